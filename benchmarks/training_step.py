@@ -1,0 +1,130 @@
+"""Seconds per training step, and the share of them spent waiting for data.
+
+    python benchmarks/training_step.py --profile fast --nprocs 2 --steps 20
+
+Trains on synthetic brains of the profile's grid in a temporary folder. CPU seconds hardly depend
+on what else the machine does; wall-clock seconds do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from synthtumour_bids.segmentation.dataset import Case, PreparedDataset, build_dataset
+from synthtumour_bids.segmentation.environment import (
+    loader_workers,
+    nnunet_environment,
+    resolve_device,
+    torch_threads,
+)
+from synthtumour_bids.segmentation.plans import CONFIGURATION
+from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
+from synthtumour_bids.settings import PROFILES, Training
+
+GRID_MM = (196.0, 232.0, 188.0)  # about the template's field of view
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="fast")
+    parser.add_argument("--cases", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--nprocs", type=int, default=2)
+    parser.add_argument("--workers", type=int, help="data workers (default: what training uses)")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--patch", type=int, nargs=3)
+    parser.add_argument("--features", type=int, nargs="+")
+    parser.add_argument("--work-dir", type=Path)
+    arguments = parser.parse_args()
+    profile = PROFILES[arguments.profile]
+    training = replace(profile.junior, iterations_per_epoch=arguments.steps + 2)
+    if arguments.patch:
+        training = replace(training, patch_size=tuple(arguments.patch))
+    if arguments.features:
+        training = replace(training, features=tuple(arguments.features))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.work_dir or Path(temporary)
+        began = time.perf_counter()
+        cases = write_cases(folder / "cases", arguments.cases, profile.resolution)
+        written = time.perf_counter()
+        prepared = build_dataset(
+            cases, folder, dataset_id=900, name="bench", training=training,
+            n_processes=arguments.nprocs,
+        )  # fmt: skip
+        done = time.perf_counter()
+        print(f"planning and preprocessing {len(cases)} cases: {done - written:.1f} s "
+              f"(writing them: {written - began:.1f} s)")  # fmt: skip
+        measure(prepared, training, arguments.device, arguments.nprocs, arguments.workers)
+
+
+def write_cases(folder: Path, n: int, resolution: float) -> list[Case]:
+    folder.mkdir(parents=True, exist_ok=True)
+    shape = tuple(round(mm / resolution) for mm in GRID_MM)
+    grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, s) for s in shape], indexing="ij"))
+    brain = ((grid / np.array([0.72, 0.75, 0.74])[:, None, None, None]) ** 2).sum(0) < 1
+    cases = []
+    for i in range(n):
+        rng = np.random.default_rng(i)
+        image = 100 + 15 * ndimage.gaussian_filter(rng.normal(size=shape), 2) * 10
+        centre = rng.uniform(-0.4, 0.4, 3)[:, None, None, None]
+        label = brain & (((grid - centre) ** 2).sum(0) < rng.uniform(0.15, 0.35) ** 2)
+        image = np.where(brain, image * np.where(label, 1.8, 1.0), 0).astype(np.float32)
+        affine = np.diag([resolution] * 3 + [1.0])
+        paths = folder / f"case{i:03d}.nii.gz", folder / f"case{i:03d}_label.nii.gz"
+        nib.save(nib.Nifti1Image(image, affine), paths[0])
+        nib.save(nib.Nifti1Image(label.astype(np.uint8), affine), paths[1])
+        cases.append(Case(f"case{i:03d}", *paths, validation=i % 4 == 3))
+    return cases
+
+
+def measure(
+    prepared: PreparedDataset, training: Training, device: str, nprocs: int, workers: int | None
+) -> None:
+    on = resolve_device(device)
+    with nnunet_environment(prepared.folder), torch_threads(nprocs):
+        trainer = SynthTumourTrainer(prepared.plans(), CONFIGURATION, 0, prepared.dataset_json(), on)
+        trainer.set_up(training)
+        trainer.open_data()
+        n_weights = sum(p.numel() for p in trainer.network.parameters())
+        patch = trainer.configuration_manager.patch_size
+        if workers is None:
+            workers = loader_workers(nprocs, on, 8 * int(np.prod(patch)) * trainer.batch_size)
+        waited, stepped, cpu_data, cpu_step = [], [], [], []
+        batches = iter(trainer.batches(0, 0, 0, workers))
+        for i in range(training.iterations_per_epoch):
+            t0, c0 = time.perf_counter(), time.process_time()
+            batch = next(batches)
+            t1, c1 = time.perf_counter(), time.process_time()
+            trainer.step(batch, i)
+            t2, c2 = time.perf_counter(), time.process_time()
+            if i >= 2:  # the first ones set up memory and kernels
+                waited.append(t1 - t0)
+                stepped.append(t2 - t1)
+                cpu_data.append(c1 - c0)
+                cpu_step.append(c2 - c1)
+        t0, c0 = time.perf_counter(), time.process_time()
+        trainer.score()
+        scored, cpu_scored = time.perf_counter() - t0, time.process_time() - c0
+    total = np.mean(waited) + np.mean(stepped)
+    n_shifted = len(prepared.validation)
+    print(
+        f"{on}, {nprocs} threads, {workers} data workers; batch {trainer.batch_size}, "
+        f"patch {patch} (Z, Y, X), features {training.features}, {n_weights / 1e6:.2f} M weights\n"
+        f"  step: {total:.2f} s (median {np.median(np.add(waited, stepped)):.2f}), of it waiting "
+        f"for data {100 * np.mean(waited) / total:.0f} %\n"
+        f"  CPU seconds of this process: {np.mean(cpu_step):.2f} network, "
+        f"{np.mean(cpu_data):.2f} data\n"
+        f"  scoring: {scored / n_shifted:.2f} s a case ({cpu_scored / n_shifted:.2f} CPU s)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,13 @@
+# Sourced by the other scripts: makes a fresh virtual environment with the exact versions that
+# the project is tested with. Usage: make_environment FOLDER [EXTRAS]
+make_environment() {
+  local folder=$1 extras=${2:-}
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    local sudo=""
+    [ "$(id -u)" -eq 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    $sudo apt-get install -y --no-install-recommends python3-venv python3-pip
+  fi
+  [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
+  "$folder/bin/python" -m pip install --quiet --constraint constraints.txt --editable ".$extras"
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs the package with its test tools into .venv-test, then lints, type-checks and tests it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+make_environment .venv-test "[test,dask,report]"
+export PATH="$PWD/.venv-test/bin:$PATH"
+ruff check .
+ruff format --check .
+mypy
+python -m pytest "$@"

@@ -1,0 +1,101 @@
+"""The method, one call a step: from BIDS datasets to segmentations as BIDS derivatives."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from synthtumour_bids.bids.derivatives import check_output_dir, write_dataset_description
+from synthtumour_bids.bids.inputs import collect_scans
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.execution.logs import open_run_log
+from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
+from synthtumour_bids.execution.resources import limit_threads, temporary_folder
+from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.steps import plan
+from synthtumour_bids.steps.job import Job
+
+LOGGER = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> Outcome | None:
+    """Do what the settings ask for.
+
+    Returns
+    -------
+    What became of every scan and step; ``None`` where nothing was to be computed (dry run,
+    methods text alone).
+
+    Raises
+    ------
+    SynthTumourError
+        For everything that stops the whole run: see :mod:`synthtumour_bids.errors`.
+    """
+    check_output_dir(settings.output_dir, settings.bids_dir)
+    limit_threads(settings.omp_nthreads)
+    settings = plan.with_model(settings)
+    selection = collect_scans(settings)
+    if settings.dry_run:
+        print(plan.table(Job(settings, selection, Path(os.devnull))))
+        return None
+    write_descriptions(settings)
+    job = Job(settings, selection, open_run_log(settings))
+    if settings.boilerplate_only:
+        from synthtumour_bids.steps import report
+
+        report.write_methods(job)
+        return None
+    with temporary_folder(settings.work_dir):
+        records = _run_steps(job)
+    plan.clean_work(job, Outcome(tuple(records)))
+    return Outcome(tuple(records))
+
+
+def _run_steps(job: Job) -> list[ScanOutcome]:
+    """Run the steps that were asked for, in the method's order."""
+    steps = plan.steps(job.settings)
+    records: list[ScanOutcome] = []
+    try:
+        if Step.PREPROCESS in steps:
+            from synthtumour_bids.steps import preprocess
+
+            records += preprocess.run(job)
+            _give_up_when_nothing_is_left(job, records)
+        if Step.SYNTHESISE in steps:
+            from synthtumour_bids.steps import synthesise
+
+            records += synthesise.run(job)
+        if Step.TRAIN in steps:
+            from synthtumour_bids.steps import train
+
+            records += train.run(job)
+        if Step.SEGMENT in steps:
+            from synthtumour_bids.steps import segment
+
+            records += segment.run(job)
+    finally:
+        # Tables and pictures of what there is are worth most when something went wrong.
+        if Step.REPORT in steps:
+            from synthtumour_bids.steps import report
+
+            records += report.run(job)
+    return records
+
+
+def _give_up_when_nothing_is_left(job: Job, records: list[ScanOutcome]) -> None:
+    failures = [record for record in records if record.status is Status.FAILED]
+    if records and len(failures) == len(records):
+        sentences = "\n".join(f"  {record.key}: {record.message}" for record in failures)
+        msg = f"None of the {len(records)} scans could be preprocessed:\n{sentences}"
+        raise DataError(msg)
+
+
+def write_descriptions(settings: Settings) -> None:
+    """Write ``dataset_description.json`` of the output and of the datasets nested in it."""
+    links = {"raw": settings.bids_dir, **plan.tumourfree_names(settings)}
+    write_dataset_description(settings.output_dir, links=links)
+    for name in plan.tumourfree_names(settings):
+        nested = settings.output_dir / "derivatives" / name
+        nested.mkdir(parents=True, exist_ok=True)
+        write_dataset_description(nested, links=links)

@@ -1,0 +1,159 @@
+"""The output dataset as a whole: what made it from what, and whether a folder is one of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from synthtumour_bids import __version__
+from synthtumour_bids.bids.files import write_json, write_text
+from synthtumour_bids.errors import UsageError
+
+GENERATOR = "synthtumour_bids"
+BIDS_VERSION = "1.10.1"
+DESCRIPTION_FILE = "dataset_description.json"
+
+DOCKER_TAG_VARIABLE = "SYNTHTUMOUR_DOCKER_TAG"
+SINGULARITY_URL_VARIABLE = "SYNTHTUMOUR_SINGULARITY_URL"
+
+# Outputs that BIDS has no name for. The validator wants folders both with and without `/**`, and
+# gradient tables beside any `dwi` image, which a single averaged volume has none of.
+BIDSIGNORE = (
+    *("*.html", "*.toml", "*_xfm.*", "*_desc-uncertainty_*"),
+    *("figures", "figures/**", "log", "log/**", "models", "models/**", "work", "work/**"),
+    *("*_dwi.*", "group_*", ".*", "**/.tmp-*"),
+)
+
+# What a job that started a moment ago may have made before it described the dataset.
+_EARLY_OUTPUTS = frozenset(("logs", "work", "derivatives"))
+
+
+def write_dataset_description(
+    root: Path, *, links: Mapping[str, Path], name: str = "synthtumour_bids: brain tumour masks"
+) -> None:
+    """Write ``dataset_description.json`` and ``.bidsignore``.
+
+    Parameters
+    ----------
+    root
+        Root of the derivative dataset.
+    links
+        Source datasets by the names that BIDS URIs use, e.g. ``{"raw": bids_dir}``.
+    name
+        Title of the dataset.
+    """
+    generator: dict[str, Any] = {"Name": GENERATOR, "Version": __version__}
+    if tag := os.environ.get(DOCKER_TAG_VARIABLE):
+        generator["Container"] = {"Type": "docker", "Tag": tag}
+    elif url := os.environ.get(SINGULARITY_URL_VARIABLE):
+        generator["Container"] = {"Type": "singularity", "URI": url}
+    description: dict[str, Any] = {
+        "Name": name,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [generator],
+        "DatasetLinks": {key: _link(root, path) for key, path in links.items()},
+        "SourceDatasets": [_source(root, path) for path in links.values()],
+    }
+    write_text(root / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
+    write_json(root / DESCRIPTION_FILE, description)
+
+
+def _link(root: Path, dataset: Path) -> str:
+    """Relative where one folder holds the other, so that both can move together."""
+    root, dataset = root.resolve(), dataset.resolve()
+    if dataset in root.parents or root in dataset.parents:
+        return quote(Path(os.path.relpath(dataset, root)).as_posix())
+    return dataset.as_uri()
+
+
+def _source(root: Path, dataset: Path) -> dict[str, str]:
+    description = read_description(dataset) or {}
+    source = {"URL": _link(root, dataset)}
+    if doi := description.get("DatasetDOI"):
+        source["DOI"] = str(doi)
+    return source
+
+
+def read_description(root: Path) -> dict[str, Any] | None:
+    """Read a dataset's ``dataset_description.json``; ``None`` where there is no readable one."""
+    try:
+        content = json.loads((root / DESCRIPTION_FILE).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def is_ours(root: Path) -> bool:
+    """Whether this app made a dataset, by its ``GeneratedBy``."""
+    generators = (read_description(root) or {}).get("GeneratedBy")
+    if not isinstance(generators, list):
+        return False
+    return any(isinstance(entry, dict) and entry.get("Name") == GENERATOR for entry in generators)
+
+
+def check_output_dir(output_dir: Path, bids_dir: Path) -> None:
+    """Refuse an output folder that the results must not or cannot go to.
+
+    Nothing is created.
+
+    Raises
+    ------
+    UsageError
+        When the output folder is the input dataset, or lies in a subject's folder of it, or is a
+        file, or holds something that this app did not make, or cannot be written to.
+    """
+    suggestion = f"Choose another one, for example {bids_dir / 'derivatives' / GENERATOR}."
+    output, dataset = output_dir.resolve(), bids_dir.resolve()
+    if output == dataset:
+        msg = f"The output folder is the input dataset itself: {bids_dir}. {suggestion}"
+        raise UsageError(msg)
+    if output.is_relative_to(dataset) and output.relative_to(dataset).parts[0].startswith("sub-"):
+        msg = (
+            f"The output folder {output_dir} lies among the scans of the input dataset "
+            f"{bids_dir}. {suggestion}"
+        )
+        raise UsageError(msg)
+    if output.exists() and not output.is_dir():
+        msg = f"The output folder {output_dir} is a file. {suggestion}"
+        raise UsageError(msg)
+    if output.is_dir() and not is_ours(output):
+        foreign = _foreign_content(output)
+        if foreign:
+            msg = (
+                f"The output folder {output_dir} holds something that this app did not make "
+                f"({foreign[0]}{' and more' if len(foreign) > 1 else ''}; no {DESCRIPTION_FILE} "
+                f"names {GENERATOR} in GeneratedBy). {suggestion}"
+            )
+            raise UsageError(msg)
+    _check_writable(output, output_dir)
+
+
+def _foreign_content(folder: Path) -> list[str]:
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        msg = f"The output folder {folder} cannot be read: {error.strerror}."
+        raise UsageError(msg) from error
+    return [name for name in names if not name.startswith(".") and name not in _EARLY_OUTPUTS]
+
+
+def _check_writable(output: Path, shown: Path) -> None:
+    """Try it: permission bits say nothing of read-only mounts and full quotas."""
+    folder = next(folder for folder in (output, *output.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+    except OSError as error:
+        where = "It" if folder == output else f"Its parent {folder}"
+        msg = (
+            f"The output folder {shown} cannot be written to. {where} refuses: {error.strerror}. "
+            "Check its permissions and free space and, in a container, that it is mounted "
+            "writable and that the container runs as a user who may write there (-u)."
+        )
+        raise UsageError(msg) from error

@@ -1,0 +1,115 @@
+"""The BIDS filter file: which images of a dataset are meant, query by query."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.settings import Role
+
+# Names of queries; the image query holds for both roles.
+IMAGE_QUERIES = ("image", "flair")
+ROLE_QUERIES = {
+    "tumour": Role.TUMOUR,
+    "tumourfree": Role.TUMOURFREE,
+    "healthy": Role.TUMOURFREE,
+}
+
+# Entities that other settings decide.
+_DECIDED = {"suffix": "--contrast", "extension": "the app (.nii.gz and .nii)"}
+
+_SCALARS = (str, int, float, bool)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Filters by entity name, e.g. ``{"acquisition": "3D", "run": None}``.
+
+    Attributes
+    ----------
+    image
+        For all scans.
+    by_role
+        For the scans of a role; an entity here overrides the same one of `image`.
+    """
+
+    image: Mapping[str, Any] = field(default_factory=dict)
+    by_role: Mapping[Role, Mapping[str, Any]] = field(default_factory=dict)
+
+    def of(self, role: Role) -> dict[str, Any]:
+        """All filters that hold for the scans of a role."""
+        return {**self.image, **self.by_role.get(role, {})}
+
+
+def read_filters(path: Path | None) -> Filters:
+    """Read a filter file.
+
+    Parameters
+    ----------
+    path
+        JSON ``{query: {entity: value}}``; a value is a text or number, a list of them, ``null``
+        (the entity must be absent) or ``"*"`` (it must be there, whatever its value).
+
+    Raises
+    ------
+    UsageError
+        When the file is missing, is no JSON, or asks for what does not exist.
+    """
+    if path is None:
+        return Filters()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        msg = f"The filter file {path} (--bids-filter-file) cannot be read: {error.strerror}."
+        raise UsageError(msg) from error
+    except ValueError as error:
+        msg = f"JSON syntax error in: {path}. ({error})"
+        raise UsageError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"The filter file {path} must hold an object: {{query: {{entity: value}}}}."
+        raise UsageError(msg)
+    image: dict[str, Any] = {}
+    by_role: dict[Role, dict[str, Any]] = {}
+    for query, filters in content.items():
+        if query in IMAGE_QUERIES:
+            image |= _checked(path, query, filters)
+        elif query in ROLE_QUERIES:
+            by_role.setdefault(ROLE_QUERIES[query], {}).update(_checked(path, query, filters))
+        else:
+            msg = (
+                f"The filter file {path} has a query that this app does not make: {query!r}. "
+                f"Its queries are {', '.join((*IMAGE_QUERIES, *ROLE_QUERIES))}."
+            )
+            raise UsageError(msg)
+    return Filters(image, by_role)
+
+
+def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
+    if not isinstance(filters, dict):
+        msg = f"Query {query!r} of the filter file {path} must be an object: {{entity: value}}."
+        raise UsageError(msg)
+    for entity, value in filters.items():
+        if entity in _DECIDED:
+            msg = (
+                f"Query {query!r} of the filter file {path} sets {entity!r}, "
+                f"which is decided by {_DECIDED[entity]}."
+            )
+            raise UsageError(msg)
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(item is None or isinstance(item, _SCALARS) for item in values):
+            msg = (
+                f"Query {query!r} of the filter file {path} has a value for {entity!r} that is "
+                f'neither a text, a number, null, "*" nor a list of these: {value!r}.'
+            )
+            raise UsageError(msg)
+    return dict(filters)
+
+
+def bare_labels(given: Iterable[str], prefix: str) -> tuple[str, ...]:
+    """Labels without prefix, each once; one text may hold several, parted by spaces."""
+    words = (word.removeprefix(prefix) for text in given for word in text.split())
+    return tuple(dict.fromkeys(word for word in words if word))

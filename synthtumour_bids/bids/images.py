@@ -1,0 +1,135 @@
+"""The scans of one dataset: its images that pass the filters, each with its role."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.bids.filters import Filters, bare_labels
+from synthtumour_bids.bids.index import open_index, query
+from synthtumour_bids.bids.names import ParsedName, parse_name
+from synthtumour_bids.bids.roles import assign_roles
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.settings import Role, Settings
+
+LOGGER = logging.getLogger(__name__)
+
+MAIN = "raw"
+
+# Of complex-valued images, only the magnitude looks like a brain.
+_PARTS_LEFT_OUT = frozenset(("phase", "real", "imag"))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset of the run: ``raw`` is the main one, all others are tumour-free."""
+
+    name: str
+    root: Path
+
+
+def scans_of(
+    dataset: Dataset, settings: Settings, filters: Filters, subjects: Collection[str] | None
+) -> list[Scan]:
+    """Find the scans of a dataset.
+
+    Parameters
+    ----------
+    dataset
+        Where to look.
+    settings
+        Contrast, excluded participants, sessions, database, and how roles are told.
+    filters
+        Of the filter file.
+    subjects
+        Labels of the only participants to look for; ``None`` for all.
+
+    Raises
+    ------
+    DataError, UsageError
+        As ``roles.assign_roles``, ``index.open_index`` and ``index.query`` do.
+    """
+    database = settings.bids_database_dir
+    if database is not None and dataset.name != MAIN:
+        database = database / dataset.name
+    layout = open_index(dataset.root, settings.contrast, subjects=subjects, database=database)
+    possible = tuple(Role) if dataset.name == MAIN else (Role.TUMOURFREE,)
+    images: dict[Role, Mapping[Path, ParsedName]] = {}
+    for role in possible:
+        alike = [other for other in images if filters.of(other) == filters.of(role)]
+        images[role] = (
+            images[alike[0]]
+            if alike
+            else _one_each(_images(dataset, settings, layout, filters.of(role), subjects))
+        )
+    labels = {parsed.subject for found in images.values() for parsed in found.values()}
+    if dataset.name == MAIN and labels:
+        roles = assign_roles(dataset.root, labels, settings)
+    else:
+        roles = dict.fromkeys(labels, Role.TUMOURFREE)
+    return [
+        Scan(path, parsed.entities, parsed.suffix, role, dataset.root, dataset.name)
+        for role, found in images.items()
+        for path, parsed in found.items()
+        if roles[parsed.subject] is role
+    ]
+
+
+def _images(
+    dataset: Dataset,
+    settings: Settings,
+    layout: Any,
+    filters: Mapping[str, Any],
+    subjects: Collection[str] | None,
+) -> dict[Path, ParsedName]:
+    """Raw images that pass all filters, with the parts of their names."""
+    excluded = bare_labels(settings.exclude_participant_label, "sub-")
+    sessions = bare_labels(settings.session_label, "ses-") if dataset.name == MAIN else ()
+    images = {}
+    for relative in query(layout, settings.contrast, filters):
+        parsed = parse_name(relative.name)
+        if parsed is None or relative.parts[0] != f"sub-{parsed.subject}":
+            LOGGER.warning("%s is not named as BIDS asks for; left out.", dataset.root / relative)
+            continue
+        entities = dict(parsed.entities)
+        if parsed.is_derivative or entities.get("part") in _PARTS_LEFT_OUT:
+            LOGGER.debug("%s is no scan; left out.", dataset.root / relative)
+            continue
+        if parsed.subject in excluded or (sessions and entities.get("ses") not in sessions):
+            continue
+        if subjects is not None and parsed.subject not in subjects:
+            continue
+        images[dataset.root / relative] = parsed
+    return images
+
+
+def _one_each(images: Mapping[Path, ParsedName]) -> dict[Path, ParsedName]:
+    """Leave out second copies: uncompressed ones, and diffusion series of a trace image."""
+    chosen = dict(images)
+    for path in images:
+        compressed = path.with_name(f"{path.name}.gz")
+        if compressed in images:
+            LOGGER.warning("%s is also there as .nii.gz, which is used.", path)
+            del chosen[path]
+    traces = {path.parent for path, parsed in chosen.items() if parsed.suffix == "trace"}
+    return {
+        path: parsed
+        for path, parsed in chosen.items()
+        if parsed.suffix != "dwi" or not (path.parent in traces or _is_series(path))
+    }
+
+
+def _is_series(path: Path) -> bool:
+    """Whether an image has a fourth dimension; not, where it cannot be read: that fails later."""
+    import nibabel as nib
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.wrapstruct import WrapStructError
+
+    try:
+        shape: tuple[int, ...] = getattr(nib.load(path), "shape", ())
+    except (OSError, EOFError, ValueError, ImageFileError, WrapStructError):
+        return False
+    return any(length > 1 for length in shape[3:])

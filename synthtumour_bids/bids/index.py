@@ -1,0 +1,148 @@
+"""The index of a dataset's images, made by pybids and kept as narrow as the run needs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, IMAGE_EXTENSIONS, datatype
+from synthtumour_bids.errors import UsageError
+
+LOGGER = logging.getLogger(__name__)
+
+
+def open_index(
+    root: Path,
+    contrast: str,
+    *,
+    subjects: Collection[str] | None = None,
+    database: Path | None = None,
+) -> Any:
+    """Index the images of a dataset.
+
+    Names alone are read, no metadata. Everything that cannot be asked for is left out, as
+    listing the folders of a large dataset on a network drive takes minutes.
+
+    Parameters
+    ----------
+    root
+        The dataset.
+    contrast
+        ``FLAIR``, ``T1w``, ``T2w`` or ``DWI``.
+    subjects
+        Labels of the only subjects to index; ``None`` for all.
+    database
+        Folder of a pybids database. One that is there is used as it is; a new one is made of the
+        images of all subjects, so that it serves any later run.
+
+    Returns
+    -------
+    A ``bids.BIDSLayout``.
+
+    Raises
+    ------
+    UsageError
+        When the database is of another dataset, or broken.
+    """
+    from bids.layout import BIDSLayout, BIDSLayoutIndexer
+
+    if database is None:
+        suffixes = CONTRAST_SUFFIXES[contrast]
+        ignore = _all_but(subjects, {datatype(suffix) for suffix in suffixes}, suffixes)
+        indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
+        return BIDSLayout(root, validate=False, indexer=indexer)
+    if not (database / "layout_index.sqlite").is_file():
+        _make_database(root, database)
+    return _open_database(root, database)
+
+
+def _all_but(
+    subjects: Collection[str] | None, folders: Collection[str], suffixes: Collection[str]
+) -> list[re.Pattern[str]]:
+    """Patterns of what not to index, for paths such as ``/sub-01/ses-1/anat/x.nii.gz``."""
+    labels = "[^/]+" if subjects is None else f"(?:{'|'.join(map(re.escape, sorted(subjects)))})"
+    any_folder = "|".join(sorted(folders))
+    any_suffix = "|".join(sorted(suffixes)) or "[^_/]+"
+    return [
+        re.compile(rf"^/(?!sub-{labels}(?:/|$))"),
+        re.compile(rf"^/[^/]+/(?!(?:ses-[^/]+|{any_folder})(?:/|$))"),
+        re.compile(rf"^/[^/]+/ses-[^/]+/(?!(?:{any_folder})(?:/|$))"),
+        re.compile(rf"/(?:{any_folder})/(?!sub-[^/]+_(?:{any_suffix})\.nii(?:\.gz)?$)"),
+    ]
+
+
+def _make_database(root: Path, database: Path) -> None:
+    """Make it under another name first: jobs that start at once must not fill the same one."""
+    from bids.layout import BIDSLayout, BIDSLayoutIndexer
+
+    LOGGER.info("Indexing %s into %s.", root, database)
+    new = database.with_name(f".tmp-{os.getpid()}-{database.name}")
+    try:
+        new.parent.mkdir(parents=True, exist_ok=True)
+        indexer = BIDSLayoutIndexer(
+            validate=False, index_metadata=False, ignore=_all_but(None, ("anat", "dwi"), ())
+        )
+        BIDSLayout(root, validate=False, indexer=indexer, database_path=new)
+        database.mkdir(exist_ok=True)
+        # The arguments first: a database counts as there when its index is.
+        for file in sorted(new.iterdir(), key=lambda file: file.suffix == ".sqlite"):
+            file.replace(database / file.name)
+    except OSError as error:
+        msg = f"The database folder {database} (--bids-database-dir) cannot be used: {error}."
+        raise UsageError(msg) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _open_database(root: Path, database: Path) -> Any:
+    from bids.layout import BIDSLayout
+    from sqlalchemy.exc import SQLAlchemyError
+
+    advice = "Delete it, or name another folder with --bids-database-dir."
+    try:
+        layout = BIDSLayout(root, validate=False, database_path=database)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, SQLAlchemyError) as error:
+        msg = f"The database in {database} cannot be used ({error}). {advice}"
+        raise UsageError(msg) from error
+    if Path(layout.root).resolve() != root.resolve():
+        msg = f"The database in {database} is of {layout.root}, not of {root}. {advice}"
+        raise UsageError(msg)
+    return layout
+
+
+def query(layout: Any, contrast: str, filters: Mapping[str, Any]) -> list[Path]:
+    """Images that pass the filters, as paths relative to the dataset's root, sorted.
+
+    Raises
+    ------
+    UsageError
+        When a filter names an entity that BIDS does not have.
+    """
+    from bids.layout import Query
+
+    words = {None: Query.NONE, "*": Query.ANY}
+
+    def translate(value: Any) -> Any:
+        if isinstance(value, list):
+            return [translate(item) for item in value]
+        return words.get(value, value)
+
+    suffixes = CONTRAST_SUFFIXES[contrast]
+    constraints: dict[str, Any] = {
+        "datatype": sorted({datatype(suffix) for suffix in suffixes}),
+        **{entity: translate(value) for entity, value in filters.items()},
+        "suffix": list(suffixes),
+        "extension": list(IMAGE_EXTENSIONS),
+    }
+    try:
+        found = layout.get(return_type="filename", **constraints)
+    except (ValueError, TypeError) as error:
+        msg = f"A filter of the file of --bids-filter-file cannot be used: {error}"
+        raise UsageError(msg) from error
+    root = Path(layout.root)
+    return sorted(Path(path).relative_to(root) for path in found)

@@ -1,0 +1,213 @@
+"""Which scans a run works on, and what each is good for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthtumour_bids.bids.filters import bare_labels, read_filters
+from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
+from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError, UsageError
+from synthtumour_bids.settings import Settings, Step
+
+__all__ = ["Selection", "collect_scans", "find_brain_mask", "find_truth"]
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The scans of a run, sorted by key.
+
+    Attributes
+    ----------
+    selected
+        Scans to work on one by one: those of the participants asked for, in any dataset.
+    everything
+        All scans that training may use: of all participants but the excluded ones. Where a run
+        with ``--participant-label`` does not train, others are not even looked for, and this is
+        the same as `selected`.
+    """
+
+    selected: tuple[Scan, ...]
+    everything: tuple[Scan, ...]
+
+
+def collect_scans(settings: Settings) -> Selection:
+    """Find the scans of a run.
+
+    Participant labels choose among all datasets: a run for each label, such as a scheduler's
+    array, covers the tumour scans and the tumour-free ones. Session labels hold for the main
+    dataset only, as cohorts rarely share them. All other filters hold everywhere.
+
+    Parameters
+    ----------
+    settings
+        Where to look and what for; see its field groups "which scans" and "roles".
+
+    Raises
+    ------
+    DataError
+        When a dataset, a participant or a session asked for is not there, nothing passes the
+        filters, one file is reached through two datasets, or roles cannot be told
+        (``UnknownRoleError`` for unknown groups).
+    UsageError
+        When the filter file or the database cannot be used, or a dataset is given twice.
+    """
+    labels = bare_labels(settings.participant_label, "sub-")
+    filters = read_filters(settings.bids_filter_file)
+    datasets = _datasets(settings)
+    _check_folders(settings, labels, datasets)
+    narrow = bool(labels) and not _trains(settings)
+    everything: list[Scan] = []
+    for dataset in datasets:
+        found = scans_of(dataset, settings, filters, labels if narrow else None)
+        if not found and not narrow:
+            raise DataError(_nothing_message(settings, dataset))
+        everything += found
+    _check_sessions(settings, everything)
+    _check_distinct(everything, datasets)
+    everything.sort(key=lambda scan: scan.key)
+    selected = [scan for scan in everything if not labels or scan.subject in labels]
+    without = sorted(set(labels) - {scan.subject for scan in selected})
+    if without:
+        raise DataError(_no_image_message(settings, without))
+    return Selection(tuple(selected), tuple(everything))
+
+
+def _trains(settings: Settings) -> bool:
+    if settings.analysis_level == "group":
+        return True
+    return settings.model is None and not {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(settings.steps)
+
+
+# ---------------------------------------------------------------------------- datasets
+
+
+def _datasets(settings: Settings) -> list[Dataset]:
+    datasets = [Dataset(MAIN, settings.bids_dir.absolute())]
+    for index, root in enumerate(settings.tumourfree_dir, start=1):
+        name = "tumourfree" if index == 1 else f"tumourfree{index}"
+        datasets.append(Dataset(name, root.absolute()))
+    seen: dict[Path, Dataset] = {}
+    for dataset in datasets:
+        if not dataset.root.is_dir():
+            msg = f"There is no dataset folder {dataset.root}. {_MOUNT_ADVICE}"
+            raise DataError(msg)
+        other = seen.setdefault(dataset.root.resolve(), dataset)
+        if other is not dataset:
+            msg = (
+                f"{dataset.root} is given as two datasets ({other.name} and {dataset.name}). To "
+                f"tell tumour-free participants from others in one dataset, use column "
+                f"{settings.group_column!r} of its participants.tsv instead of --tumourfree-dir."
+            )
+            raise UsageError(msg)
+    return datasets
+
+
+_MOUNT_ADVICE = "In a container, make sure that the volume with the data is mounted."
+
+
+def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence[Dataset]) -> None:
+    """Every participant named must be there: a typo must neither skip one nor train on one."""
+    roots = [dataset.root for dataset in datasets]
+
+    def missing(given: Iterable[str]) -> list[str]:
+        return [
+            label for label in given if not any((root / f"sub-{label}").is_dir() for root in roots)
+        ]
+
+    where = ", ".join(map(str, roots))
+    for flag, wanted in (
+        ("--participant-label", labels),
+        ("--hold-out", bare_labels(settings.hold_out, "sub-")),
+    ):
+        if absent := missing(wanted):
+            msg = (
+                f"Could not find participants {', '.join(absent)} ({flag}): there is no folder "
+                f"sub-<label> of theirs in {where}. {_present(roots)} {_MOUNT_ADVICE}"
+            )
+            raise DataError(msg)
+    if absent := missing(bare_labels(settings.exclude_participant_label, "sub-")):
+        LOGGER.warning(
+            "Participants %s (--exclude-participant-label) are not in %s anyway.",
+            ", ".join(absent),
+            where,
+        )
+
+
+def _present(roots: Iterable[Path], most: int = 5) -> str:
+    folders = (folder.name for root in roots for folder in root.glob("sub-*") if folder.is_dir())
+    labels = sorted({name.removeprefix("sub-") for name in folders})
+    if not labels:
+        return "No participant at all is there."
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"Participants there: {', '.join(labels[:most])}{more}."
+
+
+# ---------------------------------------------------------------------------- what went wrong
+
+
+def _check_sessions(settings: Settings, scans: Iterable[Scan]) -> None:
+    sessions = {scan.session for scan in scans if scan.dataset_name == MAIN}
+    absent = [
+        label for label in bare_labels(settings.session_label, "ses-") if label not in sessions
+    ]
+    if absent:
+        msg = (
+            f"No {settings.contrast} image of session {', '.join(absent)} (--session-label) was "
+            f"found in {settings.bids_dir}. {_filters_used(settings)}"
+        )
+        raise DataError(msg)
+
+
+def _check_distinct(scans: Iterable[Scan], datasets: Sequence[Dataset]) -> None:
+    if len(datasets) < 2:
+        return
+    seen: dict[Path, Scan] = {}
+    for scan in scans:
+        other = seen.setdefault(scan.path.resolve(), scan)
+        if other.dataset_name != scan.dataset_name:
+            msg = (
+                f"One file is reached through two datasets: {other.path} and {scan.path} both "
+                f"are {scan.path.resolve()}. A scan cannot have and not have a tumour; remove it "
+                "from one, or leave the participant out with --exclude-participant-label."
+            )
+            raise DataError(msg)
+
+
+def _nothing_message(settings: Settings, dataset: Dataset) -> str:
+    return (
+        f"No {settings.contrast} image was found in {dataset.root}. {_filters_used(settings)} "
+        f"{_present([dataset.root])} Another contrast is chosen with --contrast. {_MOUNT_ADVICE}"
+    )
+
+
+def _no_image_message(settings: Settings, labels: Sequence[str]) -> str:
+    roots = ", ".join(map(str, (settings.bids_dir, *settings.tumourfree_dir)))
+    return (
+        f"No {settings.contrast} image was found of participants {', '.join(labels)} "
+        f"(--participant-label) in {roots}. {_filters_used(settings)} Another contrast is chosen "
+        "with --contrast."
+    )
+
+
+def _filters_used(settings: Settings) -> str:
+    filters = {
+        "--participant-label": " ".join(settings.participant_label),
+        "--exclude-participant-label": " ".join(settings.exclude_participant_label),
+        "--session-label": " ".join(settings.session_label),
+        "--bids-filter-file": settings.bids_filter_file,
+        "--bids-database-dir": settings.bids_database_dir,
+    }
+    used = [f"{flag} {value}" for flag, value in filters.items() if value]
+    hint = (
+        " The database knows only the scans of the day it was made."
+        if settings.bids_database_dir
+        else ""
+    )
+    return f"Filters set: {', '.join(used) or 'none'}.{hint}"

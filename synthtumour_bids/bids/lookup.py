@@ -1,0 +1,118 @@
+"""What others have already drawn on a scan: brain masks to use, true tumour masks to score by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthtumour_bids.bids.description import is_ours
+from synthtumour_bids.bids.names import (
+    IMAGE_EXTENSIONS,
+    ParsedName,
+    datatype,
+    parse_name,
+)
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Entities that a mask must have, and those that it may have beside the scan's own."""
+
+    required: tuple[tuple[str, str], ...]
+    optional: Collection[str] = ()
+
+
+_BRAIN_MASK = _Wanted(required=(("desc", "brain"),))
+_TRUTH = _Wanted(required=(("label", "L"),), optional=("desc",))
+
+
+def find_brain_mask(scan: Scan, derivatives: Sequence[Path]) -> Path | None:
+    """Find a brain mask that is named after a scan.
+
+    Parameters
+    ----------
+    scan
+        On whose grid the mask should lie; who uses the mask must check that it does.
+    derivatives
+        BIDS derivative datasets or plain folders; the first one with a mask wins.
+
+    Returns
+    -------
+    A ``*_desc-brain_mask.nii[.gz]`` of the scan's subject and session. It has no other entity
+    than the scan's; where several fit, it is the one that shares most. ``None`` without one.
+
+    Raises
+    ------
+    DataError
+        When two masks fit equally well.
+    """
+    for root in derivatives:
+        found = _find(scan, root, _BRAIN_MASK)
+        if found is not None:
+            return found
+    return None
+
+
+def find_truth(scan: Scan, truth_dir: Path) -> Path | None:
+    """Find the true tumour mask of a scan, a ``*_label-L_mask.nii[.gz]``.
+
+    See ``find_brain_mask`` for how names are matched; a mask without ``desc`` is preferred.
+    """
+    return _find(scan, truth_dir, _TRUTH)
+
+
+def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
+    ranked: dict[tuple[int, int], list[Path]] = {}
+    for path, parsed in _masks(scan, root):
+        rank = _rank(scan, parsed, wanted)
+        if rank is not None:
+            ranked.setdefault(rank, []).append(path)
+    if not ranked:
+        return None
+    best = ranked[max(ranked)]
+    # The same mask, compressed and not, is one mask.
+    stems = {path.name.split(".")[0]: path for path in sorted(best, reverse=True)}
+    if len(stems) > 1:
+        msg = (
+            f"Several masks in {root} fit {scan.path.name} equally well: "
+            f"{', '.join(sorted(stems))}. Keep one of them there."
+        )
+        raise DataError(msg)
+    return max(best, key=lambda path: path.name.endswith(".gz"))
+
+
+def _masks(scan: Scan, root: Path) -> Iterator[tuple[Path, ParsedName]]:
+    if scan.dataset_name != "raw" and is_ours(root):
+        # Subjects of other datasets may have the same labels: they are in a nested one.
+        root = scan.output_root(root)
+    subject = root / f"sub-{scan.subject}"
+    folders = [subject / datatype(scan.suffix), subject, root]
+    if scan.session is not None:
+        session = subject / f"ses-{scan.session}"
+        folders = [session / datatype(scan.suffix), session, *folders]
+    for folder in folders:
+        for path in sorted(folder.glob(f"sub-{scan.subject}_*mask.nii*")):
+            parsed = parse_name(path.name)
+            if parsed and parsed.suffix == "mask" and parsed.extension in IMAGE_EXTENSIONS:
+                yield path, parsed
+
+
+def _rank(scan: Scan, parsed: ParsedName, wanted: _Wanted) -> tuple[int, int] | None:
+    """How well a mask fits: entities shared, then few others. ``None`` where it does not."""
+    own = dict(scan.entities)
+    has = dict(parsed.entities)
+    if has.get("ses") != own.get("ses"):
+        return None
+    if any(has.pop(key, None) != value for key, value in wanted.required):
+        return None
+    if has.pop("space", "orig") not in ("orig", scan.suffix):
+        return None
+    others = [key for key in has if key in wanted.optional]
+    for key in others:
+        del has[key]
+    if any(own.get(key) != value for key, value in has.items()):
+        return None
+    return len(has), -len(others)

@@ -1,0 +1,72 @@
+"""One scan to work on: where it is, what its name says, what it is good for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthtumour_bids.settings import Role
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A FLAIR (or other contrast) image of one subject, session, acquisition and run.
+
+    Attributes
+    ----------
+    path
+        The NIfTI file, as found (symbolic links are not resolved).
+    entities
+        BIDS entities of the name in their order, short keys: ``(("sub", "01"), ("ses", "2"))``.
+    suffix
+        BIDS suffix, e.g. ``FLAIR``.
+    role
+        Tumour or tumour-free.
+    dataset
+        Root of the dataset the scan comes from.
+    dataset_name
+        Its name in BIDS URIs and ``DatasetLinks``: ``raw`` for the main dataset, ``tumourfree``,
+        ``tumourfree2``, ... for the others.
+    """
+
+    path: Path
+    entities: tuple[tuple[str, str], ...]
+    suffix: str
+    role: Role
+    dataset: Path
+    dataset_name: str = "raw"
+
+    @property
+    def subject(self) -> str:
+        """Label of the subject, without ``sub-``."""
+        return dict(self.entities)["sub"]
+
+    @property
+    def session(self) -> str | None:
+        """Label of the session, without ``ses-``; ``None`` where there is none."""
+        return dict(self.entities).get("ses")
+
+    @property
+    def stem(self) -> str:
+        """File name without suffix and extension: ``sub-01_ses-2_acq-x``."""
+        return "_".join(f"{key}-{value}" for key, value in self.entities)
+
+    @property
+    def key(self) -> str:
+        """Identifier that is unique over all datasets: ``raw/sub-01_ses-2_acq-x_FLAIR``."""
+        return f"{self.dataset_name}/{self.stem}_{self.suffix}"
+
+    @property
+    def uri(self) -> str:
+        """BIDS URI of the scan, e.g. ``bids:raw:sub-01/anat/sub-01_FLAIR.nii.gz``."""
+        return f"bids:{self.dataset_name}:{self.path.relative_to(self.dataset).as_posix()}"
+
+    def output_root(self, output_dir: Path) -> Path:
+        """Root of the derivative dataset that holds what is made of this scan.
+
+        Scans of the main dataset go to ``output_dir`` itself; those of further tumour-free
+        datasets, whose subject labels may be the same, to a nested one.
+        """
+        if self.dataset_name == "raw":
+            return output_dir
+        return output_dir / "derivatives" / self.dataset_name

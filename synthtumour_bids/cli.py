@@ -1,0 +1,423 @@
+"""The command line: flags as BIDS App users know them, turned into one frozen ``Settings``.
+
+Nothing heavy is imported here: ``--help`` and ``--version`` answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.execution.resources import available_cores, parse_memory
+from synthtumour_bids.settings import PROFILES, Settings, Step
+
+CONTRASTS = ("FLAIR", "T2w", "T1w", "DWI")
+LESIONS = ("glioma", "metastasis", "stroke")
+PRESETS = ("default", "reference")
+STRIP_MODES = ("auto", "force", "skip")
+# What a configuration file may not bring back: it belongs to one run alone.
+_NOT_REUSED = {"bids_dir", "output_dir", "analysis_level", "dry_run", "config_file", "version"}
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        msg = f"expected a whole number, found {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+    if number < 1:
+        msg = f"must be 1 or more, found {number}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _existing_folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        msg = f"folder does not exist: {path} (in a container, is its volume mounted?)"
+        raise argparse.ArgumentTypeError(msg)
+    return path.absolute()
+
+
+def _existing_file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        msg = f"file does not exist: {path} (in a container, is its volume mounted?)"
+        raise argparse.ArgumentTypeError(msg)
+    return path.absolute()
+
+
+def _derivatives(text: str) -> Path:
+    return _existing_folder(text.partition("=")[2] or text)
+
+
+def _memory(text: str) -> float:
+    try:
+        return parse_memory(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _device(text: str) -> str:
+    if text in ("auto", "cpu", "cuda", "mps") or (
+        text.startswith("cuda:") and text[len("cuda:") :].isdigit()
+    ):
+        return text
+    msg = f"expected auto, cpu, mps, cuda or cuda:N, found {text!r}"
+    raise argparse.ArgumentTypeError(msg)
+
+
+def _labels(prefix: str) -> Any:
+    """Accept ``sub-01``, ``01`` and several labels in one quoted string."""
+
+    class Labels(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: Any,
+            option_string: str | None = None,
+        ) -> None:
+            labels = [label for value in values for label in value.split()]
+            setattr(namespace, self.dest, tuple(label.removeprefix(prefix) for label in labels))
+
+    return Labels
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of ``synthtumour-bids``; the container descriptors are made from it too."""
+    parser = argparse.ArgumentParser(
+        prog="synthtumour-bids",
+        description=(
+            "Segments brain tumours in FLAIR MRI without a single annotation: synthetic tumours "
+            "in tumour-free brains train a junior nnU-Net, its pseudo-labels of real tumours "
+            "train a senior, whose segmentations are written as BIDS derivatives."
+        ),
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("bids_dir", type=_existing_folder, help="BIDS dataset with tumour scans")
+    parser.add_argument("output_dir", type=Path, help="folder for the derivatives")
+    parser.add_argument(
+        "analysis_level",
+        choices=("participant", "group"),
+        help="participant: all steps for the selected scans, training included when no model is "
+        "there; group: train from what is already preprocessed, group tables",
+    )
+    parser.add_argument("--version", action="version", version=f"synthtumour-bids {__version__}")
+    _add_scan_options(parser.add_argument_group("Which scans"))
+    _add_method_options(parser.add_argument_group("Method"))
+    _add_machine_options(parser.add_argument_group("Machine"))
+    _add_behaviour_options(parser.add_argument_group("Behaviour"))
+    return parser
+
+
+def _add_scan_options(group: Any) -> None:
+    group.add_argument(
+        "--participant-label",
+        "--participant_label",
+        nargs="+",
+        action=_labels("sub-"),
+        default=(),
+        metavar="LABEL",
+        help="participants to work on, with or without sub-",
+    )
+    group.add_argument(
+        "--exclude-participant-label",
+        "--exclude_participant_label",
+        nargs="+",
+        action=_labels("sub-"),
+        default=(),
+        metavar="LABEL",
+        help="participants to leave out",
+    )
+    group.add_argument(
+        "--session-label",
+        "--session_label",
+        "--session-id",
+        nargs="+",
+        action=_labels("ses-"),
+        default=(),
+        metavar="LABEL",
+        help="sessions to work on, with or without ses-",
+    )
+    group.add_argument(
+        "--tumourfree-dir",
+        "--healthy-dir",
+        type=_existing_folder,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="BIDS dataset of tumour-free scans; may be given several times",
+    )
+    group.add_argument(
+        "--group-column",
+        default="group",
+        metavar="NAME",
+        help="column of participants.tsv that tells tumour from tumour-free participants",
+    )
+    group.add_argument(
+        "--tumourfree-value",
+        nargs="+",
+        default=(),
+        dest="tumourfree_values",
+        metavar="VALUE",
+        help="values of that column that mean tumour-free (default: control, healthy, hc, ...)",
+    )
+    group.add_argument(
+        "--tumour-value",
+        nargs="+",
+        default=(),
+        dest="tumour_values",
+        metavar="VALUE",
+        help="values of that column that mean tumour (default: tumour, tumor, patient, glioma)",
+    )
+    group.add_argument(
+        "--hold-out",
+        nargs="+",
+        action=_labels("sub-"),
+        default=(),
+        metavar="LABEL",
+        help="tumour participants that are segmented but kept out of every training step",
+    )
+    group.add_argument(
+        "--bids-filter-file",
+        type=_existing_file,
+        metavar="FILE",
+        help="JSON file {query: {entity: value}} with queries flair, tumour, tumourfree",
+    )
+    group.add_argument(
+        "-d",
+        "--derivatives",
+        type=_derivatives,
+        nargs="+",
+        default=(),
+        metavar="[NAME=]DIR",
+        help="derivative datasets with brain masks (desc-brain_mask) to use instead of ours",
+    )
+    group.add_argument("--bids-database-dir", type=Path, metavar="DIR", help="pybids index folder")
+    group.add_argument(
+        "--skip-bids-validation",
+        "--skip_bids_validation",
+        "--skip_bids_validator",
+        action="store_true",
+        help="do not check the input with the BIDS validator",
+    )
+
+
+def _add_method_options(group: Any) -> None:
+    group.add_argument(
+        "--steps",
+        nargs="+",
+        choices=[step.value for step in Step],
+        default=[step.value for step in Step],
+        help="steps to run, in their fixed order",
+    )
+    group.add_argument(
+        "--profile", choices=tuple(PROFILES), default="full", help="accuracy or time"
+    )
+    group.add_argument(
+        "--preset", choices=PRESETS, default="default", help="our synthesis, or the published one"
+    )
+    group.add_argument("--lesion", choices=LESIONS, default="glioma", help="kind of lesion to draw")
+    group.add_argument("--contrast", choices=CONTRASTS, default="FLAIR", help="images to read")
+    group.add_argument(
+        "--priors", type=_existing_file, metavar="FILE", help="JSON priors instead of --lesion's"
+    )
+    group.add_argument(
+        "--model",
+        "--model-dir",
+        type=_existing_folder,
+        metavar="DIR",
+        help="models folder of an earlier run: segment with its senior, train nothing",
+    )
+    group.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train anew although finished models are in the output folder",
+    )
+    group.add_argument(
+        "--truth",
+        type=_existing_folder,
+        metavar="DIR",
+        help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
+        "report, and is read by nothing else",
+    )
+    group.add_argument(
+        "--skull-strip",
+        "--skull-strip-flair",
+        choices=STRIP_MODES,
+        default="auto",
+        help="auto: leave scans that are stripped already",
+    )
+    group.add_argument(
+        "--skull-strip-template",
+        metavar="NAME|PATH",
+        help="head template: a TemplateFlow name found offline, or a folder (default: embedded)",
+    )
+    group.add_argument(
+        "--random-seed", "--seed", type=int, default=527, dest="seed", help="seed of all synthesis"
+    )
+
+
+def _add_machine_options(group: Any) -> None:
+    group.add_argument(
+        "--device",
+        type=_device,
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, mps, cuda, cuda:N",
+    )
+    group.add_argument(
+        "-w", "--work-dir", type=Path, default=Path("work"), metavar="DIR", help="scratch folder"
+    )
+    group.add_argument(
+        "--nprocs",
+        "--nthreads",
+        "--n-cpus",
+        "--n_cpus",
+        type=_positive,
+        default=available_cores(),
+        metavar="N",
+        help="processor cores to use in all",
+    )
+    group.add_argument(
+        "--omp-nthreads", type=_positive, default=1, metavar="N", help="threads of one process"
+    )
+    group.add_argument(
+        "--mem",
+        "--mem-mb",
+        "--mem_mb",
+        type=_memory,
+        dest="mem_gb",
+        metavar="SIZE",
+        help="memory to use in all, with its unit: 16G",
+    )
+    group.add_argument(
+        "--dask-scheduler", metavar="ADDRESS", help="Dask cluster for the per-scan work"
+    )
+
+
+def _add_behaviour_options(group: Any) -> None:
+    group.add_argument(
+        "--dry-run", action="store_true", help="print what would be done and compute nothing"
+    )
+    group.add_argument("--reports-only", action="store_true", help="only write tables and report")
+    group.add_argument(
+        "--boilerplate-only",
+        "--boilerplate_only",
+        action="store_true",
+        help="only write the methods text",
+    )
+    group.add_argument(
+        "--stop-on-first-crash", action="store_true", help="give up after the first failed scan"
+    )
+    group.add_argument("--keep-work", action="store_true", help="keep scratch data after success")
+    group.add_argument(
+        "--config-file",
+        type=_existing_file,
+        metavar="FILE",
+        help="TOML of an earlier run (logs/); flags on the command line win",
+    )
+    group.add_argument("--notrack", action="store_true", help="accepted; there is no telemetry")
+    group.add_argument(
+        "-v", "--verbose", action="count", default=0, dest="verbosity", help="more log; repeatable"
+    )
+
+
+def _config_defaults(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        msg = f"--config-file: TOML syntax error in {path}: {error}"
+        raise UsageError(msg) from None
+    actions = {action.dest: action for action in parser._actions}
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in _NOT_REUSED:
+            continue
+        if key not in actions:
+            known = ", ".join(sorted(set(actions) - _NOT_REUSED - {"help"}))
+            msg = f"--config-file: unknown key {key!r} in {path}; known keys: {known}."
+            raise UsageError(msg)
+        values[key] = _converted(actions[key], value)
+    return values
+
+
+def _converted(action: argparse.Action, value: Any) -> Any:
+    """Pass a value of the file through the flag's own type and choices."""
+    listed = value if isinstance(value, list) else [value]
+    if callable(action.type) and not isinstance(action.type, argparse.FileType):
+        try:
+            listed = [action.type(str(item)) if isinstance(item, str) else item for item in listed]
+        except argparse.ArgumentTypeError as error:
+            msg = f"--config-file: {action.dest}: {error}"
+            raise UsageError(msg) from None
+    if action.choices is not None and any(item not in action.choices for item in listed):
+        msg = f"--config-file: {action.dest}: expected one of {', '.join(action.choices)}."
+        raise UsageError(msg)
+    return listed if isinstance(value, list) else listed[0]
+
+
+def parse_settings(argv: Sequence[str] | None = None) -> Settings:
+    """Turn a command line into settings.
+
+    Raises
+    ------
+    UsageError
+        For combinations that make no sense.
+    SystemExit
+        For ``--help``, ``--version`` and what argparse itself refuses (code 2).
+    """
+    parser = build_parser()
+    options = parser.parse_args(argv)
+    if options.config_file is not None:
+        parser.set_defaults(**_config_defaults(parser, options.config_file))
+        options = parser.parse_args(argv)
+    values = vars(options)
+    known = {item.name for item in fields(Settings)}
+    settings: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in values.items()
+        if key in known
+    }
+    settings["steps"] = tuple(step for step in Step if step.value in options.steps)
+    settings["profile"] = PROFILES[options.profile]
+    settings["output_dir"] = options.output_dir.absolute()
+    settings["work_dir"] = Path(options.work_dir).absolute()
+    result = Settings(**settings)
+    _check(result)
+    return result
+
+
+def _check(settings: Settings) -> None:
+    bids, output, work = (
+        folder.resolve() for folder in (settings.bids_dir, settings.output_dir, settings.work_dir)
+    )
+    for dataset in (bids, *(folder.resolve() for folder in settings.tumourfree_dir)):
+        if output == dataset:
+            msg = (
+                f"The output folder is the input dataset {dataset}. Please choose another, "
+                f"for instance {dataset / 'derivatives' / 'synthtumour_bids'}."
+            )
+            raise UsageError(msg)
+        if work == dataset or (dataset in work.parents and output not in (work, *work.parents)):
+            msg = (
+                f"The work folder {work} lies inside the input dataset {dataset}; "
+                "choose another with --work-dir."
+            )
+            raise UsageError(msg)
+    if settings.omp_nthreads > settings.nprocs:
+        msg = (
+            f"--omp-nthreads {settings.omp_nthreads} is more than --nprocs {settings.nprocs}, "
+            "the cores to use in all."
+        )
+        raise UsageError(msg)
+    if settings.seed < 0:
+        msg = f"--random-seed must be 0 or more, found {settings.seed}."
+        raise UsageError(msg)

@@ -1,0 +1,149 @@
+"""One simulated scan: a subject, perhaps a tumour, and what the scanner makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+
+from synthtumour_bids.demo.acquisition import (
+    Acquisition,
+    Scanner,
+    add_noise,
+    fine_grid,
+    sample_scanner,
+    shade,
+    slices_per_block,
+    thick_affine,
+    thicken,
+)
+from synthtumour_bids.demo.contrast import flair_signal, hyperintensity_map, sample_signals
+from synthtumour_bids.demo.fields import smooth_field
+from synthtumour_bids.demo.growth import Growth, grow
+from synthtumour_bids.demo.subject import Anatomy, build_anatomy, sample_variation
+
+
+@dataclass(frozen=True)
+class Head:
+    """A simulated scan with its truth, all on the scan's grid.
+
+    ``truth`` is ``None`` without a tumour; ``brain`` and ``truth`` are uint8 masks.
+    """
+
+    image: nib.Nifti1Image
+    brain: nib.Nifti1Image
+    truth: nib.Nifti1Image | None
+    scanner: Scanner
+
+
+def sample_growth(rng: np.random.Generator, volume: float) -> Growth:
+    """Draw a tumour that is stopped at ``volume`` mL; from compact to far-reaching ones."""
+    diffusion = float(np.exp(rng.uniform(np.log(0.15), np.log(0.6))))
+    return Growth(
+        diffusion_wm=diffusion,
+        diffusion_gm=diffusion / float(rng.uniform(10, 30)),
+        proliferation=float(rng.uniform(0.02, 0.04)),
+        visible=0.2,
+        volume=volume,
+    )
+
+
+def _seed_voxel(anatomy: Anatomy, rng: np.random.Generator) -> tuple[int, int, int]:
+    """A voxel of the cerebrum's white matter, away from the surface and the ventricles."""
+    x, _, z = anatomy.mni
+    allowed = (anatomy.wm > 0.8) & (z > -8) & (z < 50) & (np.abs(x) > 14)
+    allowed &= (anatomy.brain_distance < -10) & (anatomy.ventricle_distance > 4)
+    candidates = np.argwhere(allowed)
+    i, j, k = candidates[rng.integers(len(candidates))]
+    return int(i), int(j), int(k)
+
+
+def _grow_in(anatomy: Anatomy, growth: Growth, rng: np.random.Generator) -> np.ndarray:
+    """Tumour density in the subject; it spares cerebellum and brainstem."""
+    x, y, z = anatomy.mni
+    cerebellum = (z < -18) & (y < -45)
+    brainstem = (z < -12) & (y < -8) & (np.abs(x) < 18)
+    cerebrum = ~(cerebellum | brainstem)
+    shape, spacing = anatomy.wm.shape, anatomy.spacing
+    tracts = np.clip(np.exp(1.1 * smooth_field(rng, shape, spacing, 16)), 0.05, 4)
+    return grow(
+        anatomy.wm * cerebrum,
+        anatomy.gm * cerebrum,
+        spacing,
+        _seed_voxel(anatomy, rng),
+        growth,
+        heterogeneity=tracts,
+    )
+
+
+def simulate_head(
+    rng: np.random.Generator,
+    resolution: float,
+    acquisition: Acquisition,
+    *,
+    tumour_volume: float | None = None,
+    hyperintensity: float = 0.0,
+) -> Head:
+    """Simulate one FLAIR scan.
+
+    Parameters
+    ----------
+    rng
+        Everything random comes from here, in a fixed order.
+    resolution
+        Voxel size in mm (of the slices' plane, when these are thick).
+    acquisition
+        Orientation, slice thickness, tilt, brain only or whole head.
+    tumour_volume
+        mL to grow a tumour to; ``None`` for none.
+    hyperintensity
+        Burden of white-matter hyperintensities, 0 to 1.
+
+    Returns
+    -------
+    Head with int16 intensities.
+    """
+    shape, affine = fine_grid(acquisition, resolution)
+    variation = sample_variation(rng)
+    anatomy = build_anatomy(shape, affine, variation, rng)
+    signals, scanner = sample_signals(rng), sample_scanner(rng)
+    growth = None if tumour_volume is None else sample_growth(rng, tumour_volume)
+    density = None if growth is None else _grow_in(anatomy, growth, rng)
+    spots = hyperintensity_map(anatomy, hyperintensity, rng) if hyperintensity > 0 else None
+    signal = flair_signal(
+        anatomy,
+        signals,
+        variation.skull,
+        rng,
+        hyperintensities=spots,
+        density=density,
+        visible=0.2 if growth is None else growth.visible,
+    )
+    signal = shade(signal, anatomy.spacing, scanner, rng)
+
+    block = slices_per_block(acquisition, resolution)
+    grid = thick_affine(affine, block)
+    signal = add_noise(thicken(signal, block), scanner, rng)
+    brain = thicken(anatomy.brain.astype(np.float32), block) >= 0.5
+    truth = None
+    if density is not None and growth is not None:
+        truth = (thicken(density, block) >= growth.visible) & brain
+    if acquisition.stripped:
+        signal = signal * brain
+    numbers = np.clip(np.round(signal * scanner.scale), 0, 32767).astype(np.int16)
+    return Head(
+        image=nifti(numbers, grid),
+        brain=nifti(brain.astype(np.uint8), grid),
+        truth=None if truth is None else nifti(truth.astype(np.uint8), grid),
+        scanner=scanner,
+    )
+
+
+def nifti(values: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:
+    """NIfTI image with qform and sform in scanner coordinates, units of mm."""
+    image = nib.Nifti1Image(values, affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm", "sec")
+    return image

@@ -1,0 +1,1 @@
+"""How work is run: pools, what is already done, what the machine offers."""

@@ -1,0 +1,81 @@
+"""Log lines: to standard error for people, to a file under the output folder for support."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import sys
+import time
+import uuid
+import warnings
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.settings import Settings
+
+_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def start_logging(settings: Settings) -> None:
+    """Send the app's log lines to standard error, quiet the libraries.
+
+    Parameters
+    ----------
+    settings
+        ``verbosity`` 0 shows progress and warnings, 1 and more the details.
+    """
+    logger = logging.getLogger("synthtumour_bids")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(logging.INFO if settings.verbosity == 0 else logging.DEBUG)
+    handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))
+    logger.addHandler(handler)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def open_run_log(settings: Settings) -> Path:
+    """Start this run's log file and write its settings beside it as TOML.
+
+    Returns
+    -------
+    ``logs/<date>-<time>_<id>/`` under the output folder, with ``synthtumour.log`` and
+    ``synthtumour.toml`` (readable again with ``--config-file``).
+    """
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
+    folder = settings.output_dir / "logs" / name
+    folder.mkdir(parents=True)
+    handler = logging.FileHandler(folder / "synthtumour.log")
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    logging.getLogger("synthtumour_bids").addHandler(handler)
+    (folder / "synthtumour.toml").write_text(settings_as_toml(settings))
+    return folder
+
+
+def settings_as_toml(settings: Settings) -> str:
+    """Write settings as a TOML document; options that are not set are left out."""
+    import tomli_w
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Enum):
+            return value.value
+        if isinstance(value, Path):
+            return str(value)
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return value
+
+    content = {
+        item.name: plain(getattr(settings, item.name))
+        for item in dataclasses.fields(settings)
+        if getattr(settings, item.name) not in (None, ())
+    }
+    content["profile"] = settings.profile.name
+    header = f"# synthtumour-bids {__version__}, {len(os.sched_getaffinity(0))} cores\n"
+    return header + tomli_w.dumps(content)

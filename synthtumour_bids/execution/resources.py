@@ -1,0 +1,117 @@
+"""What the machine offers, cores and memory, and how many threads a library may take."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synthtumour_bids.errors import UsageError
+
+LOGGER = logging.getLogger(__name__)
+
+_THREAD_VARIABLES = (
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+)
+_UNITS_GB = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, further limited by ``SLURM_CPUS_PER_TASK``."""
+    cores = len(os.sched_getaffinity(0))
+    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return max(1, min(cores, int(slurm))) if slurm.isdigit() and int(slurm) else cores
+
+
+def parse_memory(text: str) -> float:
+    """Read an amount of memory such as ``16G``, ``1.5 GB`` or ``900M``.
+
+    Parameters
+    ----------
+    text
+        Number with a unit (K, M, G or T, with or without B, any case).
+
+    Returns
+    -------
+    Gigabytes.
+
+    Raises
+    ------
+    UsageError
+        Without a unit, because tools disagree on whether a bare number is in MB or GB.
+    """
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([KMGT])I?B?\s*", text.upper())
+    if match is None:
+        msg = (
+            f"--mem {text!r}: expected a number with a unit, for instance 16G or 16000M "
+            "(a bare number is refused because it is MB for some tools and GB for others)."
+        )
+        raise UsageError(msg)
+    return float(match[1]) * _UNITS_GB[match[2]]
+
+
+def memory_limit_gb() -> float:
+    """Memory this process may use, in GB: the smaller of the machine's and the control group's."""
+    import psutil
+
+    limit = float(psutil.virtual_memory().total)
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        path = Path("/sys/fs/cgroup") / name
+        try:
+            text = path.read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            limit = min(limit, float(text))
+    return limit / 1e9
+
+
+def processes_that_fit(nprocs: int, mem_gb: float | None, per_process_gb: float) -> int:
+    """Lower ``nprocs`` so that all processes together fit in memory; says so in the log."""
+    limit = mem_gb if mem_gb is not None else memory_limit_gb()
+    fit = max(1, int(limit // per_process_gb))
+    if fit < nprocs:
+        LOGGER.warning(
+            "Only %d of %d processes fit in %.1f GB (about %.1f GB each); raise --mem for more.",
+            fit,
+            nprocs,
+            limit,
+            per_process_gb,
+        )
+    return min(nprocs, fit)
+
+
+def limit_threads(threads: int) -> None:
+    """Tell ITK, OpenMP and BLAS how many threads to start; must run before they are imported."""
+    for variable in _THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Give every library one temporary folder under ``parent``, removed at the end.
+
+    ANTs and nnU-Net leave files in the system's temporary folder; on a cluster node those fill
+    the disk. Child processes inherit the setting.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=parent))
+    before_variable, before_python = os.environ.get("TMPDIR"), tempfile.tempdir
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), str(folder)
+    try:
+        yield folder
+    finally:
+        tempfile.tempdir = before_python
+        if before_variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before_variable
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""Correction of the coil's slow shading (N4)."""
+
+from __future__ import annotations
+
+import ants
+import nibabel as nib
+import numpy as np
+
+from synthtumour_bids.preprocessing import geometry
+
+# The field is fitted on voxels of about this size; it is far smoother than that.
+_FIT_SPACING = 4.0
+
+
+def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = False) -> np.ndarray:
+    """Divide out the shading estimated inside a mask.
+
+    Parameters
+    ----------
+    image
+        3-D scan; negative values are set to zero.
+    mask
+        Where the field is fitted, bool (X, Y, Z).
+    sloppy
+        Fewer iterations.
+
+    Returns
+    -------
+    numpy.ndarray
+        Corrected intensities, float32 (X, Y, Z), zero where the scan is zero.
+    """
+    data = np.maximum(image.get_fdata(dtype=np.float32), 0)
+    inside = mask & (data > 0)
+    if not inside.any():
+        return data
+    level = float(np.median(data[inside]))
+    shape, affine = geometry.isotropic_grid(image.shape, image.affine, _FIT_SPACING)
+    coarse = geometry.resample(data / level, image.affine, shape, affine)
+    coarse_mask = geometry.resample(inside, image.affine, shape, affine) > 0.5
+    if not coarse_mask.any():
+        return data
+    # Three levels of the spline mesh (knots down to a quarter of the field of view): a finer
+    # field could follow a large tumour and flatten it.
+    iterations = [20, 10] if sloppy else [50, 50, 30]
+    field = ants.n4_bias_field_correction(
+        geometry.to_ants(np.maximum(coarse, 1e-3), affine),
+        mask=geometry.to_ants(coarse_mask, affine),
+        shrink_factor=1,
+        convergence={"iters": iterations, "tol": 1e-6},
+        return_bias_field=True,
+    ).numpy()
+    # Outside the mask the spline runs free, so it is held to the range found inside.
+    low, high = np.percentile(field[coarse_mask], [1, 99])
+    field = np.clip(field, low, high)
+    fine = geometry.resample(field, affine, image.shape, image.affine, outside=None)
+    return (data / np.maximum(fine, 1e-3)).astype(np.float32)

@@ -1,0 +1,142 @@
+"""Grids and coordinates: nibabel's RAS world to ANTs' LPS world and back, isotropic grids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ants
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from synthtumour_bids.errors import UnusableScanError
+
+# nibabel counts x to the right and y to the front, ITK to the left and to the back.
+_RAS_LPS = np.diag([-1.0, -1.0, 1.0])
+# ITK knows no sheared grids; header rounding shears by far less than this (sine of an angle).
+_SHEAR_TOLERANCE = 0.01
+
+
+def to_ants(data: np.ndarray, affine: np.ndarray) -> ants.ANTsImage:
+    """Give an array a place in the world of ANTs.
+
+    Parameters
+    ----------
+    data
+        Array (X, Y, Z), any numeric type; the image is float32.
+    affine
+        Voxel to RAS millimetres, 4 by 4.
+
+    Raises
+    ------
+    UnusableScanError
+        When the axes of the grid are not at right angles.
+    """
+    matrix = _RAS_LPS @ np.asarray(affine, dtype=float)[:3, :3]
+    spacing = np.linalg.norm(matrix, axis=0)
+    direction = matrix / spacing
+    left, _, right = np.linalg.svd(direction)
+    orthogonal = left @ right
+    shear = float(np.abs(direction - orthogonal).max())
+    if shear > _SHEAR_TOLERANCE:
+        raise UnusableScanError(
+            "The image's affine should have axes at right angles, but they are sheared by "
+            f"{np.degrees(np.arcsin(min(shear, 1.0))):.1f} degrees: resample the scan to an "
+            "unsheared grid first."
+        )
+    origin = _RAS_LPS @ np.asarray(affine, dtype=float)[:3, 3]
+    return ants.from_numpy(
+        np.ascontiguousarray(data, dtype=np.float32),
+        origin=origin.tolist(),
+        spacing=spacing.tolist(),
+        direction=orthogonal,
+    )
+
+
+def image_to_ants(image: nib.Nifti1Image) -> ants.ANTsImage:
+    """Convert a 3-D nibabel image; see :func:`to_ants`."""
+    return to_ants(image.get_fdata(dtype=np.float32), image.affine)
+
+
+def from_ants(image: ants.ANTsImage) -> nib.Nifti1Image:
+    """Convert to a nibabel image (RAS) with float32 data of the same voxel order."""
+    affine = np.eye(4)
+    affine[:3, :3] = _RAS_LPS @ image.direction @ np.diag(image.spacing)
+    affine[:3, 3] = _RAS_LPS @ np.asarray(image.origin)
+    return nib.Nifti1Image(image.numpy().astype(np.float32), affine)
+
+
+def voxel_sizes(affine: np.ndarray) -> np.ndarray:
+    """Edge lengths of a voxel in mm, shape (3,)."""
+    return np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
+
+
+def isotropic_grid(
+    shape: Sequence[int], affine: np.ndarray, spacing: float
+) -> tuple[tuple[int, int, int], np.ndarray]:
+    """Grid with cubic voxels that covers the same field of view with the same axes.
+
+    Returns
+    -------
+    shape, affine
+        Voxels along each axis, and voxel to RAS millimetres.
+    """
+    sizes = voxel_sizes(affine)
+    new_shape = tuple(
+        max(1, int(np.ceil(n * s / spacing - 1e-3))) for n, s in zip(shape, sizes, strict=True)
+    )
+    new_affine = np.eye(4)
+    new_affine[:3, :3] = affine[:3, :3] / sizes * spacing
+    # The outer corner stays where it is; the first voxel's centre moves with the voxel size.
+    corner = np.asarray(affine) @ np.array([-0.5, -0.5, -0.5, 1.0])
+    new_affine[:3, 3] = corner[:3] + new_affine[:3, :3] @ np.array([0.5, 0.5, 0.5])
+    return (new_shape[0], new_shape[1], new_shape[2]), new_affine
+
+
+def resample(
+    data: np.ndarray,
+    affine: np.ndarray,
+    shape: Sequence[int],
+    target_affine: np.ndarray,
+    *,
+    order: int = 1,
+    outside: float | None = 0.0,
+) -> np.ndarray:
+    """Resample an array onto another grid of the same world, averaging where it gets coarser.
+
+    Parameters
+    ----------
+    data, affine
+        Array (X, Y, Z) and its voxel to RAS millimetres.
+    shape, target_affine
+        The grid to sample on.
+    order
+        Spline order, 0 to 3.
+    outside
+        Value beyond the field of view; ``None`` repeats the outermost voxels.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, shape ``shape``.
+    """
+    values = np.asarray(data, dtype=np.float32)
+    ratio = voxel_sizes(target_affine) @ np.abs(
+        (target_affine[:3, :3] / voxel_sizes(target_affine)).T
+        @ (affine[:3, :3] / voxel_sizes(affine))
+    )
+    ratio = ratio / voxel_sizes(affine)
+    if order > 0 and (ratio > 1.5).any():
+        # Averages over about the volume of a target voxel, so that fine detail is not aliased.
+        sigma = np.where(ratio > 1.5, np.sqrt(np.maximum(ratio**2 - 1, 0) / 12), 0.0)
+        values = ndimage.gaussian_filter(values, sigma)
+    to_source = np.linalg.inv(affine) @ target_affine
+    return ndimage.affine_transform(
+        values,
+        to_source[:3, :3],
+        to_source[:3, 3],
+        output_shape=tuple(shape),
+        order=order,
+        mode="constant" if outside is not None else "nearest",
+        cval=outside or 0.0,
+    )

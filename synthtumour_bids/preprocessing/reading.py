@@ -1,0 +1,135 @@
+"""Opening a scan's file, with a sentence for each way in which that can fail."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+GZIP_MAGIC = b"\x1f\x8b"
+_HEADER_ERRORS = (HeaderDataError, ImageFileError, WrapStructError, ValueError, OSError, EOFError)
+MAX_BYTES = 16 * 2**30  # far above any head scan, below what a broken header asks for
+
+# Wording of the sentences; tests refer to these.
+MISSING = "There is no such file."
+BROKEN_LINK = (
+    "It is a link to {target}, which is not there. In a DataLad or git-annex dataset, fetch the "
+    "content with: datalad get {path}. In a container, the folder the link points into must be "
+    "mounted, too."
+)
+NOT_FETCHED = (
+    "It holds not the image but a pointer to its content. Fetch it with: {command} {path}."
+)
+NOT_A_FILE = "It is no file."
+NO_ACCESS = "It cannot be read: {reason}."
+EMPTY_FILE = "The file is empty (0 bytes)."
+TRUNCATED = "The file is damaged or incomplete ({reason}); copy or convert it again."
+NOT_GZIP = "It is named .gz but is not compressed; rename it to .nii, or compress it with gzip."
+NOT_NIFTI = "It is not a NIfTI image."
+BAD_HEADER = "Its NIfTI header is broken: {reason}."
+TOO_LARGE = "Its header asks for {gigabytes:.0f} GB (shape {shape}); the header must be broken."
+
+
+class UnreadableError(Exception):
+    """A scan's file cannot be read; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class OpenedScan:
+    """A NIfTI file whose voxels are read when they are asked for.
+
+    Attributes
+    ----------
+    image
+        As nibabel understands it.
+    zooms
+        The three voxel sizes as they stand in the file: nibabel mends those that are not positive.
+    """
+
+    image: nib.Nifti1Image
+    zooms: tuple[float, float, float]
+
+
+def open_scan(path: Path) -> OpenedScan:
+    """Open a NIfTI file.
+
+    Parameters
+    ----------
+    path
+        ``.nii`` or ``.nii.gz``, NIfTI-1 or NIfTI-2.
+
+    Raises
+    ------
+    UnreadableError
+        When it is missing, a dangling link, empty, truncated, or no NIfTI image.
+    """
+    start = _first_bytes(path)
+    kinds = (nib.Nifti1Image, nib.Nifti2Image)
+    kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
+    if kind is None:
+        raise UnreadableError(NOT_NIFTI)
+    try:
+        with _quiet_nibabel():
+            image = kind.from_filename(path)
+            raw = kind.header_class.from_fileobj(io.BytesIO(start), check=False)
+    except _HEADER_ERRORS as error:
+        raise UnreadableError(BAD_HEADER.format(reason=str(error).rstrip("."))) from error
+    size = math.prod(map(float, image.shape)) * image.get_data_dtype().itemsize
+    if size > MAX_BYTES:
+        shape = "×".join(map(str, image.shape))
+        raise UnreadableError(TOO_LARGE.format(gigabytes=size / 2**30, shape=shape))
+    first, second, third = (float(size) for size in raw["pixdim"][1:4])
+    return OpenedScan(image, (first, second, third))
+
+
+@contextmanager
+def _quiet_nibabel() -> Iterator[None]:
+    """Silence nibabel's notes of what it mends in a header; the preflight says it in full."""
+    logger = logging.getLogger("nibabel.global")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _first_bytes(path: Path, n: int = 1024) -> bytes:
+    """Read the start of the (uncompressed) content."""
+    if path.is_symlink() and not path.exists():
+        raise UnreadableError(BROKEN_LINK.format(target=path.readlink(), path=path))
+    if not path.exists():
+        raise UnreadableError(MISSING)
+    if not path.is_file():
+        raise UnreadableError(NOT_A_FILE)
+    try:
+        with path.open("rb") as file:
+            start = file.read(n)
+    except OSError as error:
+        raise UnreadableError(NO_ACCESS.format(reason=error.strerror)) from error
+    if not start:
+        raise UnreadableError(EMPTY_FILE)
+    if start.startswith(b"/annex/objects/"):
+        raise UnreadableError(NOT_FETCHED.format(command="datalad get", path=path))
+    if start.startswith(b"version https://git-lfs"):
+        raise UnreadableError(NOT_FETCHED.format(command="git lfs pull --include", path=path))
+    if not path.name.endswith(".gz"):
+        return start
+    if not start.startswith(GZIP_MAGIC):
+        raise UnreadableError(NOT_GZIP)
+    try:
+        with gzip.open(path) as file:
+            return file.read(n)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableError(TRUNCATED.format(reason=error)) from error

@@ -1,0 +1,203 @@
+"""From a scan to the template grid and back: N4, brain extraction, one affine resampling."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ants
+import nibabel as nib
+import numpy as np
+
+from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing.bias import correct_bias
+from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
+from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """A scan made ready.
+
+    Attributes
+    ----------
+    native
+        The bias-corrected scan, float32 on its own grid.
+    native_mask
+        Its brain, uint8.
+    standard
+        The corrected brain on the standard grid, float32, zero outside the brain.
+    standard_mask
+        The brain there, uint8.
+    transform
+        Affine transform, scan to standard (ITK's convention, read by ``antsApplyTransforms``).
+    qc
+        Figures on extraction and registration.
+    flags
+        What is suspicious, e.g. ``"registration_poor"``; empty when all seems well.
+    method, template, already_stripped
+        How the brain was found, with which head template, and whether the skull was gone.
+    """
+
+    native: nib.Nifti1Image
+    native_mask: nib.Nifti1Image
+    standard: nib.Nifti1Image
+    standard_mask: nib.Nifti1Image
+    transform: Path
+    qc: Mapping[str, float]
+    flags: tuple[str, ...]
+    method: str
+    template: str
+    already_stripped: bool
+
+
+def preprocess(
+    image: nib.Nifti1Image,
+    *,
+    template: HeadTemplate,
+    resolution: float,
+    mode: str = "auto",
+    brain_mask: nib.Nifti1Image | None = None,
+    work_dir: Path,
+    seed: int,
+    sloppy: bool = False,
+) -> Preprocessed:
+    """Extract the brain, correct its shading and bring it to the standard grid.
+
+    The registration is affine, so that a tumour cannot bend it, and the corrected scan is
+    resampled once (cubic B-spline).
+
+    Parameters
+    ----------
+    image
+        3-D scan.
+    template
+        Head template for the extraction.
+    resolution
+        Voxel size of the standard grid in mm.
+    mode
+        ``"auto"``, ``"force"`` or ``"skip"``; see
+        :func:`synthtumour_bids.preprocessing.brain.extract_brain`.
+    brain_mask
+        A mask to use instead of an extraction, on the scan's or any other grid of its world.
+    work_dir
+        Receives the transform; temporary files are removed.
+    seed
+        Fixes the registrations' random sampling.
+    sloppy
+        Coarser and faster, for trying out.
+
+    Raises
+    ------
+    UnusableScanError
+        When no brain is found.
+    """
+    if brain_mask is not None:
+        extraction = _given_mask(image, brain_mask)
+    else:
+        extraction = extract_brain(
+            image, template, mode=mode, work_dir=work_dir, seed=seed, sloppy=sloppy
+        )
+    mask = extraction.mask
+    if not mask.any():
+        raise UnusableScanError(
+            "Looked for a brain in the scan and found none: give your own mask with "
+            "--derivatives, or another head template with --skull-strip-template."
+        )
+    corrected = correct_bias(image, mask, sloppy=sloppy)
+    standard = standard_brain(resolution)
+    transform, qc = _register(corrected, mask, image.affine, work_dir, seed, sloppy=sloppy)
+
+    grid = geometry.image_to_ants(standard)
+    # A spline through a sharp edge swings below zero, so the scan is resampled whole, its skull
+    # included, and masked afterwards.
+    moved = ants.apply_transforms(
+        grid, geometry.to_ants(corrected, image.affine), [str(transform)], interpolator="bSpline"
+    ).numpy()
+    moved_mask = (
+        ants.apply_transforms(
+            grid, geometry.to_ants(mask, image.affine), [str(transform)], interpolator="linear"
+        ).numpy()
+        >= 0.5
+    )
+    peak = float(corrected[mask].max())
+    brain = np.where(moved_mask, np.clip(moved, 0, peak), 0).astype(np.float32)
+    return Preprocessed(
+        native=nib.Nifti1Image(corrected, image.affine, image.header.copy()),
+        native_mask=nib.Nifti1Image(mask.astype(np.uint8), image.affine),
+        standard=nib.Nifti1Image(brain, standard.affine),
+        standard_mask=nib.Nifti1Image(moved_mask.astype(np.uint8), standard.affine),
+        transform=transform,
+        qc={**extraction.qc, **qc},
+        flags=extraction.flags,
+        method=extraction.method,
+        template=extraction.template,
+        already_stripped=extraction.already_stripped,
+    )
+
+
+def carry_to_native(
+    probability: nib.Nifti1Image, transform: Path, reference: nib.Nifti1Image
+) -> np.ndarray:
+    """Bring a probability map from the standard grid back to a scan's grid (linear).
+
+    Parameters
+    ----------
+    probability
+        Map on the standard grid, values in [0, 1].
+    transform
+        Transform that :func:`preprocess` gave for the scan.
+    reference
+        The scan, or any image on its grid.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32, the reference's shape and voxel order.
+    """
+    grid = geometry.to_ants(np.zeros(reference.shape, dtype=np.float32), reference.affine)
+    moved = ants.apply_transforms(
+        grid,
+        geometry.image_to_ants(probability),
+        [str(transform)],
+        whichtoinvert=[True],
+        interpolator="linear",
+    )
+    return moved.numpy().astype(np.float32)
+
+
+def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExtraction:
+    values = geometry.resample(
+        brain_mask.get_fdata(dtype=np.float32) > 0.5, brain_mask.affine, image.shape, image.affine
+    )
+    return BrainExtraction(values > 0.5, "given by the user", "", False, {}, ())
+
+
+def _register(
+    corrected: np.ndarray,
+    mask: np.ndarray,
+    affine: np.ndarray,
+    work_dir: Path,
+    seed: int,
+    *,
+    sloppy: bool,
+) -> tuple[Path, dict[str, float]]:
+    """Align the brain to the standard brain; the transform file stays in ``work_dir``."""
+    settings = alignment.load_settings("affine_brain")
+    spacing = float(settings["spacing"]) * (2 if sloppy else 1)
+    fixed = geometry.image_to_ants(standard_brain(spacing))
+    shape, grid = geometry.isotropic_grid(mask.shape, affine, spacing)
+    ceiling = float(np.percentile(corrected[mask], 99.5))
+    brain = np.where(mask, np.minimum(corrected, ceiling), 0)
+    moving = geometry.to_ants(geometry.resample(brain, affine, shape, grid), grid)
+    with alignment.scratch(work_dir) as folder:
+        transforms = alignment.run_stages(
+            fixed, moving, settings["stages"], folder=folder, seed=seed
+        )
+        moved = ants.apply_transforms(fixed, moving, transforms)
+        transform = work_dir / "scan-to-standard.mat"
+        shutil.copyfile(transforms[0], transform)
+    return transform, {"registration_mutual_information": alignment.similarity_score(fixed, moved)}

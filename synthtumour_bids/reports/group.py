@@ -1,0 +1,253 @@
+"""Tables over all scans: volumes, quality figures, agreement with the truth where there is one."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+
+from synthtumour_bids.bids.files import write_json, write_tsv
+
+RESULTS = "logs/results"
+SCAN_TABLE = "group_desc-tumour_volumes.tsv"
+PARTICIPANT_TABLE = "participants.tsv"
+SUMMARY = "logs/group_summary.json"
+
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "participant_id": {"Description": "Participant"},
+    "session_id": {"Description": "Session; n/a where the dataset has none"},
+    "scan": {"Description": "File name of the scan, without its extension"},
+    "role": {
+        "Description": "What the scans of the participant were used for",
+        "Levels": {
+            "tumour": "Segmented",
+            "tumourfree": "Host of synthetic and mixed tumours; not segmented",
+        },
+    },
+    "n_scans": {"Description": "Segmented scans of the participant"},
+    "volume_mL": {"Description": "Volume of the segmented tumour", "Units": "mL"},
+    "n_components": {"Description": "Separate parts of the segmented tumour (26-connected)"},
+    "brain_volume_mL": {"Description": "Volume of the brain mask", "Units": "mL"},
+    "junior_volume_mL": {"Description": "Tumour volume by the junior network", "Units": "mL"},
+    "junior_senior_dice": {
+        "Description": "Dice of the junior's and the senior's mask; low values ask for a look"
+    },
+    "mean_probability": {"Description": "Mean probability of tumour inside the mask"},
+    "mean_entropy": {
+        "Description": "Mean entropy of the tumour probability inside the mask",
+        "Units": "bit",
+    },
+    "qc_flags": {
+        "Description": "What a person should look at, separated by semicolons; n/a for nothing"
+    },
+    "dice": {"Description": "Dice of the mask and the manual one given with --truth"},
+    "hd95_mm": {
+        "Description": "95th percentile of the distance between the surfaces of both masks",
+        "Units": "mm",
+    },
+    "volume_error_mL": {"Description": "Volume of the mask minus the manual one", "Units": "mL"},
+    "volume_error_percent": {
+        "Description": "The same relative to the manual volume",
+        "Units": "%",
+    },
+    "junior_dice": {"Description": "Dice of the junior's mask and the manual one"},
+    "otsu_dice": {
+        "Description": "Dice, against the manual mask, of Otsu's threshold inside the brain"
+    },
+}
+
+SCAN_COLUMNS = tuple(name for name in _COLUMNS if name != "n_scans")
+WITH_TRUTH = (
+    *("dice", "hd95_mm", "volume_error_mL", "volume_error_percent"),
+    *("junior_dice", "otsu_dice"),
+)
+# How the figures of several scans of one participant become one: the largest tumour counts, the
+# worst quality, and the mean agreement with the truth.
+_LARGEST = ("volume_mL", "n_components", "brain_volume_mL", "junior_volume_mL")
+_PARTICIPANT_RULES = {
+    "volume_mL": "of the scan with the largest tumour",
+    "n_components": "of the scan with the largest tumour",
+    "brain_volume_mL": "of the scan with the largest tumour",
+    "junior_volume_mL": "of the scan with the largest tumour",
+    "junior_senior_dice": "lowest of the participant's scans",
+    "qc_flags": "of any of the participant's scans",
+    "dice": "mean of the participant's scans",
+}
+PARTICIPANT_COLUMNS = ("participant_id", "role", "n_scans", *_PARTICIPANT_RULES)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Agreement with the truth over all scans that have one.
+
+    Attributes
+    ----------
+    n_scans
+        Segmented scans.
+    n_truth
+        Those with a manual mask; the other fields are about them, NaN or empty without any.
+    mean_dice, sd_dice, median_dice
+        Over the scans.
+    median_hd95_mm, median_volume_error_percent
+        Over the scans where they are defined; the error without its sign.
+    mean_junior_dice, mean_otsu_dice
+        Of the junior's masks, and of a threshold: what the senior must beat.
+    worst
+        Up to three scans with the lowest Dice, the lowest first.
+    """
+
+    n_scans: int
+    n_truth: int
+    mean_dice: float
+    sd_dice: float
+    median_dice: float
+    median_hd95_mm: float
+    median_volume_error_percent: float
+    mean_junior_dice: float
+    mean_otsu_dice: float
+    worst: tuple[tuple[str, float], ...]
+
+    def text(self) -> str:
+        """Say it in a few lines."""
+        if self.n_truth == 0:
+            return f"{self.n_scans} scans segmented; no truth to compare with."
+        lines = [
+            f"{self.n_scans} scans segmented, {self.n_truth} of them compared with the truth: "
+            f"Dice {self.mean_dice:.3f} ± {self.sd_dice:.3f} (median {self.median_dice:.3f}), "
+            f"median HD95 {self.median_hd95_mm:.1f} mm, "
+            f"median volume error {self.median_volume_error_percent:.0f} %."
+        ]
+        others = [
+            f"{name} {value:.3f}"
+            for name, value in (("junior", self.mean_junior_dice), ("Otsu", self.mean_otsu_dice))
+            if math.isfinite(value)
+        ]
+        if others:
+            lines.append(f"Mean Dice of others: {', '.join(others)}.")
+        worst = ", ".join(f"{scan} {dice:.3f}" for scan, dice in self.worst)
+        return "\n".join([*lines, f"Lowest: {worst}."])
+
+
+def read_results(output_dir: Path) -> list[dict[str, Any]]:
+    """Read the figures that the segment step left of each scan."""
+    paths = sorted((output_dir / RESULTS).glob("[!.]*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Make one table row a scan, in the order of participant, session and name."""
+    rows = [{name: result.get(name) for name in SCAN_COLUMNS} for result in results]
+    return sorted(
+        rows,
+        key=lambda row: (row["participant_id"], row["session_id"] or "", row["scan"] or ""),
+    )
+
+
+def participant_rows(
+    results: Iterable[Mapping[str, Any]], roles: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Make one table row a participant.
+
+    Parameters
+    ----------
+    results
+        Figures of the segmented scans.
+    roles
+        Role by ``participant_id`` of everyone with a folder in the output dataset, which BIDS
+        wants to be listed; those without segmented scans have ``n/a`` everywhere else.
+    """
+    by_participant: dict[str, list[Mapping[str, Any]]] = {name: [] for name in roles}
+    for result in results:
+        by_participant.setdefault(result["participant_id"], []).append(result)
+    return [
+        {
+            "participant_id": name,
+            "role": roles.get(name) or (scans[0].get("role") if scans else None),
+            "n_scans": len(scans),
+            **_of_participant(scans),
+        }
+        for name, scans in sorted(by_participant.items())
+    ]
+
+
+def _of_participant(scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    if not scans:
+        return {}
+    largest = max(scans, key=lambda scan: scan.get("volume_mL") or 0)
+    agreement = _numbers(scans, "junior_senior_dice")
+    dice = _numbers(scans, "dice")
+    return {
+        **{name: largest.get(name) for name in _LARGEST},
+        "junior_senior_dice": min(agreement) if agreement else None,
+        "qc_flags": sorted({flag for scan in scans for flag in scan.get("qc_flags") or ()}),
+        "dice": fmean(dice) if dice else None,
+    }
+
+
+def dictionary(columns: Iterable[str], *, of_participants: bool = False) -> dict[str, Any]:
+    """Describe columns as BIDS wants it: the JSON file beside a table."""
+    described = {name: dict(_COLUMNS[name]) for name in columns}
+    if of_participants:
+        for name in described.keys() & _PARTICIPANT_RULES.keys():
+            described[name]["Description"] += f" ({_PARTICIPANT_RULES[name]})"
+    return described
+
+
+def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
+    """Sum up the agreement with the truth."""
+    dice = _numbers(rows, "dice")
+    scored = [row for row in rows if _finite(row.get("dice"))]
+    worst = sorted(scored, key=lambda row: float(row["dice"]))[:3]
+    return Summary(
+        n_scans=len(rows),
+        n_truth=len(dice),
+        mean_dice=_or_nan(fmean, dice),
+        sd_dice=stdev(dice) if len(dice) > 1 else math.nan if not dice else 0.0,
+        median_dice=_or_nan(median, dice),
+        median_hd95_mm=_or_nan(median, _numbers(rows, "hd95_mm")),
+        median_volume_error_percent=_or_nan(
+            median, [abs(value) for value in _numbers(rows, "volume_error_percent")]
+        ),
+        mean_junior_dice=_or_nan(fmean, _numbers(rows, "junior_dice")),
+        mean_otsu_dice=_or_nan(fmean, _numbers(rows, "otsu_dice")),
+        worst=tuple((str(row["scan"]), float(row["dice"])) for row in worst),
+    )
+
+
+def write_tables(
+    output_dir: Path, results: Sequence[Mapping[str, Any]], roles: Mapping[str, str]
+) -> Summary:
+    """Write the scans' table, the participants' table, their dictionaries and the summary.
+
+    Columns about the truth are left out where no scan has one.
+    """
+    rows = scan_rows(results)
+    with_truth = {name for name in WITH_TRUTH if _numbers(rows, name)}
+    tables = (
+        (SCAN_TABLE, rows, SCAN_COLUMNS, False),
+        (PARTICIPANT_TABLE, participant_rows(results, roles), PARTICIPANT_COLUMNS, True),
+    )
+    for name, table, all_columns, of_participants in tables:
+        columns = [c for c in all_columns if c not in WITH_TRUTH or c in with_truth]
+        path = output_dir / name
+        write_tsv(path, table, columns)
+        write_json(path.with_suffix(".json"), dictionary(columns, of_participants=of_participants))
+    summary = summarise(rows)
+    write_json(output_dir / SUMMARY, asdict(summary))
+    return summary
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _numbers(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
+    return [float(row[name]) for row in rows if _finite(row.get(name))]
+
+
+def _or_nan(function: Any, values: Sequence[float]) -> float:
+    return float(function(values)) if values else math.nan

@@ -1,0 +1,335 @@
+"""Turn synthetic cases into a dataset that nnU-Net can train on: plans, split, preprocessing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from synthtumour_bids.errors import DataError, UnavailableError
+from synthtumour_bids.segmentation.environment import nnunet_environment, quiet
+from synthtumour_bids.segmentation.plans import CONFIGURATION, PLANS_NAME, adapt_plans
+from synthtumour_bids.settings import Training
+
+LOG = logging.getLogger(__name__)
+
+PARTS = (".b2nd", "_seg.b2nd", ".pkl")  # what nnU-Net stores for one preprocessed case
+FINGERPRINT_CASES = 32  # all cases lie on one grid, a sample of them says enough for planning
+FINGERPRINT_VOXELS = 10_000  # tumour voxels sampled per case
+POOL_FROM = 48  # starting a pool costs as long as preprocessing a few dozen cases
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image with its label: 0 outside, 1 inside the tumour.
+
+    Attributes
+    ----------
+    name
+        Unique name in the dataset.
+    image, label
+        NIfTI files of one shape and affine; the image is 0 outside the brain.
+    validation
+        Whether the case belongs to the shifted-validation set, which selects the epoch.
+    """
+
+    name: str
+    image: Path
+    label: Path
+    validation: bool
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """A dataset that is ready for `training.train`.
+
+    Attributes
+    ----------
+    folder
+        Base of nnU-Net's raw, preprocessed and results folders.
+    name
+        nnU-Net's name, ``DatasetNNN_<name>``.
+    train, validation
+        Names of the cases, sorted.
+    recipe
+        Hash of everything the dataset was made from.
+    """
+
+    folder: Path
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    recipe: str
+
+    @property
+    def preprocessed(self) -> Path:
+        """Folder of the plans, the split and the preprocessed cases."""
+        return self.folder / "nnUNet_preprocessed" / self.name
+
+    def plans(self) -> dict[str, Any]:
+        """Read nnU-Net's plans."""
+        return json.loads((self.preprocessed / f"{PLANS_NAME}.json").read_text("utf-8"))
+
+    def dataset_json(self) -> dict[str, Any]:
+        """Read nnU-Net's description of channels and labels."""
+        return json.loads((self.preprocessed / "dataset.json").read_text("utf-8"))
+
+
+def build_dataset(
+    cases: Iterable[Case],
+    folder: Path,
+    *,
+    dataset_id: int,
+    name: str,
+    training: Training,
+    n_processes: int,
+) -> PreparedDataset:
+    """Plan and preprocess a dataset for nnU-Net; what an earlier call finished is kept.
+
+    Intensities are z-scored with the mean and the standard deviation of the nonzero voxels, and
+    stay 0 outside them (nnU-Net's ``ZScoreNormalization`` with ``use_mask_for_norm``), whatever
+    share of the grid the brain fills. The images are not copied; nnU-Net reads them in place.
+
+    Parameters
+    ----------
+    cases
+        Cases of one grid; at least one to train and one to validate with.
+    folder
+        Working folder of this dataset alone.
+    dataset_id, name
+        Give nnU-Net's ``DatasetNNN_<name>``.
+    training
+        Its ``patch_size``, ``features`` and ``batch_size`` replace what nnU-Net plans.
+    n_processes
+        Processes for preprocessing.
+
+    Raises
+    ------
+    DataError
+        No training or no validation case, a label other than 0/1, or cases of several grids.
+    """
+    ordered = sorted(cases, key=lambda case: case.name)
+    _check(ordered)
+    recipe = _recipe(ordered, training)
+    prepared = PreparedDataset(
+        folder=folder,
+        name=f"Dataset{dataset_id:03d}_{name}",
+        train=tuple(c.name for c in ordered if not c.validation),
+        validation=tuple(c.name for c in ordered if c.validation),
+        recipe=recipe,
+    )
+    stamp = prepared.preprocessed / "recipe.txt"
+    if stamp.is_file() and stamp.read_text("utf-8") == recipe:
+        return prepared
+    stamp.unlink(missing_ok=True)
+    prepared.preprocessed.mkdir(parents=True, exist_ok=True)
+    with nnunet_environment(folder, n_processes=n_processes):
+        _describe(ordered, prepared)
+        plans = _plan(ordered, prepared, training)
+        _preprocess(ordered, prepared, plans, n_processes)
+    split = [{"train": list(prepared.train), "val": list(prepared.validation)}]
+    _write_json(prepared.preprocessed / "splits_final.json", split)
+    _write_text(stamp, recipe)
+    return prepared
+
+
+def _check(cases: Sequence[Case]) -> None:
+    n_validation = sum(case.validation for case in cases)
+    n_train = len(cases) - n_validation
+    if not n_train or not n_validation:
+        raise DataError(
+            f"A network needs cases to train with and shifted cases to select the epoch with, but "
+            f"there are {n_train} and {n_validation}. Add tumour-free scans: they are shared out "
+            "between the two (--tumourfree-dir, --tumourfree-values)."
+        )
+    names = [case.name for case in cases]
+    if len(set(names)) < len(names):
+        raise ValueError("two cases of a dataset have the same name")
+    first = nib.load(cases[0].image)
+    for case in cases:
+        for path in (case.image, case.label):
+            image = nib.load(path)
+            if image.shape != first.shape or not np.allclose(image.affine, first.affine, atol=1e-3):
+                raise DataError(
+                    f"Cases to train with must lie on one grid, but {path} has shape {image.shape} "
+                    f"and {cases[0].image} has {first.shape}, or their affines differ. Empty the "
+                    "working folder (--work-dir) if the resolution was changed."
+                )
+
+
+def _recipe(cases: Sequence[Case], training: Training) -> str:
+    """Hash the files (by size and time of change) and the settings that shape the dataset."""
+    files = [
+        [c.name, c.validation, str(p), (s := p.stat()).st_size, s.st_mtime_ns]
+        for c in cases
+        for p in (c.image, c.label)
+    ]
+    wanted = asdict(training)
+    shaping = {key: wanted[key] for key in ("patch_size", "features", "batch_size")}
+    text = json.dumps([files, shaping], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _describe(cases: Sequence[Case], prepared: PreparedDataset) -> None:
+    raw = prepared.folder / "nnUNet_raw" / prepared.name
+    raw.mkdir(parents=True, exist_ok=True)
+    description = {
+        "channel_names": {"0": "MRI"},  # any name but CT and the like means z-scoring
+        "labels": {"background": 0, "tumour": 1},
+        "numTraining": len(cases),
+        "file_ending": ".nii.gz",
+        "overwrite_image_reader_writer": "NibabelIO",
+        "dataset": {
+            c.name: {"images": [str(c.image.absolute())], "label": str(c.label.absolute())}
+            for c in cases
+        },
+    }
+    for folder in (raw, prepared.preprocessed):
+        _write_json(folder / "dataset.json", description)
+
+
+def _plan(
+    cases: Sequence[Case], prepared: PreparedDataset, training: Training
+) -> dict[str, Any]:
+    """Let nnU-Net plan from a fingerprint of the cases, then apply the settings."""
+    from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
+        DatasetFingerprintExtractor,
+    )
+    from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import (
+        ExperimentPlanner,
+    )
+    from nnunetv2.imageio.nibabel_reader_writer import NibabelIO
+
+    sample = [cases[i] for i in _spread(len(cases), FINGERPRINT_CASES)]
+    analysed = [
+        DatasetFingerprintExtractor.analyze_case(
+            [str(c.image)], str(c.label), NibabelIO, num_samples=FINGERPRINT_VOXELS
+        )
+        for c in sample
+    ]
+    tumour = np.concatenate([np.asarray(one[2][0], dtype=np.float64) for one in analysed])
+    if not tumour.size:
+        raise DataError(
+            f"None of the {len(sample)} cases looked at in {prepared.folder} has a tumour in its "
+            "label: there is nothing to learn from."
+        )
+    low, median, high = np.percentile(tumour, (0.5, 50.0, 99.5))
+    fingerprint = {
+        "shapes_after_crop": [[int(n) for n in one[0]] for one in analysed],
+        "spacings": [[float(s) for s in one[1]] for one in analysed],
+        "foreground_intensity_properties_per_channel": {
+            "0": {
+                "mean": float(tumour.mean()),
+                "median": float(median),
+                "std": float(tumour.std()),
+                "min": float(tumour.min()),
+                "max": float(tumour.max()),
+                "percentile_99_5": float(high),
+                "percentile_00_5": float(low),
+            }
+        },
+        "median_relative_size_after_cropping": float(np.median([one[4] for one in analysed])),
+    }
+    _write_json(prepared.preprocessed / "dataset_fingerprint.json", fingerprint)
+    ExperimentPlanner(prepared.name).plan_experiment()  # writes the plans
+    plans = adapt_plans(prepared.plans(), training)
+    _write_json(prepared.preprocessed / f"{PLANS_NAME}.json", plans)
+    return plans
+
+
+def _preprocess(
+    cases: Sequence[Case], prepared: PreparedDataset, plans: dict[str, Any], n_processes: int
+) -> None:
+    """Crop, normalise and store every case that is not there yet, newer than its sources."""
+    configuration = plans["configurations"][CONFIGURATION]
+    target = prepared.preprocessed / configuration["data_identifier"]
+    spacing = json.dumps(configuration["spacing"])
+    grid = prepared.preprocessed / "spacing.json"
+    if target.is_dir() and not (grid.is_file() and grid.read_text("utf-8") == spacing):
+        shutil.rmtree(target)
+    target.mkdir(exist_ok=True)
+    _write_text(grid, spacing)
+
+    known = {case.name for case in cases}
+    for path in target.glob("*.pkl"):  # cases of an earlier call that are no longer wanted
+        if path.stem not in known:
+            for part in PARTS:
+                (target / f"{path.stem}{part}").unlink(missing_ok=True)
+    pending = [case for case in cases if not _is_stored(case, target)]
+    LOG.info("preprocessing %d of %d cases", len(pending), len(cases))
+    description = prepared.dataset_json()
+    if n_processes <= 1 or len(pending) < POOL_FROM:
+        for case in pending:
+            _store(case, target, plans, description)
+        return
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+            jobs = [pool.submit(_store, case, target, plans, description) for case in pending]
+            for job in jobs:
+                job.result()
+    except BrokenProcessPool as error:
+        raise UnavailableError(
+            f"One of {n_processes} processes that prepare the training data was killed, most "
+            "likely for memory. Run the same command again with fewer (--nprocs)."
+        ) from error
+
+
+def _is_stored(case: Case, target: Path) -> bool:
+    stored = [target / f"{case.name}{part}" for part in PARTS]
+    if not all(path.is_file() for path in stored):
+        return False
+    made = min(path.stat().st_mtime_ns for path in stored)
+    return made > max(case.image.stat().st_mtime_ns, case.label.stat().st_mtime_ns)
+
+
+def _store(
+    case: Case, target: Path, plans: dict[str, Any], description: dict[str, Any]
+) -> None:
+    """Preprocess one case into a private folder, then move its files into place."""
+    from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    values = np.unique(np.asanyarray(nib.load(case.label).dataobj))
+    if not np.isin(values, (0, 1)).all():
+        raise DataError(f"The label {case.label} should hold 0 and 1, but holds {values[:5]}.")
+    manager = PlansManager(plans)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as partial, quiet():
+        DefaultPreprocessor(verbose=False).run_case_save(
+            str(Path(partial) / case.name),
+            [str(case.image)],
+            str(case.label),
+            manager,
+            manager.get_configuration(CONFIGURATION),
+            description,
+        )
+        for part in PARTS:
+            (Path(partial) / f"{case.name}{part}").replace(target / f"{case.name}{part}")
+
+
+def _spread(n: int, wanted: int) -> list[int]:
+    """At most `wanted` indices below `n`, evenly spaced."""
+    return sorted(set(np.linspace(0, n - 1, min(n, wanted)).round().astype(int).tolist()))
+
+
+def _write_json(path: Path, content: Any) -> None:
+    _write_text(path, json.dumps(content, indent=2))
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,293 @@
+"""nnU-Net's trainer with the choices of this method: selection, augmentation, short schedules."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.helpers import dummy_context
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from synthtumour_bids.settings import Training
+
+LOG = logging.getLogger(__name__)
+
+POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
+WARM_UP = 0.03  # share of the steps over which the learning rate rises
+ADAMW_WEIGHT_DECAY = 1e-2
+AVERAGED_EPOCHS = 2.0  # length of the running average of the weights
+FOREGROUND_SHARE = 0.5  # of the patches are centred on tumour
+
+
+@dataclass(frozen=True)
+class ShiftedScore:
+    """Score on the shifted-validation set: mean hard Dice in [0, 1], mean cross-entropy (nats)."""
+
+    dice: float
+    loss: float
+
+
+class SynthTumourTrainer(nnUNetTrainer):
+    """nnU-Net's network, loss, loading and augmentation; our schedule, selection and checkpoints.
+
+    Differences from nnU-Net's trainer, and why:
+
+    * **Selection.** Each epoch is scored on one fixed patch per shifted case, centred on its
+      tumour, by the mean over cases of the hard Dice: nnU-Net's own score draws random patches
+      and pools them, and the choice of the epoch would follow that noise.
+    * **Averaged weights.** What is scored and kept is a running average of the weights over the
+      last two epochs or so, as the scores of single epochs swing by several points of Dice.
+    * **Mirroring** along left–right only. Images lie on a template's grid, where the other two
+      axes have a meaning; test-time mirroring uses the same axis.
+    * **Schedules** of AdamW or SGD with a short warm-up and nnU-Net's polynomial decay per step.
+    * **Loading** through torch's loader: its workers end with the training, and random numbers
+      follow from (seed, epoch), so that a resumed training sees the data it would have seen.
+    """
+
+    def __init__(
+        self,
+        plans: dict[str, Any],
+        configuration: str,
+        fold: int,
+        dataset_json: dict[str, Any],
+        device: torch.device = torch.device("cuda"),  # noqa: B008 - nnU-Net's signature
+    ) -> None:
+        super().__init__(
+            {**plans, "continue_training": False}, configuration, fold, dataset_json, device
+        )
+        self.device = device  # nnU-Net always takes the first GPU
+        self.oversample_foreground_percent = FOREGROUND_SHARE
+        self.training = Training(
+            epochs=self.num_epochs,
+            iterations_per_epoch=self.num_iterations_per_epoch,
+            patience=self.num_epochs,
+            min_epochs=0,
+        )
+        self.average: list[torch.Tensor] = []
+        self.steps = 0
+        self._loader: nnUNetDataLoader | None = None
+        self._shifted: list[tuple[str, list[list[int]]]] = []
+
+    def set_up(self, training: Training) -> None:
+        """Take the settings and build network, optimiser and loss."""
+        self.training = training
+        self.num_epochs = training.epochs
+        self.num_iterations_per_epoch = training.iterations_per_epoch
+        self.initial_lr = training.learning_rate
+        self.initialize()
+        if self.device.type == "cpu":
+            faster_on_cpu(self.network)
+        self.average = [p.detach().clone() for p in self.network.parameters()]
+
+    # --- nnU-Net's hooks -------------------------------------------------------------------
+
+    def print_to_log_file(self, *args: object, **_: object) -> None:
+        """Send nnU-Net's messages to the log instead of its own files and the console."""
+        LOG.debug("nnU-Net: %s", " ".join(str(a) for a in args).strip())
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, None]:
+        """Build the optimiser; the learning rate is set before each step (`learning_rate`)."""
+        parameters = self.network.parameters()
+        if self.training.optimiser == "adamw":
+            return torch.optim.AdamW(
+                parameters, self.initial_lr, weight_decay=ADAMW_WEIGHT_DECAY
+            ), None
+        if self.training.optimiser == "sgd":
+            return torch.optim.SGD(
+                parameters,
+                self.initial_lr,
+                momentum=0.99,
+                nesterov=True,
+                weight_decay=self.weight_decay,
+            ), None
+        raise ValueError(f"optimiser {self.training.optimiser!r} is neither 'sgd' nor 'adamw'")
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
+        """Keep nnU-Net's augmentation, but mirror left–right only."""
+        rotation, dummy_2d, initial_patch, _ = (
+            super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        )
+        # nnU-Net's arrays are (Z, Y, X) before it reorders axes: X, left–right, is the third.
+        axis = list(self.plans_manager.transpose_forward).index(2)
+        self.inference_allowed_mirroring_axes = (axis,)
+        return rotation, dummy_2d, initial_patch, (axis,)
+
+    # --- training --------------------------------------------------------------------------
+
+    def open_data(self) -> None:
+        """Find the cases and fix the patches to validate with."""
+        rotation, dummy_2d, initial_patch, mirror_axes = (
+            self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        )
+        transforms = self.get_training_transforms(
+            self.configuration_manager.patch_size,
+            rotation,
+            self._get_deep_supervision_scales(),
+            mirror_axes,
+            dummy_2d,
+            use_mask_for_norm=self.configuration_manager.use_mask_for_norm,
+        )
+        train, shifted = self.get_tr_and_val_datasets()
+        self._loader = nnUNetDataLoader(
+            train,
+            self.batch_size,
+            initial_patch,
+            self.configuration_manager.patch_size,
+            self.label_manager,
+            oversample_foreground_percent=self.oversample_foreground_percent,
+            transforms=transforms,
+        )
+        self._shifted_data = shifted
+        self._shifted = [(name, self._fixed_patch(name)) for name in shifted.identifiers]
+
+    def batches(self, seed: int, epoch: int, first: int, n_workers: int) -> DataLoader:
+        """Batches `first` … of one epoch, in an order that follows from the arguments."""
+        stream = _Stream(
+            self._loader, self.num_iterations_per_epoch - first, (seed, epoch, first)
+        )
+        return DataLoader(
+            stream,
+            batch_size=None,
+            num_workers=n_workers,
+            collate_fn=_as_it_is,
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator().manual_seed(seed),
+        )
+
+    def step(self, batch: Mapping[str, Any], step: int) -> float:
+        """Do one optimisation step, the `step`-th of the training; return its loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(step)
+        self.network.train()
+        loss = float(self.train_step(batch)["loss"])
+        window = AVERAGED_EPOCHS * self.num_iterations_per_epoch
+        # The average starts short, or the random initial weights would stay in it for long.
+        keep = min(1 - 1 / window, (1 + step) / (10 + step))
+        with torch.no_grad():
+            weights = [p.detach() for p in self.network.parameters()]
+            torch._foreach_lerp_(self.average, weights, 1 - keep)
+        return loss
+
+    def learning_rate(self, step: int) -> float:
+        """Linear warm-up, then polynomial decay to 0 at the end of the schedule."""
+        total = self.num_epochs * self.num_iterations_per_epoch
+        rise = min(1.0, (step + 1) / max(1.0, WARM_UP * total))
+        return self.initial_lr * rise * max(0.0, 1 - step / total) ** POLY_EXPONENT
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Put the averaged weights into the network for the block."""
+        own = [p.detach().clone() for p in self.network.parameters()]
+        self.load_weights(self.average)
+        try:
+            yield
+        finally:
+            self.load_weights(own)
+
+    def load_weights(self, weights: list[torch.Tensor]) -> None:
+        """Copy weights, in the order of ``network.parameters()``, into the network."""
+        with torch.no_grad():
+            for parameter, weight in zip(self.network.parameters(), weights, strict=True):
+                parameter.copy_(weight)
+
+    # --- selection -------------------------------------------------------------------------
+
+    def score(self) -> ShiftedScore:
+        """Score the averaged weights on the shifted cases; the same weights score the same."""
+        dice, loss = [], []
+        self.network.eval()
+        self.set_deep_supervision_enabled(False)
+        use_autocast = self.device.type == "cuda"
+        try:
+            with self.averaged_weights(), torch.inference_mode():
+                for image, label in self._shifted_patches():
+                    with torch.autocast("cuda") if use_autocast else dummy_context():
+                        logits = self.network(image)
+                    loss.append(float(nn.functional.cross_entropy(logits.float(), label)))
+                    found = logits.argmax(1) > 0
+                    true = label > 0
+                    both = int(found.sum()) + int(true.sum())
+                    dice.append(2 * int((found & true).sum()) / both if both else 1.0)
+        finally:
+            self.set_deep_supervision_enabled(self.enable_deep_supervision)
+        return ShiftedScore(float(np.mean(dice)), float(np.mean(loss)))
+
+    def _fixed_patch(self, name: str) -> list[list[int]]:
+        """Bounds of the patch that a case is scored on, centred on its tumour where it can be."""
+        data, _, _, properties = self._shifted_data.load_case(name)
+        voxels = np.asarray(properties["class_locations"][1])
+        bounds = []
+        for axis, size in enumerate(self.configuration_manager.patch_size):
+            extent = data.shape[1 + axis]
+            middle = voxels[:, 1 + axis].mean() if len(voxels) else extent / 2
+            # A patch longer than the image stays centred on it.
+            low = min(max(round(middle - size / 2), min(0, (extent - size) // 2)),
+                      max(extent - size, (extent - size) // 2))  # fmt: skip
+            bounds.append([int(low), int(low) + size])
+        return bounds
+
+    def _shifted_patches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for name, bounds in self._shifted:
+            data, seg, _, _ = self._shifted_data.load_case(name)
+            image = torch.from_numpy(np.array(crop_and_pad_nd(data, bounds, 0), np.float32))
+            label = torch.from_numpy(np.array(crop_and_pad_nd(seg, bounds, 0), np.int64))
+            yield image[None].to(self.device), label.clamp_(min=0).to(self.device)
+
+
+class _Stream(IterableDataset):
+    """A finite, seeded run of batches of nnU-Net's loader."""
+
+    def __init__(self, loader: nnUNetDataLoader, n_batches: int, seed: tuple[int, ...]) -> None:
+        super().__init__()
+        self.loader = loader
+        self.n_batches = n_batches
+        self.seed = seed
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        info = get_worker_info()
+        worker, n_workers = (info.id, info.num_workers) if info else (0, 1)
+        # nnU-Net draws from the global generators of numpy, torch and random.
+        state = np.random.SeedSequence([*self.seed, worker]).generate_state(3)
+        np.random.seed(state[0])  # noqa: NPY002
+        torch.manual_seed(int(state[1]))
+        random.seed(int(state[2]))
+        for _ in range(worker, self.n_batches, n_workers):
+            batch = self.loader.generate_train_batch()
+            yield {"data": batch["data"], "target": batch["target"]}
+
+
+def _as_it_is(batch: dict[str, Any]) -> dict[str, Any]:
+    return batch
+
+
+def faster_on_cpu(network: nn.Module) -> None:
+    """Rearrange a network in place so that a CPU needs a third less time; the result is equal.
+
+    oneDNN convolves channels-last arrays faster, but torch's instance norm copies them back and
+    forth. A group norm with one group per channel computes the same and takes them as they are;
+    parameters keep their names. In-place activations after it would cost another copy.
+    """
+    _without_copies(network)
+    network.to(memory_format=torch.channels_last_3d)
+
+
+def _without_copies(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, nn.InstanceNorm3d) and child.affine:
+            norm = nn.GroupNorm(child.num_features, child.num_features, eps=child.eps)
+            norm.weight, norm.bias = child.weight, child.bias
+            setattr(module, name, norm)
+        elif isinstance(child, nn.LeakyReLU):
+            child.inplace = False
+        else:
+            _without_copies(child)

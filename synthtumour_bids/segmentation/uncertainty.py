@@ -1,0 +1,36 @@
+"""How sure a probability map is, and how far two masks agree."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Binary entropy H(p) = -p log2 p - (1 - p) log2 (1 - p), voxel by voxel.
+
+    Parameters
+    ----------
+    probability
+        Foreground probability in [0, 1], any shape. Values a rounding error outside are clipped.
+
+    Returns
+    -------
+    float32 array of the same shape, in bits, in [0, 1]: 0 where the network is sure, 1 at p = .5.
+    """
+    p = np.clip(np.asarray(probability, dtype=np.float64), 0.0, 1.0)
+    bits = np.zeros_like(p)
+    unsure = (p > 0) & (p < 1)
+    q = p[unsure]
+    bits[unsure] = -q * np.log2(q) - (1 - q) * np.log2(1 - q)
+    return bits.astype(np.float32)
+
+
+def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    """Dice overlap of two masks of one shape, in [0, 1]; two empty masks agree fully (1)."""
+    a = np.asarray(a, dtype=bool)
+    b = np.asarray(b, dtype=bool)
+    if a.shape != b.shape:
+        raise ValueError(f"masks of shapes {a.shape} and {b.shape} cannot be compared")
+    total = int(a.sum()) + int(b.sum())
+    return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total

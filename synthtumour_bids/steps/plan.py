@@ -1,0 +1,136 @@
+"""What a run is going to do: its steps, the plan as a table, and the clean-up after it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import shutil
+from pathlib import Path
+
+from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.execution.outcome import Outcome
+from synthtumour_bids.settings import Role, Settings, Step
+from synthtumour_bids.steps.job import Job
+
+LOGGER = logging.getLogger(__name__)
+COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)
+
+
+def steps(settings: Settings) -> tuple[Step, ...]:
+    """Steps of this run: level and ``--steps`` both narrow them."""
+    if settings.reports_only:
+        return (Step.REPORT,)
+    chosen = settings.steps
+    if settings.analysis_level == "group":
+        chosen = tuple(step for step in chosen if step in COHORT_STEPS)
+    if settings.model is not None:
+        chosen = tuple(step for step in chosen if step not in (Step.SYNTHESISE, Step.TRAIN))
+    return chosen
+
+
+def tumourfree_names(settings: Settings) -> dict[str, Path]:
+    """Names of the further tumour-free datasets in BIDS URIs: tumourfree, tumourfree2, ..."""
+    return {
+        "tumourfree" if index == 0 else f"tumourfree{index + 1}": folder
+        for index, folder in enumerate(settings.tumourfree_dir)
+    }
+
+
+def with_model(settings: Settings) -> Settings:
+    """Take resolution, contrast and lesion from the model given with ``--model``.
+
+    Raises
+    ------
+    UnavailableError
+        When the folder holds no senior.
+    UsageError
+        When the model was trained on another contrast than ``--contrast`` names.
+    """
+    if settings.model is None:
+        return settings
+    folder = settings.model
+    if not (folder / "senior").is_dir() and (folder / "models" / "senior").is_dir():
+        folder = folder / "models"
+    description = folder / "senior" / "model.json"
+    if not description.is_file():
+        msg = f"--model {settings.model}: looked for senior/model.json, found none."
+        raise UnavailableError(msg)
+    model = json.loads(description.read_text())
+    if model["Contrast"] != settings.contrast:
+        msg = (
+            f"--model {settings.model} was trained on {model['Contrast']} images; "
+            f"--contrast asks for {settings.contrast}."
+        )
+        raise UsageError(msg)
+    profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
+    return dataclasses.replace(settings, model=folder, profile=profile, lesion=model["Lesion"])
+
+
+def table(job: Job) -> str:
+    """Plan of the run: one line a scan, and the cohort's steps below."""
+    from synthtumour_bids.steps import preprocess, train
+    from synthtumour_bids.steps.predictions import model_print
+
+    planned = steps(job.settings)
+    try:
+        models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
+    except UnavailableError:
+        models = {}
+    rows = [("participant", "session", "scan", "role", "preprocess", "segment")]
+    for scan in sorted(job.selected(), key=lambda scan: scan.key):
+        preprocessed = preprocess.is_done(job, scan)
+        segmented = (
+            bool(models) and (job.stamps.read("segment", scan.key) or {}).get("models") == models
+        )
+        rows.append(
+            (
+                f"sub-{scan.subject}",
+                f"ses-{scan.session}" if scan.session else "-",
+                scan.path.name,
+                scan.role.value,
+                _state(Step.PREPROCESS in planned, preprocessed),
+                _state(Step.SEGMENT in planned, segmented and preprocessed)
+                if scan.role is Role.TUMOUR
+                else "-",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    counts = {role: len(job.selected(role)) for role in Role}
+    lines.append("")
+    lines.append(
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans; "
+        f"profile {job.settings.profile.name}, preset {job.settings.preset}."
+    )
+    for name in ("junior", "senior"):
+        done = bool(models) and train.is_finished(job, name)
+        lines.append(f"{name}: {_state(Step.TRAIN in planned, done)}")
+    return "\n".join(lines)
+
+
+def _state(planned: bool, done: bool) -> str:
+    if done:
+        return "done"
+    return "to do" if planned else "not asked"
+
+
+def clean_work(job: Job, outcome: Outcome) -> None:
+    """Remove scratch data after a whole run without failures, unless ``--keep-work``.
+
+    Only folders this app made are removed, never the work folder's other content. A run of some
+    steps or some participants may have neighbours that still need the same folder: it removes
+    nothing.
+    """
+    settings = job.settings
+    whole = set(steps(settings)) == set(Step) and not settings.participant_label
+    if outcome.failures or settings.keep_work or not whole:
+        return
+    for name in ("preprocess", "stage_one", "stage_two", "pseudo_labels", "nnunet", "predictions"):
+        shutil.rmtree(job.settings.work_dir / name, ignore_errors=True)
+    if job.settings.work_dir.is_dir() and not any(job.settings.work_dir.iterdir()):
+        job.settings.work_dir.rmdir()

@@ -1,0 +1,81 @@
+"""Probability maps on the template grid: computed once a model and scan, shared by the steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.execution.progress import Progress
+from synthtumour_bids.execution.stamps import fingerprint, hash_file
+from synthtumour_bids.steps.job import Job
+
+LOGGER = logging.getLogger(__name__)
+
+
+def model_print(model_dir: Path) -> str:
+    """Fingerprint of a trained network: of its weights.
+
+    Raises
+    ------
+    UnavailableError
+        When there is no trained network in the folder.
+    """
+    checkpoint = model_dir / "fold_0" / "checkpoint_best.pth"
+    if not checkpoint.is_file() or not (model_dir / "model.json").is_file():
+        msg = (
+            f"No trained {model_dir.name} in {model_dir} (looked for model.json and "
+            "fold_0/checkpoint_best.pth). Train it first (--steps synthesise train, or level "
+            "group), or name a models folder with --model."
+        )
+        raise UnavailableError(msg)
+    return hash_file(checkpoint)[:16]
+
+
+def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Path]]:
+    """Foreground probabilities of scans by the ``junior`` or the ``senior``.
+
+    Returns
+    -------
+    One result a scan: the NIfTI file in the work folder, on the template grid.
+    """
+    from synthtumour_bids.segmentation.prediction import iter_predict
+
+    model_dir = job.models_dir / name
+    weights = model_print(model_dir)
+    folder = job.settings.work_dir / "predictions" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    step = f"predict-{name}"
+    results: dict[str, Result[Scan, Path]] = {}
+    todo: dict[str, Scan] = {}
+    prints = {}
+    for scan in scans:
+        print_ = fingerprint(weights=weights, scan=job.preprocessing_print(scan))
+        path = folder / f"{scan.key.replace('/', '__')}_probseg.nii.gz"
+        if job.stamps.is_done(step, scan.key, print_) and path.is_file():
+            results[scan.key] = Result(scan, path)
+        else:
+            todo[path.name.removesuffix("_probseg.nii.gz")] = scan
+            prints[scan.key] = print_
+    with Progress(f"Segmenting ({name})", len(todo)) as progress:
+        images = {key: job.standard_image(scan) for key, scan in todo.items()}
+        for key, produced in iter_predict(
+            model_dir,
+            images,
+            folder,
+            device=job.settings.device,
+            mirroring=job.settings.profile.name == "full",
+            nprocs=job.settings.nprocs,
+        ):
+            scan = todo[key]
+            if isinstance(produced, Path):
+                job.stamps.mark(step, scan.key, prints[scan.key], [produced])
+                results[scan.key] = Result(scan, produced)
+            else:
+                LOGGER.error("%s: %s", scan.key, produced)
+                results[scan.key] = Result(scan, error=str(produced))
+            progress.advance(scan.key)
+    return [results[scan.key] for scan in scans]

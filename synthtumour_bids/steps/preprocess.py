@@ -1,0 +1,172 @@
+"""Step 1: every scan is checked, stripped of its skull and brought onto the template grid."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.bids.inputs import find_brain_mask
+from synthtumour_bids.bids.names import derivative_path, transform_name
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.execution.resources import processes_that_fit
+from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
+from synthtumour_bids.settings import TEMPLATE, Settings
+from synthtumour_bids.steps.job import Job, skipped
+
+LOGGER = logging.getLogger(__name__)
+STEP = "preprocess"
+MEMORY_GB = 2.0  # of one process, at 1 mm
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scan to preprocess, with all a worker process needs to know."""
+
+    scan: Scan
+    brain_mask: Path | None
+    settings: Settings
+    fingerprint: str
+
+
+def run(job: Job) -> list[ScanOutcome]:
+    """Preprocess the selected scans that are not done yet, several at a time."""
+    todo, done = [], []
+    for scan in job.selected():
+        task = _task(job.settings, scan)
+        if _is_done(job, task):
+            done.append(scan)
+        else:
+            todo.append(task)
+    settings = job.settings
+    results = map_items(
+        preprocess_scan,
+        todo,
+        nprocs=processes_that_fit(
+            max(1, settings.nprocs // settings.omp_nthreads), settings.mem_gb, MEMORY_GB
+        ),
+        scheduler=settings.dask_scheduler,
+        label="Preprocessing",
+        describe=lambda task: task.scan.key,
+        stop_on_failure=settings.stop_on_first_crash,
+    )
+    return skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan.key)
+
+
+def is_done(job: Job, scan: Scan) -> bool:
+    """Whether the scan is preprocessed as these settings ask, from the file as it is now."""
+    return _is_done(job, _task(job.settings, scan))
+
+
+def _is_done(job: Job, task: Task) -> bool:
+    print_ = task.fingerprint
+    return bool(print_) and job.stamps.is_done(STEP, task.scan.key, print_)
+
+
+def _task(settings: Settings, scan: Scan) -> Task:
+    """Fingerprint what the scan's preprocessing depends on; empty where it cannot be read."""
+    brain_mask = find_brain_mask(scan, settings.derivatives)
+    try:
+        print_ = fingerprint(
+            version=__version__,
+            scan=hash_file(scan.path),
+            brain_mask=hash_file(brain_mask) if brain_mask else None,
+            skull_strip=settings.skull_strip,
+            template=settings.skull_strip_template,
+            resolution=settings.profile.resolution,
+            sloppy=settings.profile.name == "sloppy",
+            seed=settings.seed,
+        )
+    except OSError:
+        print_ = ""
+    return Task(scan, brain_mask, settings, print_)
+
+
+def preprocess_scan(task: Task) -> dict[str, Any]:
+    """Preprocess one scan and write its derivatives.
+
+    Returns
+    -------
+    Quality figures and flags, as written to the scan's stamp.
+
+    Raises
+    ------
+    UnusableScanError
+        With what the preflight found.
+    """
+    from synthtumour_bids.preprocessing.preflight import check
+    from synthtumour_bids.preprocessing.registration import preprocess
+    from synthtumour_bids.preprocessing.templates import load_head_template
+    from synthtumour_bids.steps.volumes import load_nifti
+
+    scan, settings = task.scan, task.settings
+    preflight = check(scan.path)
+    for finding in preflight.findings:
+        LOGGER.warning("%s: %s", scan.key, finding.message)
+    work_dir = settings.work_dir / "preprocess" / scan.key.replace("/", "__")
+    work_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        result = preprocess(
+            preflight.image,
+            template=load_head_template(settings.skull_strip_template),
+            resolution=settings.profile.resolution,
+            mode=settings.skull_strip,
+            brain_mask=load_nifti(task.brain_mask) if task.brain_mask else None,
+            work_dir=work_dir,
+            seed=settings.seed,
+            sloppy=settings.profile.name == "sloppy",
+        )
+        outputs = _write(task, result)
+    finally:
+        shutil.rmtree(work_dir, ignore_errors=True)
+    details = {
+        "qc": dict(result.qc),
+        "flags": [*result.flags, *(finding.code for finding in preflight.findings)],
+        "resolution": settings.profile.resolution,
+    }
+    Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint, outputs, **details)
+    return details
+
+
+def _write(task: Task, result: Any) -> list[Path]:
+    from synthtumour_bids.bids.derivatives import copy_file, write_image
+    from synthtumour_bids.bids.sidecars import sidecar
+
+    scan, output_dir = task.scan, task.settings.output_dir
+    resolution = task.settings.profile.resolution
+    standard = {"space": TEMPLATE, "res": f"{resolution:g}"}
+    qc = {"QualityControl": dict(result.qc), "Flags": list(result.flags)}
+    images = (
+        ({"desc": "preproc", "suffix": scan.suffix}, result.native, {"SkullStripped": False}),
+        ({"desc": "brain", "suffix": "mask"}, result.native_mask, {"Type": "Brain", **qc}),
+        (
+            {"desc": "preproc", "suffix": scan.suffix, **standard},
+            result.standard,
+            {"SkullStripped": True},
+        ),
+        ({"desc": "brain", "suffix": "mask", **standard}, result.standard_mask, {"Type": "Brain"}),
+    )
+    written = []
+    for names, image, more in images:
+        path = derivative_path(scan, output_dir, **names)
+        write_image(
+            path,
+            image,
+            sidecar(
+                sources=[scan.uri],
+                space=names.get("space"),
+                resolution=resolution if "res" in names else None,
+                **more,
+            ),
+        )
+        written.append(path)
+    transform = written[0].parent / transform_name(
+        scan, to=TEMPLATE, extension=result.transform.suffix
+    )
+    copy_file(result.transform, transform)
+    return [*written, transform]

@@ -1,0 +1,266 @@
+"""Step 4: the senior's segmentations, carried back to each scan's own grid, as derivatives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.bids.names import derivative_path, transform_name
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.pool import Result, map_items
+from synthtumour_bids.execution.stamps import Stamps, fingerprint
+from synthtumour_bids.settings import TEMPLATE, Role, Settings
+from synthtumour_bids.steps.job import Job, skipped
+from synthtumour_bids.steps.predictions import model_print, predict
+
+LOGGER = logging.getLogger(__name__)
+STEP = "segment"
+THRESHOLD = 0.5
+# Limits of plausibility, not tuned on any truth: beyond them a person should look.
+LARGEST_SHARE_OF_BRAIN = 0.3
+LOWEST_AGREEMENT = 0.5
+LARGEST_SHARE_OUTSIDE = 0.1
+HIGHEST_MEAN_ENTROPY = 0.5  # bits
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scan to write the segmentation of."""
+
+    scan: Scan
+    probabilities: Mapping[str, Path]  # of junior and senior, on the template grid
+    fingerprint: str
+    preprocessing: Mapping[str, Any]  # quality figures and flags
+    models: Mapping[str, str]  # fingerprints of the networks
+    settings: Settings
+
+
+def results_file(output_dir: Path, scan: Scan) -> Path:
+    """Figures of one scan's segmentation, read by the report."""
+    return output_dir / "logs" / "results" / f"{scan.stem}_{scan.suffix}.json"
+
+
+def run(job: Job) -> list[ScanOutcome]:
+    """Segment the selected tumour scans that are preprocessed."""
+    models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
+    scans = [scan for scan in job.selected(Role.TUMOUR) if job.preprocessing_print(scan)]
+    prints = {
+        scan.key: fingerprint(
+            version=__version__, models=models, scan=job.preprocessing_print(scan)
+        )
+        for scan in scans
+    }
+    done = [scan for scan in scans if job.stamps.is_done(STEP, scan.key, prints[scan.key])]
+    todo = [scan for scan in scans if scan not in done]
+    predicted = {name: predict(job, name, todo) for name in models} if todo else {}
+    tasks: list[Task] = []
+    failures: list[Result[Scan, None]] = []
+    for index, scan in enumerate(todo):
+        maps = {name: results[index] for name, results in predicted.items()}
+        errors = [result.error for result in maps.values() if result.failed]
+        if errors:
+            failures.append(Result(scan, error=errors[0]))
+            continue
+        stamp = job.stamps.read("preprocess", scan.key) or {}
+        tasks.append(
+            Task(
+                scan,
+                {name: result.value for name, result in maps.items() if result.value},
+                prints[scan.key],
+                {"qc": stamp.get("qc", {}), "flags": stamp.get("flags", [])},
+                models,
+                job.settings,
+            )
+        )
+    results = map_items(
+        segment_scan,
+        tasks,
+        nprocs=job.settings.nprocs,
+        label="Writing segmentations",
+        describe=lambda task: task.scan.key,
+        stop_on_failure=job.settings.stop_on_first_crash,
+    )
+    return (
+        skipped(STEP, done)
+        + job.record(STEP, failures, lambda scan: scan.key)
+        + job.record(STEP, results, lambda task: task.scan.key)
+    )
+
+
+def segment_scan(task: Task) -> None:
+    """Write masks, probabilities and uncertainty of one scan, and its figures."""
+    from synthtumour_bids.bids.files import write_json
+    from synthtumour_bids.preprocessing.registration import carry_to_native
+    from synthtumour_bids.segmentation.uncertainty import dice, entropy
+    from synthtumour_bids.steps.volumes import load_nifti, load_volume
+    from synthtumour_bids.synthesis.pseudo_labels import assess
+
+    scan, output_dir = task.scan, task.settings.output_dir
+    preprocessed = derivative_path(scan, output_dir, desc="preproc", suffix=scan.suffix)
+    reference = load_nifti(preprocessed)
+    brain = load_volume(derivative_path(scan, output_dir, desc="brain", suffix="mask"))
+    transform = find_transform(preprocessed.parent, scan)
+    standard = {name: load_volume(path) for name, path in task.probabilities.items()}
+    native = {
+        name: carry_to_native(load_nifti(path), transform, reference).clip(0, 1)
+        for name, path in task.probabilities.items()
+    }
+    assessed = {
+        name: assess(probability, brain.mask, brain.spacing) for name, probability in native.items()
+    }
+    masks = {name: verdict.mask for name, verdict in assessed.items()}
+    native = {name: probability * brain.mask for name, probability in native.items()}
+    agreement = dice(masks["senior"], masks["junior"])
+    uncertainty = entropy(native["senior"])
+    figures = _figures(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
+    outside = assessed["senior"].stats["outside"]
+    flags = [*task.preprocessing["flags"], *_flags(figures, outside)]
+    outputs = _write(task, reference, native, masks, uncertainty, standard, figures, flags)
+    result = results_file(output_dir, scan)
+    write_json(
+        result,
+        {
+            "participant_id": f"sub-{scan.subject}",
+            "session_id": f"ses-{scan.session}" if scan.session else "n/a",
+            "scan": f"{scan.stem}_{scan.suffix}",
+            "role": scan.role.value,
+            **figures,
+            "qc_flags": flags,
+        },
+    )
+    Stamps(output_dir).mark(
+        STEP,
+        scan.key,
+        task.fingerprint,
+        [*outputs, result],
+        models=dict(task.models),
+    )
+
+
+def find_transform(folder: Path, scan: Scan) -> Path:
+    """Affine from the scan to the template, as the preprocess step left it."""
+    for extension in (".h5", ".mat"):
+        path = folder / transform_name(scan, to=TEMPLATE, extension=extension)
+        if path.is_file():
+            return path
+    msg = f"No transform of {scan.key} in {folder}; run the preprocess step again."
+    raise FileNotFoundError(msg)
+
+
+def _figures(
+    masks: Mapping[str, Any],
+    native: Mapping[str, Any],
+    brain: Any,
+    spacing: Sequence[float],
+    agreement: float,
+    uncertainty: Any,
+) -> dict[str, Any]:
+    import numpy as np
+    from scipy import ndimage
+
+    voxel_ml = float(np.prod(spacing)) / 1000
+    mask = masks["senior"]
+    return {
+        "brain_volume_mL": round(float(brain.sum()) * voxel_ml, 2),
+        "volume_mL": round(float(mask.sum()) * voxel_ml, 3),
+        "n_components": int(ndimage.label(mask, np.ones((3, 3, 3)))[1]),
+        "junior_volume_mL": round(float(masks["junior"].sum()) * voxel_ml, 3),
+        "junior_senior_dice": round(agreement, 4),
+        "mean_entropy": round(float(uncertainty[mask].mean()), 4) if mask.any() else None,
+        "mean_probability": round(float(native["senior"][mask].mean()), 4) if mask.any() else None,
+    }
+
+
+def _flags(figures: Mapping[str, Any], outside: float) -> list[str]:
+    """Name what a person should look at."""
+    flags = []
+    if outside > LARGEST_SHARE_OUTSIDE:
+        flags.append("outside_brain")
+    if figures["volume_mL"] == 0:
+        flags.append("empty")
+    if figures["volume_mL"] > LARGEST_SHARE_OF_BRAIN * figures["brain_volume_mL"]:
+        flags.append("over_30_percent_of_brain")
+    if figures["junior_senior_dice"] < LOWEST_AGREEMENT:
+        flags.append("low_agreement")
+    if figures["volume_mL"] and (figures["mean_entropy"] or 0) > HIGHEST_MEAN_ENTROPY:
+        flags.append("uncertain")
+    return flags
+
+
+def _write(
+    task: Task,
+    reference: Any,
+    native: Mapping[str, Any],
+    masks: Mapping[str, Any],
+    uncertainty: Any,
+    standard: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    flags: Sequence[str],
+) -> list[Path]:
+    import numpy as np
+
+    from synthtumour_bids.bids.derivatives import like_native, write_image
+    from synthtumour_bids.bids.sidecars import sidecar
+
+    scan, settings = task.scan, task.settings
+    resolution = settings.profile.resolution
+    space = {"space": TEMPLATE, "res": f"{resolution:g}"}
+    made = {
+        "Models": dict(task.models),
+        "Threshold": THRESHOLD,
+        "QualityControl": dict(figures),
+        "Flags": list(flags),
+    }
+    template_mask = standard["senior"].data > THRESHOLD
+    images: list[tuple[dict[str, str], Any, dict[str, Any]]] = [
+        (
+            {"label": "L", "suffix": "mask"},
+            like_native(masks["senior"], reference, np.uint8),
+            {"Type": "Lesion", **made},
+        ),
+        (
+            {"label": "L", "suffix": "probseg"},
+            like_native(native["senior"], reference, np.float32),
+            {},
+        ),
+        (
+            {"label": "L", "desc": "junior", "suffix": "mask"},
+            like_native(masks["junior"], reference, np.uint8),
+            {"Type": "Lesion"},
+        ),
+        (
+            {"desc": "uncertainty", "suffix": "probseg"},
+            like_native(uncertainty, reference, np.float32),
+            {"Description": "Entropy of the senior's tumour probability", "Units": "bit"},
+        ),
+        (
+            {**space, "label": "L", "suffix": "mask"},
+            standard["senior"].with_data(template_mask.astype(np.uint8)),
+            {"Type": "Lesion"},
+        ),
+        (
+            {**space, "label": "L", "suffix": "probseg"},
+            standard["senior"].with_data(standard["senior"].data),
+            {},
+        ),
+    ]
+    written = []
+    for names, image, more in images:
+        path = derivative_path(scan, settings.output_dir, **names)
+        write_image(
+            path,
+            image,
+            sidecar(
+                sources=[scan.uri],
+                space=names.get("space"),
+                resolution=resolution if "res" in names else None,
+                **more,
+            ),
+        )
+        written.append(path)
+    return written

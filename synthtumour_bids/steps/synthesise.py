@@ -1,0 +1,204 @@
+"""Step 2: synthetic tumours are drawn into tumour-free brains (stage 1).
+
+Training samples and shifted-validation samples come from disjoint persons.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.execution.stamps import fingerprint, hash_file
+from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.steps import cohort
+from synthtumour_bids.steps.job import Job
+
+LOGGER = logging.getLogger(__name__)
+STEP = "synthesise"
+NAME = "stage_one"
+
+
+@dataclass(frozen=True)
+class Task:
+    """All samples to draw into one host."""
+
+    host: Scan
+    image: Path
+    mask: Path
+    purpose: str  # "train" or "shifted"
+    indices: tuple[int, ...]
+    folder: Path
+    settings: Settings
+
+
+def samples_file(job: Job) -> Path:
+    """List of all stage-1 samples: name, image, label, purpose."""
+    return job.settings.work_dir / NAME / "samples.json"
+
+
+def settings_print(job: Job) -> str:
+    """Fingerprint of all settings that stage 1 depends on."""
+    settings = job.settings
+    return fingerprint(
+        version=__version__,
+        preset=settings.preset,
+        lesion=settings.lesion,
+        contrast=settings.contrast,
+        priors=hash_file(settings.priors) if settings.priors else None,
+        seed=settings.seed,
+        resolution=settings.profile.resolution,
+        n_train=settings.profile.n_train,
+        n_shifted=settings.profile.n_shifted,
+    )
+
+
+def run(job: Job) -> list[ScanOutcome]:
+    """Draw the stage-1 samples, unless they are there or the junior is trained already.
+
+    Raises
+    ------
+    DataError
+        With fewer than two tumour-free persons preprocessed: one side must train, one validate.
+    """
+    from synthtumour_bids.steps import train
+
+    print_ = settings_print(job)
+    if train.junior_is_finished(job) or cohort.finished(job, NAME, print_):
+        return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
+    hosts = job.preprocessed(Role.TUMOURFREE)
+    tasks = _tasks(job, hosts)
+    results = map_items(
+        draw,
+        tasks,
+        nprocs=job.settings.nprocs,
+        scheduler=job.settings.dask_scheduler,
+        label="Stage 1",
+        describe=lambda task: task.host.key,
+        stop_on_failure=job.settings.stop_on_first_crash,
+    )
+    samples = [sample for result in results if result.value for sample in result.value]
+    for purpose in ("train", "shifted"):
+        if not any(sample["purpose"] == purpose for sample in samples):
+            msg = f"Stage 1 made no {purpose} sample; see the failures above."
+            raise DataError(msg)
+    path = samples_file(job)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(samples, indent=1))
+    temporary.replace(path)
+    failed = [result for result in results if result.failed]
+    if not failed:
+        cohort.mark(job, NAME, print_, cohort.members(job, hosts), [path])
+    return job.record(STEP, results, lambda task: task.host.key)
+
+
+def _tasks(job: Job, hosts: Sequence[Scan]) -> list[Task]:
+    from synthtumour_bids.synthesis.stage_one import samples_plan, split_hosts
+
+    settings = job.settings
+    persons = {f"{scan.dataset_name}/{scan.subject}" for scan in hosts}
+    if len(persons) < 2:
+        msg = (
+            f"Stage 1 needs at least 2 tumour-free participants, one to train on and one to "
+            f"validate on; {len(persons)} preprocessed under {settings.output_dir}. Name more "
+            "with --tumourfree-dir, or mark them in participants.tsv (--group-column)."
+        )
+        raise DataError(msg)
+    train, shifted = split_hosts(
+        [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts], seed=settings.seed
+    )
+    folder = settings.work_dir / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    by_key = {scan.key: scan for scan in hosts}
+    tasks = []
+    for purpose, keys, count in (
+        ("train", train, settings.profile.n_train),
+        ("shifted", shifted, settings.profile.n_shifted),
+    ):
+        plan = samples_plan(keys, count)
+        for key in keys:
+            host = by_key[key]
+            indices = tuple(index for other, index in plan if other == key)
+            if indices:
+                tasks.append(
+                    Task(
+                        host,
+                        job.standard_image(host),
+                        job.standard_mask(host),
+                        purpose,
+                        indices,
+                        folder,
+                        settings,
+                    )
+                )
+    return tasks
+
+
+def draw(task: Task) -> list[dict[str, Any]]:
+    """Draw one host's samples and write them with their parameters.
+
+    Returns
+    -------
+    One entry a sample: name, image, label, purpose, host.
+    """
+    import numpy as np
+
+    from synthtumour_bids.bids.derivatives import write_image
+    from synthtumour_bids.preprocessing.templates import standard_tissues
+    from synthtumour_bids.steps.volumes import load_volume
+    from synthtumour_bids.synthesis.priors import load_priors
+    from synthtumour_bids.synthesis.seeds import stream
+    from synthtumour_bids.synthesis.stage_one import synthesise
+
+    settings = task.settings
+    priors = load_priors(settings.lesion, settings.contrast, settings.priors)
+    host = load_volume(task.image)
+    brain = load_volume(task.mask).mask
+    tissues = standard_tissues(settings.profile.resolution)
+    samples = []
+    for index in task.indices:
+        rng = stream(
+            settings.seed,
+            f"{task.host.dataset_name}/{task.host.subject}",
+            task.host.session,
+            index,
+            task.purpose,
+        )
+        sample = synthesise(
+            host.data,
+            brain,
+            host.spacing,
+            priors,
+            rng,
+            preset=settings.preset,
+            purpose=task.purpose,
+            placement=tissues["gm"] + tissues["wm"],
+        )
+        name = f"{task.purpose}-{task.host.dataset_name}-{task.host.stem}-{index:04d}"
+        paths = {
+            "image": task.folder / f"{name}_image.nii.gz",
+            "label": task.folder / f"{name}_label.nii.gz",
+        }
+        write_image(
+            paths["image"],
+            host.with_data(sample.image),
+            {"Host": task.host.uri, "Index": index, "Parameters": sample.to_json()},
+        )
+        write_image(paths["label"], host.with_data(sample.label.astype(np.uint8)), {})
+        samples.append(
+            {
+                "name": name,
+                "purpose": task.purpose,
+                "host": task.host.key,
+                **{key: str(path) for key, path in paths.items()},
+            }
+        )
+    return samples

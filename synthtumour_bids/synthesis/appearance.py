@@ -1,0 +1,143 @@
+"""How a tumour looks: brightness, halo, core, texture and edge, over the lesion's box only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .boxes import Box, Spacing
+from .filters import brain_blur, gaussian, in_voxels, margin
+from .noise import texture
+
+ANATOMY_MM = 5.0  # width of the blur that keeps the large-scale brightness of the host
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Brightness of one lesion; gains are multiples of normal brain.
+
+    Attributes
+    ----------
+    gain
+        Factor at the lesion's centre (below 1: hypo-intense).
+    anatomy
+        Share of the host's local brightness (blurred by 5 mm) in what the gain multiplies; the
+        rest is the brain's median, as if tissue had replaced ventricle or sulcus.
+    residual_texture
+        Share of the host's fine structure and noise that stays visible.
+    texture_amplitude, texture_scale_mm, texture_seed
+        Multiplicative random texture.
+    halo_gain, halo_depth
+        Share of the excess brightness at the border, and the depth (0 border, 1 centre) at which
+        it is complete; a share of 1 is a homogeneous lesion.
+    core_gain, core_edge_mm
+        Brightness of the core and width of its transition.
+    edge_mm
+        Width of the transition to the host (Gaussian standard deviation).
+    """
+
+    gain: float
+    anatomy: float
+    residual_texture: float
+    texture_amplitude: float
+    texture_scale_mm: float
+    texture_seed: int
+    halo_gain: float
+    halo_depth: float
+    core_gain: float
+    core_edge_mm: float
+    edge_mm: float
+
+
+def normal_intensity(image: NDArray, brain: NDArray) -> float:
+    """Median of the brain, from every third voxel along each axis; 1 for an empty mask."""
+    thin = (slice(None, None, 3),) * 3
+    values = image[thin][brain[thin]]
+    if not values.size:
+        values = image[brain]
+    return float(np.median(values)) if values.size else 1.0
+
+
+def soft_mask(
+    mask: NDArray, brain: NDArray, box: Box, edge_mm: float, spacing: Spacing
+) -> NDArray[np.float32]:
+    """Blur a mask within the brain: 1 inside, 0 outside, 1/2 on its border, 0 beyond the brain.
+
+    The brain's own surface does not count as a border.
+    """
+    sigma = in_voxels(edge_mm, spacing)
+    source = box.grown(margin(sigma), brain.shape)
+    inside = brain[source.slices]
+    weights = gaussian(inside, source, box, sigma)
+    blurred = gaussian(mask, box, box, sigma)
+    here = brain[box.slices]
+    return np.divide(blurred, weights, out=np.zeros_like(blurred), where=here & (weights > 1e-4))
+
+
+def lesion_brightness(
+    image: NDArray,
+    brain: NDArray,
+    box: Box,
+    spacing: Spacing,
+    depth: NDArray,
+    core: NDArray | None,
+    look: Appearance,
+    normal: float,
+) -> NDArray[np.float32]:
+    """Brightness the lesion would have in every voxel of its box.
+
+    Parameters
+    ----------
+    image, brain
+        Whole image and brain mask, (X, Y, Z).
+    box
+        The lesion's box.
+    spacing
+        Voxel size, mm.
+    depth
+        0 on the lesion's border to 1 at its centre, over the box.
+    core
+        Core mask over the box, or None.
+    look
+        Its appearance.
+    normal
+        Brightness of normal brain.
+
+    Returns
+    -------
+    ndarray of float32
+        Over the box, never negative.
+    """
+    local = brain_blur(image, brain, box, ANATOMY_MM, spacing)
+    here = brain[box.slices]
+    fine = np.where(here, image[box.slices] - local, np.float32(0))
+    base = np.float32(look.anatomy) * local + np.float32((1 - look.anatomy) * normal)
+
+    rise = np.clip(depth / np.float32(look.halo_depth), 0, 1)
+    rise = rise * rise * (3 - 2 * rise)
+    share = np.float32(look.halo_gain) + np.float32(1 - look.halo_gain) * rise
+    bright = base * (1 + np.float32(look.gain - 1) * share)
+    if core is not None:
+        inner = gaussian(core, box, box, in_voxels(look.core_edge_mm, spacing))
+        bright += inner * (np.float32(look.core_gain * normal) - bright)
+    if look.texture_amplitude > 0:
+        field = texture(box.axes_mm(spacing), look.texture_seed, look.texture_scale_mm)
+        bright *= 1 + np.float32(look.texture_amplitude) * field
+    bright += np.float32(look.residual_texture) * fine
+    return np.maximum(bright, np.float32(0))
+
+
+def raw_brightness(
+    image: NDArray, box: Box, depth: NDArray, core: NDArray | None, look: Appearance, normal: float
+) -> NDArray[np.float32]:
+    """Brightness under the shifted intensity model: the raw scan times the gain, no blending.
+
+    The host's anatomy shows through; halo and core act as factors, with hard borders.
+    """
+    share = np.where(depth >= look.halo_depth, 1, look.halo_gain).astype(np.float32)
+    bright = image[box.slices] * (1 + np.float32(look.gain - 1) * share)
+    if core is not None:
+        bright = np.where(core, image[box.slices] * np.float32(look.core_gain), bright)
+    return np.maximum(bright, np.float32(0))

@@ -1,0 +1,206 @@
+"""The tumour's surface: a geodesic polyhedron whose vertices simplex noise moves in and out.
+
+The polyhedron stays star-shaped, so whether a voxel lies inside follows from its direction and
+distance alone: no mesh is clipped, and the answer equals rasterising the mesh (methods: shape).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from .boxes import Box, Spacing, box_around
+from .noise import octaves
+
+Triple = tuple[float, float, float]
+
+_SUBDIVISIONS = 4  # of an icosahedron: 2562 vertices, 5120 triangles
+_TABLE = 321  # directions along each side of the octahedral look-up table
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One closed surface, fixed by a dozen numbers.
+
+    Attributes
+    ----------
+    centre_mm
+        Position of its centre of mass, in mm from the array's first voxel, along the array's axes.
+    radii_mm
+        Semi-axes of the ellipsoid before noise, in mm.
+    angles_deg
+        Rotations about the three axes, in degrees.
+    offset
+        Where the noise is read: at (vertex + offset) / `wavelength`.
+    amplitude
+        Displacement at noise 1, in units of the radius; below 1.1 keeps every radius positive.
+    wavelength
+        Size of the coarsest undulation, in units of the radius.
+    """
+
+    centre_mm: Triple
+    radii_mm: Triple
+    angles_deg: Triple
+    offset: Triple
+    amplitude: float = 1.0
+    wavelength: float = 3.0
+
+    def at(self, centre_mm: Triple) -> Surface:
+        """Return the same surface elsewhere."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Surface(**{**fields, "centre_mm": centre_mm})
+
+
+@lru_cache(maxsize=1)
+def polyhedron() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Vertices (2562, 3) on the unit sphere and triangles (5120, 3) of the geodesic polyhedron."""
+    golden = (1 + 5**0.5) / 2
+    corners = [(0, a, b * golden) for a in (-1, 1) for b in (-1, 1)]
+    vertices = np.array([np.roll(c, shift) for shift in range(3) for c in corners])
+    edge = np.linalg.norm(vertices[:, None] - vertices[None], axis=2)
+    near = np.abs(edge - 2) < 1e-6
+    faces = np.array(
+        [
+            (i, j, k)
+            for i in range(12)
+            for j in range(i + 1, 12)
+            for k in range(j + 1, 12)
+            if near[i, j] and near[j, k] and near[i, k]
+        ]
+    )
+    vertices = vertices / np.linalg.norm(vertices, axis=1, keepdims=True)
+    for _ in range(_SUBDIVISIONS):
+        sides = np.sort(faces[:, [[0, 1], [1, 2], [0, 2]]].reshape(-1, 2), axis=1)
+        sides, which = np.unique(sides, axis=0, return_inverse=True)
+        middle = vertices[sides].sum(axis=1)
+        a, b, c = faces.T
+        ab, bc, ac = which.reshape(-1, 3).T + len(vertices)
+        vertices = np.vstack([vertices, middle / np.linalg.norm(middle, axis=1, keepdims=True)])
+        faces = np.vstack(
+            [np.stack(f, axis=1) for f in ((a, ab, ac), (ab, b, bc), (ac, bc, c), (ab, bc, ac))]
+        )
+    return vertices, faces
+
+
+@lru_cache(maxsize=1)
+def _directions() -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """For each direction of the look-up table: its triangle's vertices and their weights.
+
+    A ray in direction d = a1 v1 + a2 v2 + a3 v3 meets the plane through r1 v1, r2 v2, r3 v3 at
+    distance 1 / (a1/r1 + a2/r2 + a3/r3): inverse radii are interpolated by fixed weights.
+    """
+    side = np.linspace(-1, 1, _TABLE)
+    u, v = (grid.ravel() for grid in np.meshgrid(side, side, indexing="ij"))
+    depth = 1 - np.abs(u) - np.abs(v)
+    fold = np.maximum(-depth, 0)
+    direction = np.stack([u - np.copysign(fold, u), v - np.copysign(fold, v), depth], axis=1)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+
+    vertices, faces = polyhedron()
+    _, candidates = cKDTree(vertices[faces].mean(axis=1)).query(direction, k=4)
+    best = np.full(len(direction), -np.inf)
+    corners = np.zeros((len(direction), 3), dtype=np.int64)
+    weights = np.zeros((len(direction), 3))
+    inverse = np.linalg.inv(np.swapaxes(vertices[faces], 1, 2))
+    for candidate in candidates.T:
+        trial = np.einsum("nij,nj->ni", inverse[candidate], direction)
+        better = trial.min(axis=1) > best
+        best[better] = trial[better].min(axis=1)
+        corners[better], weights[better] = faces[candidate[better]], trial[better]
+    return corners, weights.astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def vertex_radii(surface: Surface) -> NDArray[np.float64]:
+    """Distance of each displaced vertex from the origin, in units of the radius, (2562,)."""
+    vertices, _ = polyhedron()
+    where = (vertices + np.array(surface.offset)) / surface.wavelength
+    radii = np.maximum(1.0 + surface.amplitude * octaves(where), 0.05)
+    radii.flags.writeable = False  # shared by whoever asks for the same surface
+    return radii
+
+
+def _frame(surface: Surface) -> tuple[NDArray, NDArray]:
+    """Rotation (3, 3) and semi-axes (3,) that carry the unit body to mm."""
+    rotation = Rotation.from_euler("XYZ", surface.angles_deg, degrees=True).as_matrix()
+    return rotation, np.array(surface.radii_mm)
+
+
+def level_box(
+    surface: Surface, spacing: Spacing, shape: tuple[int, ...], level: float = 1.0
+) -> Box:
+    """Box of the voxels whose level may be below `level`."""
+    vertices, _ = polyhedron()
+    body = vertices * vertex_radii(surface)[:, None]
+    rotation, radii = _frame(surface)
+    reach = ((level * body - body.mean(axis=0)) * radii) @ rotation.T + surface.centre_mm
+    return box_around(reach.min(axis=0), reach.max(axis=0), spacing, shape)
+
+
+def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
+    """How far out each voxel of a box lies: 0 at the origin, 1 on the surface, above 1 outside.
+
+    Parameters
+    ----------
+    surface
+        The surface.
+    box
+        Where to evaluate it.
+    spacing
+        Voxel size along the array's axes, mm.
+
+    Returns
+    -------
+    ndarray of float32
+        (X, Y, Z) over the box.
+    """
+    corners, weights = _directions()
+    vertices, _ = polyhedron()
+    radii = vertex_radii(surface)
+    shift = (vertices * radii[:, None]).mean(axis=0)
+    inverse_radii = np.einsum("ni,ni->n", weights, (1 / radii).astype(np.float32)[corners])
+
+    rotation, semi_axes = _frame(surface)
+    to_unit = rotation.T / semi_axes[:, None]
+    i, j, k = (a - c for a, c in zip(box.axes_mm(spacing), surface.centre_mm, strict=True))
+    x, y, z = (
+        (row[0] * i + offset).astype(np.float32)[:, None, None]
+        + (row[1] * j).astype(np.float32)[:, None]
+        + (row[2] * k).astype(np.float32)
+        for row, offset in zip(to_unit, shift, strict=True)
+    )
+    distance = np.sqrt(x * x + y * y + z * z)
+
+    # Octahedral map: the sphere unfolded on a square, without trigonometry.
+    total = np.abs(x) + np.abs(y) + np.abs(z)
+    np.maximum(total, np.float32(1e-6), out=total)
+    fold = np.maximum(-z, 0) / total
+    u = x / total
+    v = y / total
+    u += np.copysign(fold, u)
+    v += np.copysign(fold, v)
+    half = np.float32((_TABLE - 1) / 2)
+    column = (v * half + (half + np.float32(0.5))).astype(np.int32)
+    row = (u * half + (half + np.float32(0.5))).astype(np.int32)
+    return distance * inverse_radii.take(row * _TABLE + column)
+
+
+def largest_component(mask: NDArray) -> NDArray:
+    """Largest face-connected component of a mask."""
+    labels, n = ndimage.label(mask)
+    if n <= 1:
+        return mask.astype(bool)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(labels == sizes.argmax())
+
+
+def sphere_radius_mm(volume_ml: float) -> float:
+    """Radius, in mm, of a ball of `volume_ml` mL."""
+    return float((3000.0 * volume_ml / (4 * np.pi)) ** (1 / 3))

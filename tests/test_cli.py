@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.cli import build_parser, parse_settings
+from synthtumour_bids.errors import EXIT_USAGE, UsageError
+from synthtumour_bids.execution.logs import settings_as_toml
+from synthtumour_bids.settings import Settings, Step
+
+
+@pytest.fixture
+def bids(tmp_path: Path) -> Path:
+    folder = tmp_path / "bids"
+    folder.mkdir()
+    return folder
+
+
+def parse(bids: Path, *more: str) -> Settings:
+    return parse_settings([str(bids), str(bids.parent / "out"), "participant", *more])
+
+
+def test_help_and_version_are_quick_and_import_nothing_heavy() -> None:
+    code = (
+        "import sys, synthtumour_bids.__main__ as app\n"
+        "try:\n app.main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'ants', 'nibabel', 'numpy', 'bids', 'nnunetv2'} & set(sys.modules)\n"
+        "sys.exit(len(heavy))"
+    )
+    start = time.monotonic()
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("synthtumour-bids ")
+    assert time.monotonic() - start < 5
+
+
+def test_labels_lose_their_prefix_and_split_on_blanks(bids: Path) -> None:
+    settings = parse(bids, "--participant_label", "sub-01 02", "sub-03", "--session-id", "ses-a")
+    assert settings.participant_label == ("01", "02", "03")
+    assert settings.session_label == ("a",)
+
+
+def test_steps_keep_the_order_of_the_method(bids: Path) -> None:
+    assert parse(bids, "--steps", "report", "segment").steps == (Step.SEGMENT, Step.REPORT)
+    assert parse(bids).steps == tuple(Step)
+
+
+def test_profile_and_aliases(bids: Path) -> None:
+    settings = parse(bids, "--profile", "sloppy", "--healthy-dir", str(bids), "--n_cpus", "3")
+    assert settings.profile.name == "sloppy"
+    assert settings.tumourfree_dir == (bids,)
+    assert settings.nprocs == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nprocs", "0"],
+        ["--mem", "16"],
+        ["--device", "gpu"],
+        ["--profile", "best"],
+        ["--truth", "no-such-folder"],
+        ["--bids-filter-file", "no-such-file.json"],
+        ["--no-such-flag"],
+        ["--omp-nthreads", "5", "--nprocs", "2"],
+        ["--random-seed", "-1"],
+    ],
+)
+def test_usage_errors_exit_2(bids: Path, arguments: list[str]) -> None:
+    command = [str(bids), str(bids.parent / "out"), "participant", *arguments]
+    try:
+        code = main(command)
+    except SystemExit as exit_:
+        code = int(exit_.code or 0)
+    assert code == EXIT_USAGE
+    assert not (bids.parent / "out").exists()
+
+
+def test_a_missing_dataset_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([str(tmp_path / "nowhere"), str(tmp_path / "out"), "participant"])
+    assert exit_.value.code == EXIT_USAGE
+    assert "folder does not exist" in capsys.readouterr().err
+
+
+def test_output_must_not_be_the_input(bids: Path) -> None:
+    with pytest.raises(UsageError, match="derivatives"):
+        parse_settings([str(bids), str(bids), "participant"])
+
+
+def test_work_must_not_lie_in_the_input(bids: Path) -> None:
+    with pytest.raises(UsageError, match="--work-dir"):
+        parse(bids, "-w", str(bids / "work"))
+
+
+def test_config_file_round_trip_and_command_line_wins(bids: Path, tmp_path: Path) -> None:
+    settings = parse(bids, "--profile", "fast", "--seed", "7", "--hold-out", "01", "--mem", "8G")
+    config = tmp_path / "run.toml"
+    config.write_text(settings_as_toml(settings))
+    assert parse(bids, "--config-file", str(config)) == settings
+    again = parse(bids, "--config-file", str(config), "--seed", "8")
+    assert again.seed == 8
+    assert again.profile.name == "fast"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sed = 7\n", "unknown key 'sed'"),
+        ("seed = \n", "TOML syntax error"),
+        ('preset = "nice"\n', "expected one of"),
+    ],
+)
+def test_bad_config_files_are_explained(bids: Path, tmp_path: Path, text: str, words: str) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        parse(bids, "--config-file", str(config))
+
+
+def test_every_flag_has_help() -> None:
+    assert all(action.help for action in build_parser()._actions)

@@ -1,0 +1,437 @@
+"""Writers: whole or absent, readable by others, on the scan's own grid, accepted by BIDS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.bids import derivatives
+from synthtumour_bids.bids.derivatives import (
+    check_output_dir,
+    copy_file,
+    like_native,
+    write_dataset_description,
+    write_image,
+    write_json,
+    write_text,
+    write_tsv,
+)
+from synthtumour_bids.bids.description import is_ours
+from synthtumour_bids.bids.files import replacing
+from synthtumour_bids.bids.names import derivative_path, transform_name
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.sidecars import own_uri, sidecar
+from synthtumour_bids.errors import StoppedError, UsageError
+from synthtumour_bids.settings import TEMPLATE, Role
+
+
+def image(shape=(4, 5, 6)) -> nib.Nifti1Image:
+    return nib.Nifti1Image(np.zeros(shape, np.float32), np.eye(4))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---------------------------------------------------------------------- whole or absent
+
+
+@pytest.mark.parametrize("exception", [OSError, KeyboardInterrupt, StoppedError, SystemExit])
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path, exception):
+    path = tmp_path / "new" / "a.json"
+
+    def write():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise exception
+
+    with pytest.raises(exception):
+        write()
+    assert names(path.parent) == []
+
+
+def test_an_interrupted_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(TypeError):
+        write_json(path, {"x": object()})
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_an_image_that_cannot_be_written_leaves_no_sidecar_either(tmp_path):
+    path = tmp_path / "a_mask.nii.gz"
+    write_image(path, image(), {"Type": "Brain"})
+
+    class Broken(nib.Nifti1Image):
+        def to_file_map(self, *args, **kwargs):
+            raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011
+        write_image(path, Broken(np.zeros((2, 2, 2)), np.eye(4)), {"Type": "Lesion"})
+    assert names(tmp_path) == ["a_mask.nii.gz"], "the old image is whole, its sidecar is gone"
+
+
+def test_files_follow_the_umask(tmp_path):
+    old = os.umask(0o027)
+    try:
+        write_text(tmp_path / "a.txt", "a")
+        write_image(tmp_path / "a.nii.gz", image(), {})
+        copy_file(tmp_path / "a.txt", tmp_path / "b.txt")
+    finally:
+        os.umask(old)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
+
+
+def test_a_copy_of_a_read_only_file_can_be_replaced(tmp_path):
+    source = tmp_path / "source"
+    source.write_text("x")
+    source.chmod(0o400)
+    for _ in range(2):
+        copy_file(source, tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_mode & 0o200
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "shared.json"
+    errors = []
+
+    def write(number):
+        try:
+            for _ in range(30):
+                write_json(path, {"numbers": [number] * 500})
+                assert len(set(json.loads(path.read_text())["numbers"])) == 1
+        except BaseException as error:  # noqa: BLE001
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert names(tmp_path) == ["shared.json"]
+
+
+def test_a_name_of_the_longest_kind_can_be_written(tmp_path):
+    path = tmp_path / ("a" * 248 + ".nii.gz")
+    with replacing(path) as temporary:
+        assert temporary.name.endswith(".nii.gz")
+        temporary.write_text("x")
+    assert path.exists()
+
+
+# ---------------------------------------------------------------------- content
+
+
+def test_json_holds_no_value_that_json_does_not_know(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(
+        path,
+        {
+            "nan": float("nan"),
+            "inf": np.float32("inf"),
+            "array": np.arange(3),
+            "flag": np.bool_(True),
+            "path": Path("a/b"),
+            "tuple": (1, 2.5),
+            "role": Role.TUMOUR,
+            "word": "é",
+        },
+    )
+    assert json.loads(path.read_text()) == {
+        "nan": None,
+        "inf": None,
+        "array": [0, 1, 2],
+        "flag": True,
+        "path": "a/b",
+        "tuple": [1, 2.5],
+        "role": "tumour",
+        "word": "é",
+    }
+
+
+def test_table_cells(tmp_path):
+    path = tmp_path / "a.tsv"
+    rows = [
+        {"id": "sub-01", "v": np.float64(12.3456789), "ok": True, "flags": ("a", "b"), "x": 1},
+        {"id": "tab\tand\nline", "v": float("nan"), "ok": np.bool_(False), "flags": ()},
+    ]
+    write_tsv(path, rows, ["id", "v", "ok", "flags"])
+    assert path.read_bytes().decode().split("\n") == [
+        "id\tv\tok\tflags",
+        "sub-01\t12.3457\ttrue\ta;b",
+        "tab and line\tn/a\tfalse\tn/a",
+        "",
+    ]
+
+
+def test_an_image_name_needs_an_image_extension(tmp_path):
+    with pytest.raises(ValueError, match="not named like an image"):
+        write_image(tmp_path / "a.mgz", image(), {})
+
+
+# ---------------------------------------------------------------------- grids
+
+OBLIQUE = np.array(
+    [[-0.9, 0.1, 0.0, 80.0], [0.1, 0.89, -0.4, -90.0], [0.03, 0.3, 2.4, -40.0], [0, 0, 0, 1.0]]
+)
+
+
+@pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 2), (1, 4), (3, 1)])
+@pytest.mark.parametrize("affine", [np.eye(4), np.diag([-1.0, 1, 1, 1]), OBLIQUE])
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_outputs_lie_exactly_on_the_scans_grid(tmp_path, codes, affine, kind):
+    reference = kind(np.zeros((3, 4, 5, 1), np.int16), affine)
+    rigid = np.linalg.qr(affine[:3, :3])[0] * np.sign(np.diag(np.linalg.qr(affine[:3, :3])[1]))
+    qform = np.eye(4)
+    qform[:3, :3] = rigid @ np.diag(np.linalg.norm(affine[:3, :3], axis=0))
+    reference.set_qform(qform, codes[0])
+    reference.set_sform(affine, codes[1])
+    reference.header.set_xyzt_units("mm", "sec")
+    nib.save(reference, tmp_path / "scan.nii.gz")
+    scan = nib.load(tmp_path / "scan.nii.gz")
+    result = like_native(np.ones((3, 4, 5)), scan, np.uint8)
+    write_image(tmp_path / "mask.nii.gz", result, {})
+    back = nib.load(tmp_path / "mask.nii.gz")
+    assert back.shape == (3, 4, 5)
+    assert back.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(back.affine, scan.affine, atol=1e-4)
+    for field in ("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"):
+        assert back.header[field] == np.float32(scan.header[field])
+    for field in ("srow_x", "srow_y", "srow_z"):
+        np.testing.assert_array_equal(back.header[field], np.float32(scan.header[field]))
+    np.testing.assert_array_equal(back.header["pixdim"][:4], np.float32(scan.header["pixdim"][:4]))
+    assert back.header.get_xyzt_units()[0] == "mm"
+
+
+def test_values_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match="do not fit"):
+        like_native(np.zeros((3, 4, 6)), image((3, 4, 5)), np.uint8)
+
+
+# ---------------------------------------------------------------------- the output folder
+
+
+@pytest.fixture
+def bids_dir(tmp_path) -> Path:
+    folder = tmp_path / "bids"
+    (folder / "sub-01" / "anat").mkdir(parents=True)
+    write_json(folder / "dataset_description.json", {"Name": "x", "BIDSVersion": "1.10.0"})
+    return folder
+
+
+def test_new_empty_and_own_folders_are_taken(tmp_path, bids_dir):
+    for output in (tmp_path / "a" / "b" / "c", bids_dir / "derivatives" / "app"):
+        check_output_dir(output, bids_dir)
+        assert not output.exists(), "a check makes nothing"
+    output = tmp_path / "out"
+    output.mkdir()
+    check_output_dir(output, bids_dir)
+    (output / "logs").mkdir()  # another job of the same array is a moment ahead
+    check_output_dir(output, bids_dir)
+    write_dataset_description(output, links={"raw": bids_dir})
+    (output / "sub-01").mkdir()
+    check_output_dir(output, bids_dir)
+    assert is_ours(output)
+
+
+def test_input_as_output_is_refused(bids_dir, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(bids_dir)
+    for output in (bids_dir, link, bids_dir / "derivatives" / ".."):
+        with pytest.raises(UsageError, match=r"input dataset itself.*derivatives.synthtumour_bids"):
+            check_output_dir(output, bids_dir)
+
+
+def test_a_subjects_folder_is_refused(bids_dir):
+    with pytest.raises(UsageError, match="among the scans"):
+        check_output_dir(bids_dir / "sub-01" / "out", bids_dir)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        None,
+        "{broken",
+        "[]",
+        '{"GeneratedBy": [{"Name": "fMRIPrep"}]}',
+        '{"GeneratedBy": "synthtumour_bids"}',
+    ],
+)
+def test_foreign_folders_are_refused(tmp_path, bids_dir, description):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "thesis.docx").write_text("")
+    if description is not None:
+        (output / "dataset_description.json").write_text(description)
+    with pytest.raises(UsageError, match="this app did not make"):
+        check_output_dir(output, bids_dir)
+    assert "thesis.docx" in names(output)
+
+
+def test_a_file_as_output_is_refused(tmp_path, bids_dir):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(UsageError, match="is a file"):
+        check_output_dir(file, bids_dir)
+    with pytest.raises(UsageError, match="cannot be written to"):
+        check_output_dir(file / "below", bids_dir)
+
+
+def test_an_unwritable_folder_is_refused(bids_dir):
+    # Permission bits do not stop root, who runs many containers; /proc stops everyone.
+    with pytest.raises(UsageError, match=r"cannot be written to.*mounted.*-u"):
+        check_output_dir(Path("/proc/synthtumour"), bids_dir)
+
+
+# ---------------------------------------------------------------------- description
+
+
+def test_description_says_what_made_the_dataset_from_what(tmp_path, bids_dir, monkeypatch):
+    monkeypatch.setenv("SYNTHTUMOUR_DOCKER_TAG", "lab/synthtumour:0.1")
+    write_json(bids_dir / "dataset_description.json", {"Name": "x", "DatasetDOI": "10.1/x"})
+    outside = tmp_path / "hea thy"
+    outside.mkdir()
+    root = bids_dir / "derivatives" / "app"
+    write_dataset_description(root, links={"raw": bids_dir, "tumourfree": outside})
+    description = json.loads((root / "dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+    assert description["DatasetLinks"] == {"raw": "../..", "tumourfree": outside.as_uri()}
+    assert description["SourceDatasets"][0]["DOI"] == "10.1/x"
+    [generator] = description["GeneratedBy"]
+    assert generator["Name"] == "synthtumour_bids"
+    assert generator["Container"] == {"Type": "docker", "Tag": "lab/synthtumour:0.1"}
+    monkeypatch.delenv("SYNTHTUMOUR_DOCKER_TAG")
+    monkeypatch.setenv("SYNTHTUMOUR_SINGULARITY_URL", "docker://lab/synthtumour")
+    write_dataset_description(root, links={})
+    [generator] = json.loads((root / "dataset_description.json").read_text())["GeneratedBy"]
+    assert generator["Container"] == {"Type": "singularity", "URI": "docker://lab/synthtumour"}
+
+
+def test_sidecar_fields():
+    native = sidecar(sources=["bids:raw:a"], SkullStripped=False)
+    assert native == {
+        "Sources": ["bids:raw:a"],
+        "SpatialReference": "orig",
+        "SkullStripped": False,
+    }
+    standard = sidecar(sources=[], space=TEMPLATE, resolution=2.0, Type="Lesion")
+    assert standard["SpatialReference"] == TEMPLATE
+    assert standard["Resolution"].startswith("2 mm")
+    assert standard["Type"] == "Lesion"
+    assert own_uri(Path("/o/sub-01/x.nii.gz"), Path("/o")) == "bids::sub-01/x.nii.gz"
+
+
+# ---------------------------------------------------------------------- the validator
+
+
+def scans(root: Path, dataset_name: str) -> list[Scan]:
+    def scan(suffix, role, *entities):
+        name = "_".join([*(f"{key}-{value}" for key, value in entities), suffix])
+        return Scan(root / f"{name}.nii.gz", entities, suffix, role, root, dataset_name)
+
+    role = Role.TUMOUR if dataset_name == "raw" else Role.TUMOURFREE
+    return [
+        scan("FLAIR", role, ("sub", "01")),
+        scan("FLAIR", role, ("sub", "02"), ("ses", "a"), ("acq", "x"), ("run", "01")),
+        scan("FLAIR", role, ("sub", "02"), ("ses", "b"), ("rec", "n"), ("chunk", "2")),
+        scan("T1w", role, ("sub", "03"), ("ce", "gd")),
+        scan("T2w", role, ("sub", "04"), ("run", "2")),
+        scan("dwi", role, ("sub", "05"), ("dir", "AP")),
+        scan("trace", role, ("sub", "06"), ("ses", "1")),
+    ]
+
+
+def write_outputs(output_dir: Path, scan: Scan, resolution: float) -> None:
+    """Everything the app writes for a scan."""
+    standard = {"space": TEMPLATE, "res": f"{resolution:g}"}
+    preproc = derivative_path(scan, output_dir, desc="preproc", suffix=scan.suffix)
+    uri = own_uri(preproc, scan.output_root(output_dir))
+    for where in ({}, standard):
+        grid = {"space": where.get("space"), "resolution": resolution if where else None}
+        for entities, fields in (
+            ({"desc": "preproc", "suffix": scan.suffix}, {"SkullStripped": bool(where)}),
+            ({"desc": "synthetic", "suffix": scan.suffix}, {"SkullStripped": True}),
+            ({"desc": "brain", "suffix": "mask"}, {"Type": "Brain"}),
+            ({"label": "L", "suffix": "mask"}, {"Type": "Lesion"}),
+            ({"label": "L", "desc": "junior", "suffix": "mask"}, {"Type": "Lesion"}),
+            ({"label": "L", "suffix": "probseg"}, {}),
+            ({"label": "L", "desc": "junior", "suffix": "probseg"}, {}),
+            ({"label": "L", "desc": "uncertainty", "suffix": "probseg"}, {"Units": "bit"}),
+            ({"desc": "uncertainty", "suffix": "entropy"}, {"Units": "bit"}),
+        ):
+            path = derivative_path(scan, output_dir, **where, **entities)
+            write_image(path, image(), sidecar(sources=[scan.uri, uri], **grid, **fields))
+    write_text(preproc.parent / transform_name(scan, to=TEMPLATE), "transform")
+    write_text(preproc.parent / transform_name(scan, to=TEMPLATE, extension=".mat"), "transform")
+    subject = f"sub-{scan.subject}"
+    write_text(scan.output_root(output_dir) / f"{subject}.html", "<html></html>")
+    write_text(scan.output_root(output_dir) / subject / "figures" / f"{subject}_x.png", "")
+
+
+def write_cohort_outputs(root: Path, subjects: list[str], links: dict[str, Path]) -> None:
+    write_dataset_description(root, links=links)
+    rows = [{"participant_id": f"sub-{subject}", "volume_mL": 12.5} for subject in subjects]
+    write_tsv(root / "participants.tsv", rows, ["participant_id", "volume_mL"])
+    write_json(
+        root / "participants.json",
+        {"volume_mL": {"Description": "Volume of the tumour mask", "Units": "mL"}},
+    )
+    write_text(root / "logs" / "20260101-000000_x" / "synthtumour.log", "x")
+    write_text(root / "logs" / "20260101-000000_x" / "synthtumour.toml", "x = 1")
+    write_text(root / "logs" / "CITATION.md", "x")
+    write_text(root / "README.md", "Made by synthtumour_bids.\n")
+    write_text(root / "group.html", "<html></html>")
+    for model in ("junior", "senior"):
+        write_text(root / "models" / model / "fold_0" / "checkpoint_best.pth", "x")
+        write_json(root / "models" / model / "model.json", {})
+
+
+def validate(root: Path) -> list[tuple[str, str]]:
+    """Errors of the official validator as (code, file)."""
+    run = subprocess.run(
+        ["bids-validator-deno", "--format", "json", str(root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    report = json.loads(run.stdout[run.stdout.index("{") :])
+    return [
+        (issue["code"], issue.get("location", ""))
+        for issue in report["issues"]["issues"]
+        if issue["severity"] == "error"
+    ]
+
+
+@pytest.mark.parametrize("resolution", [1.0, 2.0, 4.0])
+def test_the_validator_accepts_every_name_and_sidecar(tmp_path, bids_dir, resolution):
+    output_dir = tmp_path / "out"
+    links = {"raw": bids_dir, "tumourfree": tmp_path}
+    for dataset_name, root in (
+        ("raw", output_dir),
+        ("tumourfree", output_dir / "derivatives" / "tumourfree"),
+    ):
+        listed = scans(links[dataset_name], dataset_name)
+        for scan in listed:
+            write_outputs(output_dir, scan, resolution)
+        write_cohort_outputs(root, sorted({scan.subject for scan in listed}), links)
+        with replacing(root / "sub-01" / "anat" / "left.nii.gz") as temporary:
+            temporary.write_text("as a killed job leaves it")
+            assert validate(root) == []
+    assert derivatives.sidecar_path(Path("a_mask.nii.gz")) == Path("a_mask.json")
+
+
+def test_the_validator_does_find_a_wrong_name(tmp_path, bids_dir):
+    """The test above means something."""
+    write_cohort_outputs(tmp_path / "out", ["01"], {"raw": bids_dir})
+    write_image(tmp_path / "out/sub-01/anat/sub-01_desc-x_label-L_mask.nii.gz", image(), {})
+    assert validate(tmp_path / "out") != []
