@@ -90,7 +90,9 @@ def measure(
 ) -> None:
     on = resolve_device(device)
     with nnunet_environment(prepared.folder), torch_threads(nprocs):
-        trainer = SynthTumourTrainer(prepared.plans(), CONFIGURATION, 0, prepared.dataset_json(), on)
+        trainer = SynthTumourTrainer(
+            prepared.plans(), CONFIGURATION, 0, prepared.dataset_json(), on
+        )
         trainer.set_up(training)
         trainer.open_data()
         n_weights = sum(p.numel() for p in trainer.network.parameters())

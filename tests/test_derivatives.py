@@ -390,6 +390,9 @@ def write_cohort_outputs(root: Path, subjects: list[str], links: dict[str, Path]
     write_text(root / "logs" / "CITATION.md", "x")
     write_text(root / "README.md", "Made by synthtumour_bids.\n")
     write_text(root / "group.html", "<html></html>")
+    write_tsv(root / "group_desc-tumour_volumes.tsv", rows, ["participant_id", "volume_mL"])
+    write_json(root / "group_desc-tumour_volumes.json", {})
+    write_json(root / "logs" / "stamps" / "segment" / "raw__sub-01_FLAIR.json", {})
     for model in ("junior", "senior"):
         write_text(root / "models" / model / "fold_0" / "checkpoint_best.pth", "x")
         write_json(root / "models" / model / "model.json", {})

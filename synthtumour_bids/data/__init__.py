@@ -1,0 +1,1 @@
+"""Tables and settings that are data: priors of synthesis, stages of registration."""

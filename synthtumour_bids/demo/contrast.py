@@ -52,7 +52,7 @@ def hyperintensity_map(anatomy: Anatomy, burden: float, rng: np.random.Generator
     """
     shape, spacing = anatomy.wm.shape, anatomy.spacing
     reach = 2 + 9 * burden * (1 + 0.5 * smooth_field(rng, shape, spacing, 25))
-    band = 1 - smooth_step(anatomy.ventricle_distance, reach, reach + 3)
+    band = 1 - smooth_step(anatomy.ventricle_distance - reach, 0, 3)
     patches = smooth_step(smooth_field(rng, shape, spacing, 7), 2.3 - 0.9 * burden, 2.9)
     deep = smooth_step(-anatomy.brain_distance, 12, 18)
     cerebrum = smooth_step(anatomy.mni[2], -25, -10)

@@ -102,7 +102,7 @@ def _positions(
     matrix = inverse @ affine[:3, :3]
     offset = inverse @ (affine[:3, 3] - np.array(variation.shift))
     ijk = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in shape], indexing="ij"))
-    mni = np.einsum("ab,bijk->aijk", matrix.astype(np.float32), ijk, optimize=True)
+    mni = np.einsum("ab,bijk->aijk", matrix.astype(np.float32), ijk)
     mni += offset.reshape(3, 1, 1, 1).astype(np.float32)
     for axis in range(3):
         mni[axis] += variation.bend[0] * smooth_field(rng, shape, spacing, 45)

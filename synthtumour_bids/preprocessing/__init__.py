@@ -1,0 +1,1 @@
+"""From a raw scan to a skull-stripped brain on the template grid, with ANTs."""

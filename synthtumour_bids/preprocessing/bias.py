@@ -34,19 +34,21 @@ def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = Fal
     if not inside.any():
         return data
     level = float(np.median(data[inside]))
-    shape, affine = geometry.isotropic_grid(image.shape, image.affine, _FIT_SPACING)
-    coarse = geometry.resample(data / level, image.affine, shape, affine)
-    coarse_mask = geometry.resample(inside, image.affine, shape, affine) > 0.5
+    box = geometry.bounding_box(inside, margin=1)
+    box_affine = geometry.cropped_affine(image.affine, box)
+    shape, affine = geometry.isotropic_grid(inside[box].shape, box_affine, _FIT_SPACING)
+    coarse = geometry.resample(data[box] / level, box_affine, shape, affine)
+    coarse_mask = geometry.resample(inside[box], box_affine, shape, affine) > 0.5
     if not coarse_mask.any():
         return data
     # Three levels of the spline mesh (knots down to a quarter of the field of view): a finer
     # field could follow a large tumour and flatten it.
-    iterations = [20, 10] if sloppy else [50, 50, 30]
+    iterations = [15, 10] if sloppy else [40, 30, 20]
     field = ants.n4_bias_field_correction(
         geometry.to_ants(np.maximum(coarse, 1e-3), affine),
         mask=geometry.to_ants(coarse_mask, affine),
         shrink_factor=1,
-        convergence={"iters": iterations, "tol": 1e-6},
+        convergence={"iters": iterations, "tol": 1e-5},
         return_bias_field=True,
     ).numpy()
     # Outside the mask the spline runs free, so it is held to the range found inside.

@@ -71,6 +71,23 @@ def voxel_sizes(affine: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
 
 
+def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice, slice]:
+    """Slices of the box around a mask's true voxels, widened by ``margin`` voxels."""
+    slices = []
+    for axis in range(3):
+        hits = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        first, last = (int(hits[0]), int(hits[-1])) if hits.size else (0, mask.shape[axis] - 1)
+        slices.append(slice(max(first - margin, 0), min(last + margin + 1, mask.shape[axis])))
+    return slices[0], slices[1], slices[2]
+
+
+def cropped_affine(affine: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:
+    """Voxel to RAS mm of an array that was cut to ``box``."""
+    moved = np.array(affine, dtype=float)
+    moved[:3, 3] += moved[:3, :3] @ np.array([s.start for s in box], dtype=float)
+    return moved
+
+
 def isotropic_grid(
     shape: Sequence[int], affine: np.ndarray, spacing: float
 ) -> tuple[tuple[int, int, int], np.ndarray]:

@@ -189,10 +189,12 @@ def _register(
     settings = alignment.load_settings("affine_brain")
     spacing = float(settings["spacing"]) * (2 if sloppy else 1)
     fixed = geometry.image_to_ants(standard_brain(spacing))
-    shape, grid = geometry.isotropic_grid(mask.shape, affine, spacing)
     ceiling = float(np.percentile(corrected[mask], 99.5))
-    brain = np.where(mask, np.minimum(corrected, ceiling), 0)
-    moving = geometry.to_ants(geometry.resample(brain, affine, shape, grid), grid)
+    box = geometry.bounding_box(mask, margin=1)
+    brain = np.where(mask, np.minimum(corrected, ceiling), 0)[box]
+    box_affine = geometry.cropped_affine(affine, box)
+    shape, grid = geometry.isotropic_grid(brain.shape, box_affine, spacing)
+    moving = geometry.to_ants(geometry.resample(brain, box_affine, shape, grid), grid)
     with alignment.scratch(work_dir) as folder:
         transforms = alignment.run_stages(
             fixed, moving, settings["stages"], folder=folder, seed=seed

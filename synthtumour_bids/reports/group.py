@@ -115,21 +115,20 @@ class Summary:
         """Say it in a few lines."""
         if self.n_truth == 0:
             return f"{self.n_scans} scans segmented; no truth to compare with."
-        lines = [
+        first = (
             f"{self.n_scans} scans segmented, {self.n_truth} of them compared with the truth: "
             f"Dice {self.mean_dice:.3f} ± {self.sd_dice:.3f} (median {self.median_dice:.3f}), "
             f"median HD95 {self.median_hd95_mm:.1f} mm, "
             f"median volume error {self.median_volume_error_percent:.0f} %."
-        ]
+        )
         others = [
             f"{name} {value:.3f}"
             for name, value in (("junior", self.mean_junior_dice), ("Otsu", self.mean_otsu_dice))
             if math.isfinite(value)
         ]
-        if others:
-            lines.append(f"Mean Dice of others: {', '.join(others)}.")
+        between = [f"Mean Dice of others: {', '.join(others)}."] if others else []
         worst = ", ".join(f"{scan} {dice:.3f}" for scan, dice in self.worst)
-        return "\n".join([*lines, f"Lowest: {worst}."])
+        return "\n".join([first, *between, f"Lowest: {worst}."])
 
 
 def read_results(output_dir: Path) -> list[dict[str, Any]]:

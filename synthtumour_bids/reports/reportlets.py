@@ -109,8 +109,7 @@ def synthetic_mosaic(
     title: str = "Synthetic training examples",
     spacing: Spacing = ISOTROPIC,
 ) -> None:
-    """Synthetic or mixed samples: for each, the axial slice with most tumour, without and with
-    the label's contour.
+    """Axial slice with most tumour of synthetic or mixed samples, without and with the contour.
 
     Parameters
     ----------
@@ -206,7 +205,7 @@ def _spread(mask: NDArray[Any], axis: int, count: int) -> list[int]:
     filled = np.flatnonzero(np.any(mask > 0, axis=others))
     low, high = (filled[0], filled[-1]) if filled.size else (0, mask.shape[axis] - 1)
     steps = np.linspace(low, high, count + 2)[1:-1]
-    return [int(round(step)) for step in steps]
+    return [round(float(step)) for step in steps]
 
 
 def _slice(

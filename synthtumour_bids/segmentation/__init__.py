@@ -1,0 +1,1 @@
+"""Networks: data sets, training, prediction and scores. The only importer of nnU-Net."""

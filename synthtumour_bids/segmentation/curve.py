@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 CURVE_JSON = "selection_curve.json"
 CURVE_PNG = "selection_curve.png"
@@ -66,10 +67,10 @@ class SelectionCurve:
     @staticmethod
     def from_json(text: str) -> SelectionCurve:
         """Read what `to_json` wrote."""
-        fields = json.loads(text)
-        return SelectionCurve(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
-        )
+        fields: dict[str, Any] = json.loads(text)
+        for name in ("epochs", "train_loss", "shifted_dice", "shifted_loss"):
+            fields[name] = tuple(fields[name])
+        return SelectionCurve(**fields)
 
 
 def write_curve(curve: SelectionCurve, folder: Path) -> None:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import multiprocessing
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,17 +13,14 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.errors import DataError, UnavailableError
-from synthtumour_bids.segmentation.environment import nnunet_environment, quiet
-from synthtumour_bids.segmentation.plans import CONFIGURATION, PLANS_NAME, adapt_plans
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.segmentation.environment import nnunet_environment
+from synthtumour_bids.segmentation.plans import PLANS_NAME, adapt_plans
+from synthtumour_bids.segmentation.stored_cases import store_cases
 from synthtumour_bids.settings import Training
 
-LOG = logging.getLogger(__name__)
-
-PARTS = (".b2nd", "_seg.b2nd", ".pkl")  # what nnU-Net stores for one preprocessed case
 FINGERPRINT_CASES = 32  # all cases lie on one grid, a sample of them says enough for planning
 FINGERPRINT_VOXELS = 10_000  # tumour voxels sampled per case
-POOL_FROM = 48  # starting a pool costs as long as preprocessing a few dozen cases
 
 
 @dataclass(frozen=True)
@@ -139,7 +130,13 @@ def build_dataset(
     with nnunet_environment(folder, n_processes=n_processes):
         _describe(ordered, prepared)
         plans = _plan(ordered, prepared, training)
-        _preprocess(ordered, prepared, plans, n_processes)
+        store_cases(
+            {case.name: (case.image, case.label) for case in ordered},
+            prepared.preprocessed,
+            plans,
+            prepared.dataset_json(),
+            n_processes=n_processes,
+        )
     split = [{"train": list(prepared.train), "val": list(prepared.validation)}]
     _write_json(prepared.preprocessed / "splits_final.json", split)
     _write_text(stamp, recipe)
@@ -158,10 +155,10 @@ def _check(cases: Sequence[Case]) -> None:
     names = [case.name for case in cases]
     if len(set(names)) < len(names):
         raise ValueError("two cases of a dataset have the same name")
-    first = nib.load(cases[0].image)
+    first = nib.Nifti1Image.from_filename(cases[0].image)
     for case in cases:
         for path in (case.image, case.label):
-            image = nib.load(path)
+            image = nib.Nifti1Image.from_filename(path)
             if image.shape != first.shape or not np.allclose(image.affine, first.affine, atol=1e-3):
                 raise DataError(
                     f"Cases to train with must lie on one grid, but {path} has shape {image.shape} "
@@ -201,9 +198,7 @@ def _describe(cases: Sequence[Case], prepared: PreparedDataset) -> None:
         _write_json(folder / "dataset.json", description)
 
 
-def _plan(
-    cases: Sequence[Case], prepared: PreparedDataset, training: Training
-) -> dict[str, Any]:
+def _plan(cases: Sequence[Case], prepared: PreparedDataset, training: Training) -> dict[str, Any]:
     """Let nnU-Net plan from a fingerprint of the cases, then apply the settings."""
     from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import (
         DatasetFingerprintExtractor,
@@ -248,76 +243,6 @@ def _plan(
     plans = adapt_plans(prepared.plans(), training)
     _write_json(prepared.preprocessed / f"{PLANS_NAME}.json", plans)
     return plans
-
-
-def _preprocess(
-    cases: Sequence[Case], prepared: PreparedDataset, plans: dict[str, Any], n_processes: int
-) -> None:
-    """Crop, normalise and store every case that is not there yet, newer than its sources."""
-    configuration = plans["configurations"][CONFIGURATION]
-    target = prepared.preprocessed / configuration["data_identifier"]
-    spacing = json.dumps(configuration["spacing"])
-    grid = prepared.preprocessed / "spacing.json"
-    if target.is_dir() and not (grid.is_file() and grid.read_text("utf-8") == spacing):
-        shutil.rmtree(target)
-    target.mkdir(exist_ok=True)
-    _write_text(grid, spacing)
-
-    known = {case.name for case in cases}
-    for path in target.glob("*.pkl"):  # cases of an earlier call that are no longer wanted
-        if path.stem not in known:
-            for part in PARTS:
-                (target / f"{path.stem}{part}").unlink(missing_ok=True)
-    pending = [case for case in cases if not _is_stored(case, target)]
-    LOG.info("preprocessing %d of %d cases", len(pending), len(cases))
-    description = prepared.dataset_json()
-    if n_processes <= 1 or len(pending) < POOL_FROM:
-        for case in pending:
-            _store(case, target, plans, description)
-        return
-    context = multiprocessing.get_context("spawn")
-    try:
-        with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
-            jobs = [pool.submit(_store, case, target, plans, description) for case in pending]
-            for job in jobs:
-                job.result()
-    except BrokenProcessPool as error:
-        raise UnavailableError(
-            f"One of {n_processes} processes that prepare the training data was killed, most "
-            "likely for memory. Run the same command again with fewer (--nprocs)."
-        ) from error
-
-
-def _is_stored(case: Case, target: Path) -> bool:
-    stored = [target / f"{case.name}{part}" for part in PARTS]
-    if not all(path.is_file() for path in stored):
-        return False
-    made = min(path.stat().st_mtime_ns for path in stored)
-    return made > max(case.image.stat().st_mtime_ns, case.label.stat().st_mtime_ns)
-
-
-def _store(
-    case: Case, target: Path, plans: dict[str, Any], description: dict[str, Any]
-) -> None:
-    """Preprocess one case into a private folder, then move its files into place."""
-    from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
-    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-
-    values = np.unique(np.asanyarray(nib.load(case.label).dataobj))
-    if not np.isin(values, (0, 1)).all():
-        raise DataError(f"The label {case.label} should hold 0 and 1, but holds {values[:5]}.")
-    manager = PlansManager(plans)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as partial, quiet():
-        DefaultPreprocessor(verbose=False).run_case_save(
-            str(Path(partial) / case.name),
-            [str(case.image)],
-            str(case.label),
-            manager,
-            manager.get_configuration(CONFIGURATION),
-            description,
-        )
-        for part in PARTS:
-            (Path(partial) / f"{case.name}{part}").replace(target / f"{case.name}{part}")
 
 
 def _spread(n: int, wanted: int) -> list[int]:

@@ -85,7 +85,7 @@ def quiet() -> Iterator[None]:
 def _may_compile() -> bool:
     # torch.compile is nnU-Net's default and dies without a C compiler. It pays off over hours of
     # training on a GPU only, so it is used where the user's environment asks for it and can.
-    asked = os.environ.get("nnUNet_compile", "F").lower() in ("true", "1", "t")
+    asked = os.environ.get("nnUNet_compile", "F").lower() in ("true", "1", "t")  # noqa: SIM112
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     return asked and compiler is not None and torch.cuda.is_available()
 

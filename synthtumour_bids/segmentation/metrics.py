@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from monai.metrics import DiceMetric, compute_hausdorff_distance
+from monai.metrics import compute_dice, compute_hausdorff_distance
 from numpy.typing import NDArray
 
 from synthtumour_bids.segmentation.environment import quiet
@@ -81,10 +81,9 @@ def evaluate(
     # MONAI wants (batch, channel, X, Y, Z) one-hot masks.
     y_pred = torch.from_numpy(predicted[None, None].astype(np.float32))
     y = torch.from_numpy(true[None, None].astype(np.float32))
-    overlap = DiceMetric(include_background=True)
     with quiet():
-        overlap(y_pred, y)
+        overlap = compute_dice(y_pred, y, include_background=True)
         distance = compute_hausdorff_distance(
             y_pred, y, include_background=True, percentile=95, spacing=[float(s) for s in spacing]
         )
-    return Scores(float(overlap.aggregate().item()), float(distance.item()), difference, percent)
+    return Scores(float(overlap.item()), float(distance.item()), difference, percent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import random
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,9 @@ WARM_UP = 0.03  # share of the steps over which the learning rate rises
 ADAMW_WEIGHT_DECAY = 1e-2
 AVERAGED_EPOCHS = 2.0  # length of the running average of the weights
 FOREGROUND_SHARE = 0.5  # of the patches are centred on tumour
+
+# What nnU-Net itself would do; replaced by `SynthTumourTrainer.set_up`.
+NNUNET_TRAINING = Training(epochs=1000, iterations_per_epoch=250, patience=1000, min_epochs=0)
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,8 @@ class SynthTumourTrainer(nnUNetTrainer):
         )
         self.device = device  # nnU-Net always takes the first GPU
         self.oversample_foreground_percent = FOREGROUND_SHARE
-        self.training = Training(
-            epochs=self.num_epochs,
-            iterations_per_epoch=self.num_iterations_per_epoch,
-            patience=self.num_epochs,
-            min_epochs=0,
-        )
+        self.training = NNUNET_TRAINING
         self.average: list[torch.Tensor] = []
-        self.steps = 0
-        self._loader: nnUNetDataLoader | None = None
         self._shifted: list[tuple[str, list[list[int]]]] = []
 
     def set_up(self, training: Training) -> None:
@@ -112,7 +109,9 @@ class SynthTumourTrainer(nnUNetTrainer):
             ), None
         raise ValueError(f"optimiser {self.training.optimiser!r} is neither 'sgd' nor 'adamw'")
 
-    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple[Any, ...]:
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(  # noqa: N802 - nnU-Net's
+        self,
+    ) -> tuple[Any, ...]:
         """Keep nnU-Net's augmentation, but mirror left–right only."""
         rotation, dummy_2d, initial_patch, _ = (
             super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
@@ -152,14 +151,12 @@ class SynthTumourTrainer(nnUNetTrainer):
 
     def batches(self, seed: int, epoch: int, first: int, n_workers: int) -> DataLoader:
         """Batches `first` … of one epoch, in an order that follows from the arguments."""
-        stream = _Stream(
-            self._loader, self.num_iterations_per_epoch - first, (seed, epoch, first)
-        )
+        stream = _Stream(self._loader, self.num_iterations_per_epoch - first, (seed, epoch, first))
         return DataLoader(
             stream,
             batch_size=None,
             num_workers=n_workers,
-            collate_fn=_as_it_is,
+            worker_init_fn=_leave_signals_to_the_trainer,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(seed),
         )
@@ -174,8 +171,8 @@ class SynthTumourTrainer(nnUNetTrainer):
         # The average starts short, or the random initial weights would stay in it for long.
         keep = min(1 - 1 / window, (1 + step) / (10 + step))
         with torch.no_grad():
-            weights = [p.detach() for p in self.network.parameters()]
-            torch._foreach_lerp_(self.average, weights, 1 - keep)
+            for average, weight in zip(self.average, self.network.parameters(), strict=True):
+                average.lerp_(weight.detach(), 1 - keep)
         return loss
 
     def learning_rate(self, step: int) -> float:
@@ -230,9 +227,9 @@ class SynthTumourTrainer(nnUNetTrainer):
         for axis, size in enumerate(self.configuration_manager.patch_size):
             extent = data.shape[1 + axis]
             middle = voxels[:, 1 + axis].mean() if len(voxels) else extent / 2
-            # A patch longer than the image stays centred on it.
-            low = min(max(round(middle - size / 2), min(0, (extent - size) // 2)),
-                      max(extent - size, (extent - size) // 2))  # fmt: skip
+            room = extent - size
+            # A patch longer than the image is centred on it.
+            low = room // 2 if room < 0 else min(max(round(middle - size / 2), 0), room)
             bounds.append([int(low), int(low) + size])
         return bounds
 
@@ -266,8 +263,12 @@ class _Stream(IterableDataset):
             yield {"data": batch["data"], "target": batch["target"]}
 
 
-def _as_it_is(batch: dict[str, Any]) -> dict[str, Any]:
-    return batch
+def _leave_signals_to_the_trainer(_: int) -> None:
+    # A scheduler signals all processes of a job. Were workers to end at once, the loader would
+    # report them as killed before the trainer has saved its state. They end with the trainer.
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def faster_on_cpu(network: nn.Module) -> None:

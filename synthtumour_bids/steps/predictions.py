@@ -58,11 +58,11 @@ def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Pat
         if job.stamps.is_done(step, scan.key, print_) and path.is_file():
             results[scan.key] = Result(scan, path)
         else:
-            todo[path.name.removesuffix("_probseg.nii.gz")] = scan
+            todo[path.name.removesuffix(".nii.gz")] = scan
             prints[scan.key] = print_
     with Progress(f"Segmenting ({name})", len(todo)) as progress:
         images = {key: job.standard_image(scan) for key, scan in todo.items()}
-        for key, produced in iter_predict(
+        for prediction in iter_predict(
             model_dir,
             images,
             folder,
@@ -70,12 +70,12 @@ def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Pat
             mirroring=job.settings.profile.name == "full",
             nprocs=job.settings.nprocs,
         ):
-            scan = todo[key]
-            if isinstance(produced, Path):
-                job.stamps.mark(step, scan.key, prints[scan.key], [produced])
-                results[scan.key] = Result(scan, produced)
+            scan = todo[prediction.name]
+            if prediction.path is not None:
+                job.stamps.mark(step, scan.key, prints[scan.key], [prediction.path])
+                results[scan.key] = Result(scan, prediction.path)
             else:
-                LOGGER.error("%s: %s", scan.key, produced)
-                results[scan.key] = Result(scan, error=str(produced))
+                LOGGER.error("%s: %s", scan.key, prediction.error)
+                results[scan.key] = Result(scan, error=str(prediction.error))
             progress.advance(scan.key)
     return [results[scan.key] for scan in scans]

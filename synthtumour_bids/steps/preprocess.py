@@ -128,6 +128,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
         "qc": dict(result.qc),
         "flags": [*result.flags, *(finding.code for finding in preflight.findings)],
         "resolution": settings.profile.resolution,
+        "template": result.template,
     }
     Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint, outputs, **details)
     return details
@@ -140,9 +141,18 @@ def _write(task: Task, result: Any) -> list[Path]:
     scan, output_dir = task.scan, task.settings.output_dir
     resolution = task.settings.profile.resolution
     standard = {"space": TEMPLATE, "res": f"{resolution:g}"}
-    qc = {"QualityControl": dict(result.qc), "Flags": list(result.flags)}
+    qc = {
+        "Method": result.method,
+        "HeadTemplate": result.template or "n/a",
+        "QualityControl": dict(result.qc),
+        "Flags": list(result.flags),
+    }
     images = (
-        ({"desc": "preproc", "suffix": scan.suffix}, result.native, {"SkullStripped": False}),
+        (
+            {"desc": "preproc", "suffix": scan.suffix},
+            result.native,
+            {"SkullStripped": result.already_stripped},
+        ),
         ({"desc": "brain", "suffix": "mask"}, result.native_mask, {"Type": "Brain", **qc}),
         (
             {"desc": "preproc", "suffix": scan.suffix, **standard},

@@ -27,6 +27,8 @@ class Criteria:
         Probability from which a voxel counts as tumour.
     min_component_ml, min_component_share
         Components smaller than this volume, or than this share of the largest, are specks.
+    fill_holes
+        Count cavities that the label encloses as tumour: whole-tumour labels include them.
     min_volume_ml, max_brain_fraction
         Limits of the whole label.
     min_confidence
@@ -47,6 +49,7 @@ class Criteria:
     threshold: float = 0.5
     min_component_ml: float = 0.3
     min_component_share: float = 0.03
+    fill_holes: bool = True
     min_volume_ml: float = 1.0
     max_brain_fraction: float = 0.35
     min_confidence: float = 0.75
@@ -71,7 +74,7 @@ class PseudoLabel:
         Why not; empty when accepted.
     stats
         ``volume_mL``, ``brain_fraction``, ``confidence``, ``doubt``, ``entropy_mL``,
-        ``components``, ``specks_mL``, ``outside``, ``symmetry`` and, with a second opinion,
+        ``components``, ``specks_mL``, ``filled_mL``, ``outside``, ``symmetry`` and, with a second opinion,
         ``agreement``.
     """
 
@@ -139,6 +142,9 @@ def assess(
     raw = probability >= rules.threshold
     inside = raw & brain
     mask, n_components = _without_specks(inside, voxel_ml, rules)
+    kept = int(np.count_nonzero(mask))
+    if rules.fill_holes:
+        mask = _filled(mask) & brain
     size = int(np.count_nonzero(mask))
     total = int(np.count_nonzero(raw))
     undecided = brain & (probability > 0.2) & (probability < 0.8)
@@ -149,7 +155,8 @@ def assess(
         "doubt": np.count_nonzero(undecided) / size if size else float("inf"),
         "entropy_mL": _entropy(probability[undecided]) * voxel_ml,
         "components": float(n_components),
-        "specks_mL": (np.count_nonzero(inside) - size) * voxel_ml,
+        "specks_mL": (np.count_nonzero(inside) - kept) * voxel_ml,
+        "filled_mL": (size - kept) * voxel_ml,
         "outside": (total - np.count_nonzero(inside)) / total if total else 0.0,
         "symmetry": float(np.count_nonzero(mask & mask[::-1]) / size) if size else 0.0,
     }
@@ -216,6 +223,14 @@ def _without_specks(
     keep = sizes >= limit
     out[box.slices] = keep[components]
     return out, int(keep.sum())
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    out = np.array(mask)
+    box = box_of(mask)
+    if not box.empty:
+        out[box.slices] = ndimage.binary_fill_holes(mask[box.slices])
+    return out
 
 
 def _entropy(p: NDArray) -> float:

@@ -1,0 +1,160 @@
+"""``synthtumour-demo``: simulate a small cohort and run the whole method on it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+
+from synthtumour_bids import __version__
+from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.reports.group import PARTICIPANT_TABLE, SCAN_TABLE
+from synthtumour_bids.settings import PROFILES
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of ``synthtumour-demo``."""
+    parser = argparse.ArgumentParser(
+        prog="synthtumour-demo",
+        description=(
+            "Simulates FLAIR scans of heads with and without tumours as a BIDS dataset, runs "
+            "synthtumour-bids on it, and tells where the masks are and how well they agree with "
+            "the simulated truth. Needs neither data nor network nor GPU."
+        ),
+        epilog="What follows -- is handed to synthtumour-bids, e.g. -- --device cpu -v.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, metavar="OUT", help="folder for everything")
+    parser.add_argument(
+        "--profile", choices=tuple(PROFILES), default="sloppy", help="accuracy or time"
+    )
+    parser.add_argument(
+        "--n-tumourfree", type=_count, default=8, metavar="N", help="heads without tumour"
+    )
+    parser.add_argument(
+        "--n-tumour", type=_count, default=5, metavar="N", help="heads with a tumour"
+    )
+    parser.add_argument("--seed", type=int, default=527, metavar="S", help="seed of everything")
+    parser.add_argument(
+        "--resolution", type=_size, default=2.0, metavar="MM", help="voxel size of the scans"
+    )
+    parser.add_argument(
+        "--nprocs", type=_count, default=available_cores(), metavar="N", help="cores to use"
+    )
+    parser.add_argument(
+        "--cohort-only", action="store_true", help="write the cohort and segment nothing"
+    )
+    parser.add_argument("--version", action="version", version=f"synthtumour-demo {__version__}")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        msg = f"must be 1 or more, found {number}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def _size(text: str) -> float:
+    number = float(text)
+    if not 1 <= number <= 6:
+        msg = f"must be between 1 and 6 mm, found {text}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; those of the process where left out.
+
+    Returns
+    -------
+    Exit code of the app; see :mod:`synthtumour_bids.errors`.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    more: list[str] = []
+    if "--" in arguments:
+        more = arguments[arguments.index("--") + 1 :]
+        arguments = arguments[: arguments.index("--")]
+    options = build_parser().parse_args(arguments)
+    from synthtumour_bids.demo.phantom import write_cohort
+
+    try:
+        cohort = write_cohort(
+            options.folder,
+            n_tumourfree=options.n_tumourfree,
+            n_tumour=options.n_tumour,
+            resolution=options.resolution,
+            seed=options.seed,
+            nprocs=options.nprocs,
+        )
+    except SynthTumourError as error:
+        print(f"synthtumour-demo: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"Cohort:       {cohort.bids_dir}  (truth: {cohort.truth_dir})", flush=True)
+    if options.cohort_only:
+        return 0
+
+    from synthtumour_bids.__main__ import main as app
+
+    output = options.folder / "segmentations"
+    command = [
+        *(str(cohort.bids_dir), str(output), "participant"),
+        *("--truth", str(cohort.truth_dir), "--work-dir", str(options.folder / "work")),
+        *("--profile", options.profile, "--seed", str(options.seed)),
+        *("--nprocs", str(options.nprocs), *more),
+    ]
+    print(f"Running:      synthtumour-bids {' '.join(command)}", flush=True)
+    code = app(command)
+    print(closing_words(output))
+    return code
+
+
+def closing_words(output: Path) -> str:
+    """Tell where the results are and what Dice the masks reach."""
+    masks = sorted(output.glob("sub-*/anat/*_label-L_mask.nii.gz"))
+    masks = [path for path in masks if "_space-" not in path.name]
+    lines = []
+    if masks:
+        lines += ["Masks:", *(f"  {path}" for path in masks)]
+    lines += [
+        f"{title:13} {output / name}"
+        for title, name in (("Group table:", SCAN_TABLE), ("Participants:", PARTICIPANT_TABLE))
+        if (output / name).is_file()
+    ]
+    dice = _dice(output / SCAN_TABLE)
+    if dice:
+        lines.append(
+            f"Mean Dice against the simulated truth: {fmean(dice.values()):.3f}  ("
+            + ", ".join(
+                f"{scan.removesuffix('_FLAIR')} {value:.2f}" for scan, value in dice.items()
+            )
+            + ")"
+        )
+    return "\n".join(lines) or f"Nothing was segmented; see {output / 'logs'}."
+
+
+def _dice(table: Path) -> dict[str, float]:
+    """Dice by scan; empty where the table or its column is not there."""
+    if not table.is_file():
+        return {}
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    values = {
+        row["scan"]: float(row["dice"]) for row in rows if row.get("dice") not in (None, "", "n/a")
+    }
+    return {scan: value for scan, value in values.items() if math.isfinite(value)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""The methods text of a run, written from the settings that ran, with its references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.settings import TEMPLATE, Settings, Step, Training
+
+# In the order in which they are numbered when cited.
+REFERENCES = {
+    "synthtumour": "Zhang X, et al. Unsupervised brain MRI tumour segmentation via two-stage "
+    "image synthesis. Medical Image Analysis 102:103568, 2025. doi:10.1016/j.media.2025.103568",
+    "bids": "Gorgolewski KJ, et al. The brain imaging data structure, a format for organizing and "
+    "describing outputs of neuroimaging experiments. Scientific Data 3:160044, 2016. "
+    "doi:10.1038/sdata.2016.44",
+    "bidsapps": "Gorgolewski KJ, et al. BIDS apps: improving ease of use, accessibility, and "
+    "reproducibility of neuroimaging data analysis methods. PLOS Computational Biology "
+    "13(3):e1005209, 2017. doi:10.1371/journal.pcbi.1005209",
+    "n4": "Tustison NJ, et al. N4ITK: improved N3 bias correction. IEEE Transactions on Medical "
+    "Imaging 29(6):1310-1320, 2010. doi:10.1109/TMI.2010.2046908",
+    "ants": "Avants BB, et al. A reproducible evaluation of ANTs similarity metric performance in "
+    "brain image registration. NeuroImage 54(3):2033-2044, 2011. "
+    "doi:10.1016/j.neuroimage.2010.09.025",
+    "icbm": "Fonov V, et al. Unbiased average age-appropriate atlases for pediatric studies. "
+    "NeuroImage 54(1):313-327, 2011. doi:10.1016/j.neuroimage.2010.07.033",
+    "nilearn": "Abraham A, et al. Machine learning for neuroimaging with scikit-learn. Frontiers "
+    "in Neuroinformatics 8:14, 2014. doi:10.3389/fninf.2014.00014",
+    "nnunet": "Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based "
+    "biomedical image segmentation. Nature Methods 18:203-211, 2021. "
+    "doi:10.1038/s41592-020-01008-z",
+    "monai": "Cardoso MJ, et al. MONAI: an open-source framework for deep learning in healthcare. "
+    "arXiv:2211.02701, 2022.",
+}
+
+_INTRODUCTION = """\
+# Methods
+
+*The text below was written from the settings of this run. It is released under the
+[CC0 licence](https://creativecommons.org/publicdomain/zero/1.0/): copy it into your paper,
+unchanged or not.*
+"""
+
+
+class _Bibliography:
+    """Numbers references in the order in which the text cites them."""
+
+    def __init__(self) -> None:
+        self._cited: list[str] = []
+
+    def cite(self, *keys: str) -> str:
+        for key in keys:
+            if key not in self._cited:
+                self._cited.append(key)
+        return "[" + ", ".join(str(self._cited.index(key) + 1) for key in keys) + "]"
+
+    def text(self) -> str:
+        lines = [f"{n}. {REFERENCES[key]}" for n, key in enumerate(self._cited, 1)]
+        return "## References\n\n" + "\n".join(lines) + "\n"
+
+
+def methods_text(
+    settings: Settings,
+    *,
+    n_tumourfree: int,
+    n_tumour: int,
+    versions: Mapping[str, str],
+    head_templates: Sequence[str] = (),
+    models: Mapping[str, Mapping[str, Any]] | None = None,
+    n_pseudo_labels: int | None = None,
+) -> str:
+    """Write the methods section.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    n_tumourfree, n_tumour
+        Scans of each role.
+    versions
+        Of the packages that computed the results, by name.
+    head_templates
+        Names of the templates that brains were extracted with; empty where every scan came
+        stripped or with a mask.
+    models
+        Content of ``model.json`` by name (``junior``, ``senior``), where trained or given.
+    n_pseudo_labels
+        Tumour scans whose pseudo-labels passed quality control; ``None`` where unknown.
+
+    Returns
+    -------
+    Markdown, with the references that the text cites. It tells of the whole procedure whichever
+    steps one run covers, apart from training where a model was given.
+    """
+    bibliography = _Bibliography()
+    paragraphs = [
+        _overview(settings, n_tumourfree, n_tumour, versions, bibliography),
+        _preprocessing(settings, head_templates, versions, bibliography),
+    ]
+    if settings.model is None:
+        paragraphs += [
+            _stage_one(settings, models or {}, versions, bibliography),
+            _stage_two(settings, models or {}, n_pseudo_labels),
+        ]
+    else:
+        paragraphs.append(_given_model(models or {}))
+    paragraphs.append(_segmentation())
+    if settings.truth is not None and Step.REPORT in settings.steps:
+        paragraphs.append(_evaluation(versions, bibliography))
+    return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
+
+
+def _version(versions: Mapping[str, str], package: str) -> str:
+    return f" {versions[package]}" if package in versions else ""
+
+
+def _overview(
+    settings: Settings,
+    n_tumourfree: int,
+    n_tumour: int,
+    versions: Mapping[str, str],
+    bibliography: _Bibliography,
+) -> str:
+    torch = _version(versions, "torch")
+    return (
+        f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
+        f"synthtumour_bids {__version__}, a BIDS App {bibliography.cite('bids', 'bidsapps')} that "
+        "trains without manual annotations, following the two-stage image synthesis of "
+        f"SynthTumour {bibliography.cite('synthtumour')}; "
+        + (
+            f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
+            if n_tumourfree
+            else ""
+        )
+        + f"Settings: profile `{settings.profile.name}`, preset `{settings.preset}`, seed "
+        f"{settings.seed}, PyTorch{torch}."
+    )
+
+
+def _preprocessing(
+    settings: Settings,
+    head_templates: Sequence[str],
+    versions: Mapping[str, str],
+    bibliography: _Bibliography,
+) -> str:
+    sentences = [
+        f"**Preprocessing.** Intensity non-uniformity was corrected (N4 {bibliography.cite('n4')})."
+    ]
+    ants = f"ANTs (antspyx{_version(versions, 'antspyx')}) {bibliography.cite('ants')}"
+    if head_templates:
+        names = " and ".join(head_templates)
+        sentences.append(
+            f"Brains were extracted by registering a head template ({names}) to each scan with "
+            f"{ants} and carrying its brain over; scans that came without skull were left as "
+            "they were."
+        )
+    else:
+        sentences.append(
+            "Brain masks were those of the scans, which came without skull or with "
+            "a precomputed mask."
+        )
+    sentences.append(
+        f"Brains were aligned by an affine transform ({ants}) to the ICBM 152 non-linear 2009 "
+        f"template {bibliography.cite('icbm')} ({TEMPLATE}, as distributed with nilearn"
+        f"{_version(versions, 'nilearn')} {bibliography.cite('nilearn')}) and resampled once, to "
+        f"{settings.profile.resolution:g} mm isotropic voxels."
+    )
+    return " ".join(sentences)
+
+
+def _stage_one(
+    settings: Settings,
+    models: Mapping[str, Mapping[str, Any]],
+    versions: Mapping[str, str],
+    bibliography: _Bibliography,
+) -> str:
+    profile = settings.profile
+    synthesis = {
+        "reference": "with the published shape and intensity parameters",
+        "default": "whose shape, size, border, texture, halo and core were drawn from priors"
+        + (" given by the user" if settings.priors is not None else ""),
+    }[settings.preset]
+    return (
+        f"**Stage 1.** Synthetic tumours {synthesis} were drawn into tumour-free brains: "
+        f"{profile.n_train} training samples and, in brains of other persons and with another "
+        f"intensity model (distribution shift), {profile.n_shifted} validation samples. "
+        f"A junior network, nnU-Net{_version(versions, 'nnunetv2')} "
+        f"{bibliography.cite('nnunet')}, {_training(profile.junior)} and the checkpoint with the "
+        f"best Dice on the shifted validation samples was kept{_best(models, 'junior')}."
+    )
+
+
+def _stage_two(
+    settings: Settings, models: Mapping[str, Mapping[str, Any]], n_pseudo_labels: int | None
+) -> str:
+    profile = settings.profile
+    passed = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
+    start = "started from the junior's weights, " if profile.senior.from_junior else ""
+    held_out = ""
+    if settings.hold_out:
+        held_out = f" Participants kept out of all training: {', '.join(settings.hold_out)}."
+    return (
+        "**Stage 2.** The junior segmented the tumour scans. Pseudo-labels that passed a quality "
+        f"control made without any manual label{passed} were used to cut tumours out and to mix "
+        f"them into tumour-free brains ({profile.n_mixed} mixes). A senior network, {start}"
+        f"{_training(profile.senior)} on the mixes and on the pseudo-labelled scans"
+        f"{_best(models, 'senior')}.{held_out}"
+    )
+
+
+def _training(training: Training) -> str:
+    return (
+        f"was trained for at most {training.epochs} epochs of {training.iterations_per_epoch} "
+        f"iterations ({training.optimiser}, learning rate {training.learning_rate:g}, stopped "
+        f"after {training.patience} epochs without improvement)"
+    )
+
+
+def _best(models: Mapping[str, Mapping[str, Any]], name: str) -> str:
+    epoch = models.get(name, {}).get("BestEpoch")
+    return "" if epoch is None else f" (epoch {epoch})"
+
+
+def _given_model(models: Mapping[str, Mapping[str, Any]]) -> str:
+    senior = models.get("senior", {})
+    known = [
+        f"{word} {senior[key]}"
+        for word, key in (("profile", "Profile"), ("preset", "Preset"), ("seed", "Seed"))
+        if key in senior
+    ]
+    scans = f", trained on {len(senior['Scans'])} other scans" if "Scans" in senior else ""
+    return (
+        "**Model.** Nothing was trained in this run: an existing senior network"
+        f"{' (' + ', '.join(known) + ')' if known else ''}{scans}, was applied."
+    )
+
+
+def _segmentation() -> str:
+    return (
+        "**Segmentation.** The senior's tumour probability was predicted on the template grid, "
+        "carried back to each scan's own grid by the inverse transform, and thresholded at 0.5 "
+        "inside the brain; specks were removed. The entropy of the probability and the agreement "
+        "of junior and senior are reported as measures of uncertainty."
+    )
+
+
+def _evaluation(versions: Mapping[str, str], bibliography: _Bibliography) -> str:
+    return (
+        "**Evaluation.** Masks were compared with manual ones, which nothing but this comparison "
+        f"read, by Dice and the 95th percentile of the surface distance (MONAI"
+        f"{_version(versions, 'monai')} {bibliography.cite('monai')}) and by volume."
+    )

@@ -1,0 +1,259 @@
+"""Foreground probabilities of a trained network, one scan after the other."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import torch
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from synthtumour_bids.errors import SynthTumourError, UnavailableError, UnusableScanError
+from synthtumour_bids.segmentation.environment import quiet, resolve_device, torch_threads
+from synthtumour_bids.segmentation.trainer import faster_on_cpu
+
+LOG = logging.getLogger(__name__)
+
+TILE_STEP = 0.5  # of the patch, between neighbouring windows
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What became of one scan: the file of its probabilities, or why there is none."""
+
+    name: str
+    path: Path | None
+    error: SynthTumourError | None = None
+
+
+def predict(
+    model_dir: Path,
+    images: Mapping[str, Path],
+    output_dir: Path,
+    *,
+    device: str,
+    mirroring: bool,
+    nprocs: int,
+) -> Mapping[str, Path]:
+    """Predict every image; see `iter_predict`, which lets one bad scan fail alone.
+
+    Raises
+    ------
+    SynthTumourError
+        The first failure, after all images have been tried.
+    """
+    done: dict[str, Path] = {}
+    failures: list[SynthTumourError] = []
+    for one in iter_predict(
+        model_dir, images, output_dir, device=device, mirroring=mirroring, nprocs=nprocs
+    ):
+        if one.path is not None:
+            done[one.name] = one.path
+        elif one.error is not None:
+            failures.append(one.error)
+    if failures:
+        raise failures[0]
+    return done
+
+
+def iter_predict(
+    model_dir: Path,
+    images: Mapping[str, Path],
+    output_dir: Path,
+    *,
+    device: str,
+    mirroring: bool,
+    nprocs: int,
+) -> Iterator[Prediction]:
+    """Predict images one by one, in this process, with one loaded network.
+
+    Windows overlap by half and are weighted with a Gaussian, as in nnU-Net.
+
+    Parameters
+    ----------
+    model_dir
+        What `training.train` made.
+    images
+        Skull-stripped images, 0 outside the brain, on the grid the network was trained on, by
+        name.
+    output_dir
+        Gets ``<name>.nii.gz`` for each: the probability of tumour as float32 in [0, 1] on the
+        image's grid, 0 outside the brain.
+    device
+        See `environment.resolve_device`.
+    mirroring
+        Average over the left–right mirrored image as well, which takes twice the time.
+    nprocs
+        Processor cores to use.
+
+    Yields
+    ------
+    One `Prediction` per image, in order; an image that cannot be used yields its error.
+
+    Raises
+    ------
+    UnavailableError
+        The model or the device is not there.
+    """
+    network = Network(model_dir, device=device, mirroring=mirroring)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    for name, path in images.items():
+        target = output_dir / f"{name}.nii.gz"
+        try:
+            with torch_threads(nprocs):
+                image = _read(path)
+                probability = network.probability(
+                    np.asarray(image.dataobj, dtype=np.float32), image.header.get_zooms()[:3]
+                )
+            _write(probability, image, target)
+        except torch.OutOfMemoryError:
+            message = f"{path} needs more memory than {network.device} has; use --device cpu."
+            yield Prediction(name, None, UnavailableError(message))
+        except UnusableScanError as error:
+            yield Prediction(name, None, error)
+        else:
+            yield Prediction(name, target)
+
+
+class Network:
+    """A trained network, loaded once.
+
+    Parameters
+    ----------
+    model_dir
+        What `training.train` made.
+    device, mirroring
+        As for `iter_predict`.
+    """
+
+    def __init__(self, model_dir: Path, *, device: str, mirroring: bool) -> None:
+        from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+        from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+        from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+        from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+        self.device = resolve_device(device)
+        checkpoint_path = model_dir / "fold_0" / "checkpoint_best.pth"
+        try:
+            plans = json.loads((model_dir / "plans.json").read_text("utf-8"))
+            description = json.loads((model_dir / "dataset.json").read_text("utf-8"))
+            # Only tensors and plain values are loaded: a model may come from anywhere.
+            checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
+            weights = checkpoint["network_weights"]
+            configuration_name = checkpoint["init_args"]["configuration"]
+            mirror_axes = checkpoint["inference_allowed_mirroring_axes"]
+        except FileNotFoundError as error:
+            raise UnavailableError(
+                f"A trained network was looked for in {model_dir}, but {error.filename} is not "
+                "there. Train one (--steps train) or name another (--model)."
+            ) from error
+        except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
+            raise UnavailableError(
+                f"The network in {model_dir} cannot be read ({error}). Train it again or name "
+                "another (--model)."
+            ) from error
+        with quiet():
+            manager = PlansManager(plans)
+            configuration = manager.get_configuration(configuration_name)
+            network = nnUNetTrainer.build_network_architecture(
+                manager,
+                configuration,
+                determine_num_input_channels(manager, configuration, description),
+                manager.get_label_manager(description).num_segmentation_heads,
+                enable_deep_supervision=False,
+            )
+            network.load_state_dict(weights)
+            if self.device.type == "cpu":
+                faster_on_cpu(network)
+            self._predictor = nnUNetPredictor(
+                tile_step_size=TILE_STEP,
+                use_gaussian=True,
+                use_mirroring=mirroring,
+                device=self.device,
+                allow_tqdm=False,
+            )
+            self._predictor.manual_initialization(
+                network, manager, configuration, None, description, "nnUNetTrainer", mirror_axes
+            )
+
+    def probability(
+        self, image: NDArray[np.float32], spacing: tuple[float, float, float]
+    ) -> NDArray[np.float32]:
+        """Probability of tumour in [0, 1], 0 outside the brain.
+
+        Parameters
+        ----------
+        image
+            (X, Y, Z), 0 outside the brain.
+        spacing
+            Voxel size along the same axes, mm.
+
+        Returns
+        -------
+        float32 array of the image's shape.
+        """
+        from nnunetv2.inference.export_prediction import (
+            convert_predicted_logits_to_segmentation_with_correct_shape,
+        )
+
+        predictor = self._predictor
+        brain = ndimage.binary_fill_holes(image != 0)
+        # nnU-Net's readers give (channel, Z, Y, X).
+        properties = {"spacing": [float(s) for s in spacing[::-1]]}
+        with quiet(), torch.inference_mode():
+            preprocessor = predictor.configuration_manager.preprocessor_class(verbose=False)
+            data, _, properties = preprocessor.run_case_npy(
+                image.transpose(2, 1, 0)[None],
+                None,
+                properties,
+                predictor.plans_manager,
+                predictor.configuration_manager,
+                predictor.dataset_json,
+            )
+            logits = predictor.predict_sliding_window_return_logits(torch.from_numpy(data))
+            _, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
+                logits.cpu().float(),
+                predictor.plans_manager,
+                predictor.configuration_manager,
+                predictor.label_manager,
+                properties,
+                return_probabilities=True,
+                num_threads_torch=torch.get_num_threads(),
+            )
+        tumour = np.clip(probabilities[1].transpose(2, 1, 0), 0, 1).astype(np.float32)
+        return np.where(brain, tumour, np.float32(0))
+
+
+def _read(path: Path) -> nib.Nifti1Image:
+    try:
+        image = nib.Nifti1Image.from_filename(path)
+        data = np.asarray(image.dataobj, dtype=np.float32)
+    except (OSError, EOFError, ValueError, ImageFileError) as error:
+        raise UnusableScanError(f"The image {path} cannot be read ({error}).") from error
+    if data.ndim != 3:
+        raise UnusableScanError(f"The image {path} should be 3-D, but has shape {data.shape}.")
+    if not np.isfinite(data).all():
+        raise UnusableScanError(f"The image {path} holds NaN or infinite values.")
+    if not data.any():
+        raise UnusableScanError(f"The image {path} is empty: there is no brain to segment in.")
+    return nib.Nifti1Image(data, image.affine, image.header)
+
+
+def _write(probability: NDArray[np.float32], image: nib.Nifti1Image, target: Path) -> None:
+    result = nib.Nifti1Image(probability, image.affine)
+    for kind in ("qform", "sform"):
+        matrix, code = getattr(image, f"get_{kind}")(coded=True)
+        getattr(result, f"set_{kind}")(matrix, int(code))
+    result.header.set_xyzt_units(*image.header.get_xyzt_units())
+    partial = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    nib.save(result, partial)
+    partial.replace(target)

@@ -1,0 +1,129 @@
+"""Preprocess cases as nnU-Net wants them, each stored whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import shutil
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from synthtumour_bids.errors import DataError, UnavailableError
+from synthtumour_bids.segmentation.environment import quiet
+from synthtumour_bids.segmentation.plans import CONFIGURATION
+
+LOG = logging.getLogger(__name__)
+
+PARTS = (".b2nd", "_seg.b2nd", ".pkl")  # what nnU-Net stores for one case
+POOL_FROM = 48  # starting a pool costs as long as preprocessing a few dozen cases
+
+
+def store_cases(
+    sources: Mapping[str, tuple[Path, Path]],
+    preprocessed: Path,
+    plans: dict[str, Any],
+    description: dict[str, Any],
+    *,
+    n_processes: int,
+) -> None:
+    """Crop, normalise and store the cases that are not stored yet, newer than their sources.
+
+    Parameters
+    ----------
+    sources
+        Image and label of each case, by name.
+    preprocessed
+        nnU-Net's folder of the dataset; cases that are no longer among `sources` are removed.
+    plans, description
+        nnU-Net's plans and ``dataset.json``.
+    n_processes
+        Processes to share the work.
+
+    Raises
+    ------
+    DataError
+        A label holds something else than 0 and 1.
+    UnavailableError
+        A process was killed.
+    """
+    configuration = plans["configurations"][CONFIGURATION]
+    target = preprocessed / configuration["data_identifier"]
+    spacing = json.dumps(configuration["spacing"])
+    stored_spacing = preprocessed / "spacing.json"
+    if target.is_dir() and (
+        not stored_spacing.is_file() or stored_spacing.read_text("utf-8") != spacing
+    ):
+        shutil.rmtree(target)  # of another resolution
+    target.mkdir(exist_ok=True)
+    stored_spacing.write_text(spacing, encoding="utf-8")
+    for path in target.glob("*.pkl"):
+        if path.stem not in sources:
+            for part in PARTS:
+                (target / f"{path.stem}{part}").unlink(missing_ok=True)
+
+    pending = [name for name in sources if not _is_stored(target / name, sources[name])]
+    LOG.info("preprocessing %d of %d cases", len(pending), len(sources))
+    if n_processes <= 1 or len(pending) < POOL_FROM:
+        for name in pending:
+            _store(target / name, *sources[name], plans, description)
+        return
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+            jobs = [
+                pool.submit(_store, target / name, *sources[name], plans, description)
+                for name in pending
+            ]
+            for job in jobs:
+                job.result()
+    except BrokenProcessPool as error:
+        raise UnavailableError(
+            f"One of {n_processes} processes that prepare the training data was killed, most "
+            "likely for memory. Run the same command again with fewer (--nprocs)."
+        ) from error
+
+
+def _parts(stem: Path) -> list[Path]:
+    return [stem.with_name(stem.name + part) for part in PARTS]
+
+
+def _is_stored(stem: Path, sources: tuple[Path, Path]) -> bool:
+    parts = _parts(stem)
+    if not all(path.is_file() for path in parts):
+        return False
+    made = min(path.stat().st_mtime_ns for path in parts)
+    return made > max(path.stat().st_mtime_ns for path in sources)
+
+
+def _store(
+    stem: Path, image: Path, label: Path, plans: dict[str, Any], description: dict[str, Any]
+) -> None:
+    """Preprocess one case in a private folder, then move its files into place."""
+    from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+    values = np.unique(nib.Nifti1Image.from_filename(label).dataobj)
+    if not np.isin(values, (0, 1)).all():
+        raise DataError(f"The label {label} should hold 0 and 1, but holds {values[:5]}.")
+    manager = PlansManager(plans)
+    with tempfile.TemporaryDirectory(dir=stem.parent.parent, prefix=".partial-") as partial:
+        private = Path(partial) / stem.name
+        with quiet():
+            DefaultPreprocessor(verbose=False).run_case_save(
+                str(private),
+                [str(image)],
+                str(label),
+                manager,
+                manager.get_configuration(CONFIGURATION),
+                description,
+            )
+        for source, target in zip(_parts(private), _parts(stem), strict=True):
+            source.replace(target)

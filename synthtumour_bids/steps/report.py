@@ -1,0 +1,182 @@
+"""Step 5: tables over all scans, pictures to check by eye, the methods text."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.bids.inputs import find_truth
+from synthtumour_bids.bids.names import derivative_path
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.segment import results_file
+
+LOGGER = logging.getLogger(__name__)
+STEP = "report"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One scan to picture and, with a truth, to score."""
+
+    scan: Scan
+    truth: Path | None
+    settings: Settings
+    redraw: bool
+
+
+def run(job: Job) -> list[ScanOutcome]:
+    """Write the pictures of the selected scans, the tables of all of them, and the methods."""
+    settings = job.settings
+    tasks = []
+    for scan in job.selected():
+        segmented = scan.role is Role.TUMOUR and results_file(settings.output_dir, scan).is_file()
+        if segmented or job.preprocessing_print(scan) is not None:
+            truth = find_truth(scan, settings.truth) if settings.truth and segmented else None
+            if settings.truth and segmented and truth is None:
+                LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, settings.truth)
+            tasks.append(Task(scan, truth, settings, settings.reports_only))
+    results = map_items(
+        report_scan,
+        tasks,
+        nprocs=settings.nprocs,
+        label="Reporting",
+        describe=lambda task: task.scan.key,
+    )
+    scores = {
+        f"{result.item.scan.stem}_{result.item.scan.suffix}": result.value
+        for result in results
+        if result.value
+    }
+    _write_tables(job, scores)
+    write_methods(job)
+    return job.record(STEP, results, lambda task: task.scan.key)
+
+
+def report_scan(task: Task) -> dict[str, float]:
+    """Draw one scan's pictures where they are not up to date, and score it against its truth.
+
+    Returns
+    -------
+    Dice, HD95 and volume errors; empty without truth.
+    """
+    from synthtumour_bids.reports.reportlets import brain_mask_mosaic, tumour_mosaic
+    from synthtumour_bids.steps.volumes import load_volume
+
+    scan, output_dir = task.scan, task.settings.output_dir
+
+    def derivative(**names: str) -> Path:
+        return derivative_path(scan, output_dir, **names)
+
+    figures = scan.output_root(output_dir) / f"sub-{scan.subject}" / "figures"
+    brain_path = derivative(desc="brain", suffix="mask")
+    picture = figures / f"{scan.stem}_desc-brain_{scan.suffix}.png"
+    image = load_volume(derivative(desc="preproc", suffix=scan.suffix))
+    title = f"{scan.stem} {scan.suffix}"
+    if task.redraw or _older(picture, brain_path):
+        brain = load_volume(brain_path).mask
+        brain_mask_mosaic(image.data, brain, picture, f"{title}: brain mask", image.spacing)
+    mask_path = derivative(label="L", suffix="mask")
+    if scan.role is not Role.TUMOUR or not mask_path.is_file():
+        return {}
+    mask = load_volume(mask_path)
+    picture = figures / f"{scan.stem}_desc-tumour_{scan.suffix}.png"
+    if task.redraw or _older(picture, mask_path):
+        probability = load_volume(derivative(label="L", suffix="probseg"))
+        volume = json.loads(results_file(output_dir, scan).read_text())["volume_mL"]
+        tumour_mosaic(
+            image.data,
+            mask.mask,
+            probability.data,
+            picture,
+            f"{title}: {volume:.1f} mL",
+            image.spacing,
+        )
+    return _scores(task, mask, load_volume(derivative(label="L", desc="junior", suffix="mask")))
+
+
+def _older(picture: Path, source: Path) -> bool:
+    return not picture.is_file() or picture.stat().st_mtime < source.stat().st_mtime
+
+
+def _scores(task: Task, mask: Any, junior: Any) -> dict[str, float]:
+    if task.truth is None:
+        return {}
+    import numpy as np
+
+    from synthtumour_bids.segmentation.metrics import evaluate
+    from synthtumour_bids.segmentation.uncertainty import dice
+    from synthtumour_bids.steps.volumes import load_volume
+
+    truth = load_volume(task.truth)
+    if truth.data.shape != mask.data.shape or not np.allclose(truth.affine, mask.affine, atol=1e-2):
+        msg = (
+            f"The truth {task.truth} has shape {truth.data.shape}, but the scan has "
+            f"{mask.data.shape}, or their affines differ; --truth masks must lie on their "
+            "scans' grids."
+        )
+        raise DataError(msg)
+    scores = evaluate(mask.mask, truth.mask, mask.spacing)
+    return {
+        "dice": round(scores.dice, 4),
+        "hd95_mm": round(scores.hd95_mm, 3),
+        "volume_error_mL": round(scores.volume_error_mL, 3),
+        "volume_error_percent": round(scores.volume_error_percent, 2),
+        "junior_dice": round(dice(junior.mask, truth.mask), 4),
+    }
+
+
+def _write_tables(job: Job, scores: Mapping[str, Mapping[str, float]]) -> None:
+    from synthtumour_bids.reports.group import read_results, write_tables
+
+    output_dir = job.settings.output_dir
+    results = [
+        {**result, **scores.get(str(result["scan"]), {})} for result in read_results(output_dir)
+    ]
+    roles = {
+        f"sub-{scan.subject}": scan.role.value
+        for scan in job.selection.everything
+        if scan.output_root(output_dir) == output_dir
+        and (output_dir / f"sub-{scan.subject}").is_dir()
+    }
+    if not results and not roles:
+        return
+    summary = write_tables(output_dir, results, roles)
+    if results:
+        LOGGER.info("%s", summary.text())
+
+
+def write_methods(job: Job) -> None:
+    """Write ``logs/CITATION.md``: how the results were made, ready to be copied."""
+    from synthtumour_bids.bids.files import write_text
+    from synthtumour_bids.reports.boilerplate import methods_text
+    from synthtumour_bids.steps.train import versions
+
+    settings = job.settings
+    models = {}
+    for name in ("junior", "senior"):
+        path = job.models_dir / name / "model.json"
+        if path.is_file():
+            models[name] = json.loads(path.read_text())
+    text = methods_text(
+        settings,
+        n_tumourfree=len(job.preprocessed(Role.TUMOURFREE)),
+        n_tumour=len(job.preprocessed(Role.TUMOUR)),
+        versions=versions(),
+        head_templates=_head_templates(job),
+        models=models,
+    )
+    write_text(settings.output_dir / "logs" / "CITATION.md", text)
+
+
+def _head_templates(job: Job) -> Sequence[str]:
+    stamps = (job.stamps.read("preprocess", scan.key) for scan in job.selection.everything)
+    return sorted({str(stamp["template"]) for stamp in stamps if stamp and stamp.get("template")})

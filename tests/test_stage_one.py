@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+
+import numpy as np
+import pytest
+from .ellipsoid import ellipsoid_brain
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from synthtumour_bids.synthesis import published, stage_one
+from synthtumour_bids.synthesis.boxes import Box
+from synthtumour_bids.synthesis.filters import brain_blur, gaussian
+from synthtumour_bids.synthesis.priors import load_priors
+from synthtumour_bids.synthesis.seeds import stream
+from synthtumour_bids.synthesis.shape import Surface
+
+GLIOMA = load_priors("glioma", "FLAIR")
+BRAIN = ellipsoid_brain()
+COMBINATIONS = [(p, q) for p in ("default", "reference") for q in ("train", "shifted")]
+
+
+def make(index, preset="default", purpose="train", brain=BRAIN, priors=GLIOMA, **kwargs):
+    rng = stream(527, "01", None, index, purpose)
+    return stage_one.synthesise(*brain, priors, rng, preset=preset, purpose=purpose, **kwargs)
+
+
+def digest(index):
+    made = make(index)
+    return hashlib.sha256(made.image.tobytes() + made.label.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("preset", "purpose"), COMBINATIONS)
+def test_samples_are_whole_and_replay_exactly(preset, purpose):
+    image, brain, spacing = BRAIN
+    untouched = image.copy()
+    for index in range(4):
+        made = make(index, preset, purpose)
+        assert made.image.dtype == np.float32
+        assert made.label.dtype == np.uint8
+        assert set(np.unique(made.label)) <= {0, 1}
+        assert np.isfinite(made.image).all()
+        assert made.image.min() >= 0
+        params = stage_one.params_from_json(json.loads(json.dumps(made.to_json())))
+        assert params == made.params
+        again, label = stage_one.render(image, brain, spacing, params)
+        assert again.tobytes() == made.image.tobytes()
+        assert label.tobytes() == made.label.tobytes()
+    np.testing.assert_array_equal(image, untouched)
+
+
+def test_bytes_do_not_depend_on_process_or_order():
+    here = [digest(i) for i in (0, 1, 2)]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        assert pool.map(digest, (2, 1, 0)) == here[::-1]
+    assert len(set(here)) == 3
+
+
+def test_nothing_changes_far_from_the_lesion():
+    image, _, _ = BRAIN
+    for preset, purpose in COMBINATIONS:
+        made = make(5, preset, purpose)
+        far = ndimage.distance_transform_edt(made.label == 0, sampling=BRAIN[2]) > 15
+        np.testing.assert_array_equal(made.image[far], image[far])
+
+
+@pytest.mark.parametrize("purpose", ["train", "shifted"])
+@pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (1.5, 2.0, 4.0)])
+def test_default_labels_stay_in_the_brain_and_have_their_volume(purpose, spacing):
+    brain = ellipsoid_brain(spacing)
+    for index in range(12):
+        made = make(index, purpose=purpose, brain=brain)
+        assert not made.label[~brain[1]].any()
+        assert not made.image[~brain[1]].any()
+        lesions = made.params.lesions
+        if len(lesions) == 1:
+            volume = made.label.sum() * np.prod(spacing) / 1000
+            assert volume == pytest.approx(lesions[0].volume_ml, rel=0.35, abs=0.3)
+
+
+def test_volumes_follow_the_priors():
+    # Small and large tumours both occur; the published procedure has none below about 9 mL.
+    volumes = []
+    for index in range(60):
+        params = stage_one.sample(*BRAIN, GLIOMA, stream(1, "a", None, index, "train"))
+        volumes += [lesion.volume_ml for lesion in params.lesions[:1]]
+    assert min(volumes) < 8
+    assert max(volumes) > 120
+    assert 20 < np.median(volumes) < 70
+
+
+def test_reference_training_sample_is_the_published_formula():
+    image, brain, spacing = ellipsoid_brain((1.0, 1.0, 1.0), noise=0)
+    image, brain = image[:, :90], np.ascontiguousarray(brain[:, :90])
+    surface = Surface((62.0, 45.0, 55.0), (17.0, 20.0, 14.0), (20.0, 40.0, 60.0), (5.0,) * 3)
+    params = published.PublishedParams("train", surface, gain=2.5)
+    made, label = stage_one.render(image, brain, spacing, params)
+
+    hard, _ = _exact(image, brain, spacing, surface)
+    soft = ndimage.gaussian_filter(hard.astype(np.float64), 1, mode="constant")
+    blurred = ndimage.gaussian_filter(image.astype(np.float64), 5, mode="constant")
+    np.testing.assert_allclose(made, image * (1 - soft) + 2.5 * blurred * soft, rtol=1e-3, atol=0.05)
+    np.testing.assert_array_equal(label, soft > 0.1)
+    assert 1.1 < label.sum() / hard.sum() < 1.35  # the published dilation, kept on purpose
+
+
+def _exact(image, brain, spacing, surface):
+    shifted = published.PublishedParams("shifted", surface, gain=2.0)
+    made, label = stage_one.render(image, brain, spacing, shifted)
+    return label.astype(bool), made
+
+
+def test_reference_shifted_sample_is_raw_texture_and_exact_label():
+    image, brain, spacing = BRAIN
+    surface = Surface((62.0, 80.0, 55.0), (17.0, 20.0, 14.0), (20.0, 40.0, 60.0), (5.0,) * 3)
+    label, made = _exact(image, brain, spacing, surface)
+    np.testing.assert_allclose(made[label], 2 * image[label])
+    np.testing.assert_array_equal(made[~label], image[~label])
+    assert not label[~brain].any()
+
+
+def test_reference_two_level_lesion_nests_its_core():
+    image, brain, spacing = BRAIN
+    whole = Surface((62.0, 80.0, 55.0), (25.0, 25.0, 25.0), (0.0, 0.0, 0.0), (5.0,) * 3)
+    core = Surface((62.0, 80.0, 55.0), (30.0, 10.0, 10.0), (0.0, 0.0, 0.0), (9.0,) * 3)
+    params = published.PublishedParams("shifted", whole, 3.0, core, 0.5)
+    made, label = stage_one.render(image, brain, spacing, params)
+    ratio = made[label == 1] / image[label == 1]
+    # The published factors multiply nothing twice: the core's replaces the rim's.
+    assert set(ratio.round(3)) == {0.5, 3.0}
+    drawn = [
+        stage_one.sample(*BRAIN, GLIOMA, stream(2, "a", None, i, "t"), preset="reference")
+        for i in range(150)
+    ]
+    two_level = [p for p in drawn if p.core is not None]
+    assert 4 <= len(two_level) <= 30  # probability 0.1
+    assert all(0.8 <= p.core_gain <= 1.2 for p in two_level)
+    assert all(1.5 <= p.gain <= 5 for p in drawn)
+
+
+def test_default_label_is_half_of_the_blend_and_not_dilated():
+    image, brain, spacing = BRAIN
+    for index in range(6):
+        made = make(index)
+        exact = stage_one.params_from_json({**made.to_json(), "purpose": "shifted"})
+        _, hard = stage_one.render(image, brain, spacing, exact)
+        if hard.sum() > 2000:
+            assert 0.9 < made.label.sum() / hard.sum() < 1.1
+
+
+def test_lesions_at_the_surface_of_the_brain_are_not_darkened():
+    image, brain, spacing = ellipsoid_brain((1.5, 1.5, 1.5), noise=0)
+    image = np.where(brain, 100, 0).astype(np.float32)
+    centre = np.array(image.shape) // 2
+    target = Box((0, centre[1], centre[2]), (image.shape[0], centre[1] + 1, centre[2] + 1))
+    inside = brain[target.slices]
+    mended = brain_blur(image, brain, target, 5.0, spacing)[inside]
+    np.testing.assert_allclose(mended, 100, rtol=1e-4)
+    whole = Box((0, 0, 0), image.shape)
+    plain = gaussian(image, whole, target, (5 / 1.5,) * 3)[inside]
+    assert plain.min() < 65  # what the mending is for
+
+
+def test_interpolated_blur_equals_the_exact_one():
+    image, brain, spacing = BRAIN
+    target = Box((10, 12, 9), (50, 61, 40))
+    weight = ndimage.gaussian_filter(brain.astype(np.float64), 2.5, mode="constant")
+    exact = ndimage.gaussian_filter(image.astype(np.float64), 2.5, mode="constant") / weight
+    here = brain[target.slices]
+    mended = brain_blur(image, brain, target, 5.0, spacing)
+    assert np.abs(mended - exact[target.slices])[here].max() < 0.5
+    fine, fine_brain, fine_spacing = ellipsoid_brain((1.0, 1.0, 1.0))
+    target = Box((40, 50, 40), (90, 101, 75))
+    weight = ndimage.gaussian_filter(fine_brain.astype(np.float64), 5, mode="constant")
+    exact = ndimage.gaussian_filter(fine.astype(np.float64), 5, mode="constant") / weight
+    mended = brain_blur(fine, fine_brain, target, 5.0, fine_spacing)
+    assert np.abs(mended - exact[target.slices]).max() < 1.0
+
+
+@given(axis=st.integers(0, 2), index=st.integers(0, 50), preset=st.sampled_from(["default", "reference"]))
+@settings(max_examples=12, deadline=None)
+def test_image_and_label_agree_in_every_array_orientation(axis, index, preset):
+    # A scan stored LAS, or with permuted axes: the bright region must be the labelled one.
+    image, brain, spacing = ellipsoid_brain((2.0, 2.5, 3.0))
+    image, brain = np.flip(image, axis), np.flip(brain, axis)
+    image, brain = np.moveaxis(image, axis, 0), np.moveaxis(brain, axis, 0)
+    spacing = (spacing[axis], *[s for a, s in enumerate(spacing) if a != axis])
+    made = make(index, preset, "shifted", (image, brain, spacing))
+    changed = made.image != image
+    assert changed.any()
+    assert (changed <= (made.label > 0)).all()
+    assert changed[(made.label > 0) & (image > 0)].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("lesion", "contrast", "brighter"),
+    [("glioma", "FLAIR", True), ("glioma", "T1w", False), ("stroke", "DWI", True)],
+)
+def test_contrast_decides_the_sign(lesion, contrast, brighter):
+    image, brain, _ = BRAIN
+    signs = []
+    for index in range(16):
+        made = make(index, priors=load_priors(lesion, contrast))
+        rim = (made.label > 0) & ~ndimage.binary_erosion(made.label, iterations=3)
+        rim &= ndimage.binary_erosion(made.label)
+        if rim.any():
+            signs.append(float(made.image[rim].mean() - image[rim].mean()) > 0)
+    assert np.mean(signs) > 0.8 if brighter else np.mean(signs) < 0.3
+
+
+def test_cores_are_nested_and_enclosed():
+    found = 0
+    for index in range(40):
+        made = make(index)
+        for lesion in made.params.lesions[:1]:
+            if lesion.core is None or lesion.look.core_gain > 0.8 or lesion.volume_ml < 20:
+                continue
+            found += 1
+            dark = (made.image < 0.8 * 100) & (made.label > 0)
+            assert dark.sum() > 0.2 * lesion.core_fraction * made.label.sum()
+    assert found
+
+
+def test_tumour_free_samples_only_for_training():
+    free = {
+        purpose: [
+            not stage_one.sample(
+                *BRAIN, GLIOMA, stream(3, "a", None, i, purpose), purpose=purpose
+            ).lesions
+            for i in range(150)
+        ]
+        for purpose in ("train", "shifted")
+    }
+    assert 1 <= sum(free["train"]) <= 15
+    assert not any(free["shifted"])
+    index = free["train"].index(True)
+    made = stage_one.synthesise(*BRAIN, GLIOMA, stream(3, "a", None, index, "train"))
+    assert not made.label.any()
+    np.testing.assert_array_equal(made.image, BRAIN[0])
+
+
+def test_centres_keep_out_of_ventricles_and_follow_placement():
+    image, brain, spacing = BRAIN
+    only = np.zeros(brain.shape, np.float32)
+    only[:20] = brain[:20]
+    for index in range(20):
+        for placement in (None, only):
+            params = stage_one.sample(
+                *BRAIN, GLIOMA, stream(4, "a", None, index, "shifted"), placement=placement
+            )
+            for lesion in params.lesions:
+                place = tuple(
+                    round(c / s)
+                    for c, s in zip(lesion.surfaces[0].centre_mm, spacing, strict=True)
+                )
+                assert brain[place]
+                if placement is None:
+                    around = tuple(slice(i - 2, i + 3) for i in place)
+                    assert image[around].mean() > 60
+                else:
+                    assert place[0] < 20
+    with pytest.raises(ValueError, match="same grid"):
+        stage_one.sample(*BRAIN, GLIOMA, stream(4, "a", None, 0, "shifted"), placement=only[1:])
+
+
+def test_several_lesions_occur():
+    priors = load_priors("metastasis", "FLAIR")
+    counts = [
+        len(stage_one.sample(*BRAIN, priors, stream(5, "a", None, i, "shifted")).lesions)
+        for i in range(40)
+    ]
+    assert max(counts) >= 4
+    assert min(counts) == 1
+
+
+def test_tiny_brains_and_coarse_grids_still_work():
+    coarse = ellipsoid_brain((4.0, 4.0, 6.0))
+    for preset, purpose in COMBINATIONS:
+        for index in range(5):
+            made = make(index, preset, purpose, coarse)
+            free = preset == "default" and not made.params.lesions
+            assert made.label.any() != free
+
+
+def test_bad_input_is_refused():
+    image, brain, spacing = BRAIN
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="one grid"):
+        stage_one.synthesise(image[1:], brain, spacing, GLIOMA, rng)
+    with pytest.raises(ValueError, match="above 0 mm"):
+        stage_one.synthesise(image, brain, (0.0, 1.0, 1.0), GLIOMA, rng)
+    with pytest.raises(ValueError, match="mask is empty"):
+        stage_one.synthesise(image, np.zeros_like(brain), spacing, GLIOMA, rng)
+    with pytest.raises(ValueError, match="must be one of"):
+        stage_one.synthesise(image, brain, spacing, GLIOMA, rng, preset="best")
+
+
+# ------------------------------------------------------------------------------ hosts
+
+
+@given(
+    sizes=st.lists(st.integers(1, 3), min_size=2, max_size=30),
+    seed=st.integers(0, 99),
+    order=st.randoms(use_true_random=False),
+)
+@settings(deadline=None)
+def test_split_keeps_people_together_whatever_the_order(sizes, seed, order):
+    groups = [(f"s{p:02}v{v}", f"s{p:02}") for p, n in enumerate(sizes) for v in range(n)]
+    train, shifted = stage_one.split_hosts(groups, 1 / 3, seed)
+    assert train
+    assert shifted
+    assert sorted(train + shifted) == sorted(key for key, _ in groups)
+    assert not {k[:3] for k in train} & {k[:3] for k in shifted}
+    if len(sizes) >= 4:
+        assert abs(len(shifted) - len(groups) / 3) <= 2
+    order.shuffle(groups)
+    assert stage_one.split_hosts(groups, 1 / 3, seed) == (train, shifted)
+
+
+def test_split_depends_on_the_seed_and_needs_two_people():
+    groups = [(f"s{i}", f"s{i}") for i in range(12)]
+    assert len({tuple(stage_one.split_hosts(groups, 1 / 3, seed)[1]) for seed in range(8)}) > 4
+    with pytest.raises(ValueError, match="at least 2 persons.*found 1 person.s. with 2 scan"):
+        stage_one.split_hosts([("a1", "a"), ("a2", "a")], 1 / 3, 0)
+    with pytest.raises(ValueError, match="given twice"):
+        stage_one.split_hosts([("a", "a"), ("a", "b"), ("c", "c")], 1 / 3, 0)
+
+
+def test_samples_are_shared_out_evenly():
+    plan = stage_one.samples_plan(["b", "a", "c"], 8)
+    assert len(set(plan)) == 8
+    counts = [sum(key == k for key, _ in plan) for k in "abc"]
+    assert max(counts) - min(counts) <= 1
+    assert plan == stage_one.samples_plan(["c", "b", "a"], 8)
+    assert stage_one.samples_plan([], 0) == []
+    with pytest.raises(ValueError, match="no tumour-free scan"):
+        stage_one.samples_plan([], 3)
