@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from synthtumour_bids.bids.derivatives import check_output_dir, write_dataset_description
 from synthtumour_bids.bids.inputs import collect_scans
-from synthtumour_bids.errors import DataError
+from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.execution.resources import limit_threads, temporary_folder
@@ -35,6 +36,7 @@ def run(settings: Settings) -> Outcome | None:
     check_output_dir(settings.output_dir, settings.bids_dir)
     limit_threads(settings.omp_nthreads)
     settings = plan.with_model(settings)
+    plan.check_contrast(settings)
     selection = collect_scans(settings)
     if settings.dry_run:
         print(plan.table(Job(settings, selection, Path(os.devnull))))
@@ -74,13 +76,21 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
             from synthtumour_bids.steps import segment
 
             records += segment.run(job)
-    finally:
+    except StoppedError:
+        raise  # there is no time left
+    except SynthTumourError:
         # Tables and pictures of what there is are worth most when something went wrong.
-        if Step.REPORT in steps:
-            from synthtumour_bids.steps import report
+        _report(job, steps)
+        raise
+    return records + _report(job, steps)
 
-            records += report.run(job)
-    return records
+
+def _report(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:
+    if Step.REPORT not in steps:
+        return []
+    from synthtumour_bids.steps import report
+
+    return report.run(job)
 
 
 def _give_up_when_nothing_is_left(job: Job, records: list[ScanOutcome]) -> None:

@@ -90,8 +90,11 @@ def test_masks_lie_on_their_scans_grid(finished: Finished) -> None:
 
 @pytest.mark.slow
 def test_the_network_learned_to_find_tumours(finished: Finished) -> None:
-    dice = [float(row["dice"]) for row in finished.rows("group_desc-tumour_volumes.tsv")
-            if row.get("dice") not in (None, "n/a", "")]
+    dice = [
+        float(row["dice"])
+        for row in finished.rows("group_desc-tumour_volumes.tsv")
+        if row.get("dice") not in (None, "n/a", "")
+    ]
     assert len(dice) == 4
     assert np.mean(dice) > 0.2  # a minute of training on two cores; chance is about 0.02
 

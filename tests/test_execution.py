@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
-from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA, EXIT_SOME_FAILED, DataError, UsageError
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_NO_DATA,
+    EXIT_SOME_FAILED,
+    EXIT_STOPPED,
+    DataError,
+    UsageError,
+)
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.execution.pool import KILLED, map_items
 from synthtumour_bids.execution.progress import describe_seconds
@@ -148,3 +159,42 @@ def test_durations_read_like_speech() -> None:
     assert describe_seconds(40) == "40 s"
     assert describe_seconds(720) == "12 min"
     assert describe_seconds(3 * 3600 + 300) == "3 h 05 min"
+
+
+def sleep_long(number: int) -> int:
+    Path(os.environ["PID_FOLDER"], str(os.getpid())).touch()
+    time.sleep(600)
+    return number
+
+
+def test_a_stopped_run_leaves_no_worker_behind(tmp_path: Path) -> None:
+    code = (
+        "import signal, sys\n"
+        "from synthtumour_bids.__main__ import _stop\n"
+        "from synthtumour_bids.errors import StoppedError\n"
+        "from synthtumour_bids.execution.pool import map_items\n"
+        "from tests.test_execution import sleep_long\n"
+        "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGTERM, _stop)\n"
+        "    try:\n"
+        "        map_items(sleep_long, [1, 2, 3], nprocs=2)\n"
+        "    except StoppedError:\n"
+        "        sys.exit(75)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    pids = tmp_path / "pids"
+    pids.mkdir()
+    root = Path(__file__).parent.parent
+    environment = {**os.environ, "PID_FOLDER": str(pids), "PYTHONPATH": str(root)}
+    run = subprocess.Popen([sys.executable, str(script)], env=environment)
+    deadline = time.monotonic() + 60
+    while len(list(pids.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    run.terminate()
+    assert run.wait(timeout=60) == EXIT_STOPPED
+    workers = [int(path.name) for path in pids.iterdir()]
+    assert len(workers) == 2
+    while any(psutil.pid_exists(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(psutil.pid_exists(pid) for pid in workers)

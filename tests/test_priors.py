@@ -109,7 +109,7 @@ def test_unknown_names_list_the_known_ones(tmp_path):
 
 def test_a_new_lesion_needs_every_key(tmp_path):
     path = user_file(tmp_path, {"common": {"volume_ml": [1, 2]}, "contrasts": {"FLAIR": {}}})
-    with pytest.raises(PriorsError, match="anatomy.* missing for lesion 'abscess'"):
+    with pytest.raises(PriorsError, match=r"anatomy.* missing for lesion 'abscess'"):
         load_priors("abscess", "FLAIR", path)
 
 

@@ -130,6 +130,4 @@ def test_texture_is_standardised_and_independent_of_the_grid():
     field = noise.texture(axes, seed=3, scale_mm=4.0)
     assert field.std() == pytest.approx(1, abs=0.15)
     every_second = tuple(np.arange(30) * 2.0 for _ in range(3))
-    np.testing.assert_allclose(
-        noise.texture(every_second, 3, 4.0), field[::2, ::2, ::2], atol=1e-5
-    )
+    np.testing.assert_allclose(noise.texture(every_second, 3, 4.0), field[::2, ::2, ::2], atol=1e-5)

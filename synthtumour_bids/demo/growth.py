@@ -18,8 +18,8 @@ from scipy import ndimage
 GRID = 2.0  # mm; finer inputs are simulated on blocks of about this size
 NEGLIGIBLE = 1e-5  # density that is not worth computing
 MARGIN = 4  # voxels computed around it
-STEPS_PER_ROUND = 8  # between two looks at the volume and the extent
-MAX_ROUNDS = 400
+STEPS_PER_BOX = 8  # between two looks at the extent
+MAX_STEPS = 4000
 
 
 @dataclass(frozen=True)
@@ -113,17 +113,15 @@ def grow(
     density = np.zeros_like(diffusion)
     density[tuple(i // factor for i in seed_voxel)] = 1
     target = growth.volume * 1000 / step_mm**3
-    for _ in range(MAX_ROUNDS):
-        box = _box_of(density > NEGLIGIBLE)
-        inside = density[box]
-        faces_inside = [
-            face[tuple(slice(b.start, b.stop - (a == axis)) for a, b in enumerate(box))]
-            for axis, face in enumerate(faces)
-        ]
-        for _ in range(STEPS_PER_ROUND):
-            inside = _step(inside, faces_inside, growth, days)
-        density[box] = inside
-        if np.count_nonzero(inside > growth.visible) >= target:
+    for step in range(MAX_STEPS):
+        if step % STEPS_PER_BOX == 0:
+            box = _box_of(density > NEGLIGIBLE)
+            faces_inside = [
+                face[tuple(slice(b.start, b.stop - (a == axis)) for a, b in enumerate(box))]
+                for axis, face in enumerate(faces)
+            ]
+        density[box] = _step(density[box], faces_inside, growth, days)
+        if np.count_nonzero(density[box] > growth.visible) >= target:
             break
     if factor == 1:
         return density

@@ -71,20 +71,13 @@ def _executor(nprocs: int, scheduler: str | None) -> Iterator[Executor]:
     try:
         yield executor
     except BaseException:
+        # A stopped run must not leave workers behind that go on writing.
+        workers = list(multiprocessing.active_children())
         executor.shutdown(wait=False, cancel_futures=True)
-        for process in list(getattr(executor, "_processes", None) or {}):
-            _terminate(process)
+        for worker in workers:
+            worker.terminate()
         raise
     executor.shutdown(wait=True)
-
-
-def _terminate(pid: int) -> None:
-    import psutil
-
-    try:
-        psutil.Process(pid).terminate()
-    except psutil.NoSuchProcess:
-        return
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import numpy as np
 from synthtumour_bids.preprocessing import geometry
 
 # The field is fitted on voxels of about this size; it is far smoother than that.
-_FIT_SPACING = 4.0
+_FIT_SPACING = 6.0
 
 
 def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = False) -> np.ndarray:

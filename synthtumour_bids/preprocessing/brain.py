@@ -87,7 +87,6 @@ def extract_brain(
 def head_mask(data: np.ndarray) -> np.ndarray:
     """Head against air: Otsu's threshold on the lower intensities, largest part, filled."""
     positive = data[data > 0]
-    low = ants.threshold_image  # noqa: F841
     threshold = 0.25 * float(np.percentile(positive, 75)) if positive.size else 0.0
     return solid_component(ndimage.binary_opening(data > threshold))
 
@@ -100,7 +99,10 @@ def _extract_from_head(
     shape, affine = geometry.isotropic_grid(image.shape, image.affine, spacing)
     data = np.maximum(image.get_fdata(dtype=np.float32), 0)
     coarse = geometry.resample(data, image.affine, shape, affine)
-    corrected = correct_bias(nib.Nifti1Image(coarse, affine), head_mask(coarse), sloppy=sloppy)
+    head = head_mask(coarse)
+    box = geometry.bounding_box(head, margin=4)
+    coarse, head, affine = coarse[box], head[box], geometry.cropped_affine(affine, box)
+    corrected = correct_bias(nib.Nifti1Image(coarse, affine), head, sloppy=sloppy)
     corrected = np.minimum(corrected, np.percentile(corrected, 99.5))
 
     fixed = geometry.to_ants(corrected, affine)

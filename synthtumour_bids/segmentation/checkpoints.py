@@ -8,9 +8,10 @@ import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import nn
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve
@@ -54,10 +55,12 @@ class Checkpoints:
         self.saved = time.monotonic()
 
     def save_if_due(self) -> None:
+        """Save if the last time is long enough ago."""
         if time.monotonic() - self.saved > self.seconds_between:
             self.save()
 
     def save(self) -> None:
+        """Save now."""
         trainer, state = self.trainer, self.state
         now = time.monotonic()
         state.curve = replace(state.curve, seconds=state.curve.seconds + now - self.saved)
@@ -78,6 +81,7 @@ class Checkpoints:
 
 
 def resume(trainer: SynthTumourTrainer, latest: Path, recipe: str) -> State | None:
+    """Bring trainer and state to where `latest` was saved; ``None`` if there is nothing to use."""
     if not latest.is_file():
         return None
     saved = torch.load(latest, map_location=trainer.device, weights_only=True)
@@ -104,7 +108,7 @@ def write_model(
 ) -> None:
     """Write the model, its checkpoint last."""
     trainer.load_weights(state.best)
-    network = getattr(trainer.network, "_orig_mod", trainer.network)
+    network = _bare(trainer)
     description = prepared.dataset_json()
     del description["dataset"]  # the paths of the cases are nobody's business later
     texts = {
@@ -130,11 +134,12 @@ def write_model(
 
 
 def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
+    """Take initial weights from a model folder or a checkpoint of a finished training."""
     path = source / "fold_0" / BEST if source.is_dir() else source
     if not path.is_file():
         raise UnavailableError(f"No trained network to start from was found at {path}.")
     weights = torch.load(path, map_location=trainer.device, weights_only=True)["network_weights"]
-    network = getattr(trainer.network, "_orig_mod", trainer.network)
+    network = _bare(trainer)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -146,11 +151,18 @@ def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
 
 
 def finished_recipe(model_dir: Path) -> str | None:
+    """Recipe of the model in a folder; ``None`` if no training has finished there."""
     path = model_dir / "recipe.txt"
-    return path.read_text("utf-8") if path.is_file() else None
+    finished = path.is_file() and (model_dir / "fold_0" / BEST).is_file()
+    return path.read_text("utf-8") if finished else None
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
     partial = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     torch.save(content, partial)
     partial.replace(path)
+
+
+def _bare(trainer: SynthTumourTrainer) -> nn.Module:
+    # torch.compile wraps the network, which would change the names of its weights.
+    return cast(nn.Module, getattr(trainer.network, "_orig_mod", trainer.network))

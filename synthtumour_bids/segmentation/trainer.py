@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
 WARM_UP = 0.03  # share of the steps over which the learning rate rises
 ADAMW_WEIGHT_DECAY = 1e-2
-AVERAGED_EPOCHS = 2.0  # length of the running average of the weights
+AVERAGED_EPOCHS = 1.0  # length of the running average of the weights
 FOREGROUND_SHARE = 0.5  # of the patches are centred on tumour
 
 # What nnU-Net itself would do; replaced by `SynthTumourTrainer.set_up`.
@@ -50,12 +50,13 @@ class SynthTumourTrainer(nnUNetTrainer):
       tumour, by the mean over cases of the hard Dice: nnU-Net's own score draws random patches
       and pools them, and the choice of the epoch would follow that noise.
     * **Averaged weights.** What is scored and kept is a running average of the weights over the
-      last two epochs or so, as the scores of single epochs swing by several points of Dice.
+      last epoch or so, as the scores of single steps swing by several points of Dice.
     * **Mirroring** along left–right only. Images lie on a template's grid, where the other two
       axes have a meaning; test-time mirroring uses the same axis.
     * **Schedules** of AdamW or SGD with a short warm-up and nnU-Net's polynomial decay per step.
-    * **Loading** through torch's loader: its workers end with the training, and random numbers
-      follow from (seed, epoch), so that a resumed training sees the data it would have seen.
+    * **Loading** through torch's loader: its workers end with the training, and the random
+      numbers of a batch follow from (seed, epoch, batch), so that a resumed training sees the
+      data it would have seen, whatever the number of workers.
     """
 
     def __init__(
@@ -81,6 +82,8 @@ class SynthTumourTrainer(nnUNetTrainer):
         self.num_epochs = training.epochs
         self.num_iterations_per_epoch = training.iterations_per_epoch
         self.initial_lr = training.learning_rate
+        # nnU-Net gives the coarsest output no weight; with two stages nothing would be left.
+        self.enable_deep_supervision = len(self.configuration_manager.pool_op_kernel_sizes) > 2
         self.initialize()
         if self.device.type == "cpu":
             faster_on_cpu(self.network)
@@ -150,8 +153,9 @@ class SynthTumourTrainer(nnUNetTrainer):
         self._shifted = [(name, self._fixed_patch(name)) for name in shifted.identifiers]
 
     def batches(self, seed: int, epoch: int, first: int, n_workers: int) -> DataLoader:
-        """Batches `first` … of one epoch, in an order that follows from the arguments."""
-        stream = _Stream(self._loader, self.num_iterations_per_epoch - first, (seed, epoch, first))
+        """Batches `first` … of one epoch; each follows from seed, epoch and its index alone."""
+        indices = range(first, self.num_iterations_per_epoch)
+        stream = _Stream(self._loader, indices, (seed, epoch))
         return DataLoader(
             stream,
             batch_size=None,
@@ -242,23 +246,23 @@ class SynthTumourTrainer(nnUNetTrainer):
 
 
 class _Stream(IterableDataset):
-    """A finite, seeded run of batches of nnU-Net's loader."""
+    """Batches of nnU-Net's loader, each drawn with random numbers of its own."""
 
-    def __init__(self, loader: nnUNetDataLoader, n_batches: int, seed: tuple[int, ...]) -> None:
+    def __init__(self, loader: nnUNetDataLoader, indices: range, seed: tuple[int, ...]) -> None:
         super().__init__()
         self.loader = loader
-        self.n_batches = n_batches
+        self.indices = indices
         self.seed = seed
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         info = get_worker_info()
-        worker, n_workers = (info.id, info.num_workers) if info else (0, 1)
-        # nnU-Net draws from the global generators of numpy, torch and random.
-        state = np.random.SeedSequence([*self.seed, worker]).generate_state(3)
-        np.random.seed(state[0])  # noqa: NPY002
-        torch.manual_seed(int(state[1]))
-        random.seed(int(state[2]))
-        for _ in range(worker, self.n_batches, n_workers):
+        mine = self.indices[info.id :: info.num_workers] if info else self.indices
+        for index in mine:
+            # nnU-Net draws from the global generators of numpy, torch and random.
+            state = np.random.SeedSequence([*self.seed, index]).generate_state(3)
+            np.random.seed(state[0])  # noqa: NPY002
+            torch.manual_seed(int(state[1]))
+            random.seed(int(state[2]))
             batch = self.loader.generate_train_batch()
             yield {"data": batch["data"], "target": batch["target"]}
 

@@ -101,7 +101,7 @@ def train(
     on = resolve_device(device)
     fold = model_dir / "fold_0"
     recipe = _recipe(prepared, training, seed, initial_weights)
-    if (fold / BEST).is_file() and finished_recipe(model_dir) == recipe:
+    if finished_recipe(model_dir) == recipe:
         return read_curve(model_dir)
     fold.mkdir(parents=True, exist_ok=True)
     (fold / BEST).unlink(missing_ok=True)  # of another recipe
@@ -184,7 +184,7 @@ def _run(
         else:
             checkpoints.save_if_due()
         each = (time.monotonic() - began) / (state.epoch - first_epoch)
-        LOG.info(
+        LOG.debug(
             "epoch %d/%d: loss %.3f, shifted Dice %.3f (best %.3f in epoch %d), %.0f s",
             state.epoch, training.epochs, loss, score.dice, state.curve.best_dice,
             state.curve.best_epoch, each,

@@ -199,8 +199,8 @@ def mix_one(task: Task) -> tuple[Path, Path]:
         params,
     )
     paths = (
-        task.folder / f"{task.name}_image.nii.gz",
-        task.folder / f"{task.name}_label.nii.gz",
+        task.folder / f"{task.name}_image.nii",
+        task.folder / f"{task.name}_label.nii",
     )
     sidecar = {
         "Tumour": task.tumour.scan.uri,

@@ -8,6 +8,7 @@ import logging
 import shutil
 from pathlib import Path
 
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.outcome import Outcome
 from synthtumour_bids.settings import Role, Settings, Step
@@ -65,6 +66,26 @@ def with_model(settings: Settings) -> Settings:
         raise UsageError(msg)
     profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
     return dataclasses.replace(settings, model=folder, profile=profile, lesion=model["Lesion"])
+
+
+def check_contrast(settings: Settings) -> None:
+    """Refuse an output folder that holds results of another contrast: mask names would collide.
+
+    Raises
+    ------
+    UsageError
+        Naming the contrast found.
+    """
+    ours = CONTRAST_SUFFIXES[settings.contrast]
+    stamps = (settings.output_dir / "logs" / "stamps" / Step.PREPROCESS).glob("[!.]*.json")
+    others = {path.stem.rpartition("_")[2] for path in stamps} - set(ours)
+    if others:
+        msg = (
+            f"{settings.output_dir} holds results of {', '.join(sorted(others))} scans, and masks "
+            f"of {settings.contrast} scans would have the same names; choose another output "
+            f"folder for --contrast {settings.contrast}."
+        )
+        raise UsageError(msg)
 
 
 def table(job: Job) -> str:

@@ -50,7 +50,7 @@ def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
         probability = load_volume(result.value)
         brain = load_volume(job.standard_mask(scan)).mask
         pseudo = assess(probability.data, brain, probability.spacing)
-        path = folder / f"{scan.key.replace('/', '__')}_label.nii.gz"
+        path = folder / f"{scan.key.replace('/', '__')}_label.nii"
         write_image(path, probability.with_data(pseudo.mask.astype(np.uint8)), {})
         assessed[scan.key] = (scan, path, pseudo)
     selection = select({key: pseudo for key, (_, _, pseudo) in assessed.items()})

@@ -165,13 +165,7 @@ def draw(task: Task) -> list[dict[str, Any]]:
     tissues = standard_tissues(settings.profile.resolution)
     samples = []
     for index in task.indices:
-        rng = stream(
-            settings.seed,
-            f"{task.host.dataset_name}/{task.host.subject}",
-            task.host.session,
-            index,
-            task.purpose,
-        )
+        rng = stream(settings.seed, task.host.key, task.host.session, index, task.purpose)
         sample = synthesise(
             host.data,
             brain,
@@ -182,10 +176,11 @@ def draw(task: Task) -> list[dict[str, Any]]:
             purpose=task.purpose,
             placement=tissues["gm"] + tissues["wm"],
         )
+        # Not compressed: these files live for one training, and zipping takes longer than drawing.
         name = f"{task.purpose}-{task.host.dataset_name}-{task.host.stem}-{index:04d}"
         paths = {
-            "image": task.folder / f"{name}_image.nii.gz",
-            "label": task.folder / f"{name}_label.nii.gz",
+            "image": task.folder / f"{name}_image.nii",
+            "label": task.folder / f"{name}_label.nii",
         }
         write_image(
             paths["image"],

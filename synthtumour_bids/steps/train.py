@@ -148,7 +148,7 @@ def _train(
 
     def progress(epoch: int, epochs: int, loss: float, score: float, seconds_left: float) -> None:
         LOGGER.info(
-            "%s epoch %d/%d: loss %.3f, shifted-validation Dice %.3f, at most %s left",
+            "%s epoch %d/%d: loss %.3f, validation Dice %.3f, at most %s left",
             name.capitalize(),
             epoch,
             epochs,

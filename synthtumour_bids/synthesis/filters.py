@@ -53,9 +53,11 @@ def gaussian(
     return _separable(bands, array)
 
 
-def margin(sigma_voxels: tuple[float, float, float]) -> tuple[int, int, int]:
+def margin(
+    sigma_voxels: tuple[float, float, float], truncate: float = TRUNCATE
+) -> tuple[int, int, int]:
     """Voxels beyond a box that :func:`gaussian` needs to see."""
-    i, j, k = (int(np.ceil(TRUNCATE * s)) for s in sigma_voxels)
+    i, j, k = (int(np.ceil(truncate * s)) for s in sigma_voxels)
     return i, j, k
 
 
@@ -70,10 +72,11 @@ def brain_blur(
     sigma) and interpolated.
     """
     sigma = in_voxels(sigma_mm, spacing)
-    source = target.grown(margin(sigma), image.shape)
+    truncate = 3.0  # dividing by the weights makes up for the tails
+    source = target.grown(margin(sigma, truncate), image.shape)
     steps = [max(1, int(s * 0.4 + 1e-6)) for s in sigma]
     bands = [
-        _band(reach, wanted, s)[::step]
+        _band(reach, wanted, s, truncate)[::step]
         for reach, wanted, s, step in zip(
             _ranges(source), _ranges(target), sigma, steps, strict=True
         )
@@ -113,9 +116,11 @@ def _between(n: int, step: int) -> sparse.csr_matrix:
     return sparse.csr_matrix(entries, shape=(n, coarse))
 
 
-def _band(source: tuple[int, int], target: tuple[int, int], sigma: float) -> sparse.csr_matrix:
+def _band(
+    source: tuple[int, int], target: tuple[int, int], sigma: float, truncate: float = TRUNCATE
+) -> sparse.csr_matrix:
     """Gaussian weights from indices `source` to indices `target`, (targets, sources)."""
-    reach = int(np.ceil(TRUNCATE * sigma))
+    reach = int(np.ceil(truncate * sigma))
     steps = np.arange(-reach, reach + 1)
     weights = np.exp(-0.5 * (steps / sigma) ** 2) if sigma > 0 else np.ones(1)
     shape = (target[1] - target[0], source[1] - source[0])

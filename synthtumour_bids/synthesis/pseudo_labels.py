@@ -74,8 +74,8 @@ class PseudoLabel:
         Why not; empty when accepted.
     stats
         ``volume_mL``, ``brain_fraction``, ``confidence``, ``doubt``, ``entropy_mL``,
-        ``components``, ``specks_mL``, ``filled_mL``, ``outside``, ``symmetry`` and, with a second opinion,
-        ``agreement``.
+        ``components``, ``specks_mL``, ``filled_mL``, ``outside``, ``symmetry`` and,
+        with a second opinion, ``agreement``.
     """
 
     mask: NDArray[np.bool_]

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from .appearance import Appearance, lesion_brightness, normal_intensity, raw_brightness, soft_mask
 from .boxes import Box, Spacing, box_of
-from .filters import in_voxels, margin
+from .filters import gaussian, in_voxels, margin
 from .noise import texture
 from .places import tissue_voxel, to_mm
 from .priors import CoreKind, Priors
 from .shape import Surface, Triple, largest_component, level_box, levels, sphere_radius_mm
 
 REACH = 1.3  # how far beyond its nominal surface a lesion may grow to reach its volume
+RIM_MM = 3.0  # about the least thickness of the rim around a core
 MIN_VOXELS = 8
 LABEL_THRESHOLD = 0.5
 
@@ -281,7 +282,10 @@ def _core(
     wanted = int(lesion.core_fraction * inside.size)
     if wanted < 1:
         return None
-    level = levels(lesion.core, box, spacing).ravel()[inside] - 1.5 * depth.ravel()[inside]
+    # A blurred mask falls from 1 to 1/2 towards the border: a rim is left around the core.
+    within = gaussian(whole, box, box, in_voxels(RIM_MM, spacing))
+    level = levels(lesion.core, box, spacing) - depth + 4 * np.maximum(0.9 - within, 0)
+    level = level.ravel()[inside]
     core = np.zeros(whole.shape, dtype=bool)
     core.ravel()[inside[np.argpartition(level, wanted - 1)[:wanted]]] = True
     return core

@@ -1,0 +1,249 @@
+"""Group tables, pictures and methods text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.reports import group, reportlets
+from synthtumour_bids.reports.boilerplate import REFERENCES, methods_text
+from synthtumour_bids.settings import PROFILES, Settings
+
+
+def result(participant: str = "sub-01", session: str = "n/a", **more: object) -> dict:
+    stem = participant if session == "n/a" else f"{participant}_{session}"
+    return {
+        "participant_id": participant,
+        "session_id": session,
+        "scan": f"{stem}_FLAIR",
+        "role": "tumour",
+        "brain_volume_mL": 1400.0,
+        "volume_mL": 40.0,
+        "n_components": 1,
+        "junior_volume_mL": 35.0,
+        "junior_senior_dice": 0.9,
+        "mean_entropy": 0.2,
+        "mean_probability": 0.9,
+        "qc_flags": [],
+        **more,
+    }
+
+
+def scored(participant: str, dice: float, **more: object) -> dict:
+    figures = {"hd95_mm": 5.0, "volume_error_mL": -3.0, "volume_error_percent": -8.0}
+    return result(participant, dice=dice, **{**figures, **more})
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def test_scan_rows_are_sorted_and_complete() -> None:
+    rows = group.scan_rows([result("sub-02"), result("sub-01", "ses-2"), result("sub-01", "ses-1")])
+    assert [row["scan"] for row in rows] == [
+        "sub-01_ses-1_FLAIR",
+        "sub-01_ses-2_FLAIR",
+        "sub-02_FLAIR",
+    ]
+    assert all(set(row) == set(group.SCAN_COLUMNS) for row in rows)
+    assert rows[0]["dice"] is None
+
+
+def test_participants_are_unique_and_everyone_is_listed() -> None:
+    scans = [
+        result("sub-01", "ses-1", volume_mL=10, junior_senior_dice=0.9, qc_flags=["empty"], dice=1),
+        result("sub-01", "ses-2", volume_mL=30, junior_senior_dice=0.4, n_components=3, dice=0.5),
+        result("sub-02"),
+    ]
+    rows = group.participant_rows(scans, {"sub-02": "tumour", "sub-09": "tumourfree"})
+    assert [row["participant_id"] for row in rows] == ["sub-01", "sub-02", "sub-09"]
+    first, second, third = rows
+    assert first["n_scans"] == 2
+    assert (first["volume_mL"], first["n_components"]) == (30, 3)  # the largest tumour's
+    assert first["junior_senior_dice"] == 0.4
+    assert first["qc_flags"] == ["empty"]
+    assert first["dice"] == 0.75
+    assert second["dice"] is None
+    assert third == {"participant_id": "sub-09", "role": "tumourfree", "n_scans": 0}
+
+
+def test_every_column_has_a_description() -> None:
+    for columns, flag in ((group.SCAN_COLUMNS, False), (group.PARTICIPANT_COLUMNS, True)):
+        described = group.dictionary(columns, of_participants=flag)
+        assert tuple(described) == columns
+        assert all(entry["Description"] for entry in described.values())
+    # Describing participants does not change the scans' dictionary.
+    assert "participant's" not in group.dictionary(["dice"])["dice"]["Description"]
+
+
+def test_summary_without_truth() -> None:
+    summary = group.summarise(group.scan_rows([result(), result("sub-02")]))
+    assert (summary.n_scans, summary.n_truth) == (2, 0)
+    assert math.isnan(summary.mean_dice)
+    assert "no truth" in summary.text()
+
+
+def test_summary_names_the_worst_three() -> None:
+    dice = {"sub-01": 0.9, "sub-02": 0.1, "sub-03": 0.7, "sub-04": 0.5}
+    results = [scored(name, value, junior_dice=0.3) for name, value in dice.items()]
+    results[1]["hd95_mm"] = math.nan
+    summary = group.summarise(group.scan_rows([*results, result("sub-05")]))
+    assert (summary.n_scans, summary.n_truth) == (5, 4)
+    assert summary.mean_dice == pytest.approx(0.55)
+    assert summary.median_dice == pytest.approx(0.6)
+    assert summary.median_hd95_mm == 5
+    assert summary.median_volume_error_percent == 8
+    assert [scan for scan, _ in summary.worst] == ["sub-02_FLAIR", "sub-04_FLAIR", "sub-03_FLAIR"]
+    assert "0.550" in summary.text()
+    assert "junior 0.300" in summary.text()
+    assert "Otsu" not in summary.text()
+
+
+@pytest.mark.parametrize("with_truth", [True, False])
+def test_tables_are_written_with_their_dictionaries(tmp_path: Path, with_truth: bool) -> None:
+    for name in ("sub-01", "sub-02"):
+        figures = scored(name, 0.8) if with_truth else result(name)
+        write_json(tmp_path / group.RESULTS / f"{name}_FLAIR.json", figures)
+    results = group.read_results(tmp_path)
+    assert len(results) == 2
+    summary = group.write_tables(tmp_path, results, {"sub-03": "tumourfree"})
+    assert summary.n_truth == (2 if with_truth else 0)
+    for name, n_rows in ((group.SCAN_TABLE, 2), (group.PARTICIPANT_TABLE, 3)):
+        header, *rows = (tmp_path / name).read_text().splitlines()
+        assert len(rows) == n_rows
+        columns = header.split("\t")
+        assert ("dice" in columns) == with_truth
+        assert "otsu_dice" not in columns
+        assert all(len(row.split("\t")) == len(columns) for row in rows)
+        described = json.loads((tmp_path / name).with_suffix(".json").read_text())
+        assert list(described) == columns
+    written = json.loads((tmp_path / group.SUMMARY).read_text())
+    assert written["n_scans"] == 2
+    assert written["mean_dice"] == (pytest.approx(0.8) if with_truth else None)
+
+
+# ---------------------------------------------------------------------- pictures
+
+
+@pytest.fixture
+def ball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A bright head, its mask, and a tumour to the array's high end of the first axis."""
+    i, j, k = np.meshgrid(*[np.arange(n) for n in (30, 36, 20)], indexing="ij")
+    brain = ((i - 15) / 12) ** 2 + ((j - 18) / 15) ** 2 + ((k - 10) / 8) ** 2 < 1
+    tumour = (i - 20) ** 2 + (j - 18) ** 2 + (k - 10) ** 2 < 16
+    return (100.0 * brain + 80 * tumour).astype(np.float32), brain, tumour
+
+
+def read_png(path: Path) -> np.ndarray:
+    from matplotlib.image import imread
+
+    return imread(path)[..., :3]
+
+
+def red(picture: np.ndarray) -> np.ndarray:
+    return (picture[..., 0] > 0.6) & (picture[..., 1] < 0.4) & (picture[..., 2] < 0.4)
+
+
+def blue(picture: np.ndarray) -> np.ndarray:
+    return (picture[..., 2] > 0.6) & (picture[..., 0] < 0.4)
+
+
+def test_brain_mask_mosaic_shows_scan_and_contour(ball, tmp_path: Path) -> None:
+    image, brain, _ = ball
+    path = tmp_path / "figures" / "mask.png"
+    reportlets.brain_mask_mosaic(image, brain, path, "sub-01", (1.0, 1.0, 2.0))
+    picture = read_png(path)
+    assert red(picture).sum() > 500
+    assert (picture.min(axis=2) > 0.4).sum() > 5000
+    assert [file.name for file in path.parent.iterdir()] == ["mask.png"]
+
+
+def test_tumour_mosaic_shows_prediction_and_truth(ball, tmp_path: Path) -> None:
+    image, _, tumour = ball
+    probability = tumour.astype(np.float32)
+    truth = np.roll(tumour, 3, axis=1)
+    reportlets.tumour_mosaic(image, tumour, probability, tmp_path / "a.png", "a", truth=truth)
+    reportlets.tumour_mosaic(image, tumour, probability, tmp_path / "b.png", "b")
+    with_truth, without = read_png(tmp_path / "a.png"), read_png(tmp_path / "b.png")
+    assert red(without).sum() > 100
+    assert blue(with_truth).sum() > 100
+    assert blue(without).sum() == 0
+
+
+def test_tumour_mosaic_of_an_empty_mask(ball, tmp_path: Path) -> None:
+    image, brain, _ = ball
+    reportlets.tumour_mosaic(image, ~brain & brain, 0 * image, tmp_path / "empty.png", "empty")
+    assert red(read_png(tmp_path / "empty.png")).sum() == 0
+
+
+@pytest.mark.parametrize("count", [1, 4, 6])
+def test_synthetic_mosaic_has_room_for_every_sample(ball, tmp_path: Path, count: int) -> None:
+    image, _, tumour = ball
+    samples = [(image, tumour, f"sample {n}") for n in range(count)]
+    reportlets.synthetic_mosaic(samples, tmp_path / "samples.png")
+    assert red(read_png(tmp_path / "samples.png")).sum() > 50 * count
+
+
+def test_registration_mosaic(ball, tmp_path: Path) -> None:
+    image, brain, _ = ball
+    reportlets.registration_mosaic(image, image * brain, tmp_path / "registration.png", "sub-01")
+    assert blue(read_png(tmp_path / "registration.png")).sum() > 500
+
+
+def test_the_same_picture_is_the_same_file(ball, tmp_path: Path) -> None:
+    image, brain, _ = ball
+    for name in ("a.png", "b.png"):
+        reportlets.brain_mask_mosaic(image, brain, tmp_path / name, "sub-01")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+# ---------------------------------------------------------------------- methods text
+
+VERSIONS = {"antspyx": "0.6.3", "nnunetv2": "2.8.1", "torch": "2.5.0"}
+
+
+def text(settings: Settings, **more: object) -> str:
+    return methods_text(settings, n_tumourfree=12, n_tumour=7, versions=VERSIONS, **more)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(Path("in"), Path("out"), profile=PROFILES["fast"])
+
+
+def test_methods_tell_what_ran(settings: Settings) -> None:
+    models = {"junior": {"BestEpoch": 17}, "senior": {"BestEpoch": 23}}
+    written = text(settings, head_templates=["OASIS30ANTs"], models=models, n_pseudo_labels=6)
+    for words in (
+        *("7 FLAIR scans", "12 tumour-free", "OASIS30ANTs", "2 mm", "nnU-Net 2.8.1", "seed 527"),
+        *(str(PROFILES["fast"].n_train), "(epoch 17)", "(epoch 23)", "6 scans", "CC0"),
+    ):
+        assert words in written
+    assert "Evaluation" not in written
+
+
+def test_methods_follow_the_settings(settings: Settings) -> None:
+    reference = text(dataclasses.replace(settings, preset="reference", hold_out=("07",)))
+    assert "published shape and intensity parameters" in reference
+    assert "07" in reference
+    assert "Evaluation" in text(dataclasses.replace(settings, truth=Path("truth")))
+    given = dataclasses.replace(settings, model=Path("models"))
+    with_model = text(given, models={"senior": {"Profile": "full", "Scans": ["a", "b"]}})
+    assert "Nothing was trained" in with_model
+    assert "trained on 2 other scans" in with_model
+    assert "Stage 1" not in with_model
+
+
+def test_citations_are_numbered_in_their_order_and_all_listed(settings: Settings) -> None:
+    written = text(dataclasses.replace(settings, truth=Path("truth")), head_templates=["embedded"])
+    body, listed = written.split("## References")
+    cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
+    numbers = list(dict.fromkeys(cited))
+    assert numbers == list(range(1, len(REFERENCES) + 1))
+    assert re.findall(r"^(\d+)\. ", listed, flags=re.M) == [str(n) for n in numbers]
