@@ -119,7 +119,6 @@ def test_tables_are_written_with_their_dictionaries(tmp_path: Path, with_truth: 
         assert len(rows) == n_rows
         columns = header.split("\t")
         assert ("dice" in columns) == with_truth
-        assert "otsu_dice" not in columns
         assert all(len(row.split("\t")) == len(columns) for row in rows)
         described = json.loads((tmp_path / name).with_suffix(".json").read_text())
         assert list(described) == columns

@@ -15,11 +15,14 @@ from typing import Any
 import ants
 import numpy as np
 
+_RAS_LPS = np.diag([-1.0, -1.0, 1.0])
+
 
 def load_settings(name: str) -> Mapping[str, Any]:
     """Read a settings file of the package, ``data/ants_<name>.json``."""
     text = resources.files("synthtumour_bids.data").joinpath(f"ants_{name}.json").read_text()
-    return json.loads(text)
+    settings: Mapping[str, Any] = json.loads(text)
+    return settings
 
 
 @contextlib.contextmanager
@@ -37,7 +40,7 @@ def scratch(work_dir: Path) -> Iterator[Path]:
 def fixed_seed(seed: int) -> Iterator[None]:
     """Have ANTs draw its samples from ``seed`` (it reads an environment variable)."""
     before = os.environ.get("ANTS_RANDOM_SEED")
-    os.environ["ANTS_RANDOM_SEED"] = str(seed % 2**31)
+    os.environ["ANTS_RANDOM_SEED"] = str(1 + seed % (2**31 - 1))
     try:
         yield
     finally:
@@ -54,9 +57,9 @@ def run_stages(
     *,
     folder: Path,
     seed: int,
-    initial: Path | None = None,
+    initial: Sequence[str] = (),
     mask: ants.ANTsImage | None = None,
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
     """Run registration stages one after the other, each starting from the one before.
 
     Parameters
@@ -75,33 +78,106 @@ def run_stages(
 
     Returns
     -------
-    list of str
-        Transform files in the order ``ants.apply_transforms`` wants them.
+    forward, inverse
+        Transform files that bring ``moving`` to ``fixed`` and ``fixed`` to ``moving``, in the
+        order ``ants.apply_transforms`` wants them. Affine files (``.mat``) among the inverse
+        ones have to be inverted: see :func:`apply_inverse`.
     """
-    transforms: list[str] = [] if initial is None else [str(initial)]
-    for number, stage in enumerate(stages):
-        prefix = folder / f"{len(list(folder.iterdir())):03d}-stage{number}-"
+    forward, inverse = list(initial), list(initial)
+    for stage in stages:
+        prefix = folder / f"{len(list(folder.iterdir())):03d}-"
         with fixed_seed(seed):
             result = ants.registration(
                 fixed=fixed,
                 moving=moving,
-                initial_transform=transforms or None,
+                initial_transform=forward or None,
                 mask=mask,
                 mask_all_stages=True,
                 outprefix=str(prefix),
                 **{k: tuple(v) if isinstance(v, list) else v for k, v in stage.items()},
             )
-        transforms = list(result["fwdtransforms"])
-    return transforms
+        forward, inverse = list(result["fwdtransforms"]), list(result["invtransforms"])
+    return forward, inverse
 
 
-def write_affine(matrix: np.ndarray, offset: np.ndarray, path: Path) -> Path:
-    """Write the transform ``x -> matrix @ x + offset`` (points in LPS mm, fixed to moving)."""
+def apply_inverse(
+    moving: ants.ANTsImage, image: ants.ANTsImage, inverse: Sequence[str]
+) -> np.ndarray:
+    """Bring an image on the fixed grid to the moving one's grid (linear), as an array."""
+    moved: np.ndarray = ants.apply_transforms(
+        moving,
+        image,
+        list(inverse),
+        whichtoinvert=[name.endswith(".mat") for name in inverse],
+        interpolator="linear",
+    ).numpy()
+    return moved
+
+
+def best_start(
+    fixed: ants.ANTsImage,
+    moving: ants.ANTsImage,
+    fixed_pivot: np.ndarray,
+    moving_pivot: np.ndarray,
+    *,
+    scale: float,
+    settings: Mapping[str, Any],
+    folder: Path,
+    seed: int,
+    mask: ants.ANTsImage | None = None,
+) -> tuple[list[str], float]:
+    """Register from several positions, briefly, and keep the one that fits best.
+
+    Parameters
+    ----------
+    fixed, moving, folder, seed, mask
+        As in :func:`run_stages`.
+    fixed_pivot, moving_pivot
+        Points in RAS mm that are laid on each other, and about which the head nods.
+    scale
+        First guess of size, moving over fixed.
+    settings
+        ``"scales"`` (times ``scale``) and ``"pitches_degrees"`` to try, and the stage
+        ``"start"`` to run from each.
+
+    Returns
+    -------
+    transform, score
+        Transform file (in a list) and its mutual information.
+    """
+    best: tuple[list[str], float] | None = None
+    for factor in settings["scales"]:
+        for pitch in settings["pitches_degrees"]:
+            path = folder / f"{len(list(folder.iterdir())):03d}-start.mat"
+            _write_start(path, fixed_pivot, moving_pivot, scale * factor, pitch)
+            forward, _ = run_stages(
+                fixed,
+                moving,
+                [settings["start"]],
+                folder=folder,
+                seed=seed,
+                initial=[str(path)],
+                mask=mask,
+            )
+            score = similarity_score(fixed, ants.apply_transforms(fixed, moving, forward), mask)
+            if best is None or score > best[1]:
+                best = forward, score
+    if best is None:
+        raise ValueError("the registration settings name no scales or no pitches_degrees")
+    return best
+
+
+def _write_start(
+    path: Path, fixed_pivot: np.ndarray, moving_pivot: np.ndarray, scale: float, pitch: float
+) -> None:
+    sine, cosine = np.sin(np.radians(pitch)), np.cos(np.radians(pitch))
+    turn = scale * np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+    matrix = _RAS_LPS @ turn @ _RAS_LPS
+    translation = _RAS_LPS @ moving_pivot - matrix @ (_RAS_LPS @ fixed_pivot)
     transform = ants.create_ants_transform(
-        "AffineTransform", dimension=3, matrix=np.asarray(matrix), translation=np.asarray(offset)
+        "AffineTransform", dimension=3, matrix=matrix, translation=translation
     )
     ants.write_transform(transform, str(path))
-    return path
 
 
 def similarity_score(
@@ -109,10 +185,5 @@ def similarity_score(
 ) -> float:
     """Mutual information of two images on one grid: 0 and up, more is better."""
     return -float(
-        ants.image_similarity(
-            fixed,
-            moved,
-            metric_type="MattesMutualInformation",
-            fixed_mask=mask,
-        )
+        ants.image_similarity(fixed, moved, metric_type="MattesMutualInformation", fixed_mask=mask)
     )

@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import ants
 import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
+from synthtumour_bids.preprocessing.head_registration import carry_brain
 from synthtumour_bids.preprocessing.stripped import solid_component, stripped_mask
 from synthtumour_bids.preprocessing.templates import HeadTemplate
+
+_STRIPPED = "mask read off the background of the already stripped scan"
+_EXTRACTED = "N4, affine and SyN registration of a head template with mutual information (ANTs)"
+# Voxel size in mm that heads are registered at.
+_SPACING, _SPACING_SLOPPY = 2.0, 4.0
+# Air is darker than this part of the upper quartile of the signal.
+_AIR_LEVEL = 0.25
 
 
 @dataclass(frozen=True)
@@ -74,45 +81,50 @@ def extract_brain(
     """
     data = image.get_fdata(dtype=np.float32)
     spacing = geometry.voxel_sizes(image.affine)
-    if mode != "force":
-        mask = stripped_mask(data, spacing)
-        if mask is None and mode == "skip":
-            mask = solid_component(data > 0)
-        if mask is not None:
-            return BrainExtraction(mask, "read off the background", "", True, {}, ())
-    mask = _extract_from_head(image, template, work_dir=work_dir, seed=seed, sloppy=sloppy)
-    return BrainExtraction(mask, "ANTs N4, affine and SyN", template.name, False, {}, ())
+    mask = stripped_mask(data, spacing) if mode != "force" else None
+    if mask is None and mode == "skip":
+        mask = solid_component(data > 0)
+    stripped = mask is not None
+    figures = {}
+    if mask is None:
+        mask, score = _extract(image, template, work_dir=work_dir, seed=seed, sloppy=sloppy)
+        figures["extraction_information"] = score
+    qc = {**quality.mask_quality(data, mask, spacing, stripped=stripped), **figures}
+    return BrainExtraction(
+        mask=mask,
+        method=_STRIPPED if stripped else _EXTRACTED,
+        template="" if stripped else template.name,
+        already_stripped=stripped,
+        qc=qc,
+        flags=quality.flags(qc),
+    )
 
 
 def head_mask(data: np.ndarray) -> np.ndarray:
-    """Head against air: Otsu's threshold on the lower intensities, largest part, filled."""
+    """Tell the head (or the brain of a stripped scan) from the air; bool (X, Y, Z)."""
     positive = data[data > 0]
-    threshold = 0.25 * float(np.percentile(positive, 75)) if positive.size else 0.0
+    threshold = _AIR_LEVEL * float(np.percentile(positive, 75)) if positive.size else 0.0
     return solid_component(ndimage.binary_opening(data > threshold))
 
 
-def _extract_from_head(
+def _extract(
     image: nib.Nifti1Image, template: HeadTemplate, *, work_dir: Path, seed: int, sloppy: bool
-) -> np.ndarray:
-    settings = alignment.load_settings("head")
-    spacing = float(settings["spacing"]) * (2 if sloppy else 1)
-    shape, affine = geometry.isotropic_grid(image.shape, image.affine, spacing)
+) -> tuple[np.ndarray, float]:
+    spacing = _SPACING_SLOPPY if sloppy else _SPACING
+    canonical = nib.as_closest_canonical(image)
+    shape, affine = geometry.isotropic_grid(canonical.shape, canonical.affine, spacing)
     data = np.maximum(image.get_fdata(dtype=np.float32), 0)
     coarse = geometry.resample(data, image.affine, shape, affine)
-    head = head_mask(coarse)
-    box = geometry.bounding_box(head, margin=4)
-    coarse, head, affine = coarse[box], head[box], geometry.cropped_affine(affine, box)
-    corrected = correct_bias(nib.Nifti1Image(coarse, affine), head, sloppy=sloppy)
-    corrected = np.minimum(corrected, np.percentile(corrected, 99.5))
-
-    fixed = geometry.to_ants(corrected, affine)
-    moving = geometry.image_to_ants(template.head)
+    inside = head_mask(coarse)
+    if not inside.any():
+        return np.zeros(image.shape, dtype=bool), 0.0
+    box = geometry.bounding_box(inside, margin=round(8 / spacing))
+    coarse, inside = coarse[box], inside[box]
+    affine = geometry.cropped_affine(affine, box)
+    corrected = correct_bias(nib.Nifti1Image(coarse, affine), inside, sloppy=sloppy)
     with alignment.scratch(work_dir) as folder:
-        transforms = alignment.run_stages(
-            fixed, moving, settings["stages"], folder=folder, seed=seed
+        probability, score = carry_brain(
+            corrected, inside, affine, template, folder=folder, seed=seed, sloppy=sloppy
         )
-        brain = ants.apply_transforms(
-            fixed, geometry.image_to_ants(template.brain), transforms, interpolator="linear"
-        ).numpy()
-    native = geometry.resample(brain, affine, image.shape, image.affine, outside=None)
-    return solid_component(native > 0.5)
+    native = geometry.resample(probability, affine, image.shape, image.affine, outside=None)
+    return solid_component(native > 0.5), score

@@ -25,6 +25,9 @@ class _Organ:
     signal: float
 
 
+# Clefts of the brain mask up to twice this wide, in mm, are fluid within the brain's hull.
+_CISTERN = 8.0
+
 # Drawn in this order, each over the ones before, none inside the brain or its fluid.
 _FACE = _Organ((0, 18, -72), (68, 82, 75), _MUSCLE)
 _NECK = _Organ((0, -38, -110), (62, 62, 90), _MUSCLE)
@@ -46,6 +49,12 @@ _ORGANS = (
     _Organ((0, -6, -48), (16, 18, 20), _BONE),  # clivus
 )
 _TEMPORALIS = _Organ((64, 8, -20), (15, 34, 36), _MUSCLE)
+
+
+def _closed(mask: np.ndarray, radius: float, spacing: float) -> np.ndarray:
+    """Morphological closing by a ball; the mask must keep ``radius`` from the array's edge."""
+    grown = ndimage.distance_transform_edt(~mask, sampling=spacing) <= radius
+    return ndimage.distance_transform_edt(grown, sampling=spacing) > radius
 
 
 def build_head(
@@ -72,6 +81,8 @@ def build_head(
     """
     margin = int(np.ceil(20 / spacing))
     gm, wm, inside = (np.pad(a, margin) for a in (gm, wm, brain))
+    # The ICBM brain leaves out the cisterns at the base; an intracranial mask has them.
+    inside = _closed(inside, _CISTERN, spacing)
     affine = affine.copy()
     affine[:3, 3] -= affine[:3, :3] @ np.full(3, margin)
     x, y, z = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from pathlib import Path
 import ants
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 
 from synthtumour_bids.errors import UnusableScanError
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
-from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain
+from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_tissues
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def preprocess(
         )
     corrected = correct_bias(image, mask, sloppy=sloppy)
     standard = standard_brain(resolution)
-    transform, qc = _register(corrected, mask, image.affine, work_dir, seed, sloppy=sloppy)
+    transform, information = _register(corrected, mask, image.affine, work_dir, seed, sloppy=sloppy)
 
     grid = geometry.image_to_ants(standard)
     # A spline through a sharp edge swings below zero, so the scan is resampled whole, its skull
@@ -123,6 +125,10 @@ def preprocess(
         ).numpy()
         >= 0.5
     )
+    qc = {
+        **extraction.qc,
+        **quality.standard_quality(moved_mask, standard_tissues(resolution)["brain"], information),
+    }
     peak = float(corrected[mask].max())
     brain = np.where(moved_mask, np.clip(moved, 0, peak), 0).astype(np.float32)
     return Preprocessed(
@@ -131,8 +137,8 @@ def preprocess(
         standard=nib.Nifti1Image(brain, standard.affine),
         standard_mask=nib.Nifti1Image(moved_mask.astype(np.uint8), standard.affine),
         transform=transform,
-        qc={**extraction.qc, **qc},
-        flags=extraction.flags,
+        qc=qc,
+        flags=quality.flags(qc),
         method=extraction.method,
         template=extraction.template,
         already_stripped=extraction.already_stripped,
@@ -173,7 +179,10 @@ def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExt
     values = geometry.resample(
         brain_mask.get_fdata(dtype=np.float32) > 0.5, brain_mask.affine, image.shape, image.affine
     )
-    return BrainExtraction(values > 0.5, "given by the user", "", False, {}, ())
+    mask = values > 0.5
+    spacing = geometry.voxel_sizes(image.affine)
+    qc = quality.mask_quality(image.get_fdata(dtype=np.float32), mask, spacing, stripped=True)
+    return BrainExtraction(mask, "mask given by the user", "", False, qc, quality.flags(qc))
 
 
 def _register(
@@ -184,7 +193,7 @@ def _register(
     seed: int,
     *,
     sloppy: bool,
-) -> tuple[Path, dict[str, float]]:
+) -> tuple[Path, float]:
     """Align the brain to the standard brain; the transform file stays in ``work_dir``."""
     settings = alignment.load_settings("affine_brain")
     spacing = float(settings["spacing"]) * (2 if sloppy else 1)
@@ -196,10 +205,30 @@ def _register(
     shape, grid = geometry.isotropic_grid(brain.shape, box_affine, spacing)
     moving = geometry.to_ants(geometry.resample(brain, box_affine, shape, grid), grid)
     with alignment.scratch(work_dir) as folder:
-        transforms = alignment.run_stages(
-            fixed, moving, settings["stages"], folder=folder, seed=seed
+        initial, _ = alignment.best_start(
+            fixed,
+            moving,
+            _centre(fixed),
+            _centre(moving),
+            scale=1.0,
+            settings=settings,
+            folder=folder,
+            seed=seed,
         )
-        moved = ants.apply_transforms(fixed, moving, transforms)
+        forward, _ = alignment.run_stages(
+            fixed, moving, settings["stages"], folder=folder, seed=seed, initial=initial
+        )
+        moved = ants.apply_transforms(fixed, moving, forward)
         transform = work_dir / "scan-to-standard.mat"
-        shutil.copyfile(transforms[0], transform)
-    return transform, {"registration_mutual_information": alignment.similarity_score(fixed, moved)}
+        partial = work_dir / f".tmp-{os.getpid()}-scan-to-standard.mat"
+        shutil.copyfile(forward[0], partial)
+        partial.replace(transform)
+    return transform, alignment.similarity_score(fixed, moved)
+
+
+def _centre(image: ants.ANTsImage) -> np.ndarray:
+    """Centre of mass of an image's non-zero part, RAS mm."""
+    converted = geometry.from_ants(image)
+    middle = ndimage.center_of_mass(converted.get_fdata() > 0)
+    centre: np.ndarray = (converted.affine @ np.array([*middle, 1.0]))[:3]
+    return centre

@@ -153,7 +153,7 @@ def _load_folder(folder: Path, images: Sequence[Path], name: str) -> HeadTemplat
             "--skull-strip-template a folder that holds both."
         )
     head_path, brain_path = pair
-    head, brain = nib.load(head_path), nib.load(brain_path)
+    head, brain = (nib.as_closest_canonical(nib.load(p)) for p in pair)
     if head.ndim != 3 or head.shape != brain.shape or not np.allclose(head.affine, brain.affine):
         raise UnavailableError(
             f"The head {head_path} and the brain {brain_path} should be 3-D and lie on one grid, "
@@ -228,9 +228,7 @@ def _tissue_maps(resolution: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "gm": nilearn_datasets.load_mni152_gm_template(resolution=1),
         "wm": nilearn_datasets.load_mni152_wm_template(resolution=1),
     }
-    tissues = {
-        name: np.clip(_on_grid(image, resolution)[0], 0, 1) for name, image in maps.items()
-    }
+    tissues = {name: np.clip(_on_grid(image, resolution)[0], 0, 1) for name, image in maps.items()}
     # The ICBM brain is cut out with a mask that includes the fluid around it.
     values = template.get_fdata(dtype=np.float32)
     brain = ndimage.binary_fill_holes(values > 0.05 * float(values.max()))

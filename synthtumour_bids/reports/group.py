@@ -55,15 +55,12 @@ _COLUMNS: dict[str, dict[str, Any]] = {
         "Units": "%",
     },
     "junior_dice": {"Description": "Dice of the junior's mask and the manual one"},
-    "otsu_dice": {
-        "Description": "Dice, against the manual mask, of Otsu's threshold inside the brain"
-    },
 }
 
 SCAN_COLUMNS = tuple(name for name in _COLUMNS if name != "n_scans")
 WITH_TRUTH = (
     *("dice", "hd95_mm", "volume_error_mL", "volume_error_percent"),
-    *("junior_dice", "otsu_dice"),
+    "junior_dice",
 )
 # How the figures of several scans of one participant become one: the largest tumour counts, the
 # worst quality, and the mean agreement with the truth.
@@ -94,8 +91,8 @@ class Summary:
         Over the scans.
     median_hd95_mm, median_volume_error_percent
         Over the scans where they are defined; the error without its sign.
-    mean_junior_dice, mean_otsu_dice
-        Of the junior's masks, and of a threshold: what the senior must beat.
+    mean_junior_dice
+        Of the junior's masks: what the senior must beat.
     worst
         Up to three scans with the lowest Dice, the lowest first.
     """
@@ -108,7 +105,6 @@ class Summary:
     median_hd95_mm: float
     median_volume_error_percent: float
     mean_junior_dice: float
-    mean_otsu_dice: float
     worst: tuple[tuple[str, float], ...]
 
     def text(self) -> str:
@@ -121,12 +117,8 @@ class Summary:
             f"median HD95 {self.median_hd95_mm:.1f} mm, "
             f"median volume error {self.median_volume_error_percent:.0f} %."
         )
-        others = [
-            f"{name} {value:.3f}"
-            for name, value in (("junior", self.mean_junior_dice), ("Otsu", self.mean_otsu_dice))
-            if math.isfinite(value)
-        ]
-        between = [f"Mean Dice of others: {', '.join(others)}."] if others else []
+        junior = self.mean_junior_dice
+        between = [f"Mean Dice of the junior: {junior:.3f}."] if math.isfinite(junior) else []
         worst = ", ".join(f"{scan} {dice:.3f}" for scan, dice in self.worst)
         return "\n".join([first, *between, f"Lowest: {worst}."])
 
@@ -212,7 +204,6 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
             median, [abs(value) for value in _numbers(rows, "volume_error_percent")]
         ),
         mean_junior_dice=_or_nan(fmean, _numbers(rows, "junior_dice")),
-        mean_otsu_dice=_or_nan(fmean, _numbers(rows, "otsu_dice")),
         worst=tuple((str(row["scan"]), float(row["dice"])) for row in worst),
     )
 

@@ -18,6 +18,7 @@ from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps import cohort, pseudo
 from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.pictures import draw_samples
 from synthtumour_bids.steps.predictions import model_print
 from synthtumour_bids.steps.pseudo import Labelled
 
@@ -118,6 +119,11 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
         for task, result in zip(tasks, results, strict=True)
         if result.value is not None
     ]
+    draw_samples(
+        [(case.image, case.label, case.name) for case in mixed],
+        settings.output_dir / "models" / "stage_two.png",
+        "Stage 2: real tumours mixed into tumour-free brains",
+    )
     real = [
         Case(
             f"{'val' if validation else 'train'}-{item.scan.stem}",

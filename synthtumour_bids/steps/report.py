@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -88,6 +89,7 @@ def report_scan(task: Task) -> dict[str, float]:
     if scan.role is not Role.TUMOUR or not mask_path.is_file():
         return {}
     mask = load_volume(mask_path)
+    truth = _truth(task, mask)
     picture = figures / f"{scan.stem}_desc-tumour_{scan.suffix}.png"
     if task.redraw or _older(picture, mask_path):
         probability = load_volume(derivative(label="L", suffix="probseg"))
@@ -99,21 +101,23 @@ def report_scan(task: Task) -> dict[str, float]:
             picture,
             f"{title}: {volume:.1f} mL",
             image.spacing,
+            truth=None if truth is None else truth.mask,
         )
-    return _scores(task, mask, load_volume(derivative(label="L", desc="junior", suffix="mask")))
+    if truth is None:
+        return {}
+    return _scores(mask, load_volume(derivative(label="L", desc="junior", suffix="mask")), truth)
 
 
 def _older(picture: Path, source: Path) -> bool:
     return not picture.is_file() or picture.stat().st_mtime < source.stat().st_mtime
 
 
-def _scores(task: Task, mask: Any, junior: Any) -> dict[str, float]:
+def _truth(task: Task, mask: Any) -> Any:
+    """Volume of the truth, checked to lie on the scan's grid; ``None`` where there is none."""
     if task.truth is None:
-        return {}
+        return None
     import numpy as np
 
-    from synthtumour_bids.segmentation.metrics import evaluate
-    from synthtumour_bids.segmentation.uncertainty import dice
     from synthtumour_bids.steps.volumes import load_volume
 
     truth = load_volume(task.truth)
@@ -124,6 +128,13 @@ def _scores(task: Task, mask: Any, junior: Any) -> dict[str, float]:
             "scans' grids."
         )
         raise DataError(msg)
+    return truth
+
+
+def _scores(mask: Any, junior: Any, truth: Any) -> dict[str, float]:
+    from synthtumour_bids.segmentation.metrics import evaluate
+    from synthtumour_bids.segmentation.uncertainty import dice
+
     scores = evaluate(mask.mask, truth.mask, mask.spacing)
     return {
         "dice": round(scores.dice, 4),
@@ -173,6 +184,7 @@ def write_methods(job: Job) -> None:
         versions=versions(),
         head_templates=_head_templates(job),
         models=models,
+        n_pseudo_labels=_count_pseudo_labels(job),
     )
     write_text(settings.output_dir / "logs" / "CITATION.md", text)
 
@@ -180,3 +192,12 @@ def write_methods(job: Job) -> None:
 def _head_templates(job: Job) -> Sequence[str]:
     stamps = (job.stamps.read("preprocess", scan.key) for scan in job.selection.everything)
     return sorted({str(stamp["template"]) for stamp in stamps if stamp and stamp.get("template")})
+
+
+def _count_pseudo_labels(job: Job) -> int | None:
+    """Scans whose pseudo-labels the senior learned from; ``None`` where that is not recorded."""
+    table = job.models_dir / "pseudo_labels.tsv"
+    if not table.is_file():
+        return None
+    with table.open(encoding="utf-8", newline="") as stream:
+        return sum(row["used"] == "true" for row in csv.DictReader(stream, delimiter="\t"))

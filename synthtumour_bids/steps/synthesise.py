@@ -21,6 +21,7 @@ from synthtumour_bids.execution.stamps import fingerprint, hash_file
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.steps import cohort
 from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.pictures import draw_samples
 
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
@@ -94,8 +95,12 @@ def run(job: Job) -> list[ScanOutcome]:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(samples, indent=1))
     temporary.replace(path)
-    failed = [result for result in results if result.failed]
-    if not failed:
+    draw_samples(
+        [(Path(item["image"]), Path(item["label"]), item["purpose"]) for item in samples],
+        job.settings.output_dir / "models" / "stage_one.png",
+        "Stage 1: synthetic tumours in tumour-free brains",
+    )
+    if not any(result.failed for result in results):
         cohort.mark(job, NAME, print_, cohort.members(job, hosts), [path])
     return job.record(STEP, results, lambda task: task.host.key)
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import platform
+import shutil
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -69,6 +70,9 @@ def run(job: Job) -> list[ScanOutcome]:
     if _finished(job, "senior", senior_print(job)) and junior_is_finished(job):
         LOGGER.info("Using the trained models of %s (--retrain trains anew).", job.models_dir)
         return [ScanOutcome(name, STEP, Status.SKIPPED) for name in ("junior", "senior")]
+    if job.settings.retrain:
+        for name in DATASET_IDS:
+            shutil.rmtree(job.settings.output_dir / "models" / name, ignore_errors=True)
     return [train_junior(job), train_senior(job)]
 
 

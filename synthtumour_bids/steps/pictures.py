@@ -1,0 +1,39 @@
+"""Pictures of what the networks learn from, for people to look at before they trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+SHOWN = 12
+
+
+def draw_samples(samples: Sequence[tuple[Path, Path, str]], path: Path, title: str) -> None:
+    """Draw some samples, spread over all of them, on one page.
+
+    Parameters
+    ----------
+    samples
+        Image, label and caption of each.
+    path
+        PNG file to write.
+    title
+        Line above.
+    """
+    from synthtumour_bids.reports.reportlets import synthetic_mosaic
+    from synthtumour_bids.steps.volumes import load_volume
+
+    if not samples:
+        return
+    step = max(1, len(samples) // SHOWN)
+    volumes = [
+        (load_volume(image), load_volume(label), caption)
+        for image, label, caption in samples[::step][:SHOWN]
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    synthetic_mosaic(
+        [(image.data, label.data, caption) for image, label, caption in volumes],
+        path,
+        title,
+        volumes[0][0].spacing,
+    )

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.bids.inputs import Selection
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError, UnavailableError, UsageError
+from synthtumour_bids.settings import Role, Settings, Step
+from synthtumour_bids.steps import cohort, mixing, plan, predictions, synthesise, train
+from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.pseudo import Labelled
+
+
+def scan(subject: str, role: Role = Role.TUMOUR, session: str | None = None) -> Scan:
+    entities = (("sub", subject),) + ((("ses", session),) if session else ())
+    root = Path("/data")
+    name = "_".join(f"{key}-{value}" for key, value in entities)
+    return Scan(
+        root / f"sub-{subject}" / "anat" / f"{name}_FLAIR.nii.gz", entities, "FLAIR", role, root
+    )
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    scans = tuple(scan(f"{number:02d}") for number in range(4)) + tuple(
+        scan(f"hc{number}", Role.TUMOURFREE) for number in range(3)
+    )
+    settings = Settings(tmp_path / "bids", tmp_path / "out", work_dir=tmp_path / "work")
+    for folder in (settings.bids_dir, settings.output_dir, tmp_path / "log"):
+        folder.mkdir()
+    return Job(settings, Selection(scans, scans), tmp_path / "log")
+
+
+def preprocess(job: Job, *scans: Scan, print_: str = "p") -> None:
+    for one in scans:
+        job.stamps.mark("preprocess", one.key, print_, resolution=job.settings.profile.resolution)
+
+
+def test_steps_are_narrowed_by_level_model_and_reports_only(job: Job) -> None:
+    settings = job.settings
+    assert plan.steps(settings) == tuple(Step)
+    group = dataclasses.replace(settings, analysis_level="group")
+    assert plan.steps(group) == (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)
+    model = dataclasses.replace(settings, model=settings.output_dir)
+    assert plan.steps(model) == (Step.PREPROCESS, Step.SEGMENT, Step.REPORT)
+    assert plan.steps(dataclasses.replace(settings, reports_only=True)) == (Step.REPORT,)
+
+
+def test_preprocessing_at_another_resolution_does_not_count(job: Job) -> None:
+    one = job.selection.everything[0]
+    job.stamps.mark("preprocess", one.key, "p", resolution=4.0)
+    assert job.preprocessing_print(one) is None
+    preprocess(job, one)
+    assert job.preprocessing_print(one) == "p"
+
+
+def test_training_is_kept_until_a_scan_it_learned_from_changes(job: Job) -> None:
+    scans = job.selection.everything
+    preprocess(job, *scans[:3])
+    model = job.settings.output_dir / "model"
+    model.touch()
+    cohort.mark(job, "senior", "s", cohort.members(job, scans), [model])
+    assert cohort.finished(job, "senior", "s")
+    assert not cohort.finished(job, "senior", "other settings")
+    preprocess(job, scans[3])  # a new scan alone does not call for training anew
+    assert cohort.finished(job, "senior", "s")
+    preprocess(job, scans[0], print_="changed")
+    assert not cohort.finished(job, "senior", "s")
+    preprocess(job, scans[0])
+    model.unlink()
+    assert not cohort.finished(job, "senior", "s")
+
+
+def test_settings_that_matter_change_the_prints_of_what_depends_on_them(job: Job) -> None:
+    held = dataclasses.replace(job, settings=dataclasses.replace(job.settings, hold_out=("01",)))
+    assert train.junior_print(held) == train.junior_print(job)
+    assert train.senior_print(held) != train.senior_print(job)
+    seeded = dataclasses.replace(job, settings=dataclasses.replace(job.settings, seed=1))
+    assert synthesise.settings_print(seeded) != synthesise.settings_print(job)
+    assert train.junior_print(seeded) != train.junior_print(job)
+    device = dataclasses.replace(job, settings=dataclasses.replace(job.settings, device="cpu"))
+    assert train.senior_print(device) == train.senior_print(job)
+
+
+def test_visits_of_one_person_stay_on_one_side() -> None:
+    labelled = [
+        Labelled(scan(f"{person:02d}", session=visit), Path("label"))
+        for person in range(10)
+        for visit in ("a", "b")
+    ]
+    training, validation = mixing.split_tumours(labelled, seed=1)
+    assert validation
+    assert not {item.scan.subject for item in training} & {item.scan.subject for item in validation}
+    assert len(training) + len(validation) == 20
+
+
+def test_few_tumours_all_train() -> None:
+    labelled = [Labelled(scan("01"), Path("label")), Labelled(scan("02"), Path("label"))]
+    assert mixing.split_tumours(labelled, seed=1) == (labelled, [])
+
+
+def test_too_few_tumourfree_scans_are_explained(job: Job) -> None:
+    preprocess(job, *[one for one in job.selection.everything if one.subject == "hc0"])
+    with pytest.raises(DataError, match=r"at least 2 tumour-free participants.*--tumourfree-dir"):
+        synthesise.run(job)
+
+
+def test_a_missing_network_is_named(job: Job) -> None:
+    with pytest.raises(UnavailableError, match="checkpoint_best"):
+        predictions.model_print(job.models_dir / "senior")
+
+
+def test_contrasts_do_not_share_an_output_folder(job: Job) -> None:
+    preprocess(job, job.selection.everything[0])
+    plan.check_contrast(job.settings)
+    with pytest.raises(UsageError, match="FLAIR"):
+        plan.check_contrast(dataclasses.replace(job.settings, contrast="T2w"))
+
+
+def test_a_model_brings_its_resolution_and_refuses_other_contrasts(job: Job) -> None:
+    senior = job.settings.output_dir / "models" / "senior"
+    senior.mkdir(parents=True)
+    model = {"Contrast": "FLAIR", "Resolution": 2.0, "Lesion": "stroke"}
+    (senior / "model.json").write_text(json.dumps(model))
+    settings = dataclasses.replace(job.settings, model=job.settings.output_dir)
+    taken = plan.with_model(settings)
+    assert taken.model == job.settings.output_dir / "models"
+    assert taken.profile.resolution == 2.0
+    assert taken.lesion == "stroke"
+    with pytest.raises(UsageError, match="--contrast"):
+        plan.with_model(dataclasses.replace(settings, contrast="T1w"))
+
+
+def test_scratch_of_a_whole_run_is_removed_and_nothing_else(job: Job) -> None:
+    from synthtumour_bids.execution.outcome import Outcome
+
+    work = job.settings.work_dir
+    (work / "stage_one").mkdir(parents=True)
+    (work / "mine.txt").touch()
+    some = dataclasses.replace(
+        job, settings=dataclasses.replace(job.settings, participant_label=("01",))
+    )
+    plan.clean_work(some, Outcome())
+    assert (work / "stage_one").is_dir()
+    plan.clean_work(job, Outcome())
+    assert [path.name for path in work.iterdir()] == ["mine.txt"]
