@@ -39,7 +39,7 @@ def carry_brain(
     inside
         The head against the air around it, bool.
     affine
-        Voxel to RAS mm.
+        Voxel to RAS mm; the voxels are cubic.
     template
         The template.
     folder
@@ -83,17 +83,24 @@ def _carry_from_model(
     just above the brain's level.
     """
     settings = alignment.load_settings("head_model")
-    ceiling = settings["ceiling"]
-    model = template.head.get_fdata(dtype=np.float32)
-    brain = template.brain.get_fdata(dtype=np.float32)
-    sizes = geometry.voxel_sizes(template.head.affine)
-    distance = ndimage.distance_transform_edt(brain < 0.5, sampling=sizes)
-    mask = geometry.to_ants(distance <= settings["metric_within_mm"], template.head.affine)
-    fixed = geometry.to_ants(np.minimum(model, ceiling), template.head.affine)
+    ceiling, reach = settings["ceiling"], settings["metric_within_mm"]
+    spacing = float(geometry.voxel_sizes(affine)[0])
+    shape, model_affine = geometry.isotropic_grid(
+        template.head.shape, template.head.affine, spacing
+    )
+    model, brain = (
+        geometry.resample(image.get_fdata(dtype=np.float32), image.affine, shape, model_affine)
+        for image in (template.head, template.brain)
+    )
+    model_pivot, model_radius = cranium(solid_component(model > 0.3), model_affine)
+    near = ndimage.distance_transform_edt(brain < 0.5, sampling=spacing) <= reach
+    box = geometry.bounding_box(near)
+    model_affine = geometry.cropped_affine(model_affine, box)
+    mask = geometry.to_ants(near[box], model_affine)
+    fixed = geometry.to_ants(np.minimum(model[box], ceiling), model_affine)
     level = brain_level(head, inside, affine)
     moving = geometry.to_ants(np.minimum(head / level, ceiling), affine)
 
-    model_pivot, model_radius = cranium(solid_component(model > 0.3), template.head.affine)
     pivot, radius = cranium(inside, affine)
     initial, _ = alignment.best_start(
         fixed,

@@ -127,7 +127,9 @@ def synthetic_mosaic(
     figure, axes = _figure(2 * max(rows, 1), columns, title)
     for number, (image, label, caption) in enumerate(samples):
         row, column = 2 * (number // columns), number % columns
-        index = int(np.argmax((label > 0).sum(axis=(0, 1))))
+        # Samples without a tumour are shown where there is most brain.
+        shown = label if (label > 0).any() else image
+        index = int(np.argmax((shown > 0).sum(axis=(0, 1))))
         window = _window(image)
         for ax in (axes[row][column], axes[row + 1][column]):
             _slice(ax, image, 2, index, window, spacing)
@@ -180,8 +182,9 @@ def _figure(rows: int, columns: int, title: str) -> tuple[Figure, list[list[Axes
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.ravel():
         ax.set_axis_off()
-    figure.suptitle(title, color="white", fontsize=10)
-    figure.subplots_adjust(0.005, 0.005, 0.995, 1 - 0.5 / (2.1 * rows + 0.4), 0.02, 0.1)
+    height = 2.1 * rows + 0.4
+    figure.suptitle(title, color="white", fontsize=10, y=1 - 0.1 / height, va="top")
+    figure.subplots_adjust(0.005, 0.005, 0.995, 1 - 0.55 / height, 0.02, 0.1)
     return figure, axes.tolist()
 
 

@@ -31,18 +31,26 @@ class Task:
     scan: Scan
     brain_mask: Path | None
     settings: Settings
-    fingerprint: str
+
+    def fingerprint(self) -> str:
+        """Hash of all that the scan's preprocessing depends on, the files' bytes included."""
+        settings = self.settings
+        return fingerprint(
+            version=__version__,
+            scan=hash_file(self.scan.path),
+            brain_mask=hash_file(self.brain_mask) if self.brain_mask else None,
+            skull_strip=settings.skull_strip,
+            template=settings.skull_strip_template,
+            resolution=settings.profile.resolution,
+            sloppy=settings.profile.name == "sloppy",
+            seed=settings.seed,
+        )
 
 
 def run(job: Job) -> list[ScanOutcome]:
     """Preprocess the selected scans that are not done yet, several at a time."""
-    todo, done = [], []
-    for scan in job.selected():
-        task = _task(job.settings, scan)
-        if _is_done(job, task):
-            done.append(scan)
-        else:
-            todo.append(task)
+    done = [scan for scan in job.selected() if is_done(job, scan)]
+    todo = [_task(job.settings, scan) for scan in job.selected() if scan not in done]
     settings = job.settings
     results = map_items(
         preprocess_scan,
@@ -60,31 +68,17 @@ def run(job: Job) -> list[ScanOutcome]:
 
 def is_done(job: Job, scan: Scan) -> bool:
     """Whether the scan is preprocessed as these settings ask, from the file as it is now."""
-    return _is_done(job, _task(job.settings, scan))
-
-
-def _is_done(job: Job, task: Task) -> bool:
-    print_ = task.fingerprint
-    return bool(print_) and job.stamps.is_done(STEP, task.scan.key, print_)
+    if job.stamps.read(STEP, scan.key) is None:
+        return False  # before any byte of a large cohort is read
+    try:
+        print_ = _task(job.settings, scan).fingerprint()
+    except OSError:
+        return False
+    return job.stamps.is_done(STEP, scan.key, print_)
 
 
 def _task(settings: Settings, scan: Scan) -> Task:
-    """Fingerprint what the scan's preprocessing depends on; empty where it cannot be read."""
-    brain_mask = find_brain_mask(scan, settings.derivatives)
-    try:
-        print_ = fingerprint(
-            version=__version__,
-            scan=hash_file(scan.path),
-            brain_mask=hash_file(brain_mask) if brain_mask else None,
-            skull_strip=settings.skull_strip,
-            template=settings.skull_strip_template,
-            resolution=settings.profile.resolution,
-            sloppy=settings.profile.name == "sloppy",
-            seed=settings.seed,
-        )
-    except OSError:
-        print_ = ""
-    return Task(scan, brain_mask, settings, print_)
+    return Task(scan, find_brain_mask(scan, settings.derivatives), settings)
 
 
 def preprocess_scan(task: Task) -> dict[str, Any]:
@@ -130,7 +124,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
         "resolution": settings.profile.resolution,
         "template": result.template,
     }
-    Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint, outputs, **details)
+    Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint(), outputs, **details)
     return details
 
 
