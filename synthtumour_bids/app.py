@@ -9,6 +9,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.derivatives import check_output_dir, write_dataset_description
 from synthtumour_bids.bids.inputs import collect_scans
+from synthtumour_bids.bids.validation import warn_of_input_errors
 from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
@@ -43,6 +44,8 @@ def run(settings: Settings) -> Outcome | None:
         return None
     write_descriptions(settings)
     job = Job(settings, selection, open_run_log(settings))
+    if plan.checks_input(settings):
+        warn_of_input_errors(settings.bids_dir)
     if settings.boilerplate_only:
         from synthtumour_bids.steps import report
 

@@ -11,7 +11,7 @@ from synthtumour_bids.settings import TEMPLATE, Settings, Step, Training
 # In the order in which they are numbered when cited.
 REFERENCES = {
     "synthtumour": "Zhang X, et al. Unsupervised brain MRI tumour segmentation via two-stage "
-    "image synthesis. Medical Image Analysis 102:103568, 2025. doi:10.1016/j.media.2025.103568",
+    "image synthesis. Medical Image Analysis 102:103568, 2025.",
     "bids": "Gorgolewski KJ, et al. The brain imaging data structure, a format for organizing and "
     "describing outputs of neuroimaging experiments. Scientific Data 3:160044, 2016. "
     "doi:10.1038/sdata.2016.44",

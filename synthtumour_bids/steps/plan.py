@@ -30,6 +30,15 @@ def steps(settings: Settings) -> tuple[Step, ...]:
     return chosen
 
 
+def checks_input(settings: Settings) -> bool:
+    """Whether the input is validated: in whole runs, not in each job of an array."""
+    return (
+        not settings.skip_bids_validation
+        and not settings.participant_label
+        and Step.PREPROCESS in steps(settings)
+    )
+
+
 def tumourfree_names(settings: Settings) -> dict[str, Path]:
     """Names of the further tumour-free datasets in BIDS URIs: tumourfree, tumourfree2, ..."""
     return {
