@@ -143,6 +143,7 @@ def test_native_grid_is_kept(preprocessed, stripped):
     for image in (preprocessed.native, preprocessed.native_mask):
         assert image.shape == stripped.shape
         assert np.allclose(image.affine, stripped.affine)
+    assert preprocessed.native.get_data_dtype() == np.float32
 
 
 def test_only_the_transform_is_left(preprocessed):
@@ -179,8 +180,8 @@ def test_same_seed_gives_the_same_transform(preprocessed, stripped, tmp_path):
         np.array([ants.read_transform(str(p.transform)).apply_to_point(c) for c in corners])
         for p in (preprocessed, again)
     )
-    # Several threads add the metric up in varying order, hence not to the last digit.
-    assert np.abs(first - second).max() < 0.2
+    # Several threads add the metric up in varying order: equal to a part of a 4 mm voxel only.
+    assert np.abs(first - second).max() < 1.0
 
 
 def test_user_s_mask_is_used(stripped, tmp_path):

@@ -114,7 +114,7 @@ def apply_inverse(
     return moved
 
 
-def best_start(
+def best_affine(
     fixed: ants.ANTsImage,
     moving: ants.ANTsImage,
     fixed_pivot: np.ndarray,
@@ -125,8 +125,11 @@ def best_start(
     folder: Path,
     seed: int,
     mask: ants.ANTsImage | None = None,
-) -> tuple[list[str], float]:
-    """Register from several positions, briefly, and keep the one that fits best.
+) -> list[str]:
+    """Register affinely from several positions and keep what fits best.
+
+    Every position is followed briefly; the few best ones are refined, since a wrong optimum can
+    look as good as the right one until then.
 
     Parameters
     ----------
@@ -137,34 +140,30 @@ def best_start(
     scale
         First guess of size, moving over fixed.
     settings
-        ``"scales"`` (times ``scale``) and ``"pitches_degrees"`` to try, and the stage
-        ``"start"`` to run from each.
+        ``"scales"`` (times ``scale``) and ``"pitches_degrees"`` to try, the stage ``"start"`` to
+        run from each, how many to ``"keep"``, and the stage ``"affine"`` to run from those.
 
     Returns
     -------
-    transform, score
-        Transform file (in a list) and its mutual information.
+    list of str
+        The transform file.
     """
-    best: tuple[list[str], float] | None = None
+
+    def follow(stage: Mapping[str, Any], initial: Sequence[str]) -> tuple[float, list[str]]:
+        forward, _ = run_stages(
+            fixed, moving, [stage], folder=folder, seed=seed, initial=initial, mask=mask
+        )
+        moved = ants.apply_transforms(fixed, moving, forward)
+        return similarity_score(fixed, moved, mask), forward
+
+    starts = []
     for factor in settings["scales"]:
         for pitch in settings["pitches_degrees"]:
             path = folder / f"{len(list(folder.iterdir())):03d}-start.mat"
             _write_start(path, fixed_pivot, moving_pivot, scale * factor, pitch)
-            forward, _ = run_stages(
-                fixed,
-                moving,
-                [settings["start"]],
-                folder=folder,
-                seed=seed,
-                initial=[str(path)],
-                mask=mask,
-            )
-            score = similarity_score(fixed, ants.apply_transforms(fixed, moving, forward), mask)
-            if best is None or score > best[1]:
-                best = forward, score
-    if best is None:
-        raise ValueError("the registration settings name no scales or no pitches_degrees")
-    return best
+            starts.append(follow(settings["start"], [str(path)]))
+    starts.sort(reverse=True)
+    return max(follow(settings["affine"], initial) for _, initial in starts[: settings["keep"]])[1]
 
 
 def _write_start(

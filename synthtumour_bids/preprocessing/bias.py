@@ -12,13 +12,25 @@ from synthtumour_bids.preprocessing import geometry
 _FIT_SPACING = 6.0
 
 
+def non_negative(data: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+    """Make signals that have been centred on zero positive again.
+
+    A few values just below zero come from interpolation and are set to zero; a scan whose
+    signals (inside ``mask``, where given) are negative in earnest is raised as a whole.
+    """
+    values = data if mask is None or not mask.any() else data[mask]
+    low, high = np.percentile(values, [1, 99])
+    raised = data - low if low < -0.1 * abs(high) else data
+    return np.maximum(raised, 0).astype(np.float32)
+
+
 def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = False) -> np.ndarray:
     """Divide out the shading estimated inside a mask.
 
     Parameters
     ----------
     image
-        3-D scan; negative values are set to zero.
+        3-D scan; see :func:`non_negative` for what becomes of negative values.
     mask
         Where the field is fitted, bool (X, Y, Z).
     sloppy
@@ -27,9 +39,9 @@ def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = Fal
     Returns
     -------
     numpy.ndarray
-        Corrected intensities, float32 (X, Y, Z), zero where the scan is zero.
+        Corrected intensities, float32 (X, Y, Z), not negative.
     """
-    data = np.maximum(image.get_fdata(dtype=np.float32), 0)
+    data = non_negative(image.get_fdata(dtype=np.float32), mask)
     inside = mask & (data > 0)
     if not inside.any():
         return data

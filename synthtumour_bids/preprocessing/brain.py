@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthtumour_bids.preprocessing import alignment, geometry, quality
-from synthtumour_bids.preprocessing.bias import correct_bias
+from synthtumour_bids.preprocessing.bias import correct_bias, non_negative
 from synthtumour_bids.preprocessing.head_registration import carry_brain
 from synthtumour_bids.preprocessing.stripped import solid_component, stripped_mask
 from synthtumour_bids.preprocessing.templates import HeadTemplate
@@ -83,13 +83,13 @@ def extract_brain(
     spacing = geometry.voxel_sizes(image.affine)
     mask = stripped_mask(data, spacing) if mode != "force" else None
     if mask is None and mode == "skip":
-        mask = solid_component(data > 0)
+        mask = head_mask(non_negative(data))
     stripped = mask is not None
     figures = {}
     if mask is None:
         mask, score = _extract(image, template, work_dir=work_dir, seed=seed, sloppy=sloppy)
         figures["extraction_information"] = score
-    qc = {**quality.mask_quality(data, mask, spacing, stripped=stripped), **figures}
+    qc = {**quality.mask_quality(mask, spacing), **figures}
     return BrainExtraction(
         mask=mask,
         method=_STRIPPED if stripped else _EXTRACTED,
@@ -113,7 +113,7 @@ def _extract(
     spacing = _SPACING_SLOPPY if sloppy else _SPACING
     canonical = nib.as_closest_canonical(image)
     shape, affine = geometry.isotropic_grid(canonical.shape, canonical.affine, spacing)
-    data = np.maximum(image.get_fdata(dtype=np.float32), 0)
+    data = non_negative(image.get_fdata(dtype=np.float32))
     coarse = geometry.resample(data, image.affine, shape, affine)
     inside = head_mask(coarse)
     if not inside.any():

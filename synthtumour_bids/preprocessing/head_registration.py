@@ -102,7 +102,7 @@ def _carry_from_model(
     moving = geometry.to_ants(np.minimum(head / level, ceiling), affine)
 
     pivot, radius = cranium(inside, affine)
-    initial, _ = alignment.best_start(
+    affine_only = alignment.best_affine(
         fixed,
         moving,
         model_pivot,
@@ -113,10 +113,17 @@ def _carry_from_model(
         seed=seed,
         mask=mask,
     )
-    stages = settings["stages"][:-1] if sloppy else settings["stages"]
-    forward, inverse = alignment.run_stages(
-        fixed, moving, stages, folder=folder, seed=seed, initial=initial, mask=mask
-    )
+    forward, inverse = affine_only, affine_only
+    if not sloppy:
+        forward, inverse = alignment.run_stages(
+            fixed,
+            moving,
+            [settings["deformable"]],
+            folder=folder,
+            seed=seed,
+            initial=affine_only,
+            mask=mask,
+        )
     probability = alignment.apply_inverse(moving, geometry.image_to_ants(template.brain), inverse)
     moved = ants.apply_transforms(fixed, moving, forward)
     return probability, alignment.similarity_score(fixed, moved, mask)

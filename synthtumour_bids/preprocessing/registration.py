@@ -131,8 +131,10 @@ def preprocess(
     }
     peak = float(corrected[mask].max())
     brain = np.where(moved_mask, np.clip(moved, 0, peak), 0).astype(np.float32)
+    native = nib.Nifti1Image(corrected, image.affine, image.header)
+    native.set_data_dtype(np.float32)
     return Preprocessed(
-        native=nib.Nifti1Image(corrected, image.affine, image.header.copy()),
+        native=native,
         native_mask=nib.Nifti1Image(mask.astype(np.uint8), image.affine),
         standard=nib.Nifti1Image(brain, standard.affine),
         standard_mask=nib.Nifti1Image(moved_mask.astype(np.uint8), standard.affine),
@@ -180,8 +182,7 @@ def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExt
         brain_mask.get_fdata(dtype=np.float32) > 0.5, brain_mask.affine, image.shape, image.affine
     )
     mask = values > 0.5
-    spacing = geometry.voxel_sizes(image.affine)
-    qc = quality.mask_quality(image.get_fdata(dtype=np.float32), mask, spacing, stripped=True)
+    qc = quality.mask_quality(mask, geometry.voxel_sizes(image.affine))
     return BrainExtraction(mask, "mask given by the user", "", False, qc, quality.flags(qc))
 
 
@@ -205,7 +206,7 @@ def _register(
     shape, grid = geometry.isotropic_grid(brain.shape, box_affine, spacing)
     moving = geometry.to_ants(geometry.resample(brain, box_affine, shape, grid), grid)
     with alignment.scratch(work_dir) as folder:
-        initial, _ = alignment.best_start(
+        forward = alignment.best_affine(
             fixed,
             moving,
             _centre(fixed),
@@ -214,9 +215,6 @@ def _register(
             settings=settings,
             folder=folder,
             seed=seed,
-        )
-        forward, _ = alignment.run_stages(
-            fixed, moving, settings["stages"], folder=folder, seed=seed, initial=initial
         )
         moved = ants.apply_transforms(fixed, moving, forward)
         transform = work_dir / "scan-to-standard.mat"
