@@ -157,7 +157,11 @@ def clean_work(job: Job, outcome: Outcome) -> None:
     nothing.
     """
     settings = job.settings
-    whole = set(steps(settings)) == set(Step) and not settings.participant_label
+    whole = (
+        settings.steps == tuple(Step)
+        and Step.SEGMENT in steps(settings)
+        and not settings.participant_label
+    )
     if outcome.failures or settings.keep_work or not whole:
         return
     for name in ("preprocess", "stage_one", "stage_two", "pseudo_labels", "nnunet", "predictions"):
