@@ -101,7 +101,7 @@ def test_summary_names_the_worst_three() -> None:
     assert summary.median_volume_error_percent == 8
     assert [scan for scan, _ in summary.worst] == ["sub-02_FLAIR", "sub-04_FLAIR", "sub-03_FLAIR"]
     assert "0.550" in summary.text()
-    assert "junior 0.300" in summary.text()
+    assert "junior: 0.300" in summary.text()
     assert "Otsu" not in summary.text()
 
 
