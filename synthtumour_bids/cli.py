@@ -6,13 +6,13 @@ Nothing heavy is imported here: ``--help`` and ``--version`` answer at once.
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.config_file import read_config
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import available_cores, parse_memory
 from synthtumour_bids.settings import PROFILES, Settings, Step
@@ -21,8 +21,6 @@ CONTRASTS = ("FLAIR", "T2w", "T1w", "DWI")
 LESIONS = ("glioma", "metastasis", "stroke")
 PRESETS = ("default", "reference")
 STRIP_MODES = ("auto", "force", "skip")
-# What a configuration file may not bring back: it belongs to one run alone.
-_NOT_REUSED = {"bids_dir", "output_dir", "analysis_level", "dry_run", "config_file", "version"}
 
 
 def _positive(text: str) -> int:
@@ -330,40 +328,6 @@ def _add_behaviour_options(group: Any) -> None:
     )
 
 
-def _config_defaults(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        msg = f"--config-file: TOML syntax error in {path}: {error}"
-        raise UsageError(msg) from None
-    actions = {action.dest: action for action in parser._actions}
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        if key in _NOT_REUSED:
-            continue
-        if key not in actions:
-            known = ", ".join(sorted(set(actions) - _NOT_REUSED - {"help"}))
-            msg = f"--config-file: unknown key {key!r} in {path}; known keys: {known}."
-            raise UsageError(msg)
-        values[key] = _converted(actions[key], value)
-    return values
-
-
-def _converted(action: argparse.Action, value: Any) -> Any:
-    """Pass a value of the file through the flag's own type and choices."""
-    listed = value if isinstance(value, list) else [value]
-    if callable(action.type) and not isinstance(action.type, argparse.FileType):
-        try:
-            listed = [action.type(str(item)) if isinstance(item, str) else item for item in listed]
-        except argparse.ArgumentTypeError as error:
-            msg = f"--config-file: {action.dest}: {error}"
-            raise UsageError(msg) from None
-    if action.choices is not None and any(item not in action.choices for item in listed):
-        msg = f"--config-file: {action.dest}: expected one of {', '.join(action.choices)}."
-        raise UsageError(msg)
-    return listed if isinstance(value, list) else listed[0]
-
-
 def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     """Turn a command line into settings.
 
@@ -377,7 +341,7 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     parser = build_parser()
     options = parser.parse_args(argv)
     if options.config_file is not None:
-        parser.set_defaults(**_config_defaults(parser, options.config_file))
+        parser.set_defaults(**read_config(parser, options.config_file))
         options = parser.parse_args(argv)
     values = vars(options)
     known = {item.name for item in fields(Settings)}
