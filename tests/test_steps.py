@@ -148,3 +148,14 @@ def test_scratch_of_a_whole_run_is_removed_and_nothing_else(job: Job) -> None:
     assert (work / "stage_one").is_dir()
     plan.clean_work(job, Outcome())
     assert [path.name for path in work.iterdir()] == ["mine.txt"]
+
+
+def test_samples_are_drawn_again_while_the_senior_may_need_them(job: Job) -> None:
+    # The junior is trained, but on another node: its samples are not in this work folder.
+    for name in ("junior", "senior"):
+        assert not train.is_finished(job, name)
+    cohort.mark(job, "junior", train.junior_print(job), {}, [])
+    with pytest.raises(DataError, match="at least 2 tumour-free participants"):
+        synthesise.run(job)
+    cohort.mark(job, "senior", train.senior_print(job), {}, [])
+    assert [record.status.value for record in synthesise.run(job)] == ["skipped"]

@@ -63,7 +63,9 @@ def settings_print(job: Job) -> str:
 
 
 def run(job: Job) -> list[ScanOutcome]:
-    """Draw the stage-1 samples, unless they are there or the junior is trained already.
+    """Draw the stage-1 samples, unless they are there or both networks are trained already.
+
+    The junior learns from them, and with few tumour scans they validate the senior, too.
 
     Raises
     ------
@@ -73,7 +75,8 @@ def run(job: Job) -> list[ScanOutcome]:
     from synthtumour_bids.steps import train
 
     print_ = settings_print(job)
-    if train.junior_is_finished(job) or cohort.finished(job, NAME, print_):
+    trained = all(train.is_finished(job, name) for name in ("junior", "senior"))
+    if trained or cohort.finished(job, NAME, print_):
         return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
     hosts = job.preprocessed(Role.TUMOURFREE)
     tasks = _tasks(job, hosts)
