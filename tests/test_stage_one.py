@@ -92,7 +92,7 @@ def test_volumes_follow_the_priors():
         volumes += [lesion.volume_ml for lesion in params.lesions[:1]]
     assert min(volumes) < 8
     assert max(volumes) > 120
-    assert 20 < np.median(volumes) < 70
+    assert 40 < np.median(volumes) < 120
 
 
 def test_reference_training_sample_is_the_published_formula():

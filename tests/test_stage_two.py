@@ -15,7 +15,7 @@ from synthtumour_bids.synthesis.stage_two import MixParams, mix, plan_pairs, sam
 from .ellipsoid import ellipsoid_brain
 
 HOST, HOST_BRAIN, SPACING = ellipsoid_brain((2.0, 2.0, 2.0), seed=1)
-PLAIN = MixParams("default", False, (0.0, 0.0, 0.0), 2.0, 3.0, 1.0, 0.0)
+PLAIN = MixParams("default", False, (0.0, 0.0, 0.0), 0.0, 3.0, 1.0, 0.0)
 REFERENCE = sample_mix(np.random.default_rng(0), "reference")
 
 
@@ -74,17 +74,25 @@ def test_reference_pastes_hard_along_the_label():
     np.testing.assert_array_equal(mask, label)
 
 
-def test_default_takes_the_true_border_along():
-    # The pseudo-label misses the outer 4 mm of the tumour; the mix still shows them.
+def test_image_and_label_agree_even_where_the_pseudo_label_is_wrong():
+    # The pseudo-label misses the outer 4 mm of the tumour: they must not come along unlabelled.
     image, label, brain = tumour_scan()
-    smaller = ndimage.binary_erosion(label, iterations=1)
-    params = MixParams("default", False, (0.0, 0.0, 0.0), 4.0, 3.0, 1.0, 0.0)
-    mixed, mask = mix(image, smaller, brain, HOST, HOST_BRAIN, SPACING, params)
-    missed = label & ~smaller
-    assert mixed[missed].mean() > 180
-    assert not mask[missed].any()
-    hard, _ = mix(image, smaller, brain, HOST, HOST_BRAIN, SPACING, REFERENCE)
-    assert hard[missed].mean() < 130
+    smaller = ndimage.binary_erosion(label, iterations=2)
+    mixed, mask = mix(image, smaller, brain, HOST, HOST_BRAIN, SPACING, PLAIN)
+    unlabelled = HOST_BRAIN & (mask == 0)
+    beyond = ndimage.distance_transform_edt(mask == 0, sampling=SPACING) > 3
+    np.testing.assert_array_equal(mixed[beyond], HOST[beyond])
+    assert (mixed - HOST)[unlabelled].max() < 0.6 * (200 - 100)
+    assert mixed[mask > 0].mean() > 170
+
+
+@pytest.mark.parametrize("offset_mm", [-3.0, 0.0, 3.0])
+def test_the_label_follows_the_cut(offset_mm):
+    image, label, brain = tumour_scan()
+    params = MixParams("default", False, (0.0, 0.0, 0.0), offset_mm, 3.0, 1.0, 0.0)
+    _, mask = mix(image, label, brain, HOST, HOST_BRAIN, SPACING, params)
+    radius = (3 * mask.sum() * np.prod(SPACING) / (4 * np.pi)) ** (1 / 3)
+    assert radius == pytest.approx(18 + offset_mm, abs=0.6)
 
 
 def test_the_blend_makes_no_step_at_its_end():
@@ -98,7 +106,7 @@ def test_the_blend_makes_no_step_at_its_end():
 @pytest.mark.parametrize("flip", [False, True])
 def test_flip_and_shift_move_image_and_label_together(flip):
     image, label, brain = tumour_scan()
-    params = MixParams("default", flip, (6.0, -4.0, 2.0), 2.0, 3.0, 1.0, 0.0)
+    params = MixParams("default", flip, (6.0, -4.0, 2.0), 0.0, 3.0, 1.0, 0.0)
     mixed, mask = mix(image, label, brain, HOST, HOST_BRAIN, SPACING, params)
     expected = label[::-1] if flip else label
     expected = np.roll(expected, (3, -2, 1), axis=(0, 1, 2)) & HOST_BRAIN
@@ -109,7 +117,7 @@ def test_flip_and_shift_move_image_and_label_together(flip):
 def test_shifts_beyond_the_array_are_cut():
     image, label, brain = tumour_scan()
     for shift in [(500.0, 0.0, 0.0), (0.0, -60.0, 0.0), (60.0, 60.0, 60.0)]:
-        params = MixParams("default", False, shift, 2.0, 3.0, 1.0, 0.0)
+        params = MixParams("default", False, shift, 0.0, 3.0, 1.0, 0.0)
         mixed, mask = mix(image, label, brain, HOST, HOST_BRAIN, SPACING, params)
         assert not mask[~HOST_BRAIN].any()
         assert mixed.shape == HOST.shape

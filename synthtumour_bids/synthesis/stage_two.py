@@ -16,6 +16,7 @@ from scipy import ndimage
 from .boxes import Box, Spacing, box_of
 
 PRESETS = ("default", "reference")
+LABEL_SHARE = 0.5  # of the tumour scan, from which a mixed voxel counts as tumour
 MIN_NORMAL = 100  # voxels of normal brain needed for its mean and spread
 
 
@@ -40,11 +41,10 @@ class MixParams:
         Mirror the tumour scan left-right (array axis 0; the template grid is symmetric).
     shift_mm
         Displacement of the tumour along the array's axes.
-    margin_mm
-        How far beyond the pseudo-label the tumour scan is still shown unmixed: the true border
-        of the tumour, which the pseudo-label misses by a little, comes along.
+    offset_mm
+        Where the tumour is cut: this far outside (or, negative, inside) its pseudo-label's border.
     rim_mm
-        Width of the transition from there to the host.
+        Width of the transition from tumour scan to host, centred on the cut.
     contrast, brightness
         Factor on the tumour's excess over normal brain, and an offset, in standard deviations of
         normal brain.
@@ -53,7 +53,7 @@ class MixParams:
     preset: str
     flip: bool
     shift_mm: tuple[float, float, float]
-    margin_mm: float
+    offset_mm: float
     rim_mm: float
     contrast: float
     brightness: float
@@ -117,8 +117,8 @@ def plan_pairs(tumours: Sequence[str], hosts: Sequence[str], n: int, seed: int) 
 def sample_mix(rng: np.random.Generator, preset: str = "default") -> MixParams:
     """Draw the parameters of one mix.
 
-    Default: flip with probability 1/2, shift ~ U(-6, 6) mm per axis, margin ~ U(1, 4) mm, rim
-    ~ U(2, 5) mm, contrast ~ U(0.85, 1.15), brightness ~ U(-0.1, 0.1). The reference preset has
+    Default: flip with probability 1/2, shift ~ U(-6, 6) mm per axis, offset ~ U(-1, 2) mm, rim
+    ~ U(1, 5) mm, contrast ~ U(0.85, 1.15), brightness ~ U(-0.1, 0.1). The reference preset has
     nothing to draw.
     """
     if preset not in PRESETS:
@@ -131,8 +131,8 @@ def sample_mix(rng: np.random.Generator, preset: str = "default") -> MixParams:
         preset="default",
         flip=flip,
         shift_mm=(x, y, z),
-        margin_mm=float(rng.uniform(1, 4)),
-        rim_mm=float(rng.uniform(2, 5)),
+        offset_mm=float(rng.uniform(-1, 2)),
+        rim_mm=float(rng.uniform(1, 5)),
         contrast=float(rng.uniform(0.85, 1.15)),
         brightness=float(rng.uniform(-0.1, 0.1)),
     )
@@ -165,7 +165,7 @@ def mix(
     image : ndarray of float32
         On the host's intensity scale, zero outside the host's brain.
     label : ndarray of uint8
-        The pseudo-label, moved with its tumour, inside both brains only.
+        Where the tumour scan makes up at least half of the mix, inside both brains only.
 
     Raises
     ------
@@ -177,6 +177,10 @@ def mix(
     Brightness is matched on normal brain, as mean and standard deviation inside the brain masks;
     the default preset also leaves the tumour out of its scan's statistics, the reference preset
     (which published statistics over the whole array, background included) does not.
+
+    The label follows the cut, not the pseudo-label: tumour that the pseudo-label missed stays
+    behind in its own scan, so what a mix shows and what its label says agree even where the
+    pseudo-label is wrong. That is how the senior can become better than the junior.
     """
     arrays = (tumour_image, tumour_label, tumour_brain, host_image, host_brain)
     if len({a.shape for a in arrays}) != 1 or host_image.ndim != 3:
@@ -184,18 +188,18 @@ def mix(
     host_brain = np.asarray(host_brain) > 0
     tumour_brain = np.asarray(tumour_brain) > 0
     mask = (np.asarray(tumour_label) > 0) & tumour_brain
+    reach = max(params.offset_mm + params.rim_mm / 2, 0.0)
     out = np.where(host_brain, host_image, 0).astype(np.float32)
     label = np.zeros(out.shape, dtype=np.uint8)
 
     reference = params.preset == "reference"
     source_mean, source_std = _statistics(
-        tumour_image, tumour_brain, None if reference else mask, (params.margin_mm, spacing)
+        tumour_image, tumour_brain, None if reference else mask, (reach, spacing)
     )
     host_mean, host_std = _statistics(host_image, host_brain, None, None)
 
     if params.flip:
         tumour_image, tumour_brain, mask = (a[::-1] for a in (tumour_image, tumour_brain, mask))
-    reach = params.margin_mm + params.rim_mm
     i, j, k = (int(np.ceil(reach / s)) + 1 for s in spacing)
     tight = box_of(mask)
     if tight.empty:
@@ -207,15 +211,13 @@ def mix(
         return out, label
 
     here = host_brain[target.slices] & tumour_brain[source.slices]
-    inside = mask[source.slices] & here
     share = _share(mask[source.slices], params, spacing) * here
     z = (tumour_image[source.slices] - source_mean) / source_std
-    # No step along the pseudo-label: its small errors must not become edges to learn.
     z = params.contrast * z + params.brightness
     region = out[target.slices]
     region += share * ((z * host_std + host_mean).astype(np.float32) - region)
     region *= host_brain[target.slices]
-    label[target.slices] = inside
+    label[target.slices] = share >= LABEL_SHARE
     return out, label
 
 
@@ -244,11 +246,15 @@ def _dilated(mask: NDArray, steps: int) -> NDArray[np.bool_]:
 
 
 def _share(mask: NDArray, params: MixParams, spacing: Spacing) -> NDArray[np.float32]:
-    """Share of the tumour scan in the mix: 1 up to the margin, falling to 0 over the rim."""
-    if params.rim_mm <= 0 and params.margin_mm <= 0:
+    """Share of the tumour scan in the mix: 1 inside, 1/2 on the cut, 0 outside."""
+    if params.preset == "reference":
         return mask.astype(np.float32)
-    distance = ndimage.distance_transform_edt(~mask, sampling=spacing)
-    ramp = np.clip(1 - (distance - params.margin_mm) / max(params.rim_mm, 1e-6), 0, 1)
+    outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
+    inside = ndimage.distance_transform_edt(mask, sampling=spacing)
+    # Both distances end at voxel centres; the border lies half a voxel before them.
+    half = 0.5 * min(spacing)
+    distance = np.where(mask, half - inside, outside - half) - params.offset_mm
+    ramp = np.clip(0.5 - distance / max(params.rim_mm, 1e-6), 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
 
