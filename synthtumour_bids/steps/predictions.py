@@ -67,7 +67,7 @@ def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Pat
             images,
             folder,
             device=job.settings.device,
-            mirroring=job.settings.profile.name == "full",
+            mirroring=job.settings.profile.name != "sloppy",
             nprocs=job.settings.nprocs,
         ):
             scan = todo[prediction.name]
