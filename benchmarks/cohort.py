@@ -7,7 +7,8 @@ variable ``SYNTHTUMOUR_COHORT``.
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast        # resumes where it stopped
     python benchmarks/cohort.py junior OUT2 --profile fast --preset reference
-    python benchmarks/cohort.py table OUT
+    python benchmarks/cohort.py table OUT OUT2                # OUT2: more juniors to list
+    python benchmarks/cohort.py steps OUT
 
 Every step runs in a process of its own; its seconds and peak memory (of the largest process) go
 to ``OUT/benchmark.json``.
@@ -19,6 +20,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -30,6 +32,7 @@ import numpy as np
 import SimpleITK as sitk
 
 N_HELD_OUT = 8
+WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def cohort_folder() -> Path:
@@ -112,7 +115,9 @@ def junior(out: Path, more: list[str]) -> int:
     ):
         start = time.monotonic()
         work(job)
-        note(out, step=name, seconds=round(time.monotonic() - start, 1), options=more)
+        peak = max(resource.getrusage(who).ru_maxrss for who in WHOSE)
+        seconds = round(time.monotonic() - start, 1)
+        note(out, step=name, seconds=seconds, peak_gb=round(peak / 1e6, 2), options=more)
     for result in predictions.predict(job, "junior", job.preprocessed(Role.TUMOUR)):
         scan = result.item
         if result.value is None:
@@ -123,7 +128,7 @@ def junior(out: Path, more: list[str]) -> int:
         mask = carry_to_native(nib.load(result.value), transform, reference) > segment.THRESHOLD
         path = job.native(scan, label="L", desc="junior", suffix="mask")
         write_image(path, like_native(mask & brain, reference, np.uint8), {})
-    return table(out)
+    return table([out])
 
 
 def load(path: Path) -> np.ndarray:
@@ -144,26 +149,34 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return 2 * int((one & other).sum()) / total if total else 1.0
 
 
-def table(out: Path) -> int:
-    folder = cohort_folder()
-    scores: dict[str, dict[str, float]] = {"Otsu": {}, "junior": {}, "senior": {}}
-    for label, truth_path in truths(folder).items():
+def scores(out: Path, stem: str) -> dict[str, float]:
+    """Dice of every scan with truth, of the masks named so or of Otsu's threshold (``""``)."""
+    found = {}
+    for label, truth_path in truths(cohort_folder()).items():
         anat = out / "derivatives" / f"sub-{label}" / "anat"
-        truth = load(truth_path) > 0
-        image, brain = (
-            anat / f"sub-{label}_desc-preproc_FLAIR.nii.gz",
-            anat / f"sub-{label}_desc-brain_mask.nii.gz",
+        image, brain, mask = (
+            anat / f"sub-{label}_{name}.nii.gz"
+            for name in ("desc-preproc_FLAIR", "desc-brain_mask", stem)
         )
-        if image.is_file():
-            scores["Otsu"][label] = dice(otsu(load(image), load(brain) > 0), truth)
-        for name, stem in (("junior", "label-L_desc-junior_mask"), ("senior", "label-L_mask")):
-            path = anat / f"sub-{label}_{stem}.nii.gz"
-            if path.is_file():
-                scores[name][label] = dice(load(path) > 0, truth)
-    held = set(held_out(folder))
+        if stem and mask.is_file():
+            found[label] = dice(load(mask) > 0, load(truth_path) > 0)
+        elif not stem and image.is_file():
+            found[label] = dice(otsu(load(image), load(brain) > 0), load(truth_path) > 0)
+    return found
+
+
+def table(folders: list[Path]) -> int:
+    """Print the scores of the first run and of the juniors of the others."""
+    methods = {
+        "Otsu": scores(folders[0], ""),
+        "junior": scores(folders[0], "label-L_desc-junior_mask"),
+        **{f"junior of {out.name}": scores(out, "label-L_desc-junior_mask") for out in folders[1:]},
+        "senior": scores(folders[0], "label-L_mask"),
+    }
+    held = set(held_out(cohort_folder()))
     print("| method | scans | mean | median | worst three |")
     print("|---|---|---|---|---|")
-    for name, values in scores.items():
+    for name, values in methods.items():
         for title, chosen in (
             ("all", values),
             ("held out", {k: v for k, v in values.items() if k in held}),
@@ -179,14 +192,28 @@ def table(out: Path) -> int:
     return 0
 
 
+def steps(folders: list[Path]) -> int:
+    """Print seconds and peak memory of each step that did something, over all calls."""
+    print("| run | step | seconds | peak memory, GB |")
+    print("|---|---|---|---|")
+    for out in folders:
+        entries = json.loads((out / "benchmark.json").read_text())
+        for step in dict.fromkeys(entry["step"] for entry in entries):
+            calls = [entry for entry in entries if entry["step"] == step]
+            seconds = sum(entry["seconds"] for entry in calls)
+            print(f"| {out.name} | {step} | {seconds:.0f} | {max(e['peak_gb'] for e in calls)} |")
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "junior", "table"))
-    parser.add_argument("out", type=Path)
+    parser.add_argument("what", choices=("run", "junior", "table", "steps"))
+    parser.add_argument("out", type=Path, nargs="+")
     options, more = parser.parse_known_args()
-    if options.what == "table":
-        return table(options.out)
-    return {"run": run, "junior": junior}[options.what](options.out.absolute(), more)
+    folders = [folder.absolute() for folder in options.out]
+    if options.what in ("table", "steps"):
+        return {"table": table, "steps": steps}[options.what](folders)
+    return {"run": run, "junior": junior}[options.what](folders[0], more)
 
 
 if __name__ == "__main__":
