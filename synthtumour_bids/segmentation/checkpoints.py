@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -135,9 +136,7 @@ def write_model(
 
 def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
     """Take initial weights from a model folder or a checkpoint of a finished training."""
-    path = source / "fold_0" / BEST if source.is_dir() else source
-    if not path.is_file():
-        raise UnavailableError(f"No trained network to start from was found at {path}.")
+    path = _weights_file(source)
     weights = torch.load(path, map_location=trainer.device, weights_only=True)["network_weights"]
     network = _bare(trainer)
     try:
@@ -148,6 +147,19 @@ def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
             "with the same --profile."
         ) from error
     trainer.average = [p.detach().clone() for p in trainer.network.parameters()]
+
+
+def weights_digest(source: Path) -> str:
+    """SHA-256 of the weights that a training starts from, wherever they lie."""
+    with _weights_file(source).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _weights_file(source: Path) -> Path:
+    path = source / "fold_0" / BEST if source.is_dir() else source
+    if not path.is_file():
+        raise UnavailableError(f"No trained network to start from was found at {path}.")
+    return path
 
 
 def finished_recipe(model_dir: Path) -> str | None:

@@ -28,6 +28,7 @@ from synthtumour_bids.segmentation.checkpoints import (
     finished_recipe,
     resume,
     start_from,
+    weights_digest,
     write_model,
 )
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
@@ -205,7 +206,8 @@ def _is_over(curve: SelectionCurve, training: Training) -> bool:
 def _recipe(
     prepared: PreparedDataset, training: Training, seed: int, initial_weights: Path | None
 ) -> str:
-    parts = [prepared.recipe, asdict(training), seed, str(initial_weights)]
+    start = weights_digest(initial_weights) if initial_weights is not None else None
+    parts = [prepared.recipe, asdict(training), seed, start]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

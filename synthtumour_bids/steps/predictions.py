@@ -35,8 +35,13 @@ def model_print(model_dir: Path) -> str:
     return hash_file(checkpoint)[:16]
 
 
-def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Path]]:
+def predict(
+    job: Job, name: str, scans: Sequence[Scan], *, mirroring: bool = True
+) -> list[Result[Scan, Path]]:
     """Foreground probabilities of scans by the ``junior`` or the ``senior``.
+
+    With `mirroring` they are the mean of what the network says about the scan and about its
+    left–right mirror image.
 
     Returns
     -------
@@ -48,13 +53,14 @@ def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Pat
     weights = model_print(model_dir)
     folder = job.settings.work_dir / "predictions" / name
     folder.mkdir(parents=True, exist_ok=True)
-    step = f"predict-{name}"
+    step = f"predict-{name}" if mirroring else f"predict-{name}-unmirrored"
+    ending = "probseg" if mirroring else "unmirrored"
     results: dict[str, Result[Scan, Path]] = {}
     todo: dict[str, Scan] = {}
     prints = {}
     for scan in scans:
         print_ = fingerprint(weights=weights, scan=job.preprocessing_print(scan))
-        path = folder / f"{scan.key.replace('/', '__')}_probseg.nii.gz"
+        path = folder / f"{scan.key.replace('/', '__')}_{ending}.nii.gz"
         if job.stamps.is_done(step, scan.key, print_) and path.is_file():
             results[scan.key] = Result(scan, path)
         else:
@@ -67,7 +73,7 @@ def predict(job: Job, name: str, scans: Sequence[Scan]) -> list[Result[Scan, Pat
             images,
             folder,
             device=job.settings.device,
-            mirroring=job.settings.profile.name != "sloppy",
+            mirroring=mirroring,
             nprocs=job.settings.nprocs,
         ):
             scan = todo[prediction.name]

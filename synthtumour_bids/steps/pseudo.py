@@ -26,6 +26,8 @@ class Labelled:
 def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
     """Segment tumour scans with the junior and keep the labels that pass quality control.
 
+    What the junior says about the mirrored scan counts as the second opinion.
+
     Writes ``models/pseudo_labels.tsv`` with every scan's figures and the reasons of refusals.
 
     Raises
@@ -40,16 +42,21 @@ def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
     from synthtumour_bids.synthesis.pseudo_labels import assess, select
 
     results = predict(job, "junior", tumours)
+    unmirrored = predict(job, "junior", tumours, mirroring=False)
     folder = job.settings.work_dir / "pseudo_labels"
     folder.mkdir(parents=True, exist_ok=True)
     assessed = {}
-    for result in results:
-        if result.value is None:
+    for result, plain in zip(results, unmirrored, strict=True):
+        if result.value is None or plain.value is None:
             continue
         scan = result.item
         probability = load_volume(result.value)
         brain = load_volume(job.standard_mask(scan)).mask
-        pseudo = assess(probability.data, brain, probability.spacing)
+        # The mean of both opinions and one of them give the other.
+        mirrored = 2 * probability.data - load_volume(plain.value).data
+        pseudo = assess(
+            probability.data, brain, probability.spacing, reference_probability=mirrored
+        )
         path = folder / f"{scan.key.replace('/', '__')}_label.nii"
         write_image(path, probability.with_data(pseudo.mask.astype(np.uint8)), {})
         assessed[scan.key] = (scan, path, pseudo)
