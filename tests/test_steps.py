@@ -82,6 +82,12 @@ def test_settings_that_matter_change_the_prints_of_what_depends_on_them(job: Job
     seeded = dataclasses.replace(job, settings=dataclasses.replace(job.settings, seed=1))
     assert synthesise.settings_print(seeded) != synthesise.settings_print(job)
     assert train.junior_print(seeded) != train.junior_print(job)
+    priors = job.settings.output_dir / "priors.json"
+    own = dataclasses.replace(job, settings=dataclasses.replace(job.settings, priors=priors))
+    priors.write_text("{}")
+    assert synthesise.settings_print(own) == synthesise.settings_print(job)
+    priors.write_text(json.dumps({"common": {"open_core_probability": 0.0}}))
+    assert synthesise.settings_print(own) != synthesise.settings_print(job)
     device = dataclasses.replace(job, settings=dataclasses.replace(job.settings, device="cpu"))
     assert train.senior_print(device) == train.senior_print(job)
 
@@ -155,6 +161,9 @@ def test_samples_are_drawn_again_while_the_senior_may_need_them(job: Job) -> Non
     for name in ("junior", "senior"):
         assert not train.is_finished(job, name)
     cohort.mark(job, "junior", train.junior_print(job), {}, [])
+    elsewhere = job.settings.output_dir / "samples.json"
+    elsewhere.touch()
+    cohort.mark(job, "stage_one", synthesise.settings_print(job), {}, [elsewhere])
     with pytest.raises(DataError, match="at least 2 tumour-free participants"):
         synthesise.run(job)
     cohort.mark(job, "senior", train.senior_print(job), {}, [])

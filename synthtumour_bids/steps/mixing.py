@@ -70,7 +70,7 @@ def senior_cases(
     junior = model_print(job.settings.output_dir / "models" / "junior")
     print_ = fingerprint(settings=settings_print, junior=junior)
     path = job.settings.work_dir / NAME / "cases.json"
-    if cohort.finished(job, NAME, print_) is None:
+    if cohort.finished(job, NAME, print_) is None or not path.is_file():
         made = _make_cases(job, pseudo.label(job, tumours), hosts)
         write_json(path, [dataclasses.asdict(case) for case in made])
         cohort.mark(job, NAME, print_, cohort.members(job, [*hosts, *tumours]), [path])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import map_items
-from synthtumour_bids.execution.stamps import fingerprint, hash_file
+from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.steps import cohort
 from synthtumour_bids.steps.job import Job
@@ -48,13 +48,15 @@ def samples_file(job: Job) -> Path:
 
 def settings_print(job: Job) -> str:
     """Fingerprint of all settings that stage 1 depends on."""
+    from synthtumour_bids.synthesis.priors import load_priors
+
     settings = job.settings
     return fingerprint(
         version=__version__,
         preset=settings.preset,
         lesion=settings.lesion,
         contrast=settings.contrast,
-        priors=hash_file(settings.priors) if settings.priors else None,
+        priors=asdict(load_priors(settings.lesion, settings.contrast, settings.priors)),
         seed=settings.seed,
         resolution=settings.profile.resolution,
         n_train=settings.profile.n_train,
@@ -76,7 +78,8 @@ def run(job: Job) -> list[ScanOutcome]:
 
     print_ = settings_print(job)
     trained = all(train.is_finished(job, name) for name in ("junior", "senior"))
-    if trained or cohort.finished(job, NAME, print_):
+    drawn = cohort.finished(job, NAME, print_) and samples_file(job).is_file()
+    if trained or drawn:
         return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
     hosts = job.preprocessed(Role.TUMOURFREE)
     tasks = _tasks(job, hosts)

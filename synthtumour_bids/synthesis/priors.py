@@ -62,6 +62,7 @@ class Priors:
     halo_gain: Range
     halo_depth: Range
     cores: tuple[CoreKind, ...]
+    open_core_probability: float
     core_edge_mm: Range
     edge_mm: Range
 
@@ -89,6 +90,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "halo_gain": range_reader(0, 1),
     "halo_depth": range_reader(0.05, 1),
     "cores": read_cores,
+    "open_core_probability": read_probability,
     "core_edge_mm": range_reader(0, 10),
     "edge_mm": range_reader(0, 10),
 }

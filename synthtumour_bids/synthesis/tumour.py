@@ -40,6 +40,8 @@ class Lesion:
         How strongly the border keeps out of CSF, in units of the radius.
     core, core_fraction
         Surface of the core and its share of the lesion's volume, or None and 0.
+    core_open
+        Whether the core may reach the lesion's border; otherwise a rim closes around it.
     look
         Its brightness.
     """
@@ -52,6 +54,7 @@ class Lesion:
     csf_avoidance: float
     core: Surface | None
     core_fraction: float
+    core_open: bool
     look: Appearance
 
 
@@ -144,8 +147,9 @@ def _draw_lesion(
 
     kind = _pick_core(rng, priors.cores)
     core = None
+    core_open = bool(rng.random() < priors.open_core_probability)
     if kind is not None:
-        place = _near(rng, centre_mm, rng.uniform(0, 0.5) * radius)
+        place = _near(rng, centre_mm, rng.uniform(0, 0.9 if core_open else 0.5) * radius)
         core = _draw_surface(rng, priors, radius, place, noise)
     halo = bool(rng.random() < priors.halo_probability)
     look = Appearance(
@@ -170,6 +174,7 @@ def _draw_lesion(
         csf_avoidance=priors.csf_avoidance.draw(rng),
         core=core,
         core_fraction=kind.fraction.draw(rng) if kind else 0.0,
+        core_open=core_open,
         look=look,
     )
 
@@ -275,16 +280,21 @@ def _fluid(image: NDArray, normal: float, csf: str) -> NDArray:
 def _core(
     lesion: Lesion, whole: NDArray, depth: NDArray, box: Box, spacing: Spacing
 ) -> NDArray | None:
-    """Core mask: the part of the lesion nearest the core's centre and farthest from the border."""
+    """Core mask: the part of the lesion nearest the core's centre.
+
+    A closed core also keeps away from the lesion's border.
+    """
     if lesion.core is None:
         return None
     inside = np.flatnonzero(whole)
     wanted = int(lesion.core_fraction * inside.size)
     if wanted < 1:
         return None
-    # A blurred mask falls from 1 to 1/2 towards the border: a rim is left around the core.
-    within = gaussian(whole, box, box, in_voxels(RIM_MM, spacing))
-    level = levels(lesion.core, box, spacing) - depth + 4 * np.maximum(0.9 - within, 0)
+    level = levels(lesion.core, box, spacing)
+    if not lesion.core_open:
+        # A blurred mask falls from 1 to 1/2 towards the border: a rim is left around the core.
+        within = gaussian(whole, box, box, in_voxels(RIM_MM, spacing))
+        level += 4 * np.maximum(0.9 - within, 0) - depth
     level = level.ravel()[inside]
     core = np.zeros(whole.shape, dtype=bool)
     core.ravel()[inside[np.argpartition(level, wanted - 1)[:wanted]]] = True
