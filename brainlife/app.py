@@ -70,7 +70,11 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         msg = f"{path.absolute()} cannot be read: {error}."
         raise UsageError(msg) from error
-    config = {key: value for key, value in config.items() if value not in (None, "", [], False)}
+    config = {
+        key: value
+        for key, value in config.items()
+        if value is not None and value is not False and value not in ("", [])
+    }
     if ("flair" in config) == ("bids" in config):
         msg = (
             "config.json must name one of two inputs: flair (one scan) or bids (a dataset); "
@@ -117,8 +121,11 @@ def write_dataset(scan: Scan, root: Path) -> None:
 
 
 def command(config: Mapping[str, Any], arguments: Sequence[str]) -> list[str]:
-    """Command line of the app; settings that are no inputs are flags of the same name."""
-    line = [str(config.get("bids", DATASET)), str(OUTPUT), "participant"]
+    """Command line of the app; settings that are no inputs are flags of the same name.
+
+    They come last, so that a user's ``nprocs`` wins over the scheduler's cores.
+    """
+    line = [str(config.get("bids", DATASET)), str(OUTPUT), "participant", *arguments]
     for folder in as_list(config.get("tumourfree", [])):
         line += ["--tumourfree-dir", str(folder)]
     if "model" in config:
@@ -128,7 +135,7 @@ def command(config: Mapping[str, Any], arguments: Sequence[str]) -> list[str]:
             continue
         line.append(f"--{key.replace('_', '-')}")
         line += [] if value is True else [str(item) for item in as_list(value)]
-    return [*line, *arguments]
+    return line
 
 
 def run(line: Sequence[str]) -> tuple[int, str]:

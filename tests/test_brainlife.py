@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -116,7 +117,7 @@ def test_a_configuration_that_cannot_be_read_is_named(task: Path) -> None:
 
 
 def test_an_engine_that_fails_leaves_a_product_as_well(task: Path) -> None:
-    code, _ = run(task, {}, SYNTHTUMOUR_RUN="/no/such/engine exec image")
+    code, _ = run(task, {}, SYNTHTUMOUR_RUN='/no/such/engine exec "image"')
     assert code == 127
     assert "/no/such/engine exec image" in messages(task, "error")[0]
 
@@ -181,11 +182,42 @@ def test_a_stop_by_the_platform_reaches_the_app(task: Path) -> None:
 
 
 @pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(APP))
+    return importlib.import_module("app")
+
+
+@pytest.fixture
 def product(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(APP))
-    import product
+    return importlib.import_module("product")
 
-    return product
+
+def test_settings_become_flags(app: ModuleType, tmp_path: Path) -> None:
+    settings = {"random_seed": 0, "retrain": False, "keep_work": True, "lesion": "", "nprocs": 2}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"bids": str(tmp_path), "_tid": 1, **settings}))
+    line = app.command(app.read_config(path), ["--nprocs", "8"])
+    assert line == [
+        *(str(tmp_path), "derivatives", "participant", "--nprocs", "8"),
+        *("--random-seed", "0", "--keep-work", "--nprocs", "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("meta", "folder", "name"),
+    [
+        ({"subject": "A-7", "session": "post_op"}, "sub-A7/ses-postop/anat", "sub-A7_ses-postop_x"),
+        ({"subject": 12}, "sub-12/anat", "sub-12_x"),
+        ({"subject": "?", "session": None}, "sub-01/anat", "sub-01_x"),
+    ],
+)
+def test_labels_come_from_the_platform(
+    app: ModuleType, meta: Config, folder: str, name: str
+) -> None:
+    scan = app.find_scan({"flair": "x", "_inputs": [{"keys": ["flair"], "meta": meta}]})
+    assert scan.folder == Path(folder)
+    assert scan.name("x") == name
 
 
 def test_the_graph_shows_the_area_of_each_slice(product: ModuleType, tmp_path: Path) -> None:
