@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
@@ -15,50 +13,8 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.__main__ import main
-from synthtumour_bids.demo.phantom import write_cohort
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA, EXIT_SOME_FAILED, EXIT_UNAVAILABLE
-
-BROKEN = "broken"
-
-
-@dataclass(frozen=True)
-class Finished:
-    bids: Path
-    truth: Path
-    out: Path
-    code: int
-
-    def command(self, *more: str, out: Path | None = None) -> list[str]:
-        return [
-            *(str(self.bids), str(out or self.out), "participant", "--profile", "sloppy"),
-            *("--work-dir", str(self.out.parent / "work"), "--truth", str(self.truth)),
-            *("--nprocs", "2", *more),
-        ]
-
-    def rows(self, name: str) -> list[dict[str, str]]:
-        with (self.out / name).open() as stream:
-            return list(csv.DictReader(stream, delimiter="\t"))
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A cohort of 4 + 4 heads, one tumour scan of which cannot be read, segmented once."""
-    root = tmp_path_factory.mktemp("cohort")
-    cohort = write_cohort(root, n_tumourfree=4, n_tumour=4, resolution=4.0, seed=3)
-    source = next(cohort.bids_dir.glob("sub-*"))
-    anat = cohort.bids_dir / f"sub-{BROKEN}" / "anat"
-    anat.mkdir(parents=True)
-    whole = next((source / "anat").glob("*_FLAIR.nii.gz"))
-    (anat / f"sub-{BROKEN}_FLAIR.nii.gz").write_bytes(whole.read_bytes()[:2000])
-    participants = cohort.bids_dir / "participants.tsv"
-    header = participants.read_text().splitlines()[0].split("\t")
-    row = ["n/a"] * len(header)
-    row[header.index("participant_id")] = f"sub-{BROKEN}"
-    row[header.index("group")] = "tumour"
-    participants.write_text(participants.read_text().rstrip("\n") + "\n" + "\t".join(row) + "\n")
-    result = Finished(cohort.bids_dir, cohort.truth_dir, root / "out", EXIT_DONE)
-    code = main(result.command("--keep-work"))
-    return Finished(result.bids, result.truth, result.out, code)
+from tests.finished import BROKEN, Finished
 
 
 @pytest.mark.slow
