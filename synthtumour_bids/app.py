@@ -44,6 +44,8 @@ def run(settings: Settings) -> Outcome | None:
         return None
     write_descriptions(settings)
     job = Job(settings, selection, open_run_log(settings))
+    if job.cluster is not None and not settings.boilerplate_only:
+        job.cluster.check()
     if plan.checks_input(settings):
         warn_of_input_errors(settings.bids_dir)
     if settings.boilerplate_only:

@@ -58,7 +58,7 @@ def run(job: Job) -> list[ScanOutcome]:
         nprocs=processes_that_fit(
             max(1, settings.nprocs // settings.omp_nthreads), settings.mem_gb, MEMORY_GB
         ),
-        scheduler=settings.dask_scheduler,
+        cluster=job.cluster,
         label="Preprocessing",
         describe=lambda task: task.scan.key,
         stop_on_failure=settings.stop_on_first_crash,

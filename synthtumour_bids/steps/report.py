@@ -49,6 +49,7 @@ def run(job: Job) -> list[ScanOutcome]:
         report_scan,
         tasks,
         nprocs=settings.nprocs,
+        cluster=job.cluster,
         label="Reporting",
         describe=lambda task: task.scan.key,
     )

@@ -81,6 +81,7 @@ def run(job: Job) -> list[ScanOutcome]:
         segment_scan,
         tasks,
         nprocs=job.settings.nprocs,
+        cluster=job.cluster,
         label="Writing segmentations",
         describe=lambda task: task.scan.key,
         stop_on_failure=job.settings.stop_on_first_crash,

@@ -84,7 +84,7 @@ def run(job: Job) -> list[ScanOutcome]:
         draw,
         tasks,
         nprocs=job.settings.nprocs,
-        scheduler=job.settings.dask_scheduler,
+        cluster=job.cluster,
         label="Stage 1",
         describe=lambda task: task.host.key,
         stop_on_failure=job.settings.stop_on_first_crash,
