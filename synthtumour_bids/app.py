@@ -69,14 +69,8 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
 
             records += preprocess.run(job)
             _give_up_when_nothing_is_left(job, records)
-        if Step.SYNTHESISE in steps:
-            from synthtumour_bids.steps import synthesise
-
-            records += synthesise.run(job)
-        if Step.TRAIN in steps:
-            from synthtumour_bids.steps import train
-
-            records += train.run(job)
+        if {Step.SYNTHESISE, Step.TRAIN} & set(steps):
+            records += _learn(job, steps)
         if Step.SEGMENT in steps:
             from synthtumour_bids.steps import segment
 
@@ -88,6 +82,19 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
         _report(job, steps)
         raise
     return records + _report(job, steps)
+
+
+def _learn(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:
+    """Run the steps that one job does for all, unless another job is at it."""
+    from synthtumour_bids.steps import synthesise, train
+
+    records: list[ScanOutcome] = []
+    with plan.sole_training(job):
+        if Step.SYNTHESISE in steps:
+            records += synthesise.run(job)
+        if Step.TRAIN in steps:
+            records += train.run(job)
+    return records
 
 
 def _report(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:

@@ -85,7 +85,7 @@ class RealCluster:
                 process.wait()
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
+def until(condition: Callable[[], object], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -216,9 +216,7 @@ def test_no_scheduler_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixt
     (tmp_path / "bids" / "dataset_description.json").write_text(
         '{"Name": "x", "BIDSVersion": "1.10.0"}'
     )
-    (tmp_path / "bids" / "participants.tsv").write_text(
-        "participant_id\tgroup\nsub-01\ttumour\n"
-    )
+    (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tgroup\nsub-01\ttumour\n")
     address = f"tcp://127.0.0.1:{free_port()}"
     began = time.monotonic()
     code = main(
@@ -228,7 +226,7 @@ def test_no_scheduler_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixt
         ]
     )
     assert code == EXIT_UNAVAILABLE
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 30
     assert f"--dask-scheduler {address}: no Dask scheduler answered" in capsys.readouterr().err
 
 
@@ -264,7 +262,7 @@ def test_a_cluster_that_goes_away_ends_the_run(tmp_path: Path) -> None:
 
         killer = threading.Thread(target=kill_when_begun)
         killer.start()
-        with pytest.raises(UnavailableError, match="went away.*same command again"):
+        with pytest.raises(UnavailableError, match=r"went away.*same command again"):
             map_items(sleep_long, [(1, began), (2, began)], cluster=cluster.cluster)
         killer.join()
 
@@ -318,7 +316,7 @@ def test_a_stopped_run_stops_its_work(
     )
     until(lambda: len(list(began.iterdir())) == 2)
     run.send_signal(number)
-    assert run.wait(timeout=60) == EXIT_STOPPED
-    until(lambda: not any(psutil.pid_exists(int(path.name)) for path in began.iterdir()), 30)
+    assert run.wait(timeout=300) == EXIT_STOPPED
+    until(lambda: not any(psutil.pid_exists(int(path.name)) for path in began.iterdir()))
     assert len(list(began.iterdir())) == 2
     assert values(map_items(square_or_fail, [5], cluster=real.cluster)) == [25]

@@ -63,7 +63,7 @@ def run_in_child(call: Call, item: Item) -> Answer[Item, Any]:
     with tempfile.TemporaryDirectory(prefix="synthtumour-") as temporary:
         variables = {**os.environ, **call.environment, "TMPDIR": temporary}
         environment = {key: value for key, value in variables.items() if value is not None}
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: S603 - this Python, with this module
             [sys.executable, "-c", f"from {__name__} import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,7 +71,7 @@ def run_in_child(call: Call, item: Item) -> Answer[Item, Any]:
         ) as child:
             answer = _answer(child, request, call.token)
     if child.returncode == 0:
-        content: Answer[Item, Any] = pickle.loads(answer)
+        content: Answer[Item, Any] = pickle.loads(answer)  # noqa: S301 - from the child
         return content
     return Answer(Result(item, error=KILLED))
 
@@ -92,7 +92,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)
         function: Callable[[Item], Value]
-        function, item = pickle.loads(sys.stdin.buffer.read())
+        function, item = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - the worker's
         pickle.dump(attempt_elsewhere(function, item), answer)
 
 

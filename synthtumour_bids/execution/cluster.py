@@ -258,9 +258,7 @@ def _versions(content: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def check_worker_versions(
-    address: str, ours: Mapping[str, str], theirs: Mapping[str, str]
-) -> None:
+def check_worker_versions(address: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
     """Compare versions by name.
 
     Raises

@@ -126,7 +126,9 @@ def _map_in_pool(
     for index in sorted(broken):
         with _executor(1) as executor:
             try:
-                result = executor.submit(attempt_elsewhere, function, items[index]).result().unpack()
+                result = (
+                    executor.submit(attempt_elsewhere, function, items[index]).result().unpack()
+                )
             except BrokenProcessPool:
                 result = Result(items[index], error=KILLED)
         if note(index, result):
