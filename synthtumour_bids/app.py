@@ -38,6 +38,7 @@ def run(settings: Settings) -> Outcome | None:
     limit_threads(settings.omp_nthreads)
     settings = plan.with_model(settings)
     plan.check_contrast(settings)
+    plan.check_template(settings)
     selection = collect_scans(settings)
     if settings.dry_run:
         print(plan.table(Job(settings, selection, Path(os.devnull))))

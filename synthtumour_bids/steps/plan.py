@@ -14,6 +14,7 @@ from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
 from synthtumour_bids.execution.outcome import Outcome
+from synthtumour_bids.preprocessing.template_files import find_template
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps.job import Job
 
@@ -122,6 +123,18 @@ def check_contrast(settings: Settings) -> None:
             f"folder for --contrast {settings.contrast}."
         )
         raise UsageError(msg)
+
+
+def check_template(settings: Settings) -> None:
+    """Look for the head template before anything is computed.
+
+    Raises
+    ------
+    UnavailableError
+        With the command that gets it.
+    """
+    if Step.PREPROCESS in steps(settings):
+        find_template(settings.skull_strip_template)
 
 
 def table(job: Job) -> str:
