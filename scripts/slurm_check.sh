@@ -21,10 +21,13 @@ start_slurm() {
     command -v "$tool" > /dev/null || { echo "There is no SLURM and no $tool." >&2; exit 69; }
   done
   host=$(hostname -s)
-  cpus=$(nproc)
+  cpus=$(nproc --all)
   mkdir -p /run/munge
   chown munge: /run/munge
-  pgrep -x munged > /dev/null || runuser -u munge -- munged
+  if ! pgrep -x munged > /dev/null; then
+    runuser -u munge -- munged --foreground > /dev/null 2>&1 &
+    started+=($!)
+  fi
   export SLURM_CONF=$folder/slurm/slurm.conf
   cat > "$SLURM_CONF" << END
 ClusterName=check
@@ -72,7 +75,7 @@ OPTIONS=(--profile sloppy --truth $folder/truth --skip-bids-validation)
 APP=($(command -v synthtumour-bids))
 SBATCH=()
 SBATCH_ARRAY=(--cpus-per-task=1)
-SBATCH_TRAIN=(--cpus-per-task=$(nproc))
+SBATCH_TRAIN=(--cpus-per-task=$(nproc --all))
 AT_ONCE=50
 END
 submitted=$("$root/docs/slurm/submit.sh" "$folder/settings.sh")

@@ -263,7 +263,8 @@ def _add_method_options(group: Any) -> None:
         "--skull-strip-template",
         type=_template,
         metavar="NAME|PATH",
-        help="head template: a TemplateFlow name found offline, or a folder (default: embedded)",
+        help="head template: a TemplateFlow name that synthtumour-fetch has got, or a folder "
+        "(default: embedded)",
     )
     group.add_argument(
         "--random-seed", "--seed", type=int, default=527, dest="seed", help="seed of all synthesis"
