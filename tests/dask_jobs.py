@@ -10,6 +10,7 @@ from pathlib import Path
 
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.attempt import Result
+from synthtumour_bids.execution.child import SECONDS_BETWEEN_LOOKS
 
 LOGGER = logging.getLogger("synthtumour_bids.tests")
 
@@ -19,6 +20,11 @@ def square_or_fail(number: int) -> int:
     if number == 3:
         msg = "three cannot be used"
         raise DataError(msg)
+    return number * number
+
+
+def square_slowly(number: int) -> int:
+    time.sleep(2 * SECONDS_BETWEEN_LOOKS + 0.5)
     return number * number
 
 

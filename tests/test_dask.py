@@ -36,6 +36,7 @@ from tests.dask_jobs import (
     kill_worker_once,
     sleep_long,
     square_or_fail,
+    square_slowly,
     tell_environment,
     values,
 )
@@ -130,6 +131,10 @@ def test_the_same_results_as_here_in_the_same_order(
     assert {f"squaring {number}" for number in (1, 2, 3, 4)} <= set(caplog.messages)
     assert any(message.startswith("Squaring 4/4") for message in caplog.messages)
     assert list((real.folder / "work").iterdir()) == []
+
+
+def test_long_items_end_well(real: RealCluster) -> None:
+    assert values(map_items(square_slowly, [1, 2], cluster=real.cluster)) == [1, 4]
 
 
 def test_threads_and_templates_are_those_of_the_run(
@@ -350,5 +355,5 @@ def test_preprocessing_is_the_same_there_and_here(real: RealCluster, tmp_path: P
         }
     assert len(images["here"]) == 8
     assert images["here"].keys() == images["there"].keys()
-    for name, values in images["here"].items():
-        np.testing.assert_array_equal(values, images["there"][name], err_msg=name)
+    for name, voxels in images["here"].items():
+        np.testing.assert_array_equal(voxels, images["there"][name], err_msg=name)

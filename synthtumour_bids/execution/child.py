@@ -77,10 +77,12 @@ def run_in_child(call: Call, item: Item) -> Answer[Item, Any]:
 
 
 def _answer(child: subprocess.Popen[bytes], request: bytes, token: Path) -> bytes:
+    to_send: bytes | None = request
     while True:
         try:
-            return child.communicate(request, timeout=SECONDS_BETWEEN_LOOKS)[0]
+            return child.communicate(to_send, timeout=SECONDS_BETWEEN_LOOKS)[0]
         except subprocess.TimeoutExpired:
+            to_send = None  # the rest of it is on its way
             if not token.exists():
                 child.kill()
 
