@@ -28,7 +28,8 @@ from synthtumour_bids.errors import (
     EXIT_UNAVAILABLE,
     UnavailableError,
 )
-from synthtumour_bids.execution.cluster import Cluster, check_worker_versions
+from synthtumour_bids.execution.cluster import Cluster
+from synthtumour_bids.execution.cluster_checks import check_worker_versions
 from synthtumour_bids.execution.pool import KILLED, map_items
 from tests.dask_jobs import (
     be_killed,

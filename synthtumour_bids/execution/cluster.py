@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
 import os
 import secrets
@@ -17,13 +15,18 @@ from typing import Any
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.attempt import Answer, Item, Result, Value
 from synthtumour_bids.execution.child import Call, run_in_child
+from synthtumour_bids.execution.cluster_checks import (
+    CONNECT_SECONDS,
+    check_paths,
+    check_versions,
+    knock,
+    scheduler_address,
+)
 from synthtumour_bids.execution.progress import describe_seconds
 from synthtumour_bids.execution.resources import thread_variables
 
 LOGGER = logging.getLogger(__name__)
-CONNECT_SECONDS = 10
 SECONDS_BETWEEN_LOOKS = 5.0
-PACKAGE = "synthtumour-bids"
 KEPT = "What is done is kept: run the same command again to continue."
 DIED = (
     "the Dask workers that ran it died again and again; their logs say why (most often memory or "
@@ -96,9 +99,7 @@ def map_on_cluster(
         for index in died or ():
             again = {executor.submit(run_in_child, call, items[index]): index}
             died_again = _collect(cluster, client, again, items, note)
-            if died_again is None or (
-                died_again and note(index, Result(items[index], error=DIED.capitalize()))
-            ):
+            if died_again is None or (died_again and note(index, Result(items[index], error=DIED))):
                 return
 
 
@@ -147,11 +148,10 @@ def _connect(cluster: Cluster) -> Iterator[tuple[Any, Path]]:
     except ImportError as error:
         msg = "--dask-scheduler needs the dask extra: pip install 'synthtumour-bids[dask]'."
         raise UnavailableError(msg) from error
-    address = _scheduler_address(cluster.address)
+    address = scheduler_address(cluster.address)
     with _quiet_dask():
         try:
-            # Dask's client alone would wait for ever for an answer from something else.
-            asyncio.run(asyncio.wait_for(_knock(address), CONNECT_SECONDS))
+            knock(address)
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             msg = (
@@ -166,37 +166,11 @@ def _connect(cluster: Cluster) -> Iterator[tuple[Any, Path]]:
                 token.parent.mkdir(parents=True, exist_ok=True)
                 token.touch()
                 _wait_for_workers(cluster, client)
-                _check_versions(client)
-                _check_paths(client, token, cluster.paths)
+                check_versions(client)
+                check_paths(client, token, cluster.paths)
                 yield client, token
             finally:
                 token.unlink(missing_ok=True)  # tells the workers to stop what still runs
-
-
-def _scheduler_address(given: str) -> str:
-    """Read a scheduler file; leave an address as it is."""
-    if "://" in given or not given.endswith(".json"):
-        return given
-    try:
-        return str(json.loads(Path(given).read_text())["address"])
-    except OSError as error:
-        msg = f"--dask-scheduler {given}: no such scheduler file can be read ({error.strerror})."
-        raise UnavailableError(msg) from error
-    except (ValueError, KeyError, TypeError) as error:
-        msg = f"--dask-scheduler {given}: looked for a JSON file with an address, found none."
-        raise UnavailableError(msg) from error
-
-
-async def _knock(address: str) -> None:
-    from distributed.core import rpc
-    from distributed.security import Security
-
-    arguments = Security().get_connection_args("client")
-    async with rpc(address, timeout=CONNECT_SECONDS, connection_args=arguments) as scheduler:
-        identity = await scheduler.identity()
-    if identity["type"] != "Scheduler":
-        msg = f"a {identity['type']} is there"
-        raise ValueError(msg)
 
 
 @contextmanager
@@ -240,63 +214,3 @@ def _wait_for_workers(cluster: Cluster, client: Any) -> None:
         raise UnavailableError(msg) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise _gone(cluster) from error
-
-
-def _check_versions(client: Any) -> None:
-    """Refuse workers with another Python or another version of this package."""
-    versions = client.get_versions(packages=[PACKAGE])
-    ours = _versions(versions["client"])
-    for address, content in sorted(versions["workers"].items()):
-        check_worker_versions(address, ours, _versions(content))
-
-
-def _versions(content: Mapping[str, Any]) -> dict[str, str]:
-    packages = content["packages"]
-    return {
-        "Python": ".".join(packages["python"].split(".")[:2]),
-        PACKAGE: packages[PACKAGE] or "not installed",
-    }
-
-
-def check_worker_versions(address: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
-    """Compare versions by name.
-
-    Raises
-    ------
-    UnavailableError
-        Naming the first that differs, here and there.
-    """
-    for name, version in ours.items():
-        if theirs[name] != version:
-            msg = (
-                f"The Dask worker {address} has {name} {theirs[name]}, but this run has {name} "
-                f"{version}. Start workers from the same environment or container as the run."
-            )
-            raise UnavailableError(msg)
-
-
-def unseen(paths: Sequence[Path]) -> list[str]:
-    """Those of some paths that are not there; runs on the workers."""
-    return [str(path) for path in paths if not path.exists()]
-
-
-def _check_paths(client: Any, token: Path, paths: Sequence[Path]) -> None:
-    missing = client.run(unseen, [token, *paths], on_error="return")
-    for address, names in sorted(missing.items()):
-        if isinstance(names, Exception):
-            msg = f"The Dask worker {address} cannot work: {type(names).__name__}: {names}."
-            raise UnavailableError(msg)
-        if str(token) in names:
-            msg = (
-                f"The Dask worker {address} does not see the work folder {token.parent}. Choose "
-                "one on a file system that all workers share (--work-dir), and in a container "
-                "mount it under the same name everywhere."
-            )
-            raise UnavailableError(msg)
-        if names:
-            msg = (
-                f"The Dask worker {address} does not see {', '.join(names)}. Input and output "
-                "must lie on a file system that all workers share, in a container under the same "
-                "names everywhere."
-            )
-            raise UnavailableError(msg)
