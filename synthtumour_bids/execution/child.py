@@ -59,8 +59,12 @@ def run_in_child(call: Call, item: Item) -> Answer[Item, Any]:
 
     A child whose run was stopped is killed, so that nothing goes on writing.
     """
+    from distributed import get_worker
+
     request = pickle.dumps((call.function, item))
-    with tempfile.TemporaryDirectory(prefix="synthtumour-") as temporary:
+    # Dask clears the folders of workers that were killed.
+    folder = get_worker().local_directory
+    with tempfile.TemporaryDirectory(prefix="synthtumour-", dir=folder) as temporary:
         variables = {**os.environ, **call.environment, "TMPDIR": temporary}
         environment = {key: value for key, value in variables.items() if value is not None}
         with subprocess.Popen(  # noqa: S603 - this Python, with this module
@@ -73,7 +77,10 @@ def run_in_child(call: Call, item: Item) -> Answer[Item, Any]:
     if child.returncode == 0:
         content: Answer[Item, Any] = pickle.loads(answer)  # noqa: S301 - from the child
         return content
-    return Answer(Result(item, error=KILLED))
+    if child.returncode < 0:
+        return Answer(Result(item, error=KILLED))
+    error = f"its process ended with code {child.returncode}; the Dask worker's log says why."
+    return Answer(Result(item, error=error))
 
 
 def _answer(child: subprocess.Popen[bytes], request: bytes, token: Path) -> bytes:
