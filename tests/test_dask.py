@@ -239,7 +239,7 @@ def test_no_scheduler_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixt
         ]
     )
     assert code == EXIT_UNAVAILABLE
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120  # 11 s on a machine that is not busy
     assert f"--dask-scheduler {address}: no Dask scheduler answered" in capsys.readouterr().err
 
 
