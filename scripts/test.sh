@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
-make_environment .venv-test "[test,dask,report]"
+make_environment .venv-test "[test,dask,report,templates]"
 export PATH="$PWD/.venv-test/bin:$PATH"
 ruff check .
 ruff format --check .

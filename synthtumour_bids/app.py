@@ -38,12 +38,15 @@ def run(settings: Settings) -> Outcome | None:
     limit_threads(settings.omp_nthreads)
     settings = plan.with_model(settings)
     plan.check_contrast(settings)
+    plan.check_template(settings)
     selection = collect_scans(settings)
     if settings.dry_run:
         print(plan.table(Job(settings, selection, Path(os.devnull))))
         return None
     write_descriptions(settings)
     job = Job(settings, selection, open_run_log(settings))
+    if job.cluster is not None and not settings.boilerplate_only:
+        job.cluster.check()
     if plan.checks_input(settings):
         warn_of_input_errors(settings.bids_dir)
     if settings.boilerplate_only:
@@ -67,14 +70,8 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
 
             records += preprocess.run(job)
             _give_up_when_nothing_is_left(job, records)
-        if Step.SYNTHESISE in steps:
-            from synthtumour_bids.steps import synthesise
-
-            records += synthesise.run(job)
-        if Step.TRAIN in steps:
-            from synthtumour_bids.steps import train
-
-            records += train.run(job)
+        if {Step.SYNTHESISE, Step.TRAIN} & set(steps):
+            records += _learn(job, steps)
         if Step.SEGMENT in steps:
             from synthtumour_bids.steps import segment
 
@@ -86,6 +83,19 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
         _report(job, steps)
         raise
     return records + _report(job, steps)
+
+
+def _learn(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:
+    """Run the steps that one job does for all, unless another job is at it."""
+    from synthtumour_bids.steps import synthesise, train
+
+    records: list[ScanOutcome] = []
+    with plan.sole_training(job):
+        if Step.SYNTHESISE in steps:
+            records += synthesise.run(job)
+        if Step.TRAIN in steps:
+            records += train.run(job)
+    return records
 
 
 def _report(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:

@@ -55,6 +55,12 @@ def _derivatives(text: str) -> Path:
     return _existing_folder(text.partition("=")[2] or text)
 
 
+def _template(text: str) -> str:
+    """Leave names alone; paths must mean the same in every process."""
+    path = Path(text)
+    return str(path.absolute()) if path.exists() else text
+
+
 def _memory(text: str) -> float:
     try:
         return parse_memory(text)
@@ -255,8 +261,10 @@ def _add_method_options(group: Any) -> None:
     )
     group.add_argument(
         "--skull-strip-template",
+        type=_template,
         metavar="NAME|PATH",
-        help="head template: a TemplateFlow name found offline, or a folder (default: embedded)",
+        help="head template: a TemplateFlow name that synthtumour-fetch has got, or a folder "
+        "(default: embedded)",
     )
     group.add_argument(
         "--random-seed", "--seed", type=int, default=527, dest="seed", help="seed of all synthesis"
@@ -297,7 +305,9 @@ def _add_machine_options(group: Any) -> None:
         help="memory to use in all, with its unit: 16G",
     )
     group.add_argument(
-        "--dask-scheduler", metavar="ADDRESS", help="Dask cluster for the per-scan work"
+        "--dask-scheduler",
+        metavar="ADDRESS",
+        help="Dask cluster for the per-scan work: tcp://host:port, or a scheduler file (.json)",
     )
 
 

@@ -112,9 +112,30 @@ def test_head_and_brain_must_share_a_grid(tmp_path):
         load_head_template(str(tmp_path))
 
 
-def test_unknown_name_is_refused(no_templateflow):
-    with pytest.raises(UnavailableError, match=r"'Nowhere'.*TEMPLATEFLOW_HOME is not set"):
+def test_a_name_that_is_not_there_comes_with_the_command_that_gets_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
+    with pytest.raises(UnavailableError, match=r"'Nowhere'[\s\S]*synthtumour-fetch Nowhere"):
         load_head_template("Nowhere")
+
+
+def test_a_name_is_looked_for_where_templateflow_keeps_its_files(
+    tmp_path, no_templateflow, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "templateflow" / "tpl-OASIS30ANTs"
+    write(folder / "tpl-OASIS30ANTs_res-01_T1w.nii.gz")
+    write(folder / "tpl-OASIS30ANTs_res-01_label-brain_probseg.nii.gz")
+    assert load_head_template("OASIS30ANTs").name == "OASIS30ANTs"
+    # Not unasked: what other programs fetched must not change results.
+    assert load_head_template(None).name == EMBEDDED
+
+
+def test_a_broken_file_is_named(tmp_path):
+    head = write(tmp_path / "tpl-Mine_T1w.nii.gz")
+    write(tmp_path / "tpl-Mine_desc-brain_mask.nii.gz")
+    head.write_bytes(head.read_bytes()[:-9])
+    with pytest.raises(UnavailableError, match=r"Mine cannot be read.*synthtumour-fetch"):
+        load_head_template(str(tmp_path))
 
 
 def test_templateflow_on_the_disk_goes_first(tmp_path, monkeypatch):
@@ -134,5 +155,5 @@ def test_templateflow_s_empty_placeholders_do_not_count(tmp_path, monkeypatch):
     (folder / "tpl-OASIS30ANTs_res-01_T1w.nii.gz").touch()
     (folder / "tpl-OASIS30ANTs_res-01_label-brain_probseg.nii.gz").touch()
     assert load_head_template(None).name == EMBEDDED
-    with pytest.raises(UnavailableError, match="found no image"):
+    with pytest.raises(UnavailableError, match="a placeholder without images"):
         load_head_template("OASIS30ANTs")

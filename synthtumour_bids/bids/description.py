@@ -60,8 +60,13 @@ def write_dataset_description(
         "DatasetLinks": {key: _link(root, path) for key, path in links.items()},
         "SourceDatasets": [_source(root, path) for path in links.values()],
     }
-    write_text(root / ".bidsignore", "\n".join(BIDSIGNORE) + "\n")
-    write_json(root / DESCRIPTION_FILE, description)
+    ignored = root / ".bidsignore"
+    text = "\n".join(BIDSIGNORE) + "\n"
+    # Each job of an array comes here while others read: what is right already stays untouched.
+    if not ignored.is_file() or ignored.read_text(encoding="utf-8") != text:
+        write_text(ignored, text)
+    if read_description(root) != description:
+        write_json(root / DESCRIPTION_FILE, description)
 
 
 def _link(root: Path, dataset: Path) -> str:

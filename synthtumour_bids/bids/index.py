@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -81,7 +82,7 @@ def _make_database(root: Path, database: Path) -> None:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
     LOGGER.info("Indexing %s into %s.", root, database)
-    new = database.with_name(f".tmp-{os.getpid()}-{database.name}")
+    new = database.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{database.name}")
     try:
         new.parent.mkdir(parents=True, exist_ok=True)
         indexer = BIDSLayoutIndexer(

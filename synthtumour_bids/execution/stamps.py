@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from synthtumour_bids.bids.files import write_text
 
 _CHUNK = 1 << 20
 
@@ -83,7 +84,6 @@ class Stamps:
     ) -> None:
         """Record that the step is finished."""
         path = self.path(step, key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         content: Mapping[str, Any] = {
             "fingerprint": print_,
             "outputs": [
@@ -94,9 +94,7 @@ class Stamps:
             ],
             **details,
         }
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True))
-        temporary.replace(path)
+        write_text(path, json.dumps(content, indent=1, sort_keys=True))
 
     def clear(self, step: str, key: str) -> None:
         """Forget that the step was finished (before its outputs are written anew)."""

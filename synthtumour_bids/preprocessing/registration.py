@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.bids.files import copy_file
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing import alignment, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
@@ -218,9 +217,7 @@ def _register(
         )
         moved = ants.apply_transforms(fixed, moving, forward)
         transform = work_dir / "scan-to-standard.mat"
-        partial = work_dir / f".tmp-{os.getpid()}-scan-to-standard.mat"
-        shutil.copyfile(forward[0], partial)
-        partial.replace(transform)
+        copy_file(Path(forward[0]), transform)
     return transform, alignment.similarity_score(fixed, moved)
 
 

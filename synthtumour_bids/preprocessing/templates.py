@@ -7,24 +7,25 @@ already on the disk, or the head built from the tissue maps that nilearn carries
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Sequence
+import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 from nilearn import datasets as nilearn_datasets
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.head_model import build_head
-
-EMBEDDED = "ICBM152-FLAIR-like"
-TEMPLATEFLOW_NAMES = ("OASIS30ANTs", "MNI152NLin2009cAsym")
-_HEAD_SUFFIXES = ("FLAIR", "T1w", "T2w", "PDw")
-_IMAGE_ENDINGS = (".nii.gz", ".nii")
+from synthtumour_bids.preprocessing.template_files import (
+    EMBEDDED,
+    HEAD_SUFFIXES,
+    TemplateFiles,
+    find_template,
+    suffix,
+)
 
 
 @dataclass(frozen=True)
@@ -50,124 +51,51 @@ class HeadTemplate:
 
 
 def load_head_template(name_or_path: str | None = None) -> HeadTemplate:
-    """Find a head template.
-
-    Parameters
-    ----------
-    name_or_path
-        ``None``: the first of TemplateFlow's OASIS30ANTs and MNI152NLin2009cAsym whose files lie
-        in ``TEMPLATEFLOW_HOME``, else the embedded head. A folder that holds a head and a brain
-        probability or mask (TemplateFlow's names, or any names with ``brain`` and ``prob`` or
-        ``mask``), or the head's file in such a folder. A TemplateFlow name. ``"embedded"``.
+    """Load a head template; see :func:`template_files.find_template` for what can be given.
 
     Raises
     ------
     UnavailableError
-        When there is no such template on the disk.
+        When there is no such template on the disk, or its files cannot be used.
     """
-    if name_or_path is None:
-        for name in TEMPLATEFLOW_NAMES:
-            folder = _templateflow_folder(name)
-            if folder is not None and _find_pair(_images(folder)) is not None:
-                return _load_folder(folder, _images(folder), name)
-        return _embedded_head()
-    if name_or_path in ("embedded", EMBEDDED):
-        return _embedded_head()
+    files = find_template(name_or_path)
+    return _embedded_head() if files is None else load_files(files)
 
-    path = Path(name_or_path)
-    if path.is_dir():
-        return _load_folder(path, _images(path), _template_name(_images(path), path.name))
-    if path.is_file():
-        siblings = [path, *(p for p in _images(path.parent) if "brain" in p.name.lower())]
-        return _load_folder(path.parent, siblings, _template_name([path], path.parent.name))
 
-    folder = _templateflow_folder(name_or_path)
-    if folder is None:
-        home = os.environ.get("TEMPLATEFLOW_HOME")
-        where = f"in TEMPLATEFLOW_HOME ({home})" if home else "and TEMPLATEFLOW_HOME is not set"
+def load_files(files: TemplateFiles) -> HeadTemplate:
+    """Load the two images of a template.
+
+    Raises
+    ------
+    UnavailableError
+        When they cannot be read, or do not fit together.
+    """
+    try:
+        head, brain = (nib.as_closest_canonical(nib.load(p)) for p in (files.head, files.brain))
+        if (
+            head.ndim != 3
+            or head.shape != brain.shape
+            or not np.allclose(head.affine, brain.affine)
+        ):
+            raise UnavailableError(
+                f"The head {files.head} and the brain {files.brain} should be 3-D and lie on one "
+                f"grid, but have shapes {head.shape} and {brain.shape} or different affines: give "
+                "--skull-strip-template another folder."
+            )
+        values = head.get_fdata(dtype=np.float32)
+        probability = brain.get_fdata(dtype=np.float32)
+    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
         raise UnavailableError(
-            f"Looked for the head template '{name_or_path}': there is no such file or folder, "
-            f"{where} no such template; nothing is downloaded. Give --skull-strip-template the "
-            "path of a folder with a head and its brain probability, or leave the flag out."
-        )
-    return _load_folder(folder, _images(folder), name_or_path)
-
-
-def _templateflow_folder(name: str) -> Path | None:
-    home = os.environ.get("TEMPLATEFLOW_HOME")
-    if not home or not name:
-        return None
-    folder = Path(home) / f"tpl-{name.removeprefix('tpl-')}"
-    return folder if folder.is_dir() else None
-
-
-def _images(folder: Path) -> list[Path]:
-    # TemplateFlow's skeleton consists of empty files that stand for what could be fetched.
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.name.endswith(_IMAGE_ENDINGS) and path.is_file() and path.stat().st_size > 0
-    )
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".nii")
-
-
-def _entity(path: Path, key: str) -> str:
-    return next((p[len(key) + 1 :] for p in _stem(path).split("_") if p.startswith(f"{key}-")), "")
-
-
-def _template_name(images: Sequence[Path], otherwise: str) -> str:
-    return next((name for name in (_entity(p, "tpl") for p in images) if name), otherwise)
-
-
-def _find_pair(images: Sequence[Path]) -> tuple[Path, Path] | None:
-    """Head and brain among the files: the same resolution, probability before mask."""
-    brains = [
-        path
-        for path in images
-        if "brain" in path.name.lower() and any(w in path.name.lower() for w in ("prob", "mask"))
-    ]
-    marks = ("mask", "prob", "brain", "label-", "dseg", "desc-")
-    heads = [path for path in images if not any(mark in path.name.lower() for mark in marks)]
-    named = [p for s in _HEAD_SUFFIXES for p in heads if _stem(p).split("_")[-1] == s]
-    heads = named or (heads if len(heads) == 1 else [])
-    pairs = [
-        (head, brain)
-        for head in heads
-        for brain in sorted(brains, key=lambda p: ("prob" not in p.name.lower(), p.name))
-        if _entity(head, "res") == _entity(brain, "res")
-        and _entity(head, "cohort") == _entity(brain, "cohort")
-    ]
-    return pairs[0] if pairs else None
-
-
-def _load_folder(folder: Path, images: Sequence[Path], name: str) -> HeadTemplate:
-    pair = _find_pair(images)
-    if pair is None:
-        found = ", ".join(path.name for path in images[:6]) or "no image"
-        raise UnavailableError(
-            f"Looked in {folder} for a head (*_T1w.nii.gz, *_FLAIR.nii.gz) and its brain "
-            f"(*label-brain_probseg.nii.gz, *desc-brain_mask.nii.gz), found {found}: give "
-            "--skull-strip-template a folder that holds both."
-        )
-    head_path, brain_path = pair
-    head, brain = (nib.as_closest_canonical(nib.load(p)) for p in pair)
-    if head.ndim != 3 or head.shape != brain.shape or not np.allclose(head.affine, brain.affine):
-        raise UnavailableError(
-            f"The head {head_path} and the brain {brain_path} should be 3-D and lie on one grid, "
-            f"but have shapes {head.shape} and {brain.shape} or different affines: give "
-            "--skull-strip-template another folder."
-        )
-    probability = brain.get_fdata(dtype=np.float32)
+            f"The head template {files.name} cannot be read from {files.head.parent} ({error}): "
+            "fetch it again (synthtumour-fetch), or give --skull-strip-template another folder."
+        ) from error
     probability = np.clip(probability / max(float(probability.max()), 1e-6), 0, 1)
-    contrast = _stem(head_path).split("_")[-1]
+    contrast = suffix(files.head)
     return HeadTemplate(
-        name=name,
-        head=nib.Nifti1Image(head.get_fdata(dtype=np.float32), head.affine),
+        name=files.name,
+        head=nib.Nifti1Image(values, head.affine),
         brain=nib.Nifti1Image(probability, brain.affine),
-        contrast=contrast if contrast in _HEAD_SUFFIXES else "unknown",
+        contrast=contrast if contrast in HEAD_SUFFIXES else "unknown",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from synthtumour_bids.bids.files import replacing, write_text
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset
@@ -118,9 +118,7 @@ def write_model(
         "recipe.txt": recipe,
     }
     for name, text in texts.items():
-        partial = model_dir / f".tmp-{os.getpid()}-{name}"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(model_dir / name)
+        write_text(model_dir / name, text)
     write_curve(state.curve, model_dir)
     checkpoint = {
         "network_weights": network.state_dict(),
@@ -170,9 +168,8 @@ def finished_recipe(model_dir: Path) -> str | None:
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    partial = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    torch.save(content, partial)
-    partial.replace(path)
+    with replacing(path) as partial:
+        torch.save(content, partial)
 
 
 def _bare(trainer: SynthTumourTrainer) -> nn.Module:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from synthtumour_bids.bids.files import replacing, write_text
 
 CURVE_JSON = "selection_curve.json"
 CURVE_PNG = "selection_curve.png"
@@ -75,12 +76,9 @@ class SelectionCurve:
 
 def write_curve(curve: SelectionCurve, folder: Path) -> None:
     """Write ``selection_curve.png`` and ``selection_curve.json`` into `folder`, each atomically."""
-    partial = folder / f".tmp-{os.getpid()}-{CURVE_PNG}"
-    _plot(curve, partial)
-    partial.replace(folder / CURVE_PNG)
-    partial = folder / f".tmp-{os.getpid()}-{CURVE_JSON}"
-    partial.write_text(curve.to_json(), encoding="utf-8")
-    partial.replace(folder / CURVE_JSON)
+    with replacing(folder / CURVE_PNG) as partial:
+        _plot(curve, partial)
+    write_text(folder / CURVE_JSON, curve.to_json())
 
 
 def read_curve(folder: Path) -> SelectionCurve:

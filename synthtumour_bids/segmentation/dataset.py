@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from synthtumour_bids.bids.files import write_text
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.segmentation.environment import nnunet_environment
 from synthtumour_bids.segmentation.plans import PLANS_NAME, adapt_plans
@@ -139,7 +139,7 @@ def build_dataset(
         )
     split = [{"train": list(prepared.train), "val": list(prepared.validation)}]
     _write_json(prepared.preprocessed / "splits_final.json", split)
-    _write_text(stamp, recipe)
+    write_text(stamp, recipe)
     return prepared
 
 
@@ -251,10 +251,4 @@ def _spread(n: int, wanted: int) -> list[int]:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    _write_text(path, json.dumps(content, indent=2))
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(content, indent=2))

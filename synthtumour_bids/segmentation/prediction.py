@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UnusableScanError
 from synthtumour_bids.segmentation.environment import quiet, resolve_device, torch_threads
 from synthtumour_bids.segmentation.trainer import faster_on_cpu
@@ -254,6 +254,5 @@ def _write(probability: NDArray[np.float32], image: nib.Nifti1Image, target: Pat
         matrix, code = getattr(image, f"get_{kind}")(coded=True)
         getattr(result, f"set_{kind}")(matrix, int(code))
     result.header.set_xyzt_units(*image.header.get_xyzt_units())
-    partial = target.with_name(f".tmp-{os.getpid()}-{target.name}")
-    nib.save(result, partial)
-    partial.replace(target)
+    with replacing(target) as partial:
+        nib.save(result, partial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.execution.stamps import Stamps
@@ -40,6 +42,26 @@ class Job:
     def stamps(self) -> Stamps:
         """What is done already."""
         return Stamps(self.settings.output_dir)
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The Dask cluster that does the per-scan work; ``None``: this machine does."""
+        settings = self.settings
+        if settings.dask_scheduler is None:
+            return None
+        template = settings.skull_strip_template
+        home = os.environ.get("TEMPLATEFLOW_HOME")
+        named = (settings.priors, settings.truth, *(map(Path, filter(None, (template, home)))))
+        return Cluster(
+            settings.dask_scheduler,
+            settings.work_dir,
+            (
+                *(settings.bids_dir, settings.output_dir, *settings.tumourfree_dir),
+                *settings.derivatives,
+                *(path.absolute() for path in named if path is not None and path.exists()),
+            ),
+            settings.omp_nthreads,
+        )
 
     @property
     def models_dir(self) -> Path:

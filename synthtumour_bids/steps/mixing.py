@@ -106,7 +106,7 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
         mix_one,
         tasks,
         nprocs=settings.nprocs,
-        scheduler=settings.dask_scheduler,
+        cluster=job.cluster,
         label="Stage 2",
         describe=lambda task: task.name,
     )

@@ -6,11 +6,15 @@ import dataclasses
 import json
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.execution.locks import sole
 from synthtumour_bids.execution.outcome import Outcome
+from synthtumour_bids.preprocessing.template_files import find_template
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps.job import Job
 
@@ -77,6 +81,30 @@ def with_model(settings: Settings) -> Settings:
     return dataclasses.replace(settings, model=folder, profile=profile, lesion=model["Lesion"])
 
 
+@contextmanager
+def sole_training(job: Job) -> Iterator[None]:
+    """Keep other runs from training in the same output folder during the block.
+
+    Raises
+    ------
+    UnavailableError
+        When another run does so; not where there is nothing left to train.
+    """
+    from synthtumour_bids.steps import train
+
+    if all(train.is_finished(job, name) for name in ("junior", "senior")):
+        yield
+        return
+    models = job.settings.output_dir / "models"
+    refusal = (
+        f"Another run ({{holder}}) is training in {models}. Wait until it has ended, then run the "
+        "same command again. Jobs that share one output folder take the steps apart: "
+        "--steps preprocess for each participant, level group once, then --steps segment report."
+    )
+    with sole(models / ".lock", refusal):
+        yield
+
+
 def check_contrast(settings: Settings) -> None:
     """Refuse an output folder that holds results of another contrast: mask names would collide.
 
@@ -95,6 +123,18 @@ def check_contrast(settings: Settings) -> None:
             f"folder for --contrast {settings.contrast}."
         )
         raise UsageError(msg)
+
+
+def check_template(settings: Settings) -> None:
+    """Look for the head template before anything is computed.
+
+    Raises
+    ------
+    UnavailableError
+        With the command that gets it.
+    """
+    if Step.PREPROCESS in steps(settings):
+        find_template(settings.skull_strip_template)
 
 
 def table(job: Job) -> str:

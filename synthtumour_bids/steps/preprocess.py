@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def run(job: Job) -> list[ScanOutcome]:
         nprocs=processes_that_fit(
             max(1, settings.nprocs // settings.omp_nthreads), settings.mem_gb, MEMORY_GB
         ),
-        scheduler=settings.dask_scheduler,
+        cluster=job.cluster,
         label="Preprocessing",
         describe=lambda task: task.scan.key,
         stop_on_failure=settings.stop_on_first_crash,
@@ -102,8 +103,10 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     preflight = check(scan.path)
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", scan.key, finding.message)
-    work_dir = settings.work_dir / "preprocess" / scan.key.replace("/", "__")
-    work_dir.mkdir(parents=True, exist_ok=True)
+    parent = settings.work_dir / "preprocess"
+    parent.mkdir(parents=True, exist_ok=True)
+    # Of this attempt alone: another job may try the same scan.
+    work_dir = Path(tempfile.mkdtemp(prefix=f"{scan.key.replace('/', '__')}-", dir=parent))
     try:
         result = preprocess(
             preflight.image,
@@ -119,6 +122,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     details = {
+        "role": scan.role.value,
         "qc": dict(result.qc),
         "flags": [*result.flags, *(finding.code for finding in preflight.findings)],
         "resolution": settings.profile.resolution,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.steps import tables
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.segment import results_file
 
@@ -49,26 +50,18 @@ def run(job: Job) -> list[ScanOutcome]:
         report_scan,
         tasks,
         nprocs=settings.nprocs,
+        cluster=job.cluster,
         label="Reporting",
         describe=lambda task: task.scan.key,
     )
-    scores = {
-        f"{result.item.scan.stem}_{result.item.scan.suffix}": result.value
-        for result in results
-        if result.value
-    }
-    _write_tables(job, scores)
+    tables.write(job)
     write_methods(job)
     return job.record(STEP, results, lambda task: task.scan.key)
 
 
-def report_scan(task: Task) -> dict[str, float]:
-    """Draw one scan's pictures where they are not up to date, and score it against its truth.
-
-    Returns
-    -------
-    Dice, HD95 and volume errors; empty without truth.
-    """
+def report_scan(task: Task) -> None:
+    """Draw one scan's pictures where they are not up to date, and score it against its truth."""
+    from synthtumour_bids.bids.files import write_json
     from synthtumour_bids.reports.reportlets import brain_mask_mosaic, tumour_mosaic
     from synthtumour_bids.steps.volumes import load_volume
 
@@ -87,7 +80,7 @@ def report_scan(task: Task) -> dict[str, float]:
         brain_mask_mosaic(image.data, brain, picture, f"{title}: brain mask", image.spacing)
     mask_path = derivative(label="L", suffix="mask")
     if scan.role is not Role.TUMOUR or not mask_path.is_file():
-        return {}
+        return
     mask = load_volume(mask_path)
     truth = _truth(task, mask)
     picture = figures / f"{scan.stem}_desc-tumour_{scan.suffix}.png"
@@ -103,9 +96,10 @@ def report_scan(task: Task) -> dict[str, float]:
             image.spacing,
             truth=None if truth is None else truth.mask,
         )
-    if truth is None:
-        return {}
-    return _scores(mask, load_volume(derivative(label="L", desc="junior", suffix="mask")), truth)
+    if truth is not None:
+        junior = load_volume(derivative(label="L", desc="junior", suffix="mask"))
+        scores = _scores(mask, junior, truth)
+        write_json(tables.scores_file(output_dir, f"{scan.stem}_{scan.suffix}"), scores)
 
 
 def _older(picture: Path, source: Path) -> bool:
@@ -143,26 +137,6 @@ def _scores(mask: Any, junior: Any, truth: Any) -> dict[str, float]:
         "volume_error_percent": round(scores.volume_error_percent, 2),
         "junior_dice": round(dice(junior.mask, truth.mask), 4),
     }
-
-
-def _write_tables(job: Job, scores: Mapping[str, Mapping[str, float]]) -> None:
-    from synthtumour_bids.reports.group import read_results, write_tables
-
-    output_dir = job.settings.output_dir
-    results = [
-        {**result, **scores.get(str(result["scan"]), {})} for result in read_results(output_dir)
-    ]
-    roles = {
-        f"sub-{scan.subject}": scan.role.value
-        for scan in job.selection.everything
-        if scan.output_root(output_dir) == output_dir
-        and (output_dir / f"sub-{scan.subject}").is_dir()
-    }
-    if not results and not roles:
-        return
-    summary = write_tables(output_dir, results, roles)
-    if results:
-        LOGGER.info("%s", summary.text())
 
 
 def write_methods(job: Job) -> None:

@@ -17,6 +17,7 @@ from synthtumour_bids.execution.stamps import Stamps, fingerprint
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
 from synthtumour_bids.steps.job import Job, skipped
 from synthtumour_bids.steps.predictions import model_print, predict
+from synthtumour_bids.steps.tables import scores_file
 
 LOGGER = logging.getLogger(__name__)
 STEP = "segment"
@@ -81,6 +82,7 @@ def run(job: Job) -> list[ScanOutcome]:
         segment_scan,
         tasks,
         nprocs=job.settings.nprocs,
+        cluster=job.cluster,
         label="Writing segmentations",
         describe=lambda task: task.scan.key,
         stop_on_failure=job.settings.stop_on_first_crash,
@@ -120,6 +122,8 @@ def segment_scan(task: Task) -> None:
     figures = _figures(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
     outside = assessed["senior"].stats["outside"]
     flags = [*task.preprocessing["flags"], *_flags(figures, outside)]
+    # Scores are of a segmentation that is no more.
+    scores_file(output_dir, f"{scan.stem}_{scan.suffix}").unlink(missing_ok=True)
     outputs = _write(task, reference, native, masks, uncertainty, standard, figures, flags)
     result = results_file(output_dir, scan)
     write_json(

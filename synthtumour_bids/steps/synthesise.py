@@ -5,7 +5,6 @@ Training samples and shifted-validation samples come from disjoint persons.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
@@ -87,7 +87,7 @@ def run(job: Job) -> list[ScanOutcome]:
         draw,
         tasks,
         nprocs=job.settings.nprocs,
-        scheduler=job.settings.dask_scheduler,
+        cluster=job.cluster,
         label="Stage 1",
         describe=lambda task: task.host.key,
         stop_on_failure=job.settings.stop_on_first_crash,
@@ -98,9 +98,7 @@ def run(job: Job) -> list[ScanOutcome]:
             msg = f"Stage 1 made no {purpose} sample; see the failures above."
             raise DataError(msg)
     path = samples_file(job)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(samples, indent=1))
-    temporary.replace(path)
+    write_json(path, samples)
     draw_samples(
         [(Path(item["image"]), Path(item["label"]), item["purpose"]) for item in samples],
         job.settings.output_dir / "models" / "stage_one.png",

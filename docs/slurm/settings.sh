@@ -1,0 +1,18 @@
+# What the SLURM jobs of this folder work on. Copy the folder, edit this file, run ./submit.sh.
+BIDS=/data/tumours
+TUMOURFREE=/data/healthy                     # empty where BIDS holds both groups
+OUT=/data/derivatives/synthtumour_bids
+WORK=/scratch/$USER/synthtumour              # shared by all nodes: what a training goes on from
+LOCAL=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}       # of one node: what one scan needs for a while
+OPTIONS=(--profile full)                     # further flags of synthtumour-bids
+
+# The app in a virtual environment ...
+APP=(/opt/synthtumour/bin/synthtumour-bids)
+# ... or in a container, with all folders above under their own names:
+# APP=(apptainer run --cleanenv --nv -B /data -B /scratch -B "$LOCAL" synthtumour_bids.sif)
+
+# Flags of sbatch: for all jobs, for the arrays, for the training.
+SBATCH=(--partition=normal)
+SBATCH_ARRAY=(--cpus-per-task=2 --mem=8G --time=04:00:00)
+SBATCH_TRAIN=(--cpus-per-task=8 --mem=32G --time=24:00:00 --gres=gpu:1)
+AT_ONCE=50                                   # array tasks that run at the same time
