@@ -1,6 +1,6 @@
 # The BIDS App as a container image. Build from a checkout; git is not needed:
 #
-#   docker build --build-arg VERSION=0.1.0 -t synthtumour-bids:0.1.0 .
+#   docker build --build-arg VERSION=0.1.0 -t synthtumour_bids:0.1.0 .
 #
 # docs/containers.md describes the build arguments.
 
@@ -15,17 +15,17 @@ ENV PIP_NO_CACHE_DIR=1 \
 
 WORKDIR /build
 COPY constraints.txt pyproject.toml ./
-COPY scripts/container_install.sh scripts/
-RUN bash scripts/container_install.sh dependencies
+COPY scripts/container_libraries.sh scripts/
+RUN bash scripts/container_libraries.sh
 
 ARG VERSION=0.1.0
-COPY LICENSE README.md ./
-COPY synthtumour_bids synthtumour_bids
-RUN bash scripts/container_install.sh package "$VERSION"
-
 # Names of TemplateFlow templates to carry, separated by blanks.
 ARG TEMPLATES=""
-RUN bash scripts/container_install.sh templates "$TEMPLATES"
+COPY LICENSE README.md ./
+COPY scripts/container_app.sh scripts/
+COPY synthtumour_bids synthtumour_bids
+# hadolint ignore=SC2086
+RUN bash scripts/container_app.sh "$VERSION" $TEMPLATES
 
 
 FROM python:3.11-slim-bookworm

@@ -81,13 +81,13 @@ def test_both_recipes_set_the_same_environment() -> None:
         assert docker[name].startswith("/tmp/"), name
 
 
-def test_both_recipes_start_from_one_image_and_run_the_same_script() -> None:
+def test_both_recipes_start_from_one_image_and_run_the_same_scripts() -> None:
     images = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert set(images) == {re.search(r"From: (\S+)", sections()[""])[1]}  # type: ignore[index]
-    parts = r"container_install.sh (dependencies|package|templates)"
+    parts = r"bash (scripts/container_\w+\.sh)"
     of_docker = re.findall(parts, (ROOT / "Dockerfile").read_text())
     assert of_docker == re.findall(parts, sections()["post"])
-    assert len(of_docker) == 3
+    assert len(of_docker) == 2
 
 
 def test_the_entry_point_is_a_program_of_the_package() -> None:
@@ -129,7 +129,7 @@ def test_singularity_is_given_what_docker_copies() -> None:
         ("synthtumour_bids/app.py", True),
         ("synthtumour_bids/data/priors/glioma.json", True),
         ("constraints.txt", True),
-        ("scripts/container_install.sh", True),
+        ("scripts/container_app.sh", True),
         ("synthtumour_bids/__pycache__/app.cpython-311.pyc", False),
         ("README.md", True),
         ("docs/demo.md", False),
@@ -162,7 +162,7 @@ def test_the_definition_file_parses() -> None:
     (recipe,) = stages.values()
     assert recipe.fromHeader.startswith("python:")
     assert recipe.cmd == 'exec synthtumour-bids "$@"'
-    assert any("container_install.sh package" in line for line in recipe.install)
+    assert any("container_app.sh" in line for line in recipe.install)
 
 
 def test_shell_scripts_are_clean() -> None:
