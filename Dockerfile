@@ -59,7 +59,7 @@ ENV PATH="/opt/venv/bin:$PATH" \
     nnUNet_compile=F \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
-    SYNTHTUMOUR_DOCKER_TAG="$VERSION"
+    SYNTHTUMOUR_DOCKER_TAG="synthtumour_bids:$VERSION"
 
 USER 10001
 WORKDIR /tmp

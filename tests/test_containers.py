@@ -106,7 +106,7 @@ def test_the_version_is_the_packages_and_reaches_labels_and_outputs() -> None:
     assert f"VERSION={__version__}\n" in sections()["arguments"]
     assert 'org.opencontainers.image.version="$VERSION"' in instruction("LABEL")
     assert "org.opencontainers.image.version {{ VERSION }}" in sections()["labels"]
-    assert docker_environment()[DOCKER_TAG_VARIABLE] == "$VERSION"
+    assert docker_environment()[DOCKER_TAG_VARIABLE] == "synthtumour_bids:$VERSION"
     assert "{{ VERSION }}" in singularity_environment()[SINGULARITY_URL_VARIABLE]
 
 
