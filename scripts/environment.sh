@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: makes a fresh virtual environment with the exact versions that
 # the project is tested with. Usage: make_environment FOLDER [EXTRAS]
 make_environment() {

@@ -5,7 +5,5 @@ cd "$(dirname "$0")/.."
 . scripts/environment.sh
 make_environment .venv-test "[test,dask,report,templates]"
 export PATH="$PWD/.venv-test/bin:$PATH"
-ruff check .
-ruff format --check .
-mypy
+bash scripts/lint.sh
 python -m pytest "$@"

@@ -280,7 +280,11 @@ def _add_machine_options(group: Any) -> None:
         help="auto, cpu, mps, cuda, cuda:N",
     )
     group.add_argument(
-        "-w", "--work-dir", type=Path, default=Path("work"), metavar="DIR", help="scratch folder"
+        "-w",
+        "--work-dir",
+        type=Path,
+        metavar="DIR",
+        help="scratch folder; left out, it is work in the output folder",
     )
     group.add_argument(
         "--nprocs",
@@ -363,7 +367,8 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     settings["steps"] = tuple(step for step in Step if step.value in options.steps)
     settings["profile"] = PROFILES[options.profile]
     settings["output_dir"] = options.output_dir.absolute()
-    settings["work_dir"] = Path(options.work_dir).absolute()
+    # The one place that is sure to be writable, in a container above all.
+    settings["work_dir"] = (options.work_dir or options.output_dir / "work").absolute()
     result = Settings(**settings)
     _check(result)
     return result

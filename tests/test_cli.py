@@ -99,6 +99,11 @@ def test_work_must_not_lie_in_the_input(bids: Path) -> None:
         parse(bids, "-w", str(bids / "work"))
 
 
+def test_work_lies_in_the_output_where_nothing_else_is_said(bids: Path, tmp_path: Path) -> None:
+    assert parse(bids).work_dir == bids.parent / "out" / "work"
+    assert parse(bids, "-w", str(tmp_path / "scratch")).work_dir == tmp_path / "scratch"
+
+
 def test_config_file_round_trip_and_command_line_wins(bids: Path, tmp_path: Path) -> None:
     settings = parse(bids, "--profile", "fast", "--seed", "7", "--hold-out", "01", "--mem", "8G")
     config = tmp_path / "run.toml"

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs the app beside its libraries, and TemplateFlow templates into TEMPLATEFLOW_HOME, for
+# Dockerfile and Singularity.def; run in the folder of pyproject.toml.
+# Usage: container_app.sh VERSION [TEMPLATE...]
+set -euo pipefail
+version=$1
+shift
+bin=/opt/venv/bin
+
+python3 -m pip --python "$bin/python" install --no-deps --constraint constraints.txt .
+# The label says what is inside, or there is no image.
+"$bin/synthtumour-bids" --version | grep --fixed-strings --line-regexp "synthtumour-bids $version"
+
+# The library that looks templates up writes its list of names when it is first imported.
+"$bin/python" -c "import templateflow"
+[ $# -eq 0 ] || "$bin/synthtumour-fetch" "$@"
+
+# For every user. Only what needs it: a change of mode copies the file into the layer.
+find /opt ! -type l ! -perm -o=r -exec chmod a+rX {} +

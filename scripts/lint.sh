@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Checks without running: style and types of the Python, the container recipes, the shell scripts.
+# Needs the test extra's tools on the PATH.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+ruff check .
+ruff format --check .
+mypy
+hadolint Dockerfile
+spython recipe Singularity.def >/dev/null
+shellcheck scripts/*.sh .ci/run
