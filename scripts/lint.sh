@@ -8,4 +8,4 @@ ruff format --check .
 mypy
 hadolint Dockerfile
 spython recipe Singularity.def >/dev/null
-shellcheck scripts/*.sh .ci/run
+shellcheck scripts/*.sh docs/slurm/*.sh docs/slurm/*.sbatch brainlife/main .ci/run

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # What the SLURM jobs of this folder work on. Copy the folder, edit this file, run ./submit.sh.
 BIDS=/data/tumours
 TUMOURFREE=/data/healthy                     # empty where BIDS holds both groups
