@@ -8,4 +8,4 @@ ruff format --check .
 mypy
 hadolint Dockerfile
 spython recipe Singularity.def >/dev/null
-shellcheck scripts/*.sh docs/slurm/*.sh docs/slurm/*.sbatch brainlife/main .ci/run
+shellcheck --exclude SC1090,SC1091 scripts/*.sh docs/slurm/*.sh docs/slurm/*.sbatch brainlife/main .ci/run

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC1090,SC2034,SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced by the jobs.
 . "$SYNTHTUMOUR_SETTINGS"
 datasets=("$BIDS" "$OUT")
