@@ -6,7 +6,7 @@ import pytest
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
 from synthtumour_bids.synthesis.fabrication.rims import distance_mm, gate_of
-from synthtumour_bids.synthesis.fabrication.scans import make_scan
+from synthtumour_bids.synthesis.fabrication.scans import make_scan, on_own_scale
 
 from .fabrication_scans import SHAPE, SPACING, annotated, ball, brain_of, host, images_of
 
@@ -25,6 +25,20 @@ def test_scans_are_normalised_on_normal_brain():
         assert contrast[normal].std() == pytest.approx(1, rel=0.1)
         assert not contrast[~brain].any()
     np.testing.assert_allclose(scale.undo(scan.images, brain), tumour, atol=1e-3)
+
+
+def test_samples_come_back_to_their_hosts_scale():
+    brain = brain_of()
+    raw = images_of(brain, 1)
+    scan, scale = make_scan(raw, brain, SPACING, "s")
+    changed = ball((15, 17, 13), 12)
+    made = scan.with_voxels(np.where(changed, scan.images + 2, scan.images), scan.classes)
+    own = on_own_scale(made, scan, raw, scale)
+    np.testing.assert_array_equal(own[:, ~changed], raw[:, ~changed])
+    spread = np.array(scale.spread)[:, None]
+    np.testing.assert_allclose(
+        own[:, changed] - raw[:, changed], 2 * spread + 0 * raw[:, changed], rtol=1e-3
+    )
 
 
 def test_annotation_beyond_the_brain_is_cut():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +102,8 @@ def train(
         If asked to stop.
     """
     _check(data)
-    recipe = json.dumps([recipe, data.classes, settings.to_json()])
+    what_matters = replace(settings, workers=0).to_json()
+    recipe = json.dumps([recipe, data.classes, what_matters])
     where = torch.device(device)
     if (folder / FINAL).is_file() and (done := Fabricator.load(folder / FINAL, device, recipe)):
         return done
@@ -147,6 +148,7 @@ def _batches(data: TrainingData, state: GanState) -> Iterator[dict[str, Tensor]]
             sampler=range(state.step, len(patches)),
             num_workers=state.settings.workers,
             pin_memory=state.device.type == "cuda",
+            generator=torch.Generator(),  # leaves the global one alone
         )
     )
 
@@ -164,7 +166,7 @@ def _end_warm_up(state: GanState, data: TrainingData, reference: Reference) -> N
     seed = np.random.SeedSequence([settings.seed, settings.warm_up, 1])
     rng = np.random.Generator(np.random.PCG64(seed))
     seen = []
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.no_grad():
         for scan in data.real:
             for _ in range(settings.bank_draws):
                 patch = draw_patch(rng, scan, settings.patch, settings.gate_mm)

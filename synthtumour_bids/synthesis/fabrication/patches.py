@@ -33,9 +33,8 @@ def draw_patch(
         ``images`` (C, X, Y, Z), ``classes`` (X, Y, Z) int64, ``gate`` (X, Y, Z), and ``focus``
         (X, Y, Z): where the patch is judged, the gate or, without a lesion, the brain.
     """
-    kinds = np.unique(scan.classes)
-    kinds = kinds[kinds > 0]
-    where = scan.classes == rng.choice(kinds) if kinds.size else scan.brain
+    kinds = [k for k in range(1, int(scan.classes.max()) + 1) if (scan.classes == k).any()]
+    where = scan.classes == rng.choice(kinds) if kinds else scan.brain
     box, before = _bounds(random_voxel(rng, where), size, scan.grid)
     gate = _gate(scan, box, reach_mm)
     brain = scan.brain[box.slices]
@@ -47,7 +46,7 @@ def draw_patch(
         "images": images.astype(np.float32),
         "classes": scan.classes[box.slices].astype(np.int64),
         "gate": gate,
-        "focus": gate if kinds.size else brain.astype(np.float32),
+        "focus": gate if kinds else brain.astype(np.float32),
     }
     flip = bool(rng.random() < 0.5)
     return {name: _tensor(part, before, size, flip) for name, part in parts.items()}
@@ -127,6 +126,5 @@ def _tensor(
     spatial = array.shape[-3:]
     pads = [(b, n - b - s) for b, n, s in zip(before, size, spatial, strict=True)]
     array = np.pad(array, [(0, 0)] * (array.ndim - 3) + pads)
-    if flip:
-        array = np.flip(array, axis=-3)
-    return torch.from_numpy(np.ascontiguousarray(array))
+    # A copy, as torch refuses the negative strides of a view.
+    return torch.from_numpy(np.flip(array, axis=-3).copy() if flip else array)

@@ -137,6 +137,17 @@ def make_scan(
     return BrainScan(scale.apply(stack, inside), labels, inside, spacing, source), scale
 
 
+def on_own_scale(
+    made: BrainScan, host: BrainScan, raw: NDArray, scale: Scale
+) -> NDArray[np.float32]:
+    """Bring a sample made from a host to the host's own scale, (C, X, Y, Z).
+
+    `raw` are the host's images before normalisation; voxels that were not changed are theirs.
+    """
+    changed = made.images != host.images
+    return np.where(changed, scale.undo(made.images, made.brain), raw).astype(np.float32)
+
+
 def measure(images: NDArray, brain: NDArray, lesion: NDArray, spacing: Spacing) -> Scale:
     """Measure median and spread of normal brain in each contrast.
 
