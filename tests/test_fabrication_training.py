@@ -154,9 +154,9 @@ def test_the_generator_learns_to_brighten_pale_lesions(data, tmp_path):
     ]
     settings = replace(
         SLOPPY,
-        warm_up=20,
-        steps=40,
-        evaluate_every=20,
+        warm_up=15,
+        steps=20,
+        evaluate_every=10,
         generator_rate=5e-3,
         discriminator_rate=1e-3,
         segmenter_rate=5e-3,

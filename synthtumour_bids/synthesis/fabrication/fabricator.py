@@ -100,7 +100,7 @@ class Fabricator:
         window = window_of(scan, self.settings.patch, multiple, self.settings.gate_mm, device)
         if window is None:
             raise ValueError(f"{scan.source} has no lesion to score.")
-        with evaluating(self.discriminator), evaluating(self.segmenter):
+        with evaluating(self.discriminator, self.segmenter):
             realness, kinds = self.discriminator(window.images)
             segmented = self.segmenter(window.images)
         return Scores(

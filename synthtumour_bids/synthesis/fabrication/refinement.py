@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,15 +98,14 @@ def refine(
     return scan.with_voxels(images, scan.classes)
 
 
-class evaluating:  # noqa: N801 - reads as the context it is
-    """Context in which a network is in evaluation mode; its own mode comes back afterwards."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.before = network.training
-
-    def __enter__(self) -> nn.Module:
-        return self.network.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.network.train(self.before)
+@contextlib.contextmanager
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Put networks into evaluation mode for the block; their own modes come back afterwards."""
+    modes = [network.training for network in networks]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for network, mode in zip(networks, modes, strict=True):
+            network.train(mode)

@@ -1,6 +1,7 @@
 """A scan as a value: contrasts, tumour classes and brain on one grid, on a common intensity scale.
 
-Tumour-free hosts, annotated scans, coarse and refined samples are all of this one kind.
+Tumour-free hosts, annotated scans, coarse and refined samples are all of this one kind. Lengths
+are mm along the array's axes; the grid is the template's, whose first axis is left-right.
 """
 
 from __future__ import annotations
