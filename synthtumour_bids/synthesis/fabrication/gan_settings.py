@@ -55,7 +55,7 @@ class GanSettings:
         Fixes weights and patches.
     """
 
-    patch: tuple[int, int, int] = (96, 96, 96)
+    patch: tuple[int, int, int] = (128, 128, 128)
     batch: int = 1
     accumulate: int = 2
     generator: tuple[int, ...] = (24, 48, 96, 192)
