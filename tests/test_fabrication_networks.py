@@ -125,8 +125,13 @@ def test_identity_and_variation_look_inside_the_gate():
     gate = torch.zeros(1, 4, 4, 4)
     gate[:, :2] = 1
     refined = coarse + 0.5 * gate[:, None]
-    assert losses.identity_loss(refined, coarse, gate) == pytest.approx(0.5)
+    assert losses.identity_loss(refined, coarse, gate) == pytest.approx(0.25)
     assert losses.identity_loss(coarse, coarse, gate) == 0
+    for loss in (losses.identity_loss, losses.variation_loss):  # neither pins it to the identity
+        change = (1e-4 * torch.randn_like(coarse)).requires_grad_()
+        loss(coarse + change, coarse, gate).backward()
+        assert change.grad is not None
+        assert change.grad.abs().max() < 1e-3
     smooth = losses.variation_loss(coarse + 0.5, coarse, gate)
     speckle = losses.variation_loss(coarse + 0.5 * torch.randn_like(coarse), coarse, gate)
     assert smooth == pytest.approx(0, abs=1e-6)

@@ -12,6 +12,8 @@ from torch.nn import functional
 
 from .blocks import one_hot, pooled_to
 
+ROUND = 0.1  # changes from voxel to voxel below this cost little
+
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
     """Mean of `values` under non-negative `weights` of the same shape; 0 without any weight."""
@@ -63,22 +65,25 @@ def segmentation_loss(logits: Tensor, classes: Tensor) -> Tensor:
 
 
 def identity_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
-    """Mean absolute change inside the gate: refinement shall not turn into replacement.
+    """Mean squared change inside the gate: refinement shall not turn into replacement.
 
-    Outside the gate nothing changes by construction (:mod:`.generator`).
+    Outside the gate nothing changes by construction (:mod:`.generator`). The absolute change
+    would pull small changes back as strongly as large ones, and pin the generator to the identity
+    from which it starts.
     """
     weights = gate[:, None].expand_as(refined)
-    return weighted_mean((refined - coarse).abs(), weights)
+    return weighted_mean((refined - coarse).square(), weights)
 
 
 def variation_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
     """Total variation of the change, per voxel of the gate: no speckle, no chequerboard.
 
-    Of the change rather than of the image, whose texture is wanted.
+    Of the change rather than of the image, whose texture is wanted; rounded off near 0 for the
+    same reason as above.
     """
     change = refined - coarse
-    total = sum(
-        (torch.diff(change, dim=axis).abs().sum() for axis in (2, 3, 4)),
-        start=change.new_zeros(()),
-    )
+    total = change.new_zeros(())
+    for axis in (2, 3, 4):
+        step = torch.diff(change, dim=axis)
+        total = total + ((step.square() + ROUND**2).sqrt() - ROUND).sum()
     return total / (3 * refined.shape[1] * gate.gt(0).sum().clamp_min(1))
