@@ -125,7 +125,7 @@ def test_identity_and_variation_look_inside_the_gate():
     gate = torch.zeros(1, 4, 4, 4)
     gate[:, :2] = 1
     refined = coarse + 0.5 * gate[:, None]
-    assert losses.identity_loss(refined, coarse, gate) == pytest.approx(0.25)
+    assert losses.identity_loss(refined, coarse, gate) == pytest.approx(0.5**0.5 - 0.5)
     assert losses.identity_loss(coarse, coarse, gate) == 0
     for loss in (losses.identity_loss, losses.variation_loss):  # neither pins it to the identity
         change = (1e-4 * torch.randn_like(coarse)).requires_grad_()

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from .blocks import one_hot, pooled_to
 
-ROUND = 0.1  # changes from voxel to voxel below this cost little
+ROUND_CHANGE = 0.5  # changes below this, in spreads of normal brain, cost little
+ROUND_STEP = 0.1  # the same for differences between neighbours
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -65,14 +66,14 @@ def segmentation_loss(logits: Tensor, classes: Tensor) -> Tensor:
 
 
 def identity_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
-    """Mean squared change inside the gate: refinement shall not turn into replacement.
+    """Mean absolute change inside the gate: refinement shall not turn into replacement.
 
-    Outside the gate nothing changes by construction (:mod:`.generator`). The absolute change
-    would pull small changes back as strongly as large ones, and pin the generator to the identity
-    from which it starts.
+    Outside the gate nothing changes by construction (:mod:`.generator`). Rounded off near 0: there
+    the bare absolute value pulls as strongly as anywhere, and would pin the generator to the
+    identity from which it starts.
     """
     weights = gate[:, None].expand_as(refined)
-    return weighted_mean((refined - coarse).square(), weights)
+    return weighted_mean(_rounded(refined - coarse, ROUND_CHANGE), weights)
 
 
 def variation_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
@@ -84,6 +85,10 @@ def variation_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
     change = refined - coarse
     total = change.new_zeros(())
     for axis in (2, 3, 4):
-        step = torch.diff(change, dim=axis)
-        total = total + ((step.square() + ROUND**2).sqrt() - ROUND).sum()
+        total = total + _rounded(torch.diff(change, dim=axis), ROUND_STEP).sum()
     return total / (3 * refined.shape[1] * gate.gt(0).sum().clamp_min(1))
+
+
+def _rounded(x: Tensor, width: float) -> Tensor:
+    """Absolute value, smooth within about `width` of 0."""
+    return (x.square() + width**2).sqrt() - width
