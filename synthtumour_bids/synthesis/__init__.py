@@ -1,1 +1,1 @@
-"""Synthetic and mixed tumours: arrays in, arrays out; needs numpy and scipy alone."""
+"""Synthetic and mixed tumours: arrays in, arrays out; numpy and scipy (fabrication: torch)."""

@@ -1,0 +1,165 @@
+"""Where a training of TF-GAN stands, and how that is saved and found again."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .discriminator import Discriminator
+from .gan_settings import GanSettings
+from .generator import Generator
+from .perceptual import Bank, Segmenter
+
+LOG = logging.getLogger(__name__)
+
+BETAS = (0.5, 0.999)  # of Adam, for generator and discriminator
+Weights = dict[str, Tensor]
+
+
+class GanState:
+    """Networks, optimisers and record of one training.
+
+    Attributes
+    ----------
+    average
+        Running average of the generator's weights: what is evaluated and kept.
+    step
+        Finished steps, warm-up included.
+    sums
+        Losses since the last record, and how many steps they come from.
+    history
+        One JSON-able record per evaluation.
+    best
+        Weights of ``generator`` (averaged) and ``discriminator`` at the best evaluation.
+    bank
+        Features of real lesions; None until the segmentation network is trained.
+    """
+
+    def __init__(
+        self, contrasts: int, classes: int, settings: GanSettings, device: torch.device
+    ) -> None:
+        self.contrasts, self.classes = contrasts, classes
+        self.settings, self.device = settings, device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            self.generator = Generator(contrasts, classes, settings.generator).to(device)
+            self.discriminator = Discriminator(contrasts, classes, settings.discriminator)
+            self.discriminator.to(device)
+            self.segmenter = Segmenter(contrasts, classes, settings.segmenter).to(device)
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.optimisers = {
+            "generator": _adam(self.generator, settings.generator_rate, BETAS),
+            "discriminator": _adam(self.discriminator, settings.discriminator_rate, BETAS),
+            "segmenter": _adam(self.segmenter, settings.segmenter_rate, (0.9, 0.999)),
+        }
+        self.step = 0
+        self.sums: dict[str, float] = {}
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Weights] = {}
+        self.bank: Bank | None = None
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks by name."""
+        return {
+            "generator": self.generator,
+            "average": self.average,
+            "discriminator": self.discriminator,
+            "segmenter": self.segmenter,
+        }
+
+    def follow(self) -> None:
+        """Move the averaged generator towards the present one."""
+        with torch.no_grad():
+            pairs = zip(self.average.parameters(), self.generator.parameters(), strict=True)
+            for mean, weight in pairs:
+                mean.lerp_(weight, 1 - self.settings.average)
+
+    def add(self, losses: Mapping[str, float]) -> None:
+        """Count a step's losses."""
+        for name, value in {**losses, "count": 1.0}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def record(self, distance: float, each: tuple[float | None, ...]) -> None:
+        """Close the present stretch of steps with its evaluation; keep the weights if best."""
+        count = self.sums.pop("count", 0.0)
+        losses = {name: value / count for name, value in self.sums.items()} if count else {}
+        known = [e["distance"] for e in self.history]
+        if not self.best or distance < min(known):
+            networks = {"generator": self.average, "discriminator": self.discriminator}
+            self.best = {
+                name: {key: value.detach().cpu().clone() for key, value in n.state_dict().items()}
+                for name, n in networks.items()
+            }
+        entry = {"step": self.step, "distance": distance, "distances": list(each), **losses}
+        self.history.append(entry)
+        self.sums = {}
+
+    @property
+    def best_step(self) -> int:
+        """Step of the best evaluation."""
+        return int(min(self.history, key=lambda e: (e["distance"], e["step"]))["step"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are done or patience has run out."""
+        settings = self.settings
+        if self.step >= settings.warm_up + settings.steps and self.history:
+            return True
+        if not self.history:
+            return False
+        since = sum(entry["step"] > self.best_step for entry in self.history)
+        return since >= settings.patience
+
+    def save(self, path: Path, recipe: str) -> None:
+        """Write everything a training needs to go on; whole or not at all."""
+        bank = self.bank
+        content = {
+            "recipe": recipe,
+            "step": self.step,
+            "sums": self.sums,
+            "history": self.history,
+            "best": self.best,
+            "networks": {name: network.state_dict() for name, network in self.networks.items()},
+            "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
+            "bank": None if bank is None else {"values": list(bank.values), "spread": bank.spread},
+        }
+        save_whole(content, path)
+
+    def load(self, path: Path, recipe: str) -> bool:
+        """Go to where `path` was saved; False if it is not there or of another training."""
+        if not path.is_file():
+            return False
+        saved = torch.load(path, map_location=self.device, weights_only=True)
+        if saved["recipe"] != recipe:
+            LOG.warning("%s is of other data or settings: training starts anew", path)
+            return False
+        self.step, self.sums, self.history = saved["step"], saved["sums"], saved["history"]
+        self.best = {n: {k: v.cpu() for k, v in w.items()} for n, w in saved["best"].items()}
+        for name, network in self.networks.items():
+            network.load_state_dict(saved["networks"][name])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(saved["optimisers"][name])
+        if saved["bank"] is not None:
+            self.bank = Bank(tuple(saved["bank"]["values"]), saved["bank"]["spread"])
+        LOG.info("TF-GAN goes on after step %d", self.step)
+        return True
+
+
+def save_whole(content: Mapping[str, Any], path: Path) -> None:
+    """Save with torch under a temporary name, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    torch.save(dict(content), partial)
+    partial.replace(path)
+
+
+def _adam(network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
+    return torch.optim.Adam(network.parameters(), lr=rate, betas=betas)

@@ -1,0 +1,121 @@
+"""Which refined samples are good enough: judged by the networks, against real lesions' scores.
+
+Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
+by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
+networks have not learnt from make the fairer thresholds, as networks flatter what they know.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+QUANTILE = 0.05
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How the networks judge one lesion; higher is better.
+
+    Attributes
+    ----------
+    realness
+        Mean verdict of the discriminator's first head over the lesion.
+    kinds
+        Mean Dice of the classes its second head sees with the label's.
+    segmentation
+        The same for the segmentation network.
+    """
+
+    realness: float
+    kinds: float
+    segmentation: float
+
+
+ACCEPT_ALL = Scores(-math.inf, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether one sample is kept.
+
+    Attributes
+    ----------
+    accepted
+        Whether no score lies below its threshold.
+    reasons
+        Names of the scores that do.
+    scores
+        All of them.
+    """
+
+    accepted: bool
+    reasons: tuple[str, ...]
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Report:
+    """How many samples were dropped, and why.
+
+    Attributes
+    ----------
+    judged, dropped
+        Numbers of samples.
+    rate
+        Share of the judged ones that were dropped.
+    reasons
+        How often each score was too low; one sample may fail several.
+    thresholds
+        What the scores were held against.
+    """
+
+    judged: int
+    dropped: int
+    rate: float
+    reasons: dict[str, int]
+    thresholds: Scores
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        return asdict(self)
+
+
+def thresholds_from(real: Sequence[Scores], quantile: float = QUANTILE) -> Scores:
+    """Find the least acceptable scores from those of real lesions.
+
+    Raises
+    ------
+    ValueError
+        If there is no real lesion, or the quantile is not in [0, 1].
+    """
+    if not real or not 0 <= quantile <= 1:
+        raise ValueError(
+            f"Thresholds need scores of real lesions and a quantile from 0 to 1; found {len(real)} "
+            f"lesion(s) and {quantile:g}."
+        )
+    columns = {name: [getattr(s, name) for s in real] for name in Scores.__dataclass_fields__}
+    return Scores(**{n: float(np.quantile(values, quantile)) for n, values in columns.items()})
+
+
+def judge(scores: Scores, thresholds: Scores) -> Verdict:
+    """Hold a sample's scores against the thresholds."""
+    low = tuple(
+        name
+        for name in Scores.__dataclass_fields__
+        if not getattr(scores, name) >= getattr(thresholds, name)  # drops NaN, too
+    )
+    return Verdict(not low, low, scores)
+
+
+def report(verdicts: Sequence[Verdict], thresholds: Scores) -> Report:
+    """Sum the verdicts up."""
+    dropped = sum(not verdict.accepted for verdict in verdicts)
+    reasons = Counter(reason for verdict in verdicts for reason in verdict.reasons)
+    rate = dropped / len(verdicts) if verdicts else 0.0
+    return Report(len(verdicts), dropped, rate, dict(sorted(reasons.items())), thresholds)

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from synthtumour_bids.errors import DataError, StoppedError
+from synthtumour_bids.synthesis.fabrication import gan_training, quality
+from synthtumour_bids.synthesis.fabrication.coarse import render, sample
+from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
+from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
+from synthtumour_bids.synthesis.fabrication.gan_state import GanState
+from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
+from synthtumour_bids.synthesis.fabrication.lesions import cut_out
+from synthtumour_bids.synthesis.fabrication.quality import Scores, judge, report, thresholds_from
+from synthtumour_bids.synthesis.seeds import stream
+
+from .fabrication_scans import annotated, host
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingData:
+    real = [annotated(i) for i in range(2)]
+    hosts = [host(i) for i in range(2)]
+    lesions = [cut_out(scan)[0] for scan in real]
+    coarse = []
+    for index in range(4):
+        lesion, scan = lesions[index % 2], hosts[index // 2]
+        params = sample(stream(0, "s", None, index, "coarse"), lesion, scan)
+        coarse.append(render(scan, lesion, params))
+    return TrainingData(real, [annotated(7)], hosts, coarse[:2], coarse[2:], classes=2)
+
+
+def weights_of(result: Fabricator) -> dict[str, torch.Tensor]:
+    networks = (result.generator, result.discriminator, result.segmenter)
+    return {f"{n}.{k}": v for n, net in enumerate(networks) for k, v in net.state_dict().items()}
+
+
+def assert_equal(one: Fabricator, two: Fabricator) -> None:
+    assert one.history == two.history
+    assert one.best_step == two.best_step
+    assert one.thresholds == two.thresholds
+    first, second = weights_of(one), weights_of(two)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory) -> Fabricator:
+    return train(data, SLOPPY, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("after", [1, 3, 4, 6])
+def test_a_stopped_training_resumes_to_the_same_result(data, whole, tmp_path, after):
+    asked = iter(range(100))
+    with pytest.raises(StoppedError, match=f"after step {after}"):
+        train(data, SLOPPY, tmp_path, should_stop=lambda: next(asked) == after)
+    assert [p.name for p in tmp_path.iterdir()] == [gan_training.LATEST]
+    assert_equal(train(data, SLOPPY, tmp_path), whole)
+
+
+def test_the_record_is_json_and_the_first_entry_is_the_coarse_samples(data, whole):
+    assert json.loads(json.dumps(whole.history)) == list(whole.history)
+    steps = [entry["step"] for entry in whole.history]
+    assert steps == [3, 5, 7]
+    assert all(np.isfinite(entry["distance"]) for entry in whole.history)
+    assert {"warm_up"} < set(whole.history[0])
+    later = {"adversarial", "segmentation", "perceptual", "identity", "variation"}
+    assert later | {"judge_real", "judge_fake", "judge_kinds"} < set(whole.history[1])
+    assert len(whole.history[0]["distances"]) == 3
+    assert whole.helps == (whole.best_step > 3)
+
+
+def test_a_finished_training_is_read_again(data, whole, tmp_path):
+    whole.save(tmp_path / "f.pt", "recipe")
+    again = Fabricator.load(tmp_path / "f.pt")
+    assert again is not None
+    assert_equal(again, whole)
+    assert Fabricator.load(tmp_path / "f.pt", recipe="another") is None
+    first = train(data, replace(SLOPPY, steps=2), tmp_path)
+    stamp = (tmp_path / gan_training.FINAL).stat().st_mtime_ns
+    assert_equal(train(data, replace(SLOPPY, steps=2), tmp_path), first)
+    assert (tmp_path / gan_training.FINAL).stat().st_mtime_ns == stamp
+    # Other settings train anew.
+    assert len(train(data, SLOPPY, tmp_path).history) == 3
+
+
+def test_workers_change_nothing(data, whole, tmp_path):
+    state = torch.random.get_rng_state()
+    made = train(data, replace(SLOPPY, workers=1), tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for name, value in weights_of(made).items():
+        assert torch.equal(value, weights_of(whole)[name])
+
+
+def test_another_seed_trains_another_network(data, whole, tmp_path):
+    made = train(data, replace(SLOPPY, seed=1), tmp_path)
+    assert made.history != whole.history
+
+
+def test_training_changes_every_network_and_freezes_the_segmenter(data, tmp_path):
+    state = GanState(2, 2, SLOPPY, torch.device("cpu"))
+    before = {n: [p.clone() for p in net.parameters()] for n, net in state.networks.items()}
+    settings = replace(SLOPPY, steps=1, evaluate_every=1)
+    train(data, settings, tmp_path)
+    saved = torch.load(tmp_path / gan_training.LATEST, weights_only=True)
+    after = GanState(2, 2, settings, torch.device("cpu"))
+    assert after.load(tmp_path / gan_training.LATEST, saved["recipe"])
+    for name, network in after.networks.items():
+        changed = [
+            not torch.equal(a, b) for a, b in zip(before[name], network.parameters(), strict=True)
+        ]
+        assert any(changed), name
+    long = tmp_path / "long"
+    train(data, replace(SLOPPY, steps=4), long)
+    later = torch.load(long / gan_training.LATEST, weights_only=True)
+    for name, value in saved["networks"]["segmenter"].items():
+        assert torch.equal(value, later["networks"]["segmenter"][name])
+
+
+def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypatch):
+    distances = iter([1.0, 0.5, 0.8, 0.7, 0.1])
+    monkeypatch.setattr(
+        gan_training.Reference, "distance", lambda *_: (next(distances), (None, None, None))
+    )
+    settings = replace(SLOPPY, steps=50, evaluate_every=1, patience=2)
+    made = train(data, settings, tmp_path)
+    assert [entry["distance"] for entry in made.history] == [1.0, 0.5, 0.8, 0.7]
+    assert made.best_step == 4
+    assert made.helps
+
+
+def test_missing_data_and_unknown_classes_are_named(data, tmp_path):
+    for name in ("real", "real_held_out", "coarse", "coarse_held_out"):
+        with pytest.raises(DataError, match="--annotated-dir"):
+            train(replace(data, **{name: []}), SLOPPY, tmp_path)
+    with pytest.raises(DataError, match="holds class 2"):
+        train(replace(data, classes=1), SLOPPY, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_generator_learns_to_brighten_pale_lesions(data, tmp_path):
+    """Coarse lesions that are too pale come nearer to real ones; the criterion sees it."""
+    pale = [
+        scan.with_voxels(
+            np.where(scan.classes > 0, 0.3 * scan.images, scan.images).astype(np.float32),
+            scan.classes,
+        )
+        for scan in data.real
+    ]
+    settings = replace(
+        SLOPPY,
+        warm_up=20,
+        steps=40,
+        evaluate_every=20,
+        generator_rate=5e-3,
+        discriminator_rate=1e-3,
+        segmenter_rate=5e-3,
+        average=0.8,
+    )
+    made = train(replace(data, coarse=pale, coarse_held_out=pale), settings, tmp_path)
+    assert made.helps
+    first, best = made.history[0]["distance"], min(e["distance"] for e in made.history)
+    assert best < 0.9 * first
+    refined = made.refine(pale[0])
+    rim = pale[0].classes == 1
+    assert refined.images[:, rim].mean() > pale[0].images[:, rim].mean() + 0.3
+
+
+# ------------------------------------------------------------------------------ quality
+
+
+def test_thresholds_are_quantiles_of_real_scores():
+    real = [Scores(v, v / 10, v / 100) for v in np.linspace(0, 1, 101)]
+    found = thresholds_from(real, 0.05)
+    assert found == Scores(pytest.approx(0.05), pytest.approx(0.005), pytest.approx(0.0005))
+    for wrong in ([], real):
+        with pytest.raises(ValueError, match="Thresholds need"):
+            thresholds_from(wrong, 2.0)
+
+
+def test_verdicts_name_their_reasons_and_add_up():
+    least = Scores(0.0, 0.5, 0.5)
+    verdicts = [
+        judge(scores, least)
+        for scores in (
+            Scores(1.0, 0.9, 0.9),
+            Scores(-1.0, 0.9, 0.4),
+            Scores(1.0, 0.9, 0.4),
+            Scores(float("nan"), 0.9, 0.9),
+        )
+    ]
+    assert [v.accepted for v in verdicts] == [True, False, False, False]
+    assert verdicts[1].reasons == ("realness", "segmentation")
+    total = report(verdicts, least)
+    assert (total.judged, total.dropped, total.rate) == (4, 3, 0.75)
+    assert total.reasons == {"realness": 2, "segmentation": 2}
+    assert json.loads(json.dumps(total.to_json()))["thresholds"]["kinds"] == 0.5
+    assert report([], least).rate == 0
+    assert judge(Scores(-9.0, 0.0, 0.0), quality.ACCEPT_ALL).accepted
+
+
+def test_real_lesions_of_the_thresholds_pass(data, whole):
+    verdict = whole.judge(data.real_held_out[0])
+    assert verdict.accepted
+    again = whole.judge(data.real_held_out[0])
+    assert again == verdict
+    with pytest.raises(ValueError, match="no lesion to score"):
+        whole.score(data.hosts[0])
+    with pytest.raises(ValueError, match="trained on 2"):
+        whole.refine(annotated(contrasts=1))
