@@ -146,6 +146,26 @@ def test_cores_follow_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available_cores() == 1
 
 
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "100000 100000"}, 1),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_cores_follow_the_limit_of_a_container(
+    tmp_path: Path, files: dict[str, str], cores: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert available_cores(tmp_path) == (cores or available_cores(tmp_path / "nothing"))
+
+
 def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     with temporary_folder(tmp_path / "work") as folder:
         handle, name = tempfile.mkstemp()

@@ -21,14 +21,36 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
 )
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 _UNITS_GB = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 
 
-def available_cores() -> int:
-    """Cores this process may use: its affinity, further limited by ``SLURM_CPUS_PER_TASK``."""
-    cores = len(os.sched_getaffinity(0))
+def available_cores(control_group: Path = CONTROL_GROUP) -> int:
+    """Cores this process may use.
+
+    The least of its affinity, the time its control group may take (``docker --cpus``) and
+    ``SLURM_CPUS_PER_TASK``.
+    """
+    limits = [len(os.sched_getaffinity(0)), _quota_cores(control_group)]
     slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return max(1, min(cores, int(slurm))) if slurm.isdigit() and int(slurm) else cores
+    if slurm.isdigit():
+        limits.append(int(slurm))
+    return min(limit for limit in limits if limit)
+
+
+def _quota_cores(control_group: Path) -> int:
+    """Cores' worth of time that a control group may take, rounded up; 0 without a limit."""
+    try:
+        if (control_group / "cpu.max").is_file():
+            quota, period = (control_group / "cpu.max").read_text().split()
+        else:
+            quota, period = (
+                (control_group / "cpu" / f"cpu.cfs_{name}_us").read_text()
+                for name in ("quota", "period")
+            )
+        return max(0, -(-int(quota) // int(period)))
+    except (OSError, ValueError):  # not there; or "max", which is no limit
+        return 0
 
 
 def parse_memory(text: str) -> float:
@@ -64,7 +86,7 @@ def memory_limit_gb() -> float:
 
     limit = float(psutil.virtual_memory().total)
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        path = Path("/sys/fs/cgroup") / name
+        path = CONTROL_GROUP / name
         try:
             text = path.read_text().strip()
         except OSError:
