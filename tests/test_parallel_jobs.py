@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.locks import sole
@@ -100,6 +103,11 @@ def result_of(name: str) -> dict[str, object]:
     return {"participant_id": name, "scan": f"{name}_FLAIR", "role": "tumour", "volume_mL": 1.0}
 
 
+def rows_of(folder: Path, table: str) -> list[dict[str, str]]:
+    with (folder / "out" / table).open() as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
 def start(code: str, *arguments: object, **more: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
@@ -120,13 +128,32 @@ def run_together(code: str, folder: Path) -> Sequence[int]:
 
 def test_tables_hold_what_all_jobs_left(tmp_path: Path) -> None:
     assert run_together(MAKE_TABLES, tmp_path) == [0] * N_JOBS
-    with (tmp_path / "out" / "participants.tsv").open() as stream:
-        participants = list(csv.DictReader(stream, delimiter="\t"))
-    with (tmp_path / "out" / "group_desc-tumour_volumes.tsv").open() as stream:
-        scans = list(csv.DictReader(stream, delimiter="\t"))
+    participants = rows_of(tmp_path, "participants.tsv")
+    scans = rows_of(tmp_path, "group_desc-tumour_volumes.tsv")
     assert len(participants) == len(scans) == N_JOBS * N_SCANS
     assert {row["dice"] for row in scans} == {"0.5"}
     assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_what_arrives_while_tables_are_made_is_in_them(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    results = job.settings.output_dir / "logs" / "results"
+    results.mkdir(parents=True)
+    slow, text = results / "sub-01_FLAIR.json", json.dumps(result_of("sub-01"))
+    os.mkfifo(slow)
+    writer = threading.Thread(target=tables.write, args=(job,))
+    writer.start()
+    with slow.open("w") as pipe:  # opens when the writer of the tables has listed the results
+        whole = results / ".whole"
+        whole.write_text(text)
+        whole.replace(slow)
+        write_json(results / "sub-02_FLAIR.json", result_of("sub-02"))
+        pipe.write(text)
+    writer.join()
+    assert [row["participant_id"] for row in rows_of(tmp_path, "participants.tsv")] == [
+        "sub-01",
+        "sub-02",
+    ]
 
 
 def test_participants_that_another_job_preprocessed_stay_in_the_table(tmp_path: Path) -> None:
@@ -140,8 +167,7 @@ def test_participants_that_another_job_preprocessed_stay_in_the_table(tmp_path: 
     job.stamps.mark(Step.PREPROCESS, "tumourfree/sub-04_FLAIR", "p", role="tumourfree")
     (out / "sub-04").mkdir()
     tables.write(job)
-    with (out / "participants.tsv").open() as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+    rows = rows_of(tmp_path, "participants.tsv")
     roles = [(row["participant_id"], row["role"]) for row in rows]
     assert roles == [("sub-01", "tumour"), ("sub-02", "tumourfree")]
 
