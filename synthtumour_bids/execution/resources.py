@@ -119,7 +119,7 @@ def thread_variables(threads: int) -> dict[str, str]:
 def limit_threads(threads: int) -> None:
     """Set these variables in this process; must run before the libraries are imported."""
     os.environ.update(thread_variables(threads))
-    # Threads that wait by spinning make training three times slower where cores are shared.
+    # Threads that wait by spinning slow each other down where cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
