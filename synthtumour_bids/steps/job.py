@@ -51,7 +51,12 @@ class Job:
             return None
         template = settings.skull_strip_template
         home = os.environ.get("TEMPLATEFLOW_HOME")
-        named = (settings.priors, settings.truth, *(map(Path, filter(None, (template, home)))))
+        named = (
+            settings.priors,
+            settings.truth,
+            settings.annotated_dir,
+            *(map(Path, filter(None, (template, home)))),
+        )
         return Cluster(
             settings.dask_scheduler,
             settings.work_dir,

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
@@ -43,16 +45,15 @@ def checks_input(settings: Settings) -> bool:
     )
 
 
-def tumourfree_names(settings: Settings) -> dict[str, Path]:
-    """Names of the further tumour-free datasets in BIDS URIs: tumourfree, tumourfree2, ..."""
-    return {
-        "tumourfree" if index == 0 else f"tumourfree{index + 1}": folder
-        for index, folder in enumerate(settings.tumourfree_dir)
-    }
+def further_datasets(settings: Settings) -> dict[str, Path]:
+    """Names of the further datasets in BIDS URIs: tumourfree, tumourfree2, ..., annotated."""
+    return {dataset.name: dataset.root for dataset in datasets(settings) if dataset.name != MAIN}
 
 
 def with_model(settings: Settings) -> Settings:
     """Take resolution, contrast and lesion from the model given with ``--model``.
+
+    Nothing is learned then, so annotated scans are scans to segment like others.
 
     Raises
     ------
@@ -78,7 +79,9 @@ def with_model(settings: Settings) -> Settings:
         )
         raise UsageError(msg)
     profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
-    return dataclasses.replace(settings, model=folder, profile=profile, lesion=model["Lesion"])
+    return dataclasses.replace(
+        settings, model=folder, profile=profile, lesion=model["Lesion"], annotated_dir=None
+    )
 
 
 @contextmanager
@@ -173,9 +176,11 @@ def table(job: Job) -> str:
     lines.insert(1, "  ".join("-" * width for width in widths))
     counts = {role: len(job.selected(role)) for role in Role}
     lines.append("")
+    annotated = f", {counts[Role.ANNOTATED]} annotated scans" if counts[Role.ANNOTATED] else ""
     lines.append(
-        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans; "
-        f"profile {job.settings.profile.name}, preset {job.settings.preset}."
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{annotated}; "
+        f"method {job.settings.method}, profile {job.settings.profile.name}, "
+        f"preset {job.settings.preset}."
     )
     for name in ("junior", "senior"):
         done = bool(models) and train.is_finished(job, name)
@@ -204,7 +209,15 @@ def clean_work(job: Job, outcome: Outcome) -> None:
     )
     if outcome.failures or settings.keep_work or not whole:
         return
-    for name in ("preprocess", "stage_one", "stage_two", "pseudo_labels", "nnunet", "predictions"):
+    for name in (
+        "preprocess",
+        "stage_one",
+        "stage_two",
+        "fabrication",
+        "pseudo_labels",
+        "nnunet",
+        "predictions",
+    ):
         shutil.rmtree(job.settings.work_dir / name, ignore_errors=True)
     if job.settings.work_dir.is_dir() and not any(job.settings.work_dir.iterdir()):
         job.settings.work_dir.rmdir()
