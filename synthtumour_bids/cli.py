@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
 from synthtumour_bids.cli_types import (
     derivatives,
     device,
@@ -190,6 +191,14 @@ def _add_method_options(group: Any) -> None:
     group.add_argument("--lesion", choices=LESIONS, default="glioma", help="kind of lesion to draw")
     group.add_argument("--contrast", choices=CONTRASTS, default="FLAIR", help="images to read")
     group.add_argument(
+        "--more-contrasts",
+        nargs="+",
+        choices=tuple(MORE_CONTRASTS),
+        default=(),
+        metavar="NAME",
+        help="fabrication: further images of each session to learn from (T1w, ceT1w, T2w, FLAIR)",
+    )
+    group.add_argument(
         "--priors", type=existing_file, metavar="FILE", help="JSON priors instead of --lesion's"
     )
     group.add_argument(
@@ -365,6 +374,10 @@ def _check(settings: Settings) -> None:
 
 
 def _check_method(settings: Settings) -> None:
+    contrasts = (settings.contrast, *settings.more_contrasts)
+    if len(set(contrasts)) < len(contrasts):
+        msg = f"--more-contrasts names a contrast twice: {', '.join(contrasts)} with --contrast."
+        raise UsageError(msg)
     if settings.method is Method.FABRICATION:
         if settings.annotated_dir is None and settings.model is None:
             msg = (
@@ -376,6 +389,7 @@ def _check_method(settings: Settings) -> None:
     for flag, given in (
         ("--annotated-dir", settings.annotated_dir),
         ("--semi-supervised", settings.semi_supervised),
+        ("--more-contrasts", settings.more_contrasts),
     ):
         if given:
             msg = f"{flag} is of use with --method fabrication only; add that, or leave it out."

@@ -186,6 +186,7 @@ class Settings:
     semi_supervised: bool = False
     lesion: str = "glioma"
     contrast: str = "FLAIR"
+    more_contrasts: tuple[str, ...] = ()
     priors: Path | None = None
     preset: str = "default"
     profile: Profile = field(default_factory=lambda: PROFILES["full"])

@@ -98,6 +98,9 @@ def test_some_scans_of_the_main_dataset_may_be_the_annotated_ones(tmp_path):
     assert [scan.key for scan in selection.everything if scan.role is Role.TUMOUR] == [
         "raw/sub-c_FLAIR"
     ]
+    make(root / "derivatives" / "manual", *masks("c"))
+    held_out = collect(root, root, hold_out=("c",))
+    assert annotated_keys(held_out) == annotated_keys(selection)
 
 
 def test_what_this_app_segmented_is_no_annotation(tmp_path):
@@ -255,7 +258,7 @@ def test_classes_are_carried_to_another_grid(tmp_path):
     fine = carry_to_standard(ranks, GRID, transform, brain, "x")
     assert np.unique(fine).tolist() == [0, 1, 2]
     for rank in (1, 2):
-        assert (fine == rank).sum() == pytest.approx(8 * (ranks == rank).sum(), rel=0.15)
+        assert (fine == rank).sum() == pytest.approx(8 * (ranks == rank).sum(), rel=0.2)
     assert (fine[::2, ::2, ::2] == ranks).mean() > 0.99
     empty = nib.Nifti1Image(np.zeros(brain.shape, np.uint8), brain.affine)
     with pytest.raises(UnusableScanError, match="Nothing is left"):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.classes import DSEG, WHOLE_TUMOUR, TumourClass, read_classes
 from synthtumour_bids.bids.description import is_ours
+from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.lookup import find_classes, find_truth
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
@@ -46,8 +47,8 @@ def annotate(
     """Find the annotations of the scans in ``--annotated-dir``.
 
     Where it is the main dataset, its tumour scans with an annotation are learned from and the
-    others are segmented. Scans of an annotated dataset of its own are left out where nothing was
-    drawn on them.
+    others, those of ``--hold-out`` among them, are segmented. Scans of an annotated dataset of
+    its own are left out where nothing was drawn on them.
 
     Parameters
     ----------
@@ -75,10 +76,13 @@ def annotate(
     if folder is None:
         return list(scans), {}
     dataset = folder.resolve()
+    held_out = bare_labels(settings.hold_out, "sub-")
     candidates = [
         scan
         for scan in scans
-        if scan.dataset.resolve() == dataset and scan.role is not Role.TUMOURFREE
+        if scan.dataset.resolve() == dataset
+        and scan.role is not Role.TUMOURFREE
+        and not (scan.role is Role.TUMOUR and scan.subject in held_out)
     ]
     roots = _roots(folder, settings.derivatives)
     drawn = {scan.key: _drawings(scan, roots) for scan in candidates}

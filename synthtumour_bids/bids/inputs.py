@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthtumour_bids.bids.annotations import Annotation, annotate
+from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.filters import bare_labels, read_filters
 from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
@@ -58,8 +59,8 @@ def collect_scans(settings: Settings) -> Selection:
     DataError
         When a dataset, a participant or a session asked for is not there, nothing passes the
         filters, one file is reached through two datasets, roles cannot be told
-        (``UnknownRoleError`` for unknown groups), or annotations cannot be used as they are (see
-        ``annotations.annotate``).
+        (``UnknownRoleError`` for unknown groups), annotations cannot be used as they are (see
+        ``annotations.annotate``), or a scan lacks a contrast of ``more_contrasts``.
     UsageError
         When the filter file or the database cannot be used, or a dataset is given twice.
     """
@@ -77,6 +78,7 @@ def collect_scans(settings: Settings) -> Selection:
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
     everything, annotations = annotate(everything, settings, complete=not narrow)
+    everything = with_contrasts(everything, settings.more_contrasts)
     everything.sort(key=lambda scan: scan.key)
     selected = [scan for scan in everything if not labels or scan.subject in labels]
     without = sorted(set(labels) - {scan.subject for scan in selected})

@@ -27,6 +27,10 @@ class Scan:
     dataset_name
         Its name in BIDS URIs and ``DatasetLinks``: ``raw`` for the main dataset, ``tumourfree``,
         ``tumourfree2``, ... and ``annotated`` for the others.
+    contrasts
+        Images of further contrasts of the same session.
+    contrast
+        Which one of these it is, e.g. ``ceT1w``; empty for the scan itself.
     """
 
     path: Path
@@ -35,6 +39,8 @@ class Scan:
     role: Role
     dataset: Path
     dataset_name: str = "raw"
+    contrasts: tuple[Scan, ...] = ()
+    contrast: str = ""
 
     @property
     def subject(self) -> str:

@@ -55,15 +55,6 @@ class Sample:
     index: int
     parameters: dict[str, Any]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON-able values."""
-        return {**self.__dict__, "files": self.files.to_json()}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Sample:
-        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
-        return cls(**{**data, "files": StoredScan.from_json(data["files"])})
-
 
 @dataclass(frozen=True)
 class StoreTask:
@@ -96,7 +87,7 @@ def store_sources(job: Job, scans: Sequence[Scan]) -> list[Result[StoreTask, Sou
     tasks = [
         StoreTask(
             scan,
-            (job.standard_image(scan),),
+            job.standard_images(scan),
             job.standard_mask(scan),
             job.selection.annotations.get(scan.key),
             folder,

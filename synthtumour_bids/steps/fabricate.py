@@ -62,6 +62,7 @@ def settings_print(job: Job) -> str:
         n_validation=settings.profile.n_shifted,
         gan=gan_settings(settings).to_json(),
         classes=[one.to_json() for one in classes(job)],
+        **({"more_contrasts": settings.more_contrasts} if settings.more_contrasts else {}),
     )
 
 
@@ -206,10 +207,10 @@ def _draw(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) ->
     after = {scan.label: scan for scan in refined}
     shown = [s.files for s in samples if s.files.label in after] or [s.files for s in samples]
     pictures = []
-    for scan in shown[:: max(1, len(shown) * 2 // SHOWN)][: SHOWN // 2]:
+    for number, scan in enumerate(shown[:: max(1, len(shown) * 2 // SHOWN)][: SHOWN // 2], 1):
         for one, word in ((scan, "coarse"), (after.get(scan.label), "refined")):
             if one is not None and one.label is not None:
-                pictures.append((one.images[0], one.label, f"{word} {scan.name}"))
+                pictures.append((one.images[0], one.label, f"{word} {number}"))
     draw_samples(
         pictures,
         job.settings.output_dir / "models" / "fabrication.png",
@@ -220,8 +221,6 @@ def _draw(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) ->
 def cases(job: Job, *, refined: bool) -> list[Any]:
     """Cases of a network: annotated scans and coarse samples, and the refined ones if asked for.
 
-    Where there are refined samples to validate on, they stand in for the coarse ones.
-
     Raises
     ------
     DataError
@@ -231,15 +230,10 @@ def cases(job: Job, *, refined: bool) -> list[Any]:
     if not path.is_file():
         msg = f"The fabricated samples are not in {path.parent}; run the synthesise step first."
         raise DataError(msg)
-    pairs = json.loads(path.read_text())
-    validates = {pair["kind"] for pair in pairs if pair["purpose"] == "validation"}
-    left_out = set() if refined else {("refined", purpose) for purpose in PURPOSES}
-    if refined and "refined" in validates:
-        left_out = {("coarse", "validation")}
     return [
         StoredScan.from_json(pair["scan"]).case(validation=pair["purpose"] == "validation")
-        for pair in pairs
-        if (pair["kind"], pair["purpose"]) not in left_out
+        for pair in json.loads(path.read_text())
+        if refined or pair["kind"] != "refined"
     ]
 
 

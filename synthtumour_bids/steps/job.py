@@ -117,6 +117,11 @@ class Job:
         """Skull-stripped image on the template grid."""
         return self.standard(scan, desc="preproc", suffix=scan.suffix)
 
+    def standard_images(self, scan: Scan) -> tuple[Path, ...]:
+        """The image and its further contrasts on the template grid."""
+        others = (standard_contrast(scan, other, self.settings) for other in scan.contrasts)
+        return (self.standard_image(scan), *others)
+
     def standard_mask(self, scan: Scan) -> Path:
         """Brain mask on the template grid."""
         return self.standard(scan, desc="brain", suffix="mask")
@@ -141,6 +146,18 @@ class Job:
                 log = str(path)
             records.append(ScanOutcome(name, step, Status.FAILED, result.error, log))
         return records
+
+
+def standard_contrast(scan: Scan, other: Scan, settings: Settings) -> Path:
+    """Path of a further contrast on the template grid, named after the scan it goes with."""
+    return derivative_path(
+        scan,
+        settings.output_dir,
+        space=TEMPLATE,
+        res=f"{settings.profile.resolution:g}",
+        desc=f"preproc{other.contrast}",
+        suffix=other.suffix,
+    )
 
 
 def skipped(step: str, scans: Sequence[Scan]) -> list[ScanOutcome]:

@@ -51,7 +51,7 @@ def further_datasets(settings: Settings) -> dict[str, Path]:
 
 
 def with_model(settings: Settings) -> Settings:
-    """Take resolution, contrast and lesion from the model given with ``--model``.
+    """Take resolution, contrasts and lesion from the model given with ``--model``.
 
     Nothing is learned then, so annotated scans are scans to segment like others.
 
@@ -80,7 +80,12 @@ def with_model(settings: Settings) -> Settings:
         raise UsageError(msg)
     profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
     return dataclasses.replace(
-        settings, model=folder, profile=profile, lesion=model["Lesion"], annotated_dir=None
+        settings,
+        model=folder,
+        profile=profile,
+        lesion=model["Lesion"],
+        more_contrasts=tuple(model.get("MoreContrasts", ())),
+        annotated_dir=None,
     )
 
 

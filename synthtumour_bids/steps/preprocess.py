@@ -20,7 +20,7 @@ from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
 from synthtumour_bids.settings import TEMPLATE, Settings
 from synthtumour_bids.steps import annotated
-from synthtumour_bids.steps.job import Job, skipped
+from synthtumour_bids.steps.job import Job, skipped, standard_contrast
 
 LOGGER = logging.getLogger(__name__)
 STEP = "preprocess"
@@ -53,6 +53,7 @@ class Task:
             sloppy=settings.profile.name == "sloppy",
             seed=settings.seed,
             **drawn,
+            **{other.contrast: hash_file(other.path) for other in self.scan.contrasts},
         )
 
 
@@ -128,6 +129,8 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
             sloppy=settings.profile.name == "sloppy",
         )
         outputs = _write(task, result)
+        for other in scan.contrasts:
+            outputs.append(_write_contrast(task, other, result, work_dir))
         if task.annotation is not None:
             outputs += annotated.carry(scan, task.annotation, preflight.image, result, settings)
     finally:
@@ -141,6 +144,39 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     }
     Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint(), outputs, **details)
     return details
+
+
+def _write_contrast(task: Task, other: Scan, result: Any, work_dir: Path) -> Path:
+    """Bring a further contrast along to the template grid."""
+    from synthtumour_bids.bids.derivatives import write_image
+    from synthtumour_bids.bids.sidecars import sidecar
+    from synthtumour_bids.preprocessing.contrast import bring_along
+    from synthtumour_bids.preprocessing.preflight import check
+
+    settings = task.settings
+    preflight = check(other.path)
+    for finding in preflight.findings:
+        LOGGER.warning("%s: %s", other.key, finding.message)
+    image = bring_along(
+        preflight.image,
+        result,
+        work_dir=work_dir,
+        seed=settings.seed,
+        sloppy=settings.profile.name == "sloppy",
+    )
+    path = standard_contrast(task.scan, other, settings)
+    resolution = settings.profile.resolution
+    write_image(
+        path,
+        image,
+        sidecar(
+            sources=[other.uri, task.scan.uri],
+            space=TEMPLATE,
+            resolution=resolution,
+            SkullStripped=True,
+        ),
+    )
+    return path
 
 
 def _write(task: Task, result: Any) -> list[Path]:

@@ -35,6 +35,7 @@ def cases(job: Job, tumours: Sequence[Scan]) -> list[Any]:
             job.standard_image(item.scan),
             item.label,
             validation=False,
+            more=job.standard_images(item.scan)[1:],
         )
         for item in label(job, tumours, required=False)
     ]

@@ -219,6 +219,7 @@ def _finish(
             "Classes": [one.to_json() for one in fabricate.classes(job)],
             "SemiSupervised": settings.semi_supervised and name == "senior",
             "Contrast": settings.contrast,
+            "MoreContrasts": list(settings.more_contrasts),
             "Lesion": settings.lesion,
             "Preset": settings.preset,
             "Profile": settings.profile.name,
