@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import ants
 import nibabel as nib
 import numpy as np
 import pytest
 
 from synthtumour_bids.__main__ import main
+from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.classes import TumourClass, read_classes, write_classes
 from synthtumour_bids.bids.inputs import collect_scans
+from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import EXIT_NO_DATA, EXIT_USAGE, DataError, UnusableScanError
 from synthtumour_bids.preprocessing.annotation import (
     carry_to_standard,
@@ -20,7 +23,9 @@ from synthtumour_bids.preprocessing.annotation import (
     ranked,
     read_annotation,
 )
-from synthtumour_bids.settings import Method, Role, Settings
+from synthtumour_bids.preprocessing.registration import Preprocessed
+from synthtumour_bids.settings import PROFILES, Method, Role, Settings
+from synthtumour_bids.steps.annotated import carry, load_ranks
 from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
 from tests.fabrication_scans import ball, brain_of
 from tests.test_inputs import make
@@ -247,8 +252,6 @@ def test_an_annotation_outside_of_the_brain_is_refused():
 
 
 def test_classes_are_carried_to_another_grid(tmp_path):
-    import ants
-
     transform = tmp_path / "identity.mat"
     ants.write_transform(ants.create_ants_transform(dimension=3), str(transform))
     spacing = (2.0, 2.0, 2.0)
@@ -303,3 +306,39 @@ def test_rare_and_absent_classes_are_told():
     rare, absent = rare_classes(people(a={1, 2}, b={1}, c={1}), ("oedema", "core", "necrosis"))
     assert rare == ["Class 'core' is in 1 of 3 annotated scans; it is missing in b, c."]
     assert absent == ["necrosis"]
+
+
+# ---------------------------------------------------------------------- carried with its scan
+
+
+def preprocessed(folder: Path) -> Preprocessed:
+    """A scan that lies on the template grid already."""
+    brain = nib.Nifti1Image(brain_of().astype(np.uint8), GRID)
+    image = nib.Nifti1Image(brain_of().astype(np.float32), GRID)
+    transform = folder / "scan-to-standard.mat"
+    ants.write_transform(ants.create_ants_transform(dimension=3), str(transform))
+    return Preprocessed(image, brain, image, brain, transform, {}, (), "", "", True)
+
+
+def test_an_annotation_is_carried_and_told(tmp_path, caplog):
+    root = make(tmp_path / "data", "sub-1_FLAIR.nii.gz")
+    scan = Scan(
+        root / "sub-1/anat/sub-1_FLAIR.nii.gz", (("sub", "1"),), "FLAIR", Role.ANNOTATED, root
+    )
+    settings = Settings(root, tmp_path / "out", profile=PROFILES["sloppy"])
+    values = np.where(ball((14, 16, 12), 16, spacing=(2, 2, 2)), 4, 0).astype(np.uint8)
+    values[14:, ...] = np.where(values[14:, ...], 1, 0)
+    cropped = nib.Nifti1Image(values[3:, 2:], GRID @ nib.affines.from_matvec(np.eye(3), [3, 2, 0]))
+    nib.save(cropped, tmp_path / "drawn.nii.gz")
+    annotation = Annotation(tmp_path / "drawn.nii.gz", CLASSES)
+    result = preprocessed(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        image, table = carry(scan, annotation, result.native, result, settings)
+    assert "lies on another grid than its scan" in caplog.text
+    np.testing.assert_array_equal(np.asanyarray(nib.load(image).dataobj), values)
+    assert table.read_text().startswith("index\tname\tcolor\n1\toedema\t#00ff00\n4\tcore\tn/a")
+    ranks = load_ranks(scan, annotation, settings)
+    assert {rank: (ranks == rank).sum() for rank in (1, 2)} == {
+        1: (values == 1).sum(),
+        2: (values == 4).sum(),
+    }
