@@ -342,3 +342,5 @@ def test_an_annotation_is_carried_and_told(tmp_path, caplog):
         1: (values == 1).sum(),
         2: (values == 4).sum(),
     }
+    with pytest.raises(DataError, match="Run the preprocess step again"):
+        load_ranks(scan, Annotation(annotation.path, CLASSES[:1]), settings)

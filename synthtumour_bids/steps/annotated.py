@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthtumour_bids.bids.annotations import Annotation
-from synthtumour_bids.bids.classes import write_classes
+from synthtumour_bids.bids.classes import read_classes, write_classes
 from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.settings import TEMPLATE, Settings
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ def annotation_path(scan: Scan, settings: Settings) -> Path:
         desc="annotation",
         suffix="dseg",
     )
+
+
+def _table(path: Path) -> Path:
+    return path.with_name(path.name.partition(".")[0] + ".tsv")
 
 
 def carry(
@@ -91,18 +96,32 @@ def carry(
             Description="The scan's annotation, that synthetic tumours are made from",
         ),
     )
-    table = path.with_name(path.name.partition(".")[0] + ".tsv")
+    table = _table(path)
     write_classes(table, annotation.classes)
     return [path, table]
 
 
 def load_ranks(scan: Scan, annotation: Annotation, settings: Settings) -> NDArray[np.uint8]:
-    """Classes of an annotated scan on the template grid, counted from 1."""
+    """Classes of an annotated scan on the template grid, counted from 1.
+
+    Raises
+    ------
+    DataError
+        When it was preprocessed without this annotation, or with other classes.
+    """
     import numpy as np
 
     from synthtumour_bids.steps.volumes import load_volume
 
-    values = load_volume(annotation_path(scan, settings)).data
+    path = annotation_path(scan, settings)
+    table = _table(path)
+    if not table.is_file() or read_classes(path, path.parent) != annotation.classes:
+        msg = (
+            f"{scan.key} was not preprocessed with the annotation {annotation.path} and its "
+            f"classes (looked for {path} and its table). Run the preprocess step again."
+        )
+        raise DataError(msg)
+    values = load_volume(path).data
     ranks = np.zeros(values.shape, np.uint8)
     for rank, one in enumerate(annotation.classes, 1):
         ranks[values == one.index] = rank
