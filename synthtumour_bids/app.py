@@ -15,7 +15,7 @@ from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.execution.resources import limit_threads, temporary_folder
 from synthtumour_bids.settings import Method, Settings, Step
-from synthtumour_bids.steps import plan
+from synthtumour_bids.steps import plan, scratch
 from synthtumour_bids.steps.job import Job
 
 LOGGER = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ def run(settings: Settings) -> Outcome | None:
     if settings.dry_run:
         print(plan.table(Job(settings, selection, Path(os.devnull))))
         return None
+    settings = scratch.with_own_work_dir(settings)
     write_descriptions(settings)
     job = Job(settings, selection, open_run_log(settings))
     if job.cluster is not None and not settings.boilerplate_only:
@@ -56,7 +57,7 @@ def run(settings: Settings) -> Outcome | None:
         return None
     with temporary_folder(settings.work_dir):
         records = _run_steps(job)
-    plan.clean_work(job, Outcome(tuple(records)))
+    scratch.clean_work(job, Outcome(tuple(records)))
     return Outcome(tuple(records))
 
 

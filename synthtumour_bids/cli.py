@@ -252,7 +252,7 @@ def _add_machine_options(group: Any) -> None:
         "--work-dir",
         type=Path,
         metavar="DIR",
-        help="scratch folder; left out, it is work in the output folder",
+        help="scratch folder, in which each output gets one of its own; left out: OUTPUT_DIR/work",
     )
     group.add_argument(
         "--nprocs",

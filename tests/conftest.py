@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+from tests.datasets import make, table
 
 if TYPE_CHECKING:
     from tests.finished import Finished
@@ -25,3 +28,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     from tests.finished import run_on_demo_cohort
 
     return run_on_demo_cohort(tmp_path_factory.mktemp("cohort"))
+
+
+@pytest.fixture
+def main(tmp_path) -> Path:
+    root = make(
+        tmp_path / "main",
+        "sub-01_FLAIR.nii.gz",
+        "sub-02_ses-1_acq-3D_FLAIR.nii.gz",
+        "sub-02_ses-2_run-01_FLAIR.nii.gz",
+        "sub-02_ses-2_run-02_FLAIR.nii.gz",
+        "sub-03_FLAIR.nii",
+        "sub-01_T1w.nii.gz",
+        "sub-01_FLAIR.json",
+    )
+    table(root, "sub-01\tcontrol", "sub-02\tPatient", "sub-03\tTumour")
+    return root
+
+
+@pytest.fixture
+def healthy(tmp_path) -> Path:
+    return make(tmp_path / "healthy", "sub-01_FLAIR.nii.gz", "sub-h1_ses-9_FLAIR.nii.gz")

@@ -27,8 +27,8 @@ from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.settings import PROFILES, Method, Role, Settings
 from synthtumour_bids.steps.annotated import carry, load_ranks
 from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
+from tests.datasets import make
 from tests.fabrication_scans import ball, brain_of
-from tests.test_inputs import make
 
 TABLE = "index\tname\tcolor\n0\tbackground\t\n1\toedema\t#00ff00\n4\tcore\tn/a\n"
 CLASSES = (TumourClass(1, "oedema", color="#00ff00"), TumourClass(4, "core"))

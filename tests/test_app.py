@@ -115,7 +115,7 @@ def test_a_trained_model_segments_new_scans(finished: Finished, tmp_path: Path) 
     ]
     assert main(command) == EXIT_DONE
     assert (tmp_path / "out/sub-99/anat/sub-99_label-L_mask.nii.gz").is_file()
-    assert not (tmp_path / "work").exists()
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_a_folder_without_model_is_named(

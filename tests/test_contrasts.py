@@ -16,8 +16,8 @@ from synthtumour_bids.errors import EXIT_NO_DATA, EXIT_USAGE, DataError
 from synthtumour_bids.preprocessing.contrast import bring_along
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.settings import Settings
+from tests.datasets import make, table
 from tests.fabrication_scans import brain_of
-from tests.test_inputs import make, table
 
 SESSION = (
     *("sub-01_ses-1_run-1_FLAIR.nii.gz", "sub-01_ses-1_T1w.nii.gz"),

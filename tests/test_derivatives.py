@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import threading
 from pathlib import Path
 
 import nibabel as nib
@@ -15,7 +14,6 @@ import pytest
 from synthtumour_bids.bids import derivatives
 from synthtumour_bids.bids.derivatives import (
     check_output_dir,
-    copy_file,
     like_native,
     write_dataset_description,
     write_image,
@@ -28,7 +26,7 @@ from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import own_uri, sidecar
-from synthtumour_bids.errors import StoppedError, UsageError
+from synthtumour_bids.errors import UsageError
 from synthtumour_bids.settings import TEMPLATE, Role
 
 
@@ -38,144 +36,6 @@ def image(shape=(4, 5, 6)) -> nib.Nifti1Image:
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-# ---------------------------------------------------------------------- whole or absent
-
-
-@pytest.mark.parametrize("exception", [OSError, KeyboardInterrupt, StoppedError, SystemExit])
-def test_an_interrupted_write_leaves_nothing_behind(tmp_path, exception):
-    path = tmp_path / "new" / "a.json"
-
-    def write():
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise exception
-
-    with pytest.raises(exception):
-        write()
-    assert names(path.parent) == []
-
-
-def test_an_interrupted_write_keeps_the_old_file(tmp_path):
-    path = tmp_path / "a.txt"
-    write_text(path, "old")
-    with pytest.raises(TypeError):
-        write_json(path, {"x": object()})
-    assert path.read_text() == "old"
-    assert names(tmp_path) == ["a.txt"]
-
-
-def test_an_image_that_cannot_be_written_leaves_no_sidecar_either(tmp_path):
-    path = tmp_path / "a_mask.nii.gz"
-    write_image(path, image(), {"Type": "Brain"})
-
-    class Broken(nib.Nifti1Image):
-        def to_file_map(self, *args, **kwargs):
-            raise OSError
-
-    with pytest.raises(OSError):  # noqa: PT011
-        write_image(path, Broken(np.zeros((2, 2, 2)), np.eye(4)), {"Type": "Lesion"})
-    assert names(tmp_path) == ["a_mask.nii.gz"], "the old image is whole, its sidecar is gone"
-
-
-def test_files_follow_the_umask(tmp_path):
-    old = os.umask(0o027)
-    try:
-        write_text(tmp_path / "a.txt", "a")
-        write_image(tmp_path / "a.nii.gz", image(), {})
-        copy_file(tmp_path / "a.txt", tmp_path / "b.txt")
-    finally:
-        os.umask(old)
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o640}
-
-
-def test_a_copy_of_a_read_only_file_can_be_replaced(tmp_path):
-    source = tmp_path / "source"
-    source.write_text("x")
-    source.chmod(0o400)
-    for _ in range(2):
-        copy_file(source, tmp_path / "copy")
-    assert (tmp_path / "copy").stat().st_mode & 0o200
-
-
-def test_writers_of_one_file_do_not_meet(tmp_path):
-    path = tmp_path / "shared.json"
-    errors = []
-
-    def write(number):
-        try:
-            for _ in range(30):
-                write_json(path, {"numbers": [number] * 500})
-                assert len(set(json.loads(path.read_text())["numbers"])) == 1
-        except BaseException as error:  # noqa: BLE001
-            errors.append(error)
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    assert names(tmp_path) == ["shared.json"]
-
-
-def test_a_name_of_the_longest_kind_can_be_written(tmp_path):
-    path = tmp_path / ("a" * 248 + ".nii.gz")
-    with replacing(path) as temporary:
-        assert temporary.name.endswith(".nii.gz")
-        temporary.write_text("x")
-    assert path.exists()
-
-
-# ---------------------------------------------------------------------- content
-
-
-def test_json_holds_no_value_that_json_does_not_know(tmp_path):
-    path = tmp_path / "a.json"
-    write_json(
-        path,
-        {
-            "nan": float("nan"),
-            "inf": np.float32("inf"),
-            "array": np.arange(3),
-            "flag": np.bool_(True),
-            "path": Path("a/b"),
-            "tuple": (1, 2.5),
-            "role": Role.TUMOUR,
-            "word": "é",
-        },
-    )
-    assert json.loads(path.read_text()) == {
-        "nan": None,
-        "inf": None,
-        "array": [0, 1, 2],
-        "flag": True,
-        "path": "a/b",
-        "tuple": [1, 2.5],
-        "role": "tumour",
-        "word": "é",
-    }
-
-
-def test_table_cells(tmp_path):
-    path = tmp_path / "a.tsv"
-    rows = [
-        {"id": "sub-01", "v": np.float64(12.3456789), "ok": True, "flags": ("a", "b"), "x": 1},
-        {"id": "tab\tand\nline", "v": float("nan"), "ok": np.bool_(False), "flags": ()},
-    ]
-    write_tsv(path, rows, ["id", "v", "ok", "flags"])
-    assert path.read_bytes().decode().split("\n") == [
-        "id\tv\tok\tflags",
-        "sub-01\t12.3457\ttrue\ta;b",
-        "tab and line\tn/a\tfalse\tn/a",
-        "",
-    ]
-
-
-def test_an_image_name_needs_an_image_extension(tmp_path):
-    with pytest.raises(ValueError, match="not named like an image"):
-        write_image(tmp_path / "a.mgz", image(), {})
 
 
 # ---------------------------------------------------------------------- grids

@@ -35,15 +35,21 @@ class Fabricated:
         return self.root / "out"
 
     @property
-    def work(self) -> Path:
-        return self.root / "work"
+    def scratch(self) -> Path:
+        return next(self.root.glob("work/*/fabrication"))
 
     def command(self, *more: str) -> list[str]:
         cohort = self.cohort
         return [
             *(str(cohort.bids), str(self.out), "participant", "--profile", "sloppy"),
             *("--method", "fabrication", "--annotated-dir", str(cohort.annotated)),
-            *("--semi-supervised", "--truth", str(cohort.truth), "--work-dir", str(self.work)),
+            *(
+                "--semi-supervised",
+                "--truth",
+                str(cohort.truth),
+                "--work-dir",
+                str(self.root / "work"),
+            ),
             *("--nprocs", "2", "--keep-work", *more),
         ]
 
@@ -129,9 +135,9 @@ def test_models_tell_what_they_learned_from(fabricated: Fabricated) -> None:
 
 def test_samples_can_be_made_again_from_their_record(fabricated: Fabricated) -> None:
     recorded = fabricated.json("models/fabricator/samples.json")["Samples"]
-    pairs = json.loads((fabricated.work / "fabrication" / "pairs.json").read_text())
+    pairs = json.loads((fabricated.scratch / "pairs.json").read_text())
     files = {pair["scan"]["name"]: StoredScan.from_json(pair["scan"]) for pair in pairs}
-    scans = fabricated.work / "fabrication" / "scans"
+    scans = fabricated.scratch / "scans"
     lesions = {lesion.source: lesion for lesion in map(load_lesion, scans.glob("*.npz"))}
     fabricator = Fabricator.load(fabricated.out / "models" / "fabricator" / "fabricator.pt")
     assert fabricator is not None

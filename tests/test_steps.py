@@ -10,7 +10,7 @@ from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
-from synthtumour_bids.steps import cohort, mixing, plan, predictions, synthesise, train
+from synthtumour_bids.steps import cohort, mixing, plan, predictions, scratch, synthesise, train
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.pseudo import Labelled
 
@@ -150,10 +150,28 @@ def test_scratch_of_a_whole_run_is_removed_and_nothing_else(job: Job) -> None:
     some = dataclasses.replace(
         job, settings=dataclasses.replace(job.settings, participant_label=("01",))
     )
-    plan.clean_work(some, Outcome())
+    scratch.clean_work(some, Outcome())
     assert (work / "stage_one").is_dir()
-    plan.clean_work(job, Outcome())
+    scratch.clean_work(job, Outcome())
     assert [path.name for path in work.iterdir()] == ["mine.txt"]
+
+
+def test_outputs_that_share_a_work_folder_keep_their_scratch_apart(job: Job) -> None:
+    one = scratch.with_own_work_dir(job.settings)
+    other = dataclasses.replace(job.settings, output_dir=job.settings.output_dir / "other")
+    assert one.work_dir.parent == job.settings.work_dir
+    assert scratch.with_own_work_dir(job.settings) == one
+    assert scratch.with_own_work_dir(other).work_dir not in (one.work_dir, job.settings.work_dir)
+    # Moved or mounted elsewhere, an output finds its scratch again.
+    moved = job.settings.output_dir.rename(job.settings.output_dir.with_name("moved"))
+    again = scratch.with_own_work_dir(dataclasses.replace(job.settings, output_dir=moved))
+    assert again.work_dir == one.work_dir
+    assert [path.name for path in (moved / "logs").iterdir()] == ["output_id"]
+
+
+def test_a_work_folder_inside_the_output_is_taken_as_it_is(job: Job) -> None:
+    inside = dataclasses.replace(job.settings, work_dir=job.settings.output_dir / "work")
+    assert scratch.with_own_work_dir(inside) == inside
 
 
 def test_samples_are_drawn_again_while_the_senior_may_need_them(job: Job) -> None:

@@ -1,11 +1,10 @@
-"""What a run is going to do: its steps, the plan as a table, and the clean-up after it."""
+"""What a run is going to do: its steps, and the plan as a table."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,6 @@ from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
-from synthtumour_bids.execution.outcome import Outcome
 from synthtumour_bids.preprocessing.template_files import find_template
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps.job import Job
@@ -197,32 +195,3 @@ def _state(planned: bool, done: bool) -> str:
     if done:
         return "done"
     return "to do" if planned else "not asked"
-
-
-def clean_work(job: Job, outcome: Outcome) -> None:
-    """Remove scratch data after a whole run without failures, unless ``--keep-work``.
-
-    Only folders this app made are removed, never the work folder's other content. A run of some
-    steps or some participants may have neighbours that still need the same folder: it removes
-    nothing.
-    """
-    settings = job.settings
-    whole = (
-        settings.steps == tuple(Step)
-        and Step.SEGMENT in steps(settings)
-        and not settings.participant_label
-    )
-    if outcome.failures or settings.keep_work or not whole:
-        return
-    for name in (
-        "preprocess",
-        "stage_one",
-        "stage_two",
-        "fabrication",
-        "pseudo_labels",
-        "nnunet",
-        "predictions",
-    ):
-        shutil.rmtree(job.settings.work_dir / name, ignore_errors=True)
-    if job.settings.work_dir.is_dir() and not any(job.settings.work_dir.iterdir()):
-        job.settings.work_dir.rmdir()
