@@ -109,18 +109,19 @@ def methods_text(
         _preprocessing(settings, head_templates, versions, bibliography),
     ]
     if settings.model is None and settings.method is Method.FABRICATION:
-        known = models or {}
-        classes = known.get("senior", {}).get("Classes", [])
-        nnunet = f"(nnU-Net{_version(versions, 'nnunetv2')} {bibliography.cite('nnunet')})"
-        start = "started from the junior's weights, " if settings.profile.senior.from_junior else ""
+        known, profile = models or {}, settings.profile
+        described = known.get("senior", {})
+        nnunet = f", nnU-Net{_version(versions, 'nnunetv2')} {bibliography.cite('nnunet')}, "
+        start = ", started from the junior's weights, " if profile.senior.from_junior else " "
         paragraphs.append(
             fabrication_text(
                 settings,
                 n_annotated=n_annotated,
                 quality=quality,
-                classes=tuple(one["name"] for one in classes),
-                junior=f"{nnunet} {_training(settings.profile.junior)}{_best(known, 'junior')}",
-                senior=f"{start}{_training(settings.profile.senior)}{_best(known, 'senior')}",
+                classes=tuple(one["name"] for one in described.get("Classes", [])),
+                junior=f"{nnunet}{_training(profile.junior)}{_best(known, 'junior')}",
+                senior=f"{start}{_training(profile.senior)}{_best(known, 'senior')}",
+                semi_supervised=described.get("SemiSupervised", settings.semi_supervised),
                 n_pseudo_labels=n_pseudo_labels,
                 cited=bibliography.cite("fabrication"),
             )

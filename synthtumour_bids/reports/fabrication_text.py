@@ -16,6 +16,7 @@ def fabrication_text(
     classes: tuple[str, ...],
     junior: str,
     senior: str,
+    semi_supervised: bool,
     n_pseudo_labels: int | None,
     cited: str,
 ) -> str:
@@ -33,8 +34,10 @@ def fabrication_text(
         Names of the tumour classes.
     junior, senior
         How each network was trained.
+    semi_supervised
+        Whether the senior learned from pseudo-labelled scans, too.
     n_pseudo_labels
-        Pseudo-labelled scans that the senior learned from, too; ``None`` where unknown.
+        How many these were; ``None`` where unknown.
     cited
         The number of the method's reference.
     """
@@ -61,11 +64,11 @@ def fabrication_text(
                 "networks learned from the coarse ones alone."
             )
     networks = (
-        f"**Training.** A junior network {junior} on the annotated scans and the coarse samples. "
-        f"A senior network {senior} on these and on the refined samples that were kept. Held-out "
+        f"**Training.** A junior network{junior} on the annotated scans and the coarse samples. "
+        f"A senior network{senior} on these and on the refined samples that were kept. Held-out "
         "annotated scans and validation samples chose each network's checkpoint."
     )
-    if settings.semi_supervised:
+    if semi_supervised:
         count = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
         networks += (
             " The senior's training was semi-supervised: the junior's segmentations of unlabelled "

@@ -168,6 +168,7 @@ def draw(task: DrawTask) -> list[Sample]:
     from synthtumour_bids.preprocessing.templates import standard_tissues
     from synthtumour_bids.steps.volumes import load_nifti
     from synthtumour_bids.synthesis.fabrication import coarse
+    from synthtumour_bids.synthesis.fabrication.lesions import pick_lesion
     from synthtumour_bids.synthesis.seeds import stream
 
     settings = task.settings
@@ -178,7 +179,7 @@ def draw(task: DrawTask) -> list[Sample]:
     for index in task.indices:
         rng = stream(settings.seed, task.host.name, None, index, f"coarse-{task.purpose}")
         own = task.lesions[int(rng.integers(len(task.lesions)))]
-        lesion = load_lesion(own[int(rng.integers(len(own)))])
+        lesion = pick_lesion(rng, [load_lesion(path) for path in own])
         params = coarse.sample(rng, lesion, host, placement=tissues["gm"] + tissues["wm"])
         made = coarse.render(host, lesion, params)
         if not made.classes.any():
