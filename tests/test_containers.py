@@ -1,8 +1,12 @@
-"""The container recipes against each other and against the package; nothing is built here."""
+"""The container recipes against each other and against the package; nothing is built here.
+
+An image that is there already is run when ``SYNTHTUMOUR_IMAGE`` names it, after its engine.
+"""
 
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import subprocess
 import sys
@@ -193,3 +197,12 @@ def test_the_check_refuses_what_is_not_an_engine() -> None:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert "docker, podman or apptainer" in result.stderr
+
+
+@pytest.mark.skipif(
+    "SYNTHTUMOUR_IMAGE" not in os.environ,
+    reason="SYNTHTUMOUR_IMAGE names no image, such as 'docker synthtumour_bids:0.1.0'",
+)
+def test_an_image_runs_as_confined_as_can_be() -> None:
+    engine, image = os.environ["SYNTHTUMOUR_IMAGE"].split()
+    assert "desc-brain_mask" in run("bash", "scripts/container_check.sh", engine, image)
