@@ -19,6 +19,7 @@ from nnunetv2.utilities.helpers import dummy_context
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.settings import Training
 
 LOG = logging.getLogger(__name__)
@@ -47,8 +48,8 @@ class SynthTumourTrainer(nnUNetTrainer):
     Differences from nnU-Net's trainer, and why:
 
     * **Selection.** Each epoch is scored on one fixed patch per shifted case, centred on its
-      tumour, by the mean over cases of the hard Dice: nnU-Net's own score draws random patches
-      and pools them, and the choice of the epoch would follow that noise.
+      tumour, by the mean over cases (and tumour classes) of the hard Dice: nnU-Net's own score
+      draws random patches and pools them, and the choice of the epoch would follow that noise.
     * **Averaged weights.** What is scored and kept is a running average of the weights over the
       last epoch or so, as the scores of single steps swing by several points of Dice.
     * **Mirroring** along left–right only. Images lie on a template's grid, where the other two
@@ -215,18 +216,27 @@ class SynthTumourTrainer(nnUNetTrainer):
                     with torch.autocast("cuda") if use_autocast else dummy_context():
                         logits = self.network(image)
                     loss.append(float(nn.functional.cross_entropy(logits.float(), label)))
-                    found = logits.argmax(1) > 0
-                    true = label > 0
-                    both = int(found.sum()) + int(true.sum())
-                    dice.append(2 * int((found & true).sum()) / both if both else 1.0)
+                    dice.append(self._mean_dice(logits.argmax(1), label))
         finally:
             self.set_deep_supervision_enabled(self.enable_deep_supervision)
         return ShiftedScore(float(np.mean(dice)), float(np.mean(loss)))
 
+    def _mean_dice(self, found: torch.Tensor, true: torch.Tensor) -> float:
+        """Hard Dice, averaged over the classes that are found or there; 1 where none is."""
+        scores = []
+        for k in self.label_manager.foreground_labels:
+            mine, real = found == k, true == k
+            if both := int(mine.sum()) + int(real.sum()):
+                scores.append(2 * int((mine & real).sum()) / both)
+        return float(np.mean(scores)) if scores else 1.0
+
     def _fixed_patch(self, name: str) -> list[list[int]]:
         """Bounds of the patch that a case is scored on, centred on its tumour where it can be."""
         data, _, _, properties = self._shifted_data.load_case(name)
-        voxels = np.asarray(properties["class_locations"][1])
+        classes = self.label_manager.foreground_labels
+        voxels = np.concatenate(
+            [np.reshape(properties["class_locations"][k], (-1, data.ndim)) for k in classes]
+        )
         bounds = []
         for axis, size in enumerate(self.configuration_manager.patch_size):
             extent = data.shape[1 + axis]
@@ -273,26 +283,3 @@ def _leave_signals_to_the_trainer(_: int) -> None:
     for name in ("SIGTERM", "SIGUSR1"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
-def faster_on_cpu(network: nn.Module) -> None:
-    """Rearrange a network in place so that a CPU needs a third less time; the result is equal.
-
-    oneDNN convolves channels-last arrays faster, but torch's instance norm copies them back and
-    forth. A group norm with one group per channel computes the same and takes them as they are;
-    parameters keep their names. In-place activations after it would cost another copy.
-    """
-    _without_copies(network)
-    network.to(memory_format=torch.channels_last_3d)
-
-
-def _without_copies(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, nn.InstanceNorm3d) and child.affine:
-            norm = nn.GroupNorm(child.num_features, child.num_features, eps=child.eps)
-            norm.weight, norm.bias = child.weight, child.bias
-            setattr(module, name, norm)
-        elif isinstance(child, nn.LeakyReLU):
-            child.inplace = False
-        else:
-            _without_copies(child)

@@ -7,19 +7,17 @@ import hashlib
 import json
 import logging
 import random
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 import torch
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError, UnavailableError
+from synthtumour_bids.execution.stopping import stop_signal
 from synthtumour_bids.segmentation.checkpoints import (
     BEST,
     LATEST,
@@ -120,7 +118,7 @@ def train(
         trainer.open_data()
     state = resume(trainer, fold / LATEST, recipe) or State()
     try:
-        with torch_threads(nprocs), _own_random_numbers(seed), _stop_signal() as stop:
+        with torch_threads(nprocs), _own_random_numbers(seed), stop_signal() as stop:
             checkpoints = Checkpoints(trainer, state, fold / LATEST, recipe, checkpoint_seconds)
             _run(trainer, state, checkpoints, seed, nprocs, stop, progress)
     except torch.OutOfMemoryError as error:
@@ -224,25 +222,3 @@ def _own_random_numbers(seed: int) -> Iterator[None]:
         finally:
             np.random.set_state(numpy_state)  # noqa: NPY002
             random.setstate(python_state)
-
-
-@contextlib.contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGUSR1 set, so that training can save before it stops."""
-    stop = threading.Event()
-    before: dict[int, Any] = {}
-
-    def ask(number: int, _: FrameType | None) -> None:
-        LOG.warning("received %s: saving and stopping", signal.Signals(number).name)
-        stop.set()
-
-    if threading.current_thread() is threading.main_thread():  # signals are handled there only
-        for name in ("SIGTERM", "SIGUSR1"):
-            if hasattr(signal, name):
-                number = getattr(signal, name)
-                before[number] = signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
@@ -41,16 +43,15 @@ def checks_input(settings: Settings) -> bool:
     )
 
 
-def tumourfree_names(settings: Settings) -> dict[str, Path]:
-    """Names of the further tumour-free datasets in BIDS URIs: tumourfree, tumourfree2, ..."""
-    return {
-        "tumourfree" if index == 0 else f"tumourfree{index + 1}": folder
-        for index, folder in enumerate(settings.tumourfree_dir)
-    }
+def further_datasets(settings: Settings) -> dict[str, Path]:
+    """Names of the further datasets in BIDS URIs: tumourfree, tumourfree2, ..., annotated."""
+    return {dataset.name: dataset.root for dataset in datasets(settings) if dataset.name != MAIN}
 
 
 def with_model(settings: Settings) -> Settings:
-    """Take resolution, contrast and lesion from the model given with ``--model``.
+    """Take resolution, contrasts and lesion from the model given with ``--model``.
+
+    Nothing is learned then, so annotated scans are scans to segment like others.
 
     Raises
     ------
@@ -76,7 +77,14 @@ def with_model(settings: Settings) -> Settings:
         )
         raise UsageError(msg)
     profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
-    return dataclasses.replace(settings, model=folder, profile=profile, lesion=model["Lesion"])
+    return dataclasses.replace(
+        settings,
+        model=folder,
+        profile=profile,
+        lesion=model["Lesion"],
+        more_contrasts=tuple(model.get("MoreContrasts", ())),
+        annotated_dir=None,
+    )
 
 
 @contextmanager
@@ -171,9 +179,11 @@ def table(job: Job) -> str:
     lines.insert(1, "  ".join("-" * width for width in widths))
     counts = {role: len(job.selected(role)) for role in Role}
     lines.append("")
+    annotated = f", {counts[Role.ANNOTATED]} annotated scans" if counts[Role.ANNOTATED] else ""
     lines.append(
-        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans; "
-        f"profile {job.settings.profile.name}, preset {job.settings.preset}."
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{annotated}; "
+        f"method {job.settings.method}, profile {job.settings.profile.name}, "
+        f"preset {job.settings.preset}."
     )
     for name in ("junior", "senior"):
         done = bool(models) and train.is_finished(job, name)
