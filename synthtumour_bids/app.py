@@ -54,6 +54,7 @@ def run(settings: Settings) -> Outcome | None:
 
         report.write_methods(job)
         return None
+    plan.check_gpus(job)
     with temporary_folder(settings.work_dir):
         records = _run_steps(job)
     plan.clean_work(job, Outcome(tuple(records)))

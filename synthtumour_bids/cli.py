@@ -280,6 +280,9 @@ def _add_machine_options(group: Any) -> None:
         help="auto, cpu, mps, cuda, cuda:N",
     )
     group.add_argument(
+        "--num-gpus", type=_positive, default=1, metavar="N", help="CUDA devices to train on"
+    )
+    group.add_argument(
         "-w",
         "--work-dir",
         type=Path,
@@ -395,6 +398,13 @@ def _check(settings: Settings) -> None:
         msg = (
             f"--omp-nthreads {settings.omp_nthreads} is more than --nprocs {settings.nprocs}, "
             "the cores to use in all."
+        )
+        raise UsageError(msg)
+    if settings.num_gpus > 1 and settings.device not in ("auto", "cuda"):
+        msg = (
+            f"--num-gpus {settings.num_gpus} trains on that many CUDA devices, --device "
+            f"{settings.device} asks for another one. Leave one of the two flags out; the variable "
+            "CUDA_VISIBLE_DEVICES says which CUDA devices there are to use."
         )
         raise UsageError(msg)
     if settings.seed < 0:
