@@ -348,6 +348,10 @@ def test_the_cause_of_a_failure_is_told() -> None:
         launch(fail, None, [CPU, CPU], stop=threading.Event())
     with pytest.raises(UnavailableError, match=r"Process 2 of 2 .* ended with code 0"):
         launch(leave, None, [CPU, CPU], stop=threading.Event())
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(StoppedError, match="before the state could be saved"):
+        launch(leave, None, [CPU, CPU], stop=stop)
     assert not multiprocessing.active_children()
 
 

@@ -111,10 +111,13 @@ def launch(
             members.append(_Member(work, task, ranks))
         _watch(members, stop, progress)
         failures = [member.failure for member in members if member.failure is not None]
-        if failures:
-            raise min(failures, key=lambda failure: (failure.kind, failure.moment)).error
-        if not all(member.ended for member in members):
-            raise StoppedError(f"Stopped; the training was too slow to save its state. {AGAIN}")
+        failures.sort(key=lambda failure: (failure.kind, failure.moment))
+        # What asks for a stop may end a process that has only just been started.
+        broken = failures and failures[0].kind in (_Kind.DIED, _Kind.LOST_THE_OTHERS)
+        if failures and not (broken and stop.is_set()):
+            raise failures[0].error
+        if failures or not all(member.ended for member in members):
+            raise StoppedError(f"Stopped before the state could be saved. {AGAIN}")
     finally:
         for member in members:
             member.end()

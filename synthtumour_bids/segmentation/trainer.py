@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -27,6 +28,10 @@ POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
 WARM_UP = 0.03  # share of the steps over which the learning rate rises
 ADAMW_WEIGHT_DECAY = 1e-2
 AVERAGED_EPOCHS = 1.0  # length of the running average of the weights
+
+# How workers are started. Forks are there at once; a process that was itself spawned, as those of
+# several GPUs are, would by default spawn its own, which import torch anew in each epoch.
+WORKERS = "fork" if sys.platform == "linux" else None
 
 # What nnU-Net itself would do; replaced by `SynthTumourTrainer.set_up`.
 NNUNET_TRAINING = Training(epochs=1000, iterations_per_epoch=250, patience=1000, min_epochs=0)
@@ -172,6 +177,7 @@ class SynthTumourTrainer(nnUNetTrainer):
             batch_size=None,
             num_workers=n_workers,
             worker_init_fn=start_worker,
+            multiprocessing_context=WORKERS if n_workers else None,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(seed),
         )
