@@ -55,6 +55,7 @@ def run(settings: Settings) -> Outcome | None:
 
         report.write_methods(job)
         return None
+    plan.check_gpus(job)
     with temporary_folder(settings.work_dir):
         records = _run_steps(job)
     scratch.clean_work(job, Outcome(tuple(records)))

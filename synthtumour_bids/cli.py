@@ -13,6 +13,7 @@ from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
+from synthtumour_bids.cli_checks import check
 from synthtumour_bids.cli_types import (
     derivatives,
     device,
@@ -24,7 +25,6 @@ from synthtumour_bids.cli_types import (
     template,
 )
 from synthtumour_bids.config_file import read_config
-from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.settings import PROFILES, Method, Settings, Step
 
@@ -248,6 +248,9 @@ def _add_machine_options(group: Any) -> None:
         help="auto, cpu, mps, cuda, cuda:N",
     )
     group.add_argument(
+        "--num-gpus", type=positive, default=1, metavar="N", help="CUDA devices to train on"
+    )
+    group.add_argument(
         "-w",
         "--work-dir",
         type=Path,
@@ -339,58 +342,5 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     # The one place that is sure to be writable, in a container above all.
     settings["work_dir"] = (options.work_dir or options.output_dir / "work").absolute()
     result = Settings(**settings)
-    _check(result)
+    check(result)
     return result
-
-
-def _check(settings: Settings) -> None:
-    bids, output, work = (
-        folder.resolve() for folder in (settings.bids_dir, settings.output_dir, settings.work_dir)
-    )
-    others = (*settings.tumourfree_dir, *filter(None, [settings.annotated_dir]))
-    for dataset in (bids, *(folder.resolve() for folder in others)):
-        if output == dataset:
-            msg = (
-                f"The output folder is the input dataset {dataset}. Please choose another, "
-                f"for instance {dataset / 'derivatives' / 'synthtumour_bids'}."
-            )
-            raise UsageError(msg)
-        if work == dataset or (dataset in work.parents and output not in (work, *work.parents)):
-            msg = (
-                f"The work folder {work} lies inside the input dataset {dataset}; "
-                "choose another with --work-dir."
-            )
-            raise UsageError(msg)
-    _check_method(settings)
-    if settings.omp_nthreads > settings.nprocs:
-        msg = (
-            f"--omp-nthreads {settings.omp_nthreads} is more than --nprocs {settings.nprocs}, "
-            "the cores to use in all."
-        )
-        raise UsageError(msg)
-    if settings.seed < 0:
-        msg = f"--random-seed must be 0 or more, found {settings.seed}."
-        raise UsageError(msg)
-
-
-def _check_method(settings: Settings) -> None:
-    contrasts = (settings.contrast, *settings.more_contrasts)
-    if len(set(contrasts)) < len(contrasts):
-        msg = f"--more-contrasts names a contrast twice: {', '.join(contrasts)} with --contrast."
-        raise UsageError(msg)
-    if settings.method is Method.FABRICATION:
-        if settings.annotated_dir is None and settings.model is None:
-            msg = (
-                "--method fabrication learns from a few annotated scans; name their dataset with "
-                "--annotated-dir."
-            )
-            raise UsageError(msg)
-        return
-    for flag, given in (
-        ("--annotated-dir", settings.annotated_dir),
-        ("--semi-supervised", settings.semi_supervised),
-        ("--more-contrasts", settings.more_contrasts),
-    ):
-        if given:
-            msg = f"{flag} is of use with --method fabrication only; add that, or leave it out."
-            raise UsageError(msg)

@@ -198,6 +198,7 @@ class Settings:
 
     # machine
     device: str = "auto"
+    num_gpus: int = 1
     seed: int = 527
     work_dir: Path = Path("work")
     nprocs: int = 1

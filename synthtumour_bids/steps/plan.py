@@ -96,9 +96,7 @@ def sole_training(job: Job) -> Iterator[None]:
     UnavailableError
         When another run does so; not where there is nothing left to train.
     """
-    from synthtumour_bids.steps import train
-
-    if all(train.is_finished(job, name) for name in ("junior", "senior")):
+    if _is_trained(job):
         yield
         return
     models = job.settings.output_dir / "models"
@@ -109,6 +107,34 @@ def sole_training(job: Job) -> Iterator[None]:
     )
     with sole(models / ".lock", refusal):
         yield
+
+
+def _is_trained(job: Job) -> bool:
+    from synthtumour_bids.steps import train
+
+    return all(train.is_finished(job, name) for name in ("junior", "senior"))
+
+
+def check_gpus(job: Job) -> None:
+    """Look for the GPUs of ``--num-gpus`` before anything is computed.
+
+    Raises
+    ------
+    UnavailableError
+        When there are fewer.
+    UsageError
+        When that many cannot share the batches of the profile out evenly.
+    """
+    n, profile = job.settings.num_gpus, job.settings.profile
+    if n == 1 or Step.TRAIN not in steps(job.settings) or _is_trained(job):
+        return
+    from synthtumour_bids.segmentation.distributed import check_batch
+    from synthtumour_bids.segmentation.environment import training_devices
+
+    for training in (profile.junior, profile.senior):
+        if training.batch_size is not None:  # else nnU-Net plans it later
+            check_batch(training.batch_size, n)
+    training_devices(job.settings.device, n)
 
 
 def check_contrast(settings: Settings) -> None:

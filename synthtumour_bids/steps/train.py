@@ -182,6 +182,7 @@ def _train(
         model_dir,
         training=training,
         device=job.settings.device,
+        num_gpus=job.settings.num_gpus,
         seed=job.settings.seed,
         nprocs=job.settings.nprocs,
         progress=progress,
