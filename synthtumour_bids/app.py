@@ -13,7 +13,8 @@ from synthtumour_bids.bids.validation import warn_of_input_errors
 from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
-from synthtumour_bids.execution.resources import limit_threads, temporary_folder
+from synthtumour_bids.execution.resources import limit_threads
+from synthtumour_bids.execution.temporary import temporary_folder
 from synthtumour_bids.settings import Method, Settings, Step
 from synthtumour_bids.steps import plan, scratch
 from synthtumour_bids.steps.job import Job

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from synthtumour_bids.execution.resources import (
     available_cores,
     parse_memory,
     processes_that_fit,
-    temporary_folder,
 )
 from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
 
@@ -164,28 +162,6 @@ def test_cores_follow_the_limit_of_a_container(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert available_cores(tmp_path) == (cores or available_cores(tmp_path / "nothing"))
-
-
-def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
-    with temporary_folder(tmp_path / "work") as folder:
-        handle, name = tempfile.mkstemp()
-        os.close(handle)
-        assert Path(name).parent == folder
-    assert not list((tmp_path / "work").iterdir())
-    assert tempfile.gettempdir() != str(folder)
-
-
-def test_caches_move_where_their_folders_cannot_be_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    unusable, usable = str(tmp_path / "file" / "torch"), str(tmp_path / "matplotlib")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", unusable)
-    monkeypatch.setenv("MPLCONFIGDIR", usable)
-    with temporary_folder(tmp_path / "work") as folder:
-        assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent == folder
-        assert os.environ["MPLCONFIGDIR"] == usable
-    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == unusable
 
 
 def test_durations_read_like_speech() -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import distributed as dist
 
 from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.execution.temporary import sockets_fit
 
 LOG = logging.getLogger(__name__)
 
@@ -189,9 +190,10 @@ def loader_workers(nprocs: int, device: torch.device, batch_bytes: int) -> int:
 
     A CPU is busy with the network, which one worker easily keeps fed; a GPU needs many. Batches
     travel through shared memory: where it is too small for them (Docker gives 64 MB by default),
-    batches are made in the training process instead, because workers would be killed.
+    batches are made in the training process instead, because workers would be killed. The same
+    holds where the path of the temporary folder is too long for the sockets of workers.
     """
-    if nprocs <= 1:
+    if nprocs <= 1 or not sockets_fit():
         return 0
     workers = 1 if device.type == "cpu" else min(nprocs - 1, MAX_LOADER_WORKERS)
     if SHARED_MEMORY.is_dir():

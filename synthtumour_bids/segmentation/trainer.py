@@ -29,6 +29,7 @@ POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
 WARM_UP = 0.03  # share of the steps over which the learning rate rises
 ADAMW_WEIGHT_DECAY = 1e-2
 AVERAGED_EPOCHS = 1.0  # length of the running average of the weights
+SECONDS_TO_A_BATCH = 900.0  # a process that takes longer has lost it
 
 # How workers are started. Forks are there at once; a process that was itself spawned, as those of
 # several GPUs are, would by default spawn its own, which import torch anew in each epoch.
@@ -179,6 +180,7 @@ class SynthTumourTrainer(nnUNetTrainer):
             num_workers=n_workers,
             worker_init_fn=start_worker,
             multiprocessing_context=WORKERS if n_workers else None,
+            timeout=SECONDS_TO_A_BATCH if n_workers else 0,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(seed),
         )

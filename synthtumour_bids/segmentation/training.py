@@ -168,11 +168,12 @@ def _train(task: _Task, ranks: Ranks, stop: Stop, progress: Progress | None) -> 
                 "another --device."
             ) from error
         except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
+            if "DataLoader" not in str(error):
                 raise
             raise UnavailableError(
-                f"A process that prepares training batches died ({error}), most likely for "
-                "memory. Run the same command again, with --nprocs 1 to do without such processes."
+                f"A process that prepares training batches died or got stuck ({error}), most "
+                "likely for memory. Run the same command again, with --nprocs 1 to do without such "
+                "processes."
             ) from error
     if ranks.rank == 0:
         write_model(trainer, state, prepared, task.model_dir, task.recipe)
