@@ -38,7 +38,7 @@ ARMS = ("plain", "carvemix", "tf-aug", "tf-gan", "combined")
 # One long epoch: its last, averaged weights are kept, so that nothing selects.
 SCHEDULE = Training(
     epochs=1,
-    iterations_per_epoch=600,
+    iterations_per_epoch=300,
     patience=1,
     min_epochs=1,
     batch_size=2,
@@ -116,7 +116,7 @@ def learnt_from(cell: Cell, cohort: Cohort) -> tuple[list[Labelled], list[Sample
     if cell.arm == "combined":
         real += pseudo_labelled(cell, cohort)
     samples = arms.fabricated(real, hosts, arms.N_MADE, cell.seed, "train")
-    return real, arms.refined(samples, gan, cell.folder) if gan else samples
+    return real, samples + (arms.refined(samples, gan, cell.folder) if gan else [])
 
 
 def pseudo_labelled(cell: Cell, cohort: Cohort) -> list[Labelled]:

@@ -21,21 +21,21 @@ from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, on_own_scale
 from synthtumour_bids.synthesis.seeds import stream
 
-N_MADE = 80  # synthetic samples of every arm but the plain one
-N_GAN = 80  # coarse samples that the GAN learns from
-N_JUDGED = 16  # coarse samples that every evaluation of it refines
+N_MADE = 40  # synthetic samples of every arm but the plain one
+N_GAN = 60  # coarse samples that the GAN learns from
+N_JUDGED = 10  # coarse samples that every evaluation of it refines
 HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
 SHOWN = 6
 GAN = replace(
     FAST,
-    patch=(32, 32, 32),
+    patch=(24, 24, 24),
     warm_up=150,
-    steps=600,
+    steps=250,
     evaluate_every=50,
-    patience=5,
-    average=0.98,
-    generator_rate=3e-4,
-    discriminator_rate=6e-4,
+    patience=3,
+    average=0.95,
+    generator_rate=1e-3,
+    discriminator_rate=1e-3,
 )
 
 
