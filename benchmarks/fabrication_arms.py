@@ -15,7 +15,7 @@ from synthtumour_bids.reports.reportlets import synthetic_mosaic
 from synthtumour_bids.segmentation.dataset import Case
 from synthtumour_bids.synthesis.fabrication import carvemix, coarse, quality
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
-from synthtumour_bids.synthesis.fabrication.gan_settings import FAST, GanSettings
+from synthtumour_bids.synthesis.fabrication.gan_settings import FAST
 from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, on_own_scale
@@ -93,21 +93,22 @@ def train_gan(
 ) -> Fabricator:
     """Train TF-GAN on the annotated scans alone; go on where an earlier call ended."""
     kept = max(1, len(annotated) // HELD_OUT)
-    settings: GanSettings = replace(GAN, seed=seed)
+    sides = annotated[kept:], annotated[:kept]
+    # A side's coarse samples carry its own lesions: how lesions differ must not count.
     learnt, judged = (
-        [s.made for s in fabricated(annotated[kept:], hosts, count, seed, f"gan {purpose}")]
-        for count, purpose in ((N_GAN, "train"), (N_JUDGED, "held out"))
+        [sample.made for sample in fabricated(side, hosts, count, seed, f"gan {purpose}")]
+        for side, count, purpose in zip(sides, (N_GAN, N_JUDGED), ("train", "judge"), strict=True)
     )
     data = TrainingData(
-        real=[one.scan for one in annotated[kept:]],
-        real_held_out=[one.scan for one in annotated[:kept]],
+        real=[one.scan for one in sides[0]],
+        real_held_out=[one.scan for one in sides[1]],
         hosts=[host.scan for host in hosts],
         coarse=learnt,
         coarse_held_out=judged,
         classes=1,
     )
     labels = " ".join(one.member.label for one in annotated)
-    return train(data, settings, folder, recipe=labels)
+    return train(data, replace(GAN, seed=seed), folder, recipe=labels)
 
 
 def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sample]:
