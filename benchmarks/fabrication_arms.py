@@ -23,8 +23,8 @@ from synthtumour_bids.synthesis.seeds import stream
 
 N_MADE = 40  # synthetic samples of every arm but the plain one
 N_GAN = 60  # coarse samples that the GAN learns from
-N_JUDGED = 15  # coarse samples that every evaluation of it refines
-N_JUDGE_HOSTS = 5  # tumour-free scans that only those are made from
+N_JUDGED = 10  # coarse samples that every evaluation of it refines
+HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
 SHOWN = 6
 GAN = replace(
     FAST,
@@ -34,7 +34,7 @@ GAN = replace(
     evaluate_every=50,
     patience=3,
     average=0.95,
-    generator_rate=5e-4,
+    generator_rate=1e-3,
     discriminator_rate=1e-3,
 )
 
@@ -92,19 +92,16 @@ def train_gan(
     annotated: Sequence[Labelled], hosts: Sequence[Labelled], folder: Path, seed: int
 ) -> Fabricator:
     """Train TF-GAN on the annotated scans alone; go on where an earlier call ended."""
-    # A single scan held out would tell how lesions differ, not what refinement does to them. So
-    # all lesions are learnt from, and judged by are new samples of them, in other hosts.
-    real = [one.scan for one in annotated]
+    kept = max(1, len(annotated) // HELD_OUT)
+    sides = annotated[kept:], annotated[:kept]
+    # A side's coarse samples carry its own lesions: how lesions differ must not count.
     learnt, judged = (
-        [sample.made for sample in fabricated(annotated, some, count, seed, f"gan {purpose}")]
-        for some, count, purpose in (
-            (hosts[N_JUDGE_HOSTS:], N_GAN, "train"),
-            (hosts[:N_JUDGE_HOSTS], N_JUDGED, "judge"),
-        )
+        [sample.made for sample in fabricated(side, hosts, count, seed, f"gan {purpose}")]
+        for side, count, purpose in zip(sides, (N_GAN, N_JUDGED), ("train", "judge"), strict=True)
     )
     data = TrainingData(
-        real=real,
-        real_held_out=real,
+        real=[one.scan for one in sides[0]],
+        real_held_out=[one.scan for one in sides[1]],
         hosts=[host.scan for host in hosts],
         coarse=learnt,
         coarse_held_out=judged,
@@ -115,10 +112,7 @@ def train_gan(
 
 
 def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sample]:
-    """Refine coarse samples, drop what does not pass; a report and a mosaic go to the folder.
-
-    Where refinement did not help, nothing is kept: the samples would be the coarse ones once more.
-    """
+    """Refine coarse samples, drop what does not pass; a report and a mosaic go to the folder."""
     made = [replace(sample, made=gan.refine(sample.made)) for sample in samples]
     verdicts = [gan.judge(sample.made) for sample in made]
     kept = [sample for sample, verdict in zip(made, verdicts, strict=True) if verdict.accepted]
@@ -133,7 +127,7 @@ def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sa
     ]
     spacing = samples[0].made.spacing
     synthetic_mosaic(shown, folder / "refined.png", "Coarse and refined samples", spacing)
-    return kept if gan.helps else []
+    return kept
 
 
 def cases(real: Sequence[Labelled], samples: Sequence[Sample], folder: Path) -> list[Case]:
