@@ -12,7 +12,7 @@ from fabrication_cohort import Cohort, Member
 
 from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.reports.reportlets import synthetic_mosaic
-from synthtumour_bids.segmentation.dataset import Case
+from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.synthesis.fabrication import carvemix, coarse, quality
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from synthtumour_bids.synthesis.fabrication.gan_settings import FAST

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from synthtumour_bids import __version__, cli, errors
+from synthtumour_bids import __version__, cli, cli_types, errors
 
 ROOT = Path(__file__).resolve().parents[1]
 DESCRIPTOR = ROOT / "boutiques.json"
@@ -22,7 +22,7 @@ IMAGE = "synthtumour_bids"
 # The BIDS mode of `bosh validate` wants these first, in this order.
 LEADING = ("bids_dir", "output_dir", "analysis_level", "participant_label", "session_label")
 NO_INPUTS = (argparse._HelpAction, argparse._VersionAction)
-FILE_TYPES = (cli._existing_folder, cli._existing_file, cli._derivatives)
+FILE_TYPES = (cli_types.existing_folder, cli_types.existing_file, cli_types.derivatives)
 # Defaults that depend on the machine must not be written down.
 DEFAULTS_IN_WORDS = {"nprocs": "all that are available"}
 ERRORS = {
@@ -139,9 +139,9 @@ def value(action: argparse.Action) -> dict[str, Any]:
     described: dict[str, Any] = {"type": "String"}
     if action.type in FILE_TYPES:
         described = {"type": "File"}
-    elif action.type in (int, cli._positive):
+    elif action.type in (int, cli_types.positive):
         described = {"type": "Number", "integer": True}
-        if action.type is cli._positive:
+        if action.type is cli_types.positive:
             described["minimum"] = 1
     if action.choices is not None:
         described["value-choices"] = [str(choice) for choice in action.choices]

@@ -9,7 +9,11 @@ bin=/opt/venv/bin
 
 python3 -m pip --python "$bin/python" install --no-deps --constraint constraints.txt .
 # The label says what is inside, or there is no image.
-"$bin/synthtumour-bids" --version | grep --fixed-strings --line-regexp "synthtumour-bids $version"
+inside=$("$bin/synthtumour-bids" --version)
+if [ "$inside" != "synthtumour-bids $version" ]; then
+  echo "container_app.sh: VERSION is $version, but the package inside is $inside" >&2
+  exit 2
+fi
 
 # The library that looks templates up writes its list of names when it is first imported.
 "$bin/python" -c "import templateflow"

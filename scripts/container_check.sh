@@ -37,7 +37,8 @@ contained() {
     podman)
       # Without root, podman maps other users away from the owner of the folders.
       [ "$(id -u)" -eq 0 ] || mounts+=(--userns keep-id)
-      podman run --rm --read-only --network none --user "$user" \
+      # As Docker does; by itself podman leaves /tmp writable.
+      podman run --rm --read-only --read-only-tmpfs=false --network none --user "$user" \
         --entrypoint "$program" "${mounts[@]}" "$image" "$@"
       ;;
     apptainer)

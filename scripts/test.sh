@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the package with its test tools into .venv-test, then lints, type-checks and tests it.
+# CHECKED_IMAGE="podman synthtumour_bids:0.1.0", an engine and an image that is there, checks that too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
@@ -7,3 +8,6 @@ make_environment .venv-test "[test,dask,report,templates]"
 export PATH="$PWD/.venv-test/bin:$PATH"
 bash scripts/lint.sh
 python -m pytest "$@"
+if [ -n "${CHECKED_IMAGE:-}" ]; then
+  bash scripts/container_check.sh "${CHECKED_IMAGE%% *}" "${CHECKED_IMAGE#* }"
+fi

@@ -14,7 +14,7 @@ from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.execution.resources import limit_threads, temporary_folder
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import Method, Settings, Step
 from synthtumour_bids.steps import plan, scratch
 from synthtumour_bids.steps.job import Job
 
@@ -55,6 +55,7 @@ def run(settings: Settings) -> Outcome | None:
 
         report.write_methods(job)
         return None
+    plan.check_gpus(job)
     with temporary_folder(settings.work_dir):
         records = _run_steps(job)
     scratch.clean_work(job, Outcome(tuple(records)))
@@ -88,12 +89,13 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
 
 def _learn(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:
     """Run the steps that one job does for all, unless another job is at it."""
-    from synthtumour_bids.steps import synthesise, train
+    from synthtumour_bids.steps import fabricate, synthesise, train
 
+    fabrication = job.settings.method is Method.FABRICATION
     records: list[ScanOutcome] = []
     with plan.sole_training(job):
         if Step.SYNTHESISE in steps:
-            records += synthesise.run(job)
+            records += fabricate.run(job) if fabrication else synthesise.run(job)
         if Step.TRAIN in steps:
             records += train.run(job)
     return records
@@ -117,9 +119,10 @@ def _give_up_when_nothing_is_left(job: Job, records: list[ScanOutcome]) -> None:
 
 def write_descriptions(settings: Settings) -> None:
     """Write ``dataset_description.json`` of the output and of the datasets nested in it."""
-    links = {"raw": settings.bids_dir, **plan.tumourfree_names(settings)}
+    further = plan.further_datasets(settings)
+    links = {"raw": settings.bids_dir, **further}
     write_dataset_description(settings.output_dir, links=links)
-    for name in plan.tumourfree_names(settings):
+    for name in further:
         nested = settings.output_dir / "derivatives" / name
         nested.mkdir(parents=True, exist_ok=True)
         write_dataset_description(nested, links=links)

@@ -12,86 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
+from synthtumour_bids.cli_checks import check
+from synthtumour_bids.cli_types import (
+    derivatives,
+    device,
+    existing_file,
+    existing_folder,
+    labels,
+    memory,
+    positive,
+    template,
+)
 from synthtumour_bids.config_file import read_config
-from synthtumour_bids.errors import UsageError
-from synthtumour_bids.execution.resources import available_cores, parse_memory
-from synthtumour_bids.settings import PROFILES, Settings, Step
+from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.settings import PROFILES, Method, Settings, Step
 
 CONTRASTS = ("FLAIR", "T2w", "T1w", "DWI")
 LESIONS = ("glioma", "metastasis", "stroke")
 PRESETS = ("default", "reference")
 STRIP_MODES = ("auto", "force", "skip")
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        msg = f"expected a whole number, found {text!r}"
-        raise argparse.ArgumentTypeError(msg) from None
-    if number < 1:
-        msg = f"must be 1 or more, found {number}"
-        raise argparse.ArgumentTypeError(msg)
-    return number
-
-
-def _existing_folder(text: str) -> Path:
-    path = Path(text)
-    if not path.is_dir():
-        msg = f"folder does not exist: {path} (in a container, is its volume mounted?)"
-        raise argparse.ArgumentTypeError(msg)
-    return path.absolute()
-
-
-def _existing_file(text: str) -> Path:
-    path = Path(text)
-    if not path.is_file():
-        msg = f"file does not exist: {path} (in a container, is its volume mounted?)"
-        raise argparse.ArgumentTypeError(msg)
-    return path.absolute()
-
-
-def _derivatives(text: str) -> Path:
-    return _existing_folder(text.partition("=")[2] or text)
-
-
-def _template(text: str) -> str:
-    """Leave names alone; paths must mean the same in every process."""
-    path = Path(text)
-    return str(path.absolute()) if path.exists() else text
-
-
-def _memory(text: str) -> float:
-    try:
-        return parse_memory(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _device(text: str) -> str:
-    if text in ("auto", "cpu", "cuda", "mps") or (
-        text.startswith("cuda:") and text[len("cuda:") :].isdigit()
-    ):
-        return text
-    msg = f"expected auto, cpu, mps, cuda or cuda:N, found {text!r}"
-    raise argparse.ArgumentTypeError(msg)
-
-
-def _labels(prefix: str) -> Any:
-    """Accept ``sub-01``, ``01`` and several labels in one quoted string."""
-
-    class Labels(argparse.Action):
-        def __call__(
-            self,
-            parser: argparse.ArgumentParser,
-            namespace: argparse.Namespace,
-            values: Any,
-            option_string: str | None = None,
-        ) -> None:
-            labels = [label for value in values for label in value.split()]
-            setattr(namespace, self.dest, tuple(label.removeprefix(prefix) for label in labels))
-
-    return Labels
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -101,11 +41,12 @@ def build_parser() -> argparse.ArgumentParser:
         description=(
             "Segments brain tumours in FLAIR MRI without a single annotation: synthetic tumours "
             "in tumour-free brains train a junior nnU-Net, its pseudo-labels of real tumours "
-            "train a senior, whose segmentations are written as BIDS derivatives."
+            "train a senior, whose segmentations are written as BIDS derivatives. With a few "
+            "annotated scans, --method fabrication makes the synthetic tumours from those."
         ),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("bids_dir", type=_existing_folder, help="BIDS dataset with tumour scans")
+    parser.add_argument("bids_dir", type=existing_folder, help="BIDS dataset with tumour scans")
     parser.add_argument("output_dir", type=Path, help="folder for the derivatives")
     parser.add_argument(
         "analysis_level",
@@ -126,7 +67,7 @@ def _add_scan_options(group: Any) -> None:
         "--participant-label",
         "--participant_label",
         nargs="+",
-        action=_labels("sub-"),
+        action=labels("sub-"),
         default=(),
         metavar="LABEL",
         help="participants to work on, with or without sub-",
@@ -135,7 +76,7 @@ def _add_scan_options(group: Any) -> None:
         "--exclude-participant-label",
         "--exclude_participant_label",
         nargs="+",
-        action=_labels("sub-"),
+        action=labels("sub-"),
         default=(),
         metavar="LABEL",
         help="participants to leave out",
@@ -145,7 +86,7 @@ def _add_scan_options(group: Any) -> None:
         "--session_label",
         "--session-id",
         nargs="+",
-        action=_labels("ses-"),
+        action=labels("ses-"),
         default=(),
         metavar="LABEL",
         help="sessions to work on, with or without ses-",
@@ -153,7 +94,7 @@ def _add_scan_options(group: Any) -> None:
     group.add_argument(
         "--tumourfree-dir",
         "--healthy-dir",
-        type=_existing_folder,
+        type=existing_folder,
         action="append",
         default=[],
         metavar="DIR",
@@ -184,21 +125,21 @@ def _add_scan_options(group: Any) -> None:
     group.add_argument(
         "--hold-out",
         nargs="+",
-        action=_labels("sub-"),
+        action=labels("sub-"),
         default=(),
         metavar="LABEL",
         help="tumour participants that are segmented but kept out of every training step",
     )
     group.add_argument(
         "--bids-filter-file",
-        type=_existing_file,
+        type=existing_file,
         metavar="FILE",
         help="JSON file {query: {entity: value}} with queries flair, tumour, tumourfree",
     )
     group.add_argument(
         "-d",
         "--derivatives",
-        type=_derivatives,
+        type=derivatives,
         nargs="+",
         default=(),
         metavar="[NAME=]DIR",
@@ -223,6 +164,25 @@ def _add_method_options(group: Any) -> None:
         help="steps to run, in their fixed order",
     )
     group.add_argument(
+        "--method",
+        choices=[method.value for method in Method],
+        default=Method.SYNTHTUMOUR.value,
+        help="synthtumour learns without annotations, fabrication from a few annotated scans",
+    )
+    group.add_argument(
+        "--annotated-dir",
+        type=existing_folder,
+        metavar="DIR",
+        help="BIDS dataset of annotated scans for --method fabrication, with label-L_mask or "
+        "desc-tumour_dseg in its derivatives folder or in a dataset of --derivatives; may be the "
+        "main one",
+    )
+    group.add_argument(
+        "--semi-supervised",
+        action="store_true",
+        help="fabrication: learn from pseudo-labels of the tumour scans as well",
+    )
+    group.add_argument(
         "--profile", choices=tuple(PROFILES), default="full", help="accuracy or time"
     )
     group.add_argument(
@@ -231,12 +191,20 @@ def _add_method_options(group: Any) -> None:
     group.add_argument("--lesion", choices=LESIONS, default="glioma", help="kind of lesion to draw")
     group.add_argument("--contrast", choices=CONTRASTS, default="FLAIR", help="images to read")
     group.add_argument(
-        "--priors", type=_existing_file, metavar="FILE", help="JSON priors instead of --lesion's"
+        "--more-contrasts",
+        nargs="+",
+        choices=tuple(MORE_CONTRASTS),
+        default=(),
+        metavar="NAME",
+        help="fabrication: further images of each session to learn from (T1w, ceT1w, T2w, FLAIR)",
+    )
+    group.add_argument(
+        "--priors", type=existing_file, metavar="FILE", help="JSON priors instead of --lesion's"
     )
     group.add_argument(
         "--model",
         "--model-dir",
-        type=_existing_folder,
+        type=existing_folder,
         metavar="DIR",
         help="models folder of an earlier run: segment with its senior, train nothing",
     )
@@ -247,7 +215,7 @@ def _add_method_options(group: Any) -> None:
     )
     group.add_argument(
         "--truth",
-        type=_existing_folder,
+        type=existing_folder,
         metavar="DIR",
         help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
         "report, and is read by nothing else",
@@ -261,7 +229,7 @@ def _add_method_options(group: Any) -> None:
     )
     group.add_argument(
         "--skull-strip-template",
-        type=_template,
+        type=template,
         metavar="NAME|PATH",
         help="head template: a TemplateFlow name that synthtumour-fetch has got, or a folder "
         "(default: embedded)",
@@ -274,10 +242,13 @@ def _add_method_options(group: Any) -> None:
 def _add_machine_options(group: Any) -> None:
     group.add_argument(
         "--device",
-        type=_device,
+        type=device,
         default="auto",
         metavar="NAME",
         help="auto, cpu, mps, cuda, cuda:N",
+    )
+    group.add_argument(
+        "--num-gpus", type=positive, default=1, metavar="N", help="CUDA devices to train on"
     )
     group.add_argument(
         "-w",
@@ -291,19 +262,19 @@ def _add_machine_options(group: Any) -> None:
         "--nthreads",
         "--n-cpus",
         "--n_cpus",
-        type=_positive,
+        type=positive,
         default=available_cores(),
         metavar="N",
         help="processor cores to use in all",
     )
     group.add_argument(
-        "--omp-nthreads", type=_positive, default=1, metavar="N", help="threads of one process"
+        "--omp-nthreads", type=positive, default=1, metavar="N", help="threads of one process"
     )
     group.add_argument(
         "--mem",
         "--mem-mb",
         "--mem_mb",
-        type=_memory,
+        type=memory,
         dest="mem_gb",
         metavar="SIZE",
         help="memory to use in all, with its unit: 16G",
@@ -332,7 +303,7 @@ def _add_behaviour_options(group: Any) -> None:
     group.add_argument("--keep-work", action="store_true", help="keep scratch data after success")
     group.add_argument(
         "--config-file",
-        type=_existing_file,
+        type=existing_file,
         metavar="FILE",
         help="TOML of an earlier run (logs/); flags on the command line win",
     )
@@ -366,37 +337,10 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     }
     settings["steps"] = tuple(step for step in Step if step.value in options.steps)
     settings["profile"] = PROFILES[options.profile]
+    settings["method"] = Method(options.method)
     settings["output_dir"] = options.output_dir.absolute()
     # The one place that is sure to be writable, in a container above all.
     settings["work_dir"] = (options.work_dir or options.output_dir / "work").absolute()
     result = Settings(**settings)
-    _check(result)
+    check(result)
     return result
-
-
-def _check(settings: Settings) -> None:
-    bids, output, work = (
-        folder.resolve() for folder in (settings.bids_dir, settings.output_dir, settings.work_dir)
-    )
-    for dataset in (bids, *(folder.resolve() for folder in settings.tumourfree_dir)):
-        if output == dataset:
-            msg = (
-                f"The output folder is the input dataset {dataset}. Please choose another, "
-                f"for instance {dataset / 'derivatives' / 'synthtumour_bids'}."
-            )
-            raise UsageError(msg)
-        if work == dataset or (dataset in work.parents and output not in (work, *work.parents)):
-            msg = (
-                f"The work folder {work} lies inside the input dataset {dataset}; "
-                "choose another with --work-dir."
-            )
-            raise UsageError(msg)
-    if settings.omp_nthreads > settings.nprocs:
-        msg = (
-            f"--omp-nthreads {settings.omp_nthreads} is more than --nprocs {settings.nprocs}, "
-            "the cores to use in all."
-        )
-        raise UsageError(msg)
-    if settings.seed < 0:
-        msg = f"--random-seed must be 0 or more, found {settings.seed}."
-        raise UsageError(msg)

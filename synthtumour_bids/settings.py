@@ -10,10 +10,18 @@ TEMPLATE = "MNI152NLin2009aSym"
 
 
 class Role(StrEnum):
-    """What a scan is good for: hosts for synthesis, or scans to segment."""
+    """What a scan is good for: to segment, to host synthetic tumours, to learn from."""
 
     TUMOUR = "tumour"
     TUMOURFREE = "tumourfree"
+    ANNOTATED = "annotated"
+
+
+class Method(StrEnum):
+    """How the pairs of image and label come about that the networks learn from."""
+
+    SYNTHTUMOUR = "synthtumour"
+    FABRICATION = "fabrication"
 
 
 class Step(StrEnum):
@@ -173,8 +181,12 @@ class Settings:
     hold_out: tuple[str, ...] = ()  # tumour participants segmented but kept out of all training
 
     # method
+    method: Method = Method.SYNTHTUMOUR
+    annotated_dir: Path | None = None
+    semi_supervised: bool = False
     lesion: str = "glioma"
     contrast: str = "FLAIR"
+    more_contrasts: tuple[str, ...] = ()
     priors: Path | None = None
     preset: str = "default"
     profile: Profile = field(default_factory=lambda: PROFILES["full"])
@@ -186,6 +198,7 @@ class Settings:
 
     # machine
     device: str = "auto"
+    num_gpus: int = 1
     seed: int = 527
     work_dir: Path = Path("work")
     nprocs: int = 1

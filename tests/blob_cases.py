@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.segmentation.dataset import Case
+from synthtumour_bids.segmentation.cases import Case
 
 
 def blob_brain(

@@ -109,6 +109,10 @@ def test_config_file_round_trip_and_command_line_wins(bids: Path, tmp_path: Path
     config = tmp_path / "run.toml"
     config.write_text(settings_as_toml(settings))
     assert parse(bids, "--config-file", str(config)) == settings
+    fabrication = ["--method", "fabrication", "--annotated-dir", str(tmp_path)]
+    other = parse(bids, *fabrication, "--semi-supervised", "--more-contrasts", "T1w", "ceT1w")
+    (tmp_path / "other.toml").write_text(settings_as_toml(other))
+    assert parse(bids, "--config-file", str(tmp_path / "other.toml")) == other
     again = parse(bids, "--config-file", str(config), "--seed", "8")
     assert again.seed == 8
     assert again.profile.name == "fast"

@@ -175,6 +175,19 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
     assert tempfile.gettempdir() != str(folder)
 
 
+def test_caches_move_where_their_folders_cannot_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    unusable, usable = str(tmp_path / "file" / "torch"), str(tmp_path / "matplotlib")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", unusable)
+    monkeypatch.setenv("MPLCONFIGDIR", usable)
+    with temporary_folder(tmp_path / "work") as folder:
+        assert Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).parent == folder
+        assert os.environ["MPLCONFIGDIR"] == usable
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == unusable
+
+
 def test_durations_read_like_speech() -> None:
     assert describe_seconds(40) == "40 s"
     assert describe_seconds(720) == "12 min"

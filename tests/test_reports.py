@@ -14,7 +14,7 @@ import pytest
 from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.reports import group, reportlets
 from synthtumour_bids.reports.boilerplate import REFERENCES, methods_text
-from synthtumour_bids.settings import PROFILES, Settings
+from synthtumour_bids.settings import PROFILES, Method, Settings
 
 
 def result(participant: str = "sub-01", session: str = "n/a", **more: object) -> dict:
@@ -239,10 +239,33 @@ def test_methods_follow_the_settings(settings: Settings) -> None:
     assert "Stage 1" not in with_model
 
 
-def test_citations_are_numbered_in_their_order_and_all_listed(settings: Settings) -> None:
-    written = text(dataclasses.replace(settings, truth=Path("truth")), head_templates=["embedded"])
-    body, listed = written.split("## References")
+@pytest.mark.parametrize("method", Method)
+def test_citations_are_numbered_in_their_order_and_all_listed(
+    settings: Settings, method: Method
+) -> None:
+    chosen = dataclasses.replace(settings, truth=Path("truth"), method=method)
+    body, listed = text(chosen, head_templates=["embedded"]).split("## References")
     cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
     numbers = list(dict.fromkeys(cited))
-    assert numbers == list(range(1, len(REFERENCES) + 1))
+    assert numbers == list(range(1, len(REFERENCES)))  # all but that of the other method
     assert re.findall(r"^(\d+)\. ", listed, flags=re.M) == [str(n) for n in numbers]
+    assert ("2511.18654" in listed) == (method is Method.FABRICATION)
+
+
+def test_fabrication_tells_its_samples_and_what_was_dropped(settings: Settings) -> None:
+    quality = {"Judged": 232, "Dropped": 29, "Rate": 0.125, "RefinementHelps": True}
+    classes = [{"index": 1, "name": "oedema"}, {"index": 3, "name": "core"}]
+    models = {"junior": {"BestEpoch": 17}, "senior": {"BestEpoch": 23, "Classes": classes}}
+    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
+    more = {"quality": quality, "models": models, "n_annotated": 3, "n_pseudo_labels": 6}
+    written = text(chosen, **more)
+    for words in (
+        *("3 annotated scans with 2 classes (oedema, core)", "Of 232 refined samples 29 (12 %)"),
+        *("(epoch 17)", "(epoch 23)", "design is this software's own"),
+    ):
+        assert words in written
+    assert "without manual annotations" not in written
+    assert "semi-supervised" not in written
+    assert "(6 scans)" in text(dataclasses.replace(chosen, semi_supervised=True), **more)
+    useless = text(chosen, **(more | {"quality": quality | {"RefinementHelps": False}}))
+    assert "coarse ones alone" in useless

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from synthtumour_bids.errors import StoppedError, UnavailableError
+from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
-from synthtumour_bids.segmentation.trainer import faster_on_cpu
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.settings import Training
 from tests.blob_cases import write_cases
@@ -54,7 +54,7 @@ def prepare(folder: Path) -> PreparedDataset:
     cases = folder / "cases"
     made = write_cases(cases, 8, 3, shape=(24, 28, 24)) if not cases.exists() else None
     if made is None:  # the same files, or the dataset would be another one
-        from synthtumour_bids.segmentation.dataset import Case
+        from synthtumour_bids.segmentation.cases import Case
 
         images = sorted(p for p in cases.glob("*.nii.gz") if "label" not in p.name)
         made = [

@@ -11,12 +11,13 @@ from typing import Any
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.settings import Role
 
-# Names of queries; the image query holds for both roles.
+# Names of queries; the image query holds for all roles.
 IMAGE_QUERIES = ("image", "flair")
 ROLE_QUERIES = {
     "tumour": Role.TUMOUR,
     "tumourfree": Role.TUMOURFREE,
     "healthy": Role.TUMOURFREE,
+    "annotated": Role.ANNOTATED,
 }
 
 # Entities that other settings decide.

@@ -25,10 +25,11 @@ _PARTS_LEFT_OUT = frozenset(("phase", "real", "imag"))
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset of the run: ``raw`` is the main one, all others are tumour-free."""
+    """A dataset of the run: ``raw`` is the main one; all scans of another have one role."""
 
     name: str
     root: Path
+    role: Role | None = None
 
 
 def scans_of(
@@ -56,7 +57,7 @@ def scans_of(
     if database is not None and dataset.name != MAIN:
         database = database / dataset.name
     layout = open_index(dataset.root, settings.contrast, subjects=subjects, database=database)
-    possible = tuple(Role) if dataset.name == MAIN else (Role.TUMOURFREE,)
+    possible = (Role.TUMOUR, Role.TUMOURFREE) if dataset.role is None else (dataset.role,)
     images: dict[Role, Mapping[Path, ParsedName]] = {}
     for role in possible:
         alike = [other for other in images if filters.of(other) == filters.of(role)]
@@ -66,10 +67,10 @@ def scans_of(
             else _one_each(_images(dataset, settings, layout, filters.of(role), subjects))
         )
     labels = {parsed.subject for found in images.values() for parsed in found.values()}
-    if dataset.name == MAIN and labels:
-        roles = assign_roles(dataset.root, labels, settings)
+    if dataset.role is not None:
+        roles = dict.fromkeys(labels, dataset.role)
     else:
-        roles = dict.fromkeys(labels, Role.TUMOURFREE)
+        roles = assign_roles(dataset.root, labels, settings) if labels else {}
     return [
         Scan(path, parsed.entities, parsed.suffix, role, dataset.root, dataset.name)
         for role, found in images.items()

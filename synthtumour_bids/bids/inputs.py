@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from synthtumour_bids.bids.annotations import Annotation, annotate
+from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.filters import bare_labels, read_filters
 from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, UsageError
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import Role, Settings, Step
 
 __all__ = ["Selection", "collect_scans", "find_brain_mask", "find_truth"]
 
@@ -31,10 +33,13 @@ class Selection:
         All scans that training may use: of all participants but the excluded ones. Where a run
         with ``--participant-label`` does not train, others are not even looked for, and this is
         the same as `selected`.
+    annotations
+        What was drawn on the annotated scans, by their keys.
     """
 
     selected: tuple[Scan, ...]
     everything: tuple[Scan, ...]
+    annotations: Mapping[str, Annotation] = field(default_factory=dict)
 
 
 def collect_scans(settings: Settings) -> Selection:
@@ -53,30 +58,33 @@ def collect_scans(settings: Settings) -> Selection:
     ------
     DataError
         When a dataset, a participant or a session asked for is not there, nothing passes the
-        filters, one file is reached through two datasets, or roles cannot be told
-        (``UnknownRoleError`` for unknown groups).
+        filters, one file is reached through two datasets, roles cannot be told
+        (``UnknownRoleError`` for unknown groups), annotations cannot be used as they are (see
+        ``annotations.annotate``), or a scan lacks a contrast of ``more_contrasts``.
     UsageError
         When the filter file or the database cannot be used, or a dataset is given twice.
     """
     labels = bare_labels(settings.participant_label, "sub-")
     filters = read_filters(settings.bids_filter_file)
-    datasets = _datasets(settings)
-    _check_folders(settings, labels, datasets)
+    used = datasets(settings)
+    _check_folders(settings, labels, used)
     narrow = bool(labels) and not _trains(settings)
     everything: list[Scan] = []
-    for dataset in datasets:
+    for dataset in used:
         found = scans_of(dataset, settings, filters, labels if narrow else None)
         if not found and not narrow:
             raise DataError(_nothing_message(settings, dataset))
         everything += found
     _check_sessions(settings, everything)
-    _check_distinct(everything, datasets)
+    _check_distinct(everything, used)
+    everything, annotations = annotate(everything, settings, complete=not narrow)
+    everything = with_contrasts(everything, settings.more_contrasts)
     everything.sort(key=lambda scan: scan.key)
     selected = [scan for scan in everything if not labels or scan.subject in labels]
     without = sorted(set(labels) - {scan.subject for scan in selected})
     if without:
         raise DataError(_no_image_message(settings, without))
-    return Selection(tuple(selected), tuple(everything))
+    return Selection(tuple(selected), tuple(everything), annotations)
 
 
 def _trains(settings: Settings) -> bool:
@@ -88,13 +96,25 @@ def _trains(settings: Settings) -> bool:
 # ---------------------------------------------------------------------------- datasets
 
 
-def _datasets(settings: Settings) -> list[Dataset]:
-    datasets = [Dataset(MAIN, settings.bids_dir.absolute())]
+def datasets(settings: Settings) -> list[Dataset]:
+    """Datasets of a run, the main one first; an annotated part of it is no dataset of its own.
+
+    Raises
+    ------
+    DataError
+        When a folder is not there.
+    UsageError
+        When one is given twice.
+    """
+    listed = [Dataset(MAIN, settings.bids_dir.absolute())]
     for index, root in enumerate(settings.tumourfree_dir, start=1):
         name = "tumourfree" if index == 1 else f"tumourfree{index}"
-        datasets.append(Dataset(name, root.absolute()))
+        listed.append(Dataset(name, root.absolute(), Role.TUMOURFREE))
+    annotated = settings.annotated_dir
+    if annotated is not None and annotated.resolve() != settings.bids_dir.resolve():
+        listed.append(Dataset("annotated", annotated.absolute(), Role.ANNOTATED))
     seen: dict[Path, Dataset] = {}
-    for dataset in datasets:
+    for dataset in listed:
         if not dataset.root.is_dir():
             msg = f"There is no dataset folder {dataset.root}. {_MOUNT_ADVICE}"
             raise DataError(msg)
@@ -106,7 +126,7 @@ def _datasets(settings: Settings) -> list[Dataset]:
                 f"{settings.group_column!r} of its participants.tsv instead of --tumourfree-dir."
             )
             raise UsageError(msg)
-    return datasets
+    return listed
 
 
 _MOUNT_ADVICE = "In a container, make sure that the volume with the data is mounted."
@@ -174,8 +194,9 @@ def _check_distinct(scans: Iterable[Scan], datasets: Sequence[Dataset]) -> None:
         if other.dataset_name != scan.dataset_name:
             msg = (
                 f"One file is reached through two datasets: {other.path} and {scan.path} both "
-                f"are {scan.path.resolve()}. A scan cannot have and not have a tumour; remove it "
-                "from one, or leave the participant out with --exclude-participant-label."
+                f"are {scan.path.resolve()}. A scan can be of use as one thing only: to segment, "
+                "tumour-free, or annotated. Remove it from one, or leave the participant out with "
+                "--exclude-participant-label."
             )
             raise DataError(msg)
 

@@ -1,4 +1,4 @@
-"""What others have already drawn on a scan: brain masks to use, true tumour masks to score by."""
+"""What others have already drawn on a scan: brain masks, tumour masks, tumour classes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from synthtumour_bids.errors import DataError
 
 @dataclass(frozen=True)
 class _Wanted:
-    """Entities that a mask must have, and those that it may have beside the scan's own."""
+    """Entities that a drawing must have, and those that it may have beside the scan's own."""
 
     required: tuple[tuple[str, str], ...]
     optional: Collection[str] = ()
+    suffix: str = "mask"
 
 
 _BRAIN_MASK = _Wanted(required=(("desc", "brain"),))
 _TRUTH = _Wanted(required=(("label", "L"),), optional=("desc",))
+_CLASSES = _Wanted(required=(("desc", "tumour"),), suffix="dseg")
 
 
 def find_brain_mask(scan: Scan, derivatives: Sequence[Path]) -> Path | None:
@@ -64,9 +66,17 @@ def find_truth(scan: Scan, truth_dir: Path) -> Path | None:
     return _find(scan, truth_dir, _TRUTH)
 
 
+def find_classes(scan: Scan, root: Path) -> Path | None:
+    """Find the tumour classes drawn on a scan, a ``*_desc-tumour_dseg.nii[.gz]``.
+
+    See ``find_brain_mask`` for how names are matched.
+    """
+    return _find(scan, root, _CLASSES)
+
+
 def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
     ranked: dict[tuple[int, int], list[Path]] = {}
-    for path, parsed in _masks(scan, root):
+    for path, parsed in _drawings(scan, root, wanted.suffix):
         rank = _rank(scan, parsed, wanted)
         if rank is not None:
             ranked.setdefault(rank, []).append(path)
@@ -77,14 +87,14 @@ def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
     stems = {path.name.split(".")[0]: path for path in sorted(best, reverse=True)}
     if len(stems) > 1:
         msg = (
-            f"Several masks in {root} fit {scan.path.name} equally well: "
+            f"Several {wanted.suffix} files in {root} fit {scan.path.name} equally well: "
             f"{', '.join(sorted(stems))}. Keep one of them there."
         )
         raise DataError(msg)
     return max(best, key=lambda path: path.name.endswith(".gz"))
 
 
-def _masks(scan: Scan, root: Path) -> Iterator[tuple[Path, ParsedName]]:
+def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, ParsedName]]:
     if scan.dataset_name != "raw" and is_ours(root):
         # Subjects of other datasets may have the same labels: they are in a nested one.
         root = scan.output_root(root)
@@ -94,9 +104,9 @@ def _masks(scan: Scan, root: Path) -> Iterator[tuple[Path, ParsedName]]:
         session = subject / f"ses-{scan.session}"
         folders = [session / datatype(scan.suffix), session, *folders]
     for folder in folders:
-        for path in sorted(folder.glob(f"sub-{scan.subject}_*mask.nii*")):
+        for path in sorted(folder.glob(f"sub-{scan.subject}_*{suffix}.nii*")):
             parsed = parse_name(path.name)
-            if parsed and parsed.suffix == "mask" and parsed.extension in IMAGE_EXTENSIONS:
+            if parsed and parsed.suffix == suffix and parsed.extension in IMAGE_EXTENSIONS:
                 yield path, parsed
 
 

@@ -21,12 +21,16 @@ class Scan:
     suffix
         BIDS suffix, e.g. ``FLAIR``.
     role
-        Tumour or tumour-free.
+        Tumour, tumour-free or annotated.
     dataset
         Root of the dataset the scan comes from.
     dataset_name
         Its name in BIDS URIs and ``DatasetLinks``: ``raw`` for the main dataset, ``tumourfree``,
-        ``tumourfree2``, ... for the others.
+        ``tumourfree2``, ... and ``annotated`` for the others.
+    contrasts
+        Images of further contrasts of the same session.
+    contrast
+        Which one of these it is, e.g. ``ceT1w``; empty for the scan itself.
     """
 
     path: Path
@@ -35,6 +39,8 @@ class Scan:
     role: Role
     dataset: Path
     dataset_name: str = "raw"
+    contrasts: tuple[Scan, ...] = ()
+    contrast: str = ""
 
     @property
     def subject(self) -> str:
@@ -64,8 +70,8 @@ class Scan:
     def output_root(self, output_dir: Path) -> Path:
         """Root of the derivative dataset that holds what is made of this scan.
 
-        Scans of the main dataset go to ``output_dir`` itself; those of further tumour-free
-        datasets, whose subject labels may be the same, to a nested one.
+        Scans of the main dataset go to ``output_dir`` itself; those of further datasets, whose
+        subject labels may be the same, to a nested one.
         """
         if self.dataset_name == "raw":
             return output_dir

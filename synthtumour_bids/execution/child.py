@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import pickle
 import signal
@@ -96,7 +97,7 @@ def _answer(child: subprocess.Popen[bytes], request: bytes, token: Path) -> byte
 
 def main() -> None:
     """Read a function and an item from standard input, write the answer to standard output."""
-    _tie_to_parent()
+    tie_to_parent()
     # ANTs and nnU-Net print: what they say goes to the worker's log, not into the answer.
     with os.fdopen(os.dup(1), "wb") as answer:
         os.dup2(2, 1)
@@ -105,14 +106,17 @@ def main() -> None:
         pickle.dump(attempt_elsewhere(function, item), answer)
 
 
-def _tie_to_parent() -> None:
-    """End with the worker, and not before it.
+def tie_to_parent() -> None:
+    """End with the process that started this one, and not before it.
 
-    A scheduler signals all processes of a job: were the child to end first, the scan would be
-    reported as failed, whereas it is done elsewhere when the worker is gone.
+    A scheduler signals all processes of a job: were a child to end first, its parent would report
+    it as killed, instead of leaving the scan to others or saving the training.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid != os.getppid():  # it ended just before
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -21,6 +21,8 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
 )
+# Folders that Matplotlib and torch make when they are imported; torch fails where it cannot.
+_CACHE_VARIABLES = ("MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 _UNITS_GB = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 
@@ -128,18 +130,34 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     """Give every library one temporary folder under ``parent``, removed at the end.
 
     ANTs and nnU-Net leave files in the system's temporary folder; on a cluster node those fill
-    the disk. Child processes inherit the setting.
+    the disk. Caches go there too where the folder meant for them cannot be written to, as in a
+    container with a read-only ``/tmp``. Child processes inherit the setting.
     """
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=parent))
-    before_variable, before_python = os.environ.get("TMPDIR"), tempfile.tempdir
-    os.environ["TMPDIR"], tempfile.tempdir = str(folder), str(folder)
+    caches = [name for name in _CACHE_VARIABLES if not _can_cache(os.environ.get(name))]
+    variables = {"TMPDIR": str(folder)} | {name: str(folder / name.lower()) for name in caches}
+    before, before_python = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
+    os.environ.update(variables)
+    tempfile.tempdir = str(folder)
     try:
         yield folder
     finally:
         tempfile.tempdir = before_python
-        if before_variable is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = before_variable
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _can_cache(folder: str | None) -> bool:
+    """Whether a cache may stay where it is; one without a folder of its own finds its way."""
+    if not folder:
+        return True
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)

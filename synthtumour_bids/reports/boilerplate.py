@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthtumour_bids import __version__
-from synthtumour_bids.settings import TEMPLATE, Settings, Step, Training
+from synthtumour_bids.reports.fabrication_text import fabrication_text
+from synthtumour_bids.settings import TEMPLATE, Method, Settings, Step, Training
 
 # In the order in which they are numbered when cited.
 REFERENCES = {
     "synthtumour": "Zhang X, et al. Unsupervised brain MRI tumour segmentation via two-stage "
     "image synthesis. Medical Image Analysis 102:103568, 2025.",
+    "fabrication": "Dong N, et al. From healthy scans to annotated tumors: a tumor fabrication "
+    "framework for 3D brain MRI synthesis. arXiv:2511.18654, 2025.",
     "bids": "Gorgolewski KJ, et al. The brain imaging data structure, a format for organizing and "
     "describing outputs of neuroimaging experiments. Scientific Data 3:160044, 2016. "
     "doi:10.1038/sdata.2016.44",
@@ -69,6 +72,8 @@ def methods_text(
     head_templates: Sequence[str] = (),
     models: Mapping[str, Mapping[str, Any]] | None = None,
     n_pseudo_labels: int | None = None,
+    n_annotated: int = 0,
+    quality: Mapping[str, Any] | None = None,
 ) -> str:
     """Write the methods section.
 
@@ -87,6 +92,8 @@ def methods_text(
         Content of ``model.json`` by name (``junior``, ``senior``), where trained or given.
     n_pseudo_labels
         Tumour scans whose pseudo-labels passed quality control; ``None`` where unknown.
+    n_annotated, quality
+        Annotated scans, and the rates of the quality control of samples made from them.
 
     Returns
     -------
@@ -94,11 +101,32 @@ def methods_text(
     steps one run covers, apart from training where a model was given.
     """
     bibliography = _Bibliography()
+    method = settings.method
+    if settings.model is not None:
+        method = Method((models or {}).get("senior", {}).get("Method", method))
     paragraphs = [
-        _overview(settings, n_tumourfree, n_tumour, versions, bibliography),
+        _overview(settings, method, n_tumourfree, n_tumour, versions, bibliography),
         _preprocessing(settings, head_templates, versions, bibliography),
     ]
-    if settings.model is None:
+    if settings.model is None and settings.method is Method.FABRICATION:
+        known, profile = models or {}, settings.profile
+        described = known.get("senior", {})
+        nnunet = f", nnU-Net{_version(versions, 'nnunetv2')} {bibliography.cite('nnunet')}, "
+        start = ", started from the junior's weights, " if profile.senior.from_junior else " "
+        paragraphs.append(
+            fabrication_text(
+                settings,
+                n_annotated=n_annotated,
+                quality=quality,
+                classes=tuple(one["name"] for one in described.get("Classes", [])),
+                junior=f"{nnunet}{_training(profile.junior)}{_best(known, 'junior')}",
+                senior=f"{start}{_training(profile.senior)}{_best(known, 'senior')}",
+                semi_supervised=described.get("SemiSupervised", settings.semi_supervised),
+                n_pseudo_labels=n_pseudo_labels,
+                cited=bibliography.cite("fabrication"),
+            )
+        )
+    elif settings.model is None:
         paragraphs += [
             _stage_one(settings, models or {}, versions, bibliography),
             _stage_two(settings, models or {}, n_pseudo_labels),
@@ -117,17 +145,27 @@ def _version(versions: Mapping[str, str], package: str) -> str:
 
 def _overview(
     settings: Settings,
+    method: Method,
     n_tumourfree: int,
     n_tumour: int,
     versions: Mapping[str, str],
     bibliography: _Bibliography,
 ) -> str:
     torch = _version(versions, "torch")
+    bidsapps = bibliography.cite("bids", "bidsapps")
+    if method is Method.FABRICATION:
+        how = (
+            "was trained with a few annotated scans and samples made from them, following Tumor "
+            f"Fabrication {bibliography.cite('fabrication')}; "
+        )
+    else:
+        how = (
+            "trains without manual annotations, following the two-stage image synthesis of "
+            f"SynthTumour {bibliography.cite('synthtumour')}; "
+        )
     return (
         f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
-        f"synthtumour_bids {__version__}, a BIDS App {bibliography.cite('bids', 'bidsapps')} that "
-        "trains without manual annotations, following the two-stage image synthesis of "
-        f"SynthTumour {bibliography.cite('synthtumour')}; "
+        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {how}"
         + (
             f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
             if n_tumourfree

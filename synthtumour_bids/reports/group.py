@@ -26,6 +26,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
         "Levels": {
             "tumour": "Segmented",
             "tumourfree": "Host of synthetic and mixed tumours; not segmented",
+            "annotated": "Learned from by its annotation; not segmented",
         },
     },
     "n_scans": {"Description": "Segmented scans of the participant"},

@@ -8,10 +8,9 @@ import logging
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import nn
 
 from synthtumour_bids.bids.files import replacing, write_text
 from synthtumour_bids.errors import UnavailableError
@@ -41,7 +40,10 @@ class State:
 
 
 class Checkpoints:
-    """Saves everything a training needs to go on, in types that torch loads without unpickling."""
+    """Saves everything a training needs to go on, in types that torch loads without unpickling.
+
+    All ranks hold the same; the first one saves.
+    """
 
     def __init__(
         self,
@@ -63,6 +65,8 @@ class Checkpoints:
     def save(self) -> None:
         """Save now."""
         trainer, state = self.trainer, self.state
+        if trainer.ranks.rank > 0:
+            return
         now = time.monotonic()
         state.curve = replace(state.curve, seconds=state.curve.seconds + now - self.saved)
         self.saved = now
@@ -109,7 +113,7 @@ def write_model(
 ) -> None:
     """Write the model, its checkpoint last."""
     trainer.load_weights(state.best)
-    network = _bare(trainer)
+    network = trainer.bare_network
     description = prepared.dataset_json()
     del description["dataset"]  # the paths of the cases are nobody's business later
     texts = {
@@ -136,7 +140,7 @@ def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
     """Take initial weights from a model folder or a checkpoint of a finished training."""
     path = _weights_file(source)
     weights = torch.load(path, map_location=trainer.device, weights_only=True)["network_weights"]
-    network = _bare(trainer)
+    network = trainer.bare_network
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -170,8 +174,3 @@ def finished_recipe(model_dir: Path) -> str | None:
 def _save(content: dict[str, Any], path: Path) -> None:
     with replacing(path) as partial:
         torch.save(content, partial)
-
-
-def _bare(trainer: SynthTumourTrainer) -> nn.Module:
-    # torch.compile wraps the network, which would change the names of its weights.
-    return cast(nn.Module, getattr(trainer.network, "_orig_mod", trainer.network))

@@ -11,9 +11,11 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from numpy.typing import NDArray
 
 from synthtumour_bids.bids.files import write_text
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.environment import nnunet_environment
 from synthtumour_bids.segmentation.plans import PLANS_NAME, adapt_plans
 from synthtumour_bids.segmentation.stored_cases import store_cases
@@ -21,26 +23,7 @@ from synthtumour_bids.settings import Training
 
 FINGERPRINT_CASES = 32  # all cases lie on one grid, a sample of them says enough for planning
 FINGERPRINT_VOXELS = 10_000  # tumour voxels sampled per case
-
-
-@dataclass(frozen=True)
-class Case:
-    """One image with its label: 0 outside, 1 inside the tumour.
-
-    Attributes
-    ----------
-    name
-        Unique name in the dataset.
-    image, label
-        NIfTI files of one shape and affine; the image is 0 outside the brain.
-    validation
-        Whether the case belongs to the shifted-validation set, which selects the epoch.
-    """
-
-    name: str
-    image: Path
-    label: Path
-    validation: bool
+WHOLE_TUMOUR = ("tumour",)
 
 
 @dataclass(frozen=True)
@@ -87,6 +70,7 @@ def build_dataset(
     name: str,
     training: Training,
     n_processes: int,
+    classes: Sequence[str] = WHOLE_TUMOUR,
 ) -> PreparedDataset:
     """Plan and preprocess a dataset for nnU-Net; what an earlier call finished is kept.
 
@@ -106,15 +90,18 @@ def build_dataset(
         Its ``patch_size``, ``features`` and ``batch_size`` replace what nnU-Net plans.
     n_processes
         Processes for preprocessing.
+    classes
+        Names of the labels 1 ...
 
     Raises
     ------
     DataError
-        No training or no validation case, a label other than 0/1, or cases of several grids.
+        No training or no validation case, a label beyond the classes, or cases of several grids
+        or with different numbers of contrasts.
     """
     ordered = sorted(cases, key=lambda case: case.name)
     _check(ordered)
-    recipe = _recipe(ordered, training)
+    recipe = _recipe(ordered, training, classes)
     prepared = PreparedDataset(
         folder=folder,
         name=f"Dataset{dataset_id:03d}_{name}",
@@ -128,10 +115,10 @@ def build_dataset(
     stamp.unlink(missing_ok=True)
     prepared.preprocessed.mkdir(parents=True, exist_ok=True)
     with nnunet_environment(folder, n_processes=n_processes):
-        _describe(ordered, prepared)
+        _describe(ordered, prepared, classes)
         plans = _plan(ordered, prepared, training)
         store_cases(
-            {case.name: (case.image, case.label) for case in ordered},
+            {case.name: (case.images, case.label) for case in ordered},
             prepared.preprocessed,
             plans,
             prepared.dataset_json(),
@@ -157,7 +144,12 @@ def _check(cases: Sequence[Case]) -> None:
         raise ValueError("two cases of a dataset have the same name")
     first = nib.Nifti1Image.from_filename(cases[0].image)
     for case in cases:
-        for path in (case.image, case.label):
+        if len(case.images) != len(cases[0].images):
+            raise DataError(
+                f"Cases to train with must have the same contrasts, but {case.name} has "
+                f"{len(case.images)} and {cases[0].name} has {len(cases[0].images)}."
+            )
+        for path in (*case.images, case.label):
             image = nib.Nifti1Image.from_filename(path)
             if image.shape != first.shape or not np.allclose(image.affine, first.affine, atol=1e-3):
                 raise DataError(
@@ -167,30 +159,35 @@ def _check(cases: Sequence[Case]) -> None:
                 )
 
 
-def _recipe(cases: Sequence[Case], training: Training) -> str:
+def _recipe(cases: Sequence[Case], training: Training, classes: Sequence[str]) -> str:
     """Hash the files (by size and time of change) and the settings that shape the dataset."""
     files = [
         [c.name, c.validation, str(p), (s := p.stat()).st_size, s.st_mtime_ns]
         for c in cases
-        for p in (c.image, c.label)
+        for p in (*c.images, c.label)
     ]
     wanted = asdict(training)
     shaping = {key: wanted[key] for key in ("patch_size", "features", "batch_size")}
-    text = json.dumps([files, shaping], sort_keys=True)
+    named = [] if tuple(classes) == WHOLE_TUMOUR else [list(classes)]
+    text = json.dumps([files, shaping, *named], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _describe(cases: Sequence[Case], prepared: PreparedDataset) -> None:
+def _describe(cases: Sequence[Case], prepared: PreparedDataset, classes: Sequence[str]) -> None:
     raw = prepared.folder / "nnUNet_raw" / prepared.name
     raw.mkdir(parents=True, exist_ok=True)
     description = {
-        "channel_names": {"0": "MRI"},  # any name but CT and the like means z-scoring
-        "labels": {"background": 0, "tumour": 1},
+        # Any name but CT and the like means z-scoring.
+        "channel_names": {str(i): "MRI" for i in range(len(cases[0].images))},
+        "labels": {"background": 0, **{name: k for k, name in enumerate(classes, 1)}},
         "numTraining": len(cases),
         "file_ending": ".nii.gz",
         "overwrite_image_reader_writer": "NibabelIO",
         "dataset": {
-            c.name: {"images": [str(c.image.absolute())], "label": str(c.label.absolute())}
+            c.name: {
+                "images": [str(path.absolute()) for path in c.images],
+                "label": str(c.label.absolute()),
+            }
             for c in cases
         },
     }
@@ -211,38 +208,48 @@ def _plan(cases: Sequence[Case], prepared: PreparedDataset, training: Training) 
     sample = [cases[i] for i in _spread(len(cases), FINGERPRINT_CASES)]
     analysed = [
         DatasetFingerprintExtractor.analyze_case(
-            [str(c.image)], str(c.label), NibabelIO, num_samples=FINGERPRINT_VOXELS
+            [str(path) for path in c.images],
+            str(c.label),
+            NibabelIO,
+            num_samples=FINGERPRINT_VOXELS,
         )
         for c in sample
     ]
-    tumour = np.concatenate([np.asarray(one[2][0], dtype=np.float64) for one in analysed])
-    if not tumour.size:
+    channels = [
+        np.concatenate([np.asarray(one[2][i], dtype=np.float64) for one in analysed])
+        for i in range(len(sample[0].images))
+    ]
+    if not channels[0].size:
         raise DataError(
             f"None of the {len(sample)} cases looked at in {prepared.folder} has a tumour in its "
             "label: there is nothing to learn from."
         )
-    low, median, high = np.percentile(tumour, (0.5, 50.0, 99.5))
     fingerprint = {
         "shapes_after_crop": [[int(n) for n in one[0]] for one in analysed],
         "spacings": [[float(s) for s in one[1]] for one in analysed],
         "foreground_intensity_properties_per_channel": {
-            "0": {
-                "mean": float(tumour.mean()),
-                "median": float(median),
-                "std": float(tumour.std()),
-                "min": float(tumour.min()),
-                "max": float(tumour.max()),
-                "percentile_99_5": float(high),
-                "percentile_00_5": float(low),
-            }
+            str(i): _statistics(tumour) for i, tumour in enumerate(channels)
         },
         "median_relative_size_after_cropping": float(np.median([one[4] for one in analysed])),
     }
     _write_json(prepared.preprocessed / "dataset_fingerprint.json", fingerprint)
     ExperimentPlanner(prepared.name).plan_experiment()  # writes the plans
-    plans = adapt_plans(prepared.plans(), training)
+    plans = adapt_plans(prepared.plans(), training, len(sample[0].images))
     _write_json(prepared.preprocessed / f"{PLANS_NAME}.json", plans)
     return plans
+
+
+def _statistics(values: NDArray[np.float64]) -> dict[str, float]:
+    low, median, high = np.percentile(values, (0.5, 50.0, 99.5))
+    return {
+        "mean": float(values.mean()),
+        "median": float(median),
+        "std": float(values.std()),
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "percentile_99_5": float(high),
+        "percentile_00_5": float(low),
+    }
 
 
 def _spread(n: int, wanted: int) -> list[int]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import distributed as dist
 
 from synthtumour_bids.errors import UnavailableError, UsageError
 
@@ -142,6 +143,45 @@ def resolve_device(device: str) -> torch.device:
             "(--gpus all, --nv), or use --device auto or --device cpu."
         )
     return torch.device("cuda", int(index or 0))
+
+
+def training_devices(device: str, n: int) -> list[torch.device]:
+    """Devices to train on: the first `n` GPUs, or the one that the user's word means.
+
+    Parameters
+    ----------
+    device
+        See `resolve_device`. For ``n`` > 1 ``"auto"`` and ``"cuda"`` mean the same;
+        ``"cpu"`` stands for `n` processes on this machine's cores.
+
+    Raises
+    ------
+    UnavailableError
+        Fewer GPUs are there, or torch cannot connect them.
+    UsageError
+        A single device was named, and `n` is not 1.
+    """
+    if n == 1:
+        return [resolve_device(device)]
+    if device == "cpu":
+        return [torch.device("cpu")] * n
+    if device not in ("auto", "cuda"):
+        raise UsageError(f"--num-gpus {n} asks for {n} devices, --device {device} for one.")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if found < n:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        raise UnavailableError(
+            f"--num-gpus {n} was asked for, but torch {torch.__version__} finds {found} CUDA "
+            f"device(s); CUDA_VISIBLE_DEVICES is {'not set' if visible is None else repr(visible)}."
+            " Check it, what the job scheduler was asked for, and that the container was started "
+            "with its GPU flag (--gpus all, --nv), or use a smaller --num-gpus."
+        )
+    if not (dist.is_available() and dist.is_nccl_available()):
+        raise UnavailableError(
+            f"--num-gpus {n} needs NCCL, which torch {torch.__version__} was built without. "
+            "Install torch from PyPI, on Linux, or leave --num-gpus out."
+        )
+    return [torch.device("cuda", index) for index in range(n)]
 
 
 def loader_workers(nprocs: int, device: torch.device, batch_bytes: int) -> int:

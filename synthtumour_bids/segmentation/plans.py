@@ -16,7 +16,7 @@ MIN_EDGE = 4  # voxels that the coarsest feature map keeps along each axis, as i
 FIRST_FEATURES, MAX_FEATURES = 32, 320  # nnU-Net's
 
 
-def adapt_plans(plans: dict[str, Any], training: Training) -> dict[str, Any]:
+def adapt_plans(plans: dict[str, Any], training: Training, contrasts: int = 1) -> dict[str, Any]:
     """Keep the full-resolution plan, normalise inside the brain, apply the settings.
 
     Parameters
@@ -25,6 +25,8 @@ def adapt_plans(plans: dict[str, Any], training: Training) -> dict[str, Any]:
         nnU-Net's plans; left as they are.
     training
         ``patch_size`` is given as (X, Y, Z), as images are; nnU-Net's arrays are (Z, Y, X).
+    contrasts
+        Images of one case.
 
     Raises
     ------
@@ -38,8 +40,8 @@ def adapt_plans(plans: dict[str, Any], training: Training) -> dict[str, Any]:
         configuration.pop(key, None)
     # nnU-Net would z-score over the whole crop, background included, if the brain filled more
     # than 3/4 of the grid; the background of a stripped brain carries no intensity.
-    configuration["normalization_schemes"] = ["ZScoreNormalization"]
-    configuration["use_mask_for_norm"] = [True]
+    configuration["normalization_schemes"] = ["ZScoreNormalization"] * contrasts
+    configuration["use_mask_for_norm"] = [True] * contrasts
     if training.batch_size is not None:
         configuration["batch_size"] = training.batch_size
     if training.patch_size is None and training.features is None:

@@ -1,11 +1,11 @@
-"""Foreground probabilities of a trained network, one scan after the other."""
+"""Tumour probabilities of a trained network, one scan after the other."""
 
 from __future__ import annotations
 
 import json
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from scipy import ndimage
 
 from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UnusableScanError
+from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.environment import quiet, resolve_device, torch_threads
-from synthtumour_bids.segmentation.trainer import faster_on_cpu
 
 LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Prediction:
 
 def predict(
     model_dir: Path,
-    images: Mapping[str, Path],
+    images: Mapping[str, Path | Sequence[Path]],
     output_dir: Path,
     *,
     device: str,
@@ -67,7 +67,7 @@ def predict(
 
 def iter_predict(
     model_dir: Path,
-    images: Mapping[str, Path],
+    images: Mapping[str, Path | Sequence[Path]],
     output_dir: Path,
     *,
     device: str,
@@ -84,10 +84,11 @@ def iter_predict(
         What `training.train` made.
     images
         Skull-stripped images, 0 outside the brain, on the grid the network was trained on, by
-        name.
+        name; one each, or one a contrast.
     output_dir
         Gets ``<name>.nii.gz`` for each: the probability of tumour as float32 in [0, 1] on the
-        image's grid, 0 outside the brain.
+        image's grid, 0 outside the brain. A network of several classes also leaves
+        `classes_path`: (X, Y, Z, K), what each class has of it.
     device
         See `environment.resolve_device`.
     mirroring
@@ -106,22 +107,32 @@ def iter_predict(
     """
     network = Network(model_dir, device=device, mirroring=mirroring)
     output_dir.mkdir(parents=True, exist_ok=True)
-    for name, path in images.items():
+    for name, given in images.items():
+        paths = (given,) if isinstance(given, Path) else tuple(given)
         target = output_dir / f"{name}.nii.gz"
         try:
             with torch_threads(nprocs):
-                image = _read(path)
-                probability = network.probability(
-                    np.asarray(image.dataobj, dtype=np.float32), image.header.get_zooms()[:3]
+                read = [_read(path) for path in paths]
+                image = read[0]
+                classes = network.probabilities(
+                    np.stack([np.asarray(one.dataobj, dtype=np.float32) for one in read]),
+                    image.header.get_zooms()[:3],
                 )
-            _write(probability, image, target)
+            if len(classes) > 1:
+                _write(np.moveaxis(classes, 0, -1), image, classes_path(target))
+            _write(classes.sum(axis=0).clip(0, 1), image, target)
         except torch.OutOfMemoryError:
-            message = f"{path} needs more memory than {network.device} has; use --device cpu."
+            message = f"{paths[0]} needs more memory than {network.device} has; use --device cpu."
             yield Prediction(name, None, UnavailableError(message))
         except UnusableScanError as error:
             yield Prediction(name, None, error)
         else:
             yield Prediction(name, target)
+
+
+def classes_path(path: Path) -> Path:
+    """Path of the probabilities of single classes, from that of the whole tumour."""
+    return path.with_name(path.name.removesuffix(".nii.gz") + "_classes.nii.gz")
 
 
 class Network:
@@ -185,34 +196,45 @@ class Network:
                 network, manager, configuration, None, description, "nnUNetTrainer", mirror_axes
             )
 
-    def probability(
-        self, image: NDArray[np.float32], spacing: tuple[float, float, float]
+    def probabilities(
+        self, images: NDArray[np.float32], spacing: tuple[float, float, float]
     ) -> NDArray[np.float32]:
-        """Probability of tumour in [0, 1], 0 outside the brain.
+        """Probability of each tumour class in [0, 1], 0 outside the brain.
 
         Parameters
         ----------
-        image
-            (X, Y, Z), 0 outside the brain.
+        images
+            (C, X, Y, Z), 0 outside the brain.
         spacing
-            Voxel size along the same axes, mm.
+            Voxel size along X, Y, Z, mm.
 
         Returns
         -------
-        float32 array of the image's shape.
+        float32 array, (K, X, Y, Z).
+
+        Raises
+        ------
+        UnusableScanError
+            When the network was trained on another number of contrasts.
         """
         from nnunetv2.inference.export_prediction import (
             convert_predicted_logits_to_segmentation_with_correct_shape,
         )
 
         predictor = self._predictor
-        brain = ndimage.binary_fill_holes(image != 0)
+        wanted = len(predictor.dataset_json["channel_names"])
+        if len(images) != wanted:
+            raise UnusableScanError(
+                f"The network was trained on {wanted} contrast(s) of each scan, but "
+                f"{len(images)} are there."
+            )
+        brain = ndimage.binary_fill_holes((images != 0).any(axis=0))
         # nnU-Net's readers give (channel, Z, Y, X).
         properties = {"spacing": [float(s) for s in spacing[::-1]]}
         with quiet(), torch.inference_mode():
             preprocessor = predictor.configuration_manager.preprocessor_class(verbose=False)
             data, _, properties = preprocessor.run_case_npy(
-                image.transpose(2, 1, 0)[None],
+                images.transpose(0, 3, 2, 1),
                 None,
                 properties,
                 predictor.plans_manager,
@@ -229,8 +251,8 @@ class Network:
                 return_probabilities=True,
                 num_threads_torch=torch.get_num_threads(),
             )
-        tumour = np.clip(probabilities[1].transpose(2, 1, 0), 0, 1).astype(np.float32)
-        return np.where(brain, tumour, np.float32(0))
+        classes = np.clip(probabilities[1:].transpose(0, 3, 2, 1), 0, 1).astype(np.float32)
+        return np.where(brain, classes, np.float32(0))
 
 
 def _read(path: Path) -> nib.Nifti1Image:

@@ -23,11 +23,12 @@ from synthtumour_bids.segmentation.plans import CONFIGURATION
 LOG = logging.getLogger(__name__)
 
 PARTS = (".b2nd", "_seg.b2nd", ".pkl")  # what nnU-Net stores for one case
+Source = tuple[tuple[Path, ...], Path]  # images and label
 POOL_FROM = 48  # starting a pool costs as long as preprocessing a few dozen cases
 
 
 def store_cases(
-    sources: Mapping[str, tuple[Path, Path]],
+    sources: Mapping[str, Source],
     preprocessed: Path,
     plans: dict[str, Any],
     description: dict[str, Any],
@@ -39,7 +40,7 @@ def store_cases(
     Parameters
     ----------
     sources
-        Image and label of each case, by name.
+        Images, one a contrast, and label of each case, by name.
     preprocessed
         nnU-Net's folder of the dataset; cases that are no longer among `sources` are removed.
     plans, description
@@ -50,7 +51,7 @@ def store_cases(
     Raises
     ------
     DataError
-        A label holds something else than 0 and 1.
+        A label holds something else than 0 and the classes.
     UnavailableError
         A process was killed.
     """
@@ -95,31 +96,40 @@ def _parts(stem: Path) -> list[Path]:
     return [stem.with_name(stem.name + part) for part in PARTS]
 
 
-def _is_stored(stem: Path, sources: tuple[Path, Path]) -> bool:
+def _is_stored(stem: Path, source: Source) -> bool:
     parts = _parts(stem)
     if not all(path.is_file() for path in parts):
         return False
     made = min(path.stat().st_mtime_ns for path in parts)
-    return made > max(path.stat().st_mtime_ns for path in sources)
+    images, label = source
+    return made > max(path.stat().st_mtime_ns for path in (*images, label))
 
 
 def _store(
-    stem: Path, image: Path, label: Path, plans: dict[str, Any], description: dict[str, Any]
+    stem: Path,
+    images: tuple[Path, ...],
+    label: Path,
+    plans: dict[str, Any],
+    description: dict[str, Any],
 ) -> None:
     """Preprocess one case in a private folder, then move its files into place."""
     from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
     from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
     values = np.unique(nib.Nifti1Image.from_filename(label).dataobj)
-    if not np.isin(values, (0, 1)).all():
-        raise DataError(f"The label {label} should hold 0 and 1, but holds {values[:5]}.")
+    known = sorted(description["labels"].values())
+    if not np.isin(values, known).all():
+        wanted = ", ".join(map(str, known[:-1]))
+        raise DataError(
+            f"The label {label} should hold {wanted} and {known[-1]}, but holds {values[:5]}."
+        )
     manager = PlansManager(plans)
     with tempfile.TemporaryDirectory(dir=stem.parent.parent, prefix=".partial-") as partial:
         private = Path(partial) / stem.name
         with quiet():
             DefaultPreprocessor(verbose=False).run_case_save(
                 str(private),
-                [str(image)],
+                [str(image) for image in images],
                 str(label),
                 manager,
                 manager.get_configuration(CONFIGURATION),

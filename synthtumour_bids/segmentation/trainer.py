@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
-import signal
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,8 +16,11 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.helpers import dummy_context
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader
 
+from synthtumour_bids.segmentation.batches import Batches, start_worker
+from synthtumour_bids.segmentation.cpu import faster_on_cpu
+from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.settings import Training
 
 LOG = logging.getLogger(__name__)
@@ -27,7 +29,10 @@ POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
 WARM_UP = 0.03  # share of the steps over which the learning rate rises
 ADAMW_WEIGHT_DECAY = 1e-2
 AVERAGED_EPOCHS = 1.0  # length of the running average of the weights
-FOREGROUND_SHARE = 0.5  # of the patches are centred on tumour
+
+# How workers are started. Forks are there at once; a process that was itself spawned, as those of
+# several GPUs are, would by default spawn its own, which import torch anew in each epoch.
+WORKERS = "fork" if sys.platform == "linux" else None
 
 # What nnU-Net itself would do; replaced by `SynthTumourTrainer.set_up`.
 NNUNET_TRAINING = Training(epochs=1000, iterations_per_epoch=250, patience=1000, min_epochs=0)
@@ -47,16 +52,18 @@ class SynthTumourTrainer(nnUNetTrainer):
     Differences from nnU-Net's trainer, and why:
 
     * **Selection.** Each epoch is scored on one fixed patch per shifted case, centred on its
-      tumour, by the mean over cases of the hard Dice: nnU-Net's own score draws random patches
-      and pools them, and the choice of the epoch would follow that noise.
+      tumour, by the mean over cases (and tumour classes) of the hard Dice: nnU-Net's own score
+      draws random patches and pools them, and the choice of the epoch would follow that noise.
     * **Averaged weights.** What is scored and kept is a running average of the weights over the
       last epoch or so, as the scores of single steps swing by several points of Dice.
     * **Mirroring** along left–right only. Images lie on a template's grid, where the other two
       axes have a meaning; test-time mirroring uses the same axis.
     * **Schedules** of AdamW or SGD with a short warm-up and nnU-Net's polynomial decay per step.
     * **Loading** through torch's loader: its workers end with the training, and the random
-      numbers of a batch follow from (seed, epoch, batch), so that a resumed training sees the
-      data it would have seen, whatever the number of workers.
+      numbers of a sample follow from (seed, epoch, batch, position in it), so that a resumed
+      training sees the data it would have seen, whatever the number of workers and of GPUs.
+    * **Several GPUs** each take an even share of every batch and of the shifted cases. Scores are
+      put together on all of them, so that they take the same decisions.
     """
 
     def __init__(
@@ -71,13 +78,13 @@ class SynthTumourTrainer(nnUNetTrainer):
             {**plans, "continue_training": False}, configuration, fold, dataset_json, device
         )
         self.device = device  # nnU-Net always takes the first GPU
-        self.oversample_foreground_percent = FOREGROUND_SHARE
         self.training = NNUNET_TRAINING
+        self.ranks = Ranks(device)
         self.average: list[torch.Tensor] = []
         self._shifted: list[tuple[str, list[list[int]]]] = []
 
-    def set_up(self, training: Training) -> None:
-        """Take the settings and build network, optimiser and loss."""
+    def set_up(self, training: Training, ranks: Ranks | None = None) -> None:
+        """Take the settings and build network, optimiser and loss; meet the other ranks."""
         self.training = training
         self.num_epochs = training.epochs
         self.num_iterations_per_epoch = training.iterations_per_epoch
@@ -87,7 +94,18 @@ class SynthTumourTrainer(nnUNetTrainer):
         self.initialize()
         if self.device.type == "cpu":
             faster_on_cpu(self.network)
+        if ranks is not None and ranks.size > 1:
+            # Only now: nnU-Net's own way of sharing a training out knows nothing but whole GPUs.
+            self.ranks, self.is_ddp = ranks, True
+            self.network: nn.Module = ranks.join(self.network)
+            self.loss = self._build_loss()  # with all outputs, and with all samples where it pools
         self.average = [p.detach().clone() for p in self.network.parameters()]
+
+    @property
+    def bare_network(self) -> nn.Module:
+        """The network without what torch wraps around it, which changes the names of weights."""
+        network = self.network.module if self.is_ddp else self.network
+        return cast(nn.Module, getattr(network, "_orig_mod", network))
 
     # --- nnU-Net's hooks -------------------------------------------------------------------
 
@@ -142,35 +160,35 @@ class SynthTumourTrainer(nnUNetTrainer):
         train, shifted = self.get_tr_and_val_datasets()
         self._loader = nnUNetDataLoader(
             train,
-            self.batch_size,
+            1,  # sample at a time
             initial_patch,
             self.configuration_manager.patch_size,
             self.label_manager,
-            oversample_foreground_percent=self.oversample_foreground_percent,
             transforms=transforms,
         )
         self._shifted_data = shifted
         self._shifted = [(name, self._fixed_patch(name)) for name in shifted.identifiers]
 
     def batches(self, seed: int, epoch: int, first: int, n_workers: int) -> DataLoader:
-        """Batches `first` … of one epoch; each follows from seed, epoch and its index alone."""
+        """Load the batches `first` … of one epoch, as far as they are this rank's share."""
         indices = range(first, self.num_iterations_per_epoch)
-        stream = _Stream(self._loader, indices, (seed, epoch))
+        positions = self.ranks.share(self.batch_size)
         return DataLoader(
-            stream,
+            Batches(self._loader, self.batch_size, positions, indices, (seed, epoch)),
             batch_size=None,
             num_workers=n_workers,
-            worker_init_fn=_leave_signals_to_the_trainer,
+            worker_init_fn=start_worker,
+            multiprocessing_context=WORKERS if n_workers else None,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator().manual_seed(seed),
         )
 
     def step(self, batch: Mapping[str, Any], step: int) -> float:
-        """Do one optimisation step, the `step`-th of the training; return its loss."""
+        """Do one optimisation step, the `step`-th of the training; return the loss of the batch."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
         self.network.train()
-        loss = float(self.train_step(batch)["loss"])
+        loss = self.ranks.mean(float(self.train_step(batch)["loss"]))
         window = AVERAGED_EPOCHS * self.num_iterations_per_epoch
         # The average starts short, or the random initial weights would stay in it for long.
         keep = min(1 - 1 / window, (1 + step) / (10 + step))
@@ -205,28 +223,39 @@ class SynthTumourTrainer(nnUNetTrainer):
 
     def score(self) -> ShiftedScore:
         """Score the averaged weights on the shifted cases; the same weights score the same."""
-        dice, loss = [], []
+        scores = torch.zeros(2, len(self._shifted), dtype=torch.float64)
         self.network.eval()
         self.set_deep_supervision_enabled(False)
         use_autocast = self.device.type == "cuda"
         try:
             with self.averaged_weights(), torch.inference_mode():
-                for image, label in self._shifted_patches():
+                for case in self.ranks.share(len(self._shifted)):
+                    image, label = self._shifted_patch(case)
                     with torch.autocast("cuda") if use_autocast else dummy_context():
                         logits = self.network(image)
-                    loss.append(float(nn.functional.cross_entropy(logits.float(), label)))
-                    found = logits.argmax(1) > 0
-                    true = label > 0
-                    both = int(found.sum()) + int(true.sum())
-                    dice.append(2 * int((found & true).sum()) / both if both else 1.0)
+                    scores[1, case] = float(nn.functional.cross_entropy(logits.float(), label))
+                    scores[0, case] = self._mean_dice(logits.argmax(1), label)
         finally:
             self.set_deep_supervision_enabled(self.enable_deep_supervision)
-        return ShiftedScore(float(np.mean(dice)), float(np.mean(loss)))
+        dice, loss = self.ranks.sum(scores).mean(1).tolist()
+        return ShiftedScore(dice, loss)
+
+    def _mean_dice(self, found: torch.Tensor, true: torch.Tensor) -> float:
+        """Hard Dice, averaged over the classes that are found or there; 1 where none is."""
+        scores = []
+        for k in self.label_manager.foreground_labels:
+            mine, real = found == k, true == k
+            if both := int(mine.sum()) + int(real.sum()):
+                scores.append(2 * int((mine & real).sum()) / both)
+        return float(np.mean(scores)) if scores else 1.0
 
     def _fixed_patch(self, name: str) -> list[list[int]]:
         """Bounds of the patch that a case is scored on, centred on its tumour where it can be."""
         data, _, _, properties = self._shifted_data.load_case(name)
-        voxels = np.asarray(properties["class_locations"][1])
+        classes = self.label_manager.foreground_labels
+        voxels = np.concatenate(
+            [np.reshape(properties["class_locations"][k], (-1, data.ndim)) for k in classes]
+        )
         bounds = []
         for axis, size in enumerate(self.configuration_manager.patch_size):
             extent = data.shape[1 + axis]
@@ -237,62 +266,9 @@ class SynthTumourTrainer(nnUNetTrainer):
             bounds.append([int(low), int(low) + size])
         return bounds
 
-    def _shifted_patches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for name, bounds in self._shifted:
-            data, seg, _, _ = self._shifted_data.load_case(name)
-            image = torch.from_numpy(np.array(crop_and_pad_nd(data, bounds, 0), np.float32))
-            label = torch.from_numpy(np.array(crop_and_pad_nd(seg, bounds, 0), np.int64))
-            yield image[None].to(self.device), label.clamp_(min=0).to(self.device)
-
-
-class _Stream(IterableDataset):
-    """Batches of nnU-Net's loader, each drawn with random numbers of its own."""
-
-    def __init__(self, loader: nnUNetDataLoader, indices: range, seed: tuple[int, ...]) -> None:
-        super().__init__()
-        self.loader = loader
-        self.indices = indices
-        self.seed = seed
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        info = get_worker_info()
-        mine = self.indices[info.id :: info.num_workers] if info else self.indices
-        for index in mine:
-            # nnU-Net draws from the global generators of numpy, torch and random.
-            state = np.random.SeedSequence([*self.seed, index]).generate_state(3)
-            np.random.seed(state[0])  # noqa: NPY002
-            torch.manual_seed(int(state[1]))
-            random.seed(int(state[2]))
-            batch = self.loader.generate_train_batch()
-            yield {"data": batch["data"], "target": batch["target"]}
-
-
-def _leave_signals_to_the_trainer(_: int) -> None:
-    # A scheduler signals all processes of a job. Were workers to end at once, the loader would
-    # report them as killed before the trainer has saved its state. They end with the trainer.
-    for name in ("SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-
-
-def faster_on_cpu(network: nn.Module) -> None:
-    """Rearrange a network in place so that a CPU needs a third less time; the result is equal.
-
-    oneDNN convolves channels-last arrays faster, but torch's instance norm copies them back and
-    forth. A group norm with one group per channel computes the same and takes them as they are;
-    parameters keep their names. In-place activations after it would cost another copy.
-    """
-    _without_copies(network)
-    network.to(memory_format=torch.channels_last_3d)
-
-
-def _without_copies(module: nn.Module) -> None:
-    for name, child in module.named_children():
-        if isinstance(child, nn.InstanceNorm3d) and child.affine:
-            norm = nn.GroupNorm(child.num_features, child.num_features, eps=child.eps)
-            norm.weight, norm.bias = child.weight, child.bias
-            setattr(module, name, norm)
-        elif isinstance(child, nn.LeakyReLU):
-            child.inplace = False
-        else:
-            _without_copies(child)
+    def _shifted_patch(self, case: int) -> tuple[torch.Tensor, torch.Tensor]:
+        name, bounds = self._shifted[case]
+        data, seg, _, _ = self._shifted_data.load_case(name)
+        image = torch.from_numpy(np.array(crop_and_pad_nd(data, bounds, 0), np.float32))
+        label = torch.from_numpy(np.array(crop_and_pad_nd(seg, bounds, 0), np.int64))
+        return image[None].to(self.device), label.clamp_(min=0).to(self.device)

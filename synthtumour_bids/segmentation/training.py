@@ -7,19 +7,16 @@ import hashlib
 import json
 import logging
 import random
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 import torch
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError, UnavailableError
+from synthtumour_bids.execution.stopping import stop_signal
 from synthtumour_bids.segmentation.checkpoints import (
     BEST,
     LATEST,
@@ -33,13 +30,15 @@ from synthtumour_bids.segmentation.checkpoints import (
 )
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset
+from synthtumour_bids.segmentation.distributed import Progress, Stop, check_batch, launch
 from synthtumour_bids.segmentation.environment import (
     loader_workers,
     nnunet_environment,
-    resolve_device,
     torch_threads,
+    training_devices,
 )
 from synthtumour_bids.segmentation.plans import CONFIGURATION
+from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 from synthtumour_bids.settings import Training
 
@@ -47,7 +46,19 @@ LOG = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
-Progress = Callable[[int, int, float, float, float], None]
+
+@dataclass(frozen=True)
+class _Task:
+    """What every process of one training is told; for the meaning of the fields see `train`."""
+
+    prepared: PreparedDataset
+    model_dir: Path
+    training: Training
+    seed: int
+    nprocs: int  # of each
+    initial_weights: Path | None
+    checkpoint_seconds: float
+    recipe: str
 
 
 def train(
@@ -58,6 +69,7 @@ def train(
     device: str,
     seed: int,
     nprocs: int,
+    num_gpus: int = 1,
     progress: Progress | None = None,
     initial_weights: Path | None = None,
     checkpoint_seconds: float = SECONDS_BETWEEN_CHECKPOINTS,
@@ -78,12 +90,15 @@ def train(
     training
         Length, optimiser and patience.
     device
-        See `environment.resolve_device`.
+        See `environment.training_devices`.
     seed
         Of initial weights, batches and augmentation. On a CPU the same seed gives the same
         network; GPUs sum in varying order.
     nprocs
         Processor cores to use.
+    num_gpus
+        Devices that share each batch out evenly. The data are the same for any number, the
+        network is the same but for rounding, and a training may go on with another number.
     progress
         Called after each epoch with the epoch (from 1), the planned number of epochs, the
         training loss, the Dice on the shifted set and the seconds left if it does not stop early.
@@ -97,48 +112,71 @@ def train(
     StoppedError
         SIGTERM or SIGUSR1 came; the state is saved.
     UnavailableError
-        The device or the initial weights are not there or do not fit.
+        The devices or the initial weights are not there or do not fit, or one of several
+        processes died.
+    UsageError
+        The devices cannot share a batch out evenly.
     """
-    on = resolve_device(device)
+    devices = training_devices(device, num_gpus)
+    check_batch(prepared.plans()["configurations"][CONFIGURATION]["batch_size"], num_gpus)
     fold = model_dir / "fold_0"
     recipe = _recipe(prepared, training, seed, initial_weights)
     if finished_recipe(model_dir) == recipe:
         return read_curve(model_dir)
     fold.mkdir(parents=True, exist_ok=True)
     (fold / BEST).unlink(missing_ok=True)  # of another recipe
-    with (
-        nnunet_environment(prepared.folder, n_processes=nprocs),
-        torch_threads(nprocs),
-        _own_random_numbers(seed),
-    ):
-        trainer = SynthTumourTrainer(
-            prepared.plans(), CONFIGURATION, 0, prepared.dataset_json(), on
-        )
-        trainer.set_up(training)
-        if initial_weights is not None:
-            start_from(trainer, initial_weights)
-        trainer.open_data()
-    state = resume(trainer, fold / LATEST, recipe) or State()
-    try:
-        with torch_threads(nprocs), _own_random_numbers(seed), _stop_signal() as stop:
-            checkpoints = Checkpoints(trainer, state, fold / LATEST, recipe, checkpoint_seconds)
-            _run(trainer, state, checkpoints, seed, nprocs, stop, progress)
-    except torch.OutOfMemoryError as error:
-        raise UnavailableError(
-            f"The memory of {on} is too small to train with patches of "
-            f"{trainer.configuration_manager.patch_size} voxels. Use --profile fast, or another "
-            "--device."
-        ) from error
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise UnavailableError(
-            f"A process that prepares training batches died ({error}), most likely for memory. "
-            "Run the same command again, with --nprocs 1 to do without such processes."
-        ) from error
-    write_model(trainer, state, prepared, model_dir, recipe)
-    (fold / LATEST).unlink(missing_ok=True)
-    return state.curve
+    task = _Task(
+        prepared=prepared,
+        model_dir=model_dir,
+        training=training,
+        seed=seed,
+        nprocs=max(1, nprocs // num_gpus),
+        initial_weights=initial_weights,
+        checkpoint_seconds=checkpoint_seconds,
+        recipe=recipe,
+    )
+    with stop_signal() as stop:
+        if num_gpus == 1:
+            _train(task, Ranks(devices[0]), stop, progress)
+        else:
+            launch(_train, task, devices, stop=stop, progress=progress)
+    if stop.is_set():
+        raise StoppedError("Stopped; the training was just finished.")
+    return read_curve(model_dir)
+
+
+def _train(task: _Task, ranks: Ranks, stop: Stop, progress: Progress | None) -> None:
+    """Do what one of the processes of a training has to do."""
+    prepared, latest = task.prepared, task.model_dir / "fold_0" / LATEST
+    with torch_threads(task.nprocs), _own_random_numbers(task.seed):
+        with nnunet_environment(prepared.folder, n_processes=task.nprocs):
+            trainer = SynthTumourTrainer(
+                prepared.plans(), CONFIGURATION, 0, prepared.dataset_json(), ranks.device
+            )
+            trainer.set_up(task.training, ranks)
+            if task.initial_weights is not None:
+                start_from(trainer, task.initial_weights)
+            trainer.open_data()
+        state = resume(trainer, latest, task.recipe) or State()
+        checkpoints = Checkpoints(trainer, state, latest, task.recipe, task.checkpoint_seconds)
+        try:
+            _run(trainer, state, checkpoints, task.seed, task.nprocs, stop, progress)
+        except torch.OutOfMemoryError as error:
+            raise UnavailableError(
+                f"The memory of {ranks.device} is too small to train with patches of "
+                f"{trainer.configuration_manager.patch_size} voxels. Use --profile fast, or "
+                "another --device."
+            ) from error
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise UnavailableError(
+                f"A process that prepares training batches died ({error}), most likely for "
+                "memory. Run the same command again, with --nprocs 1 to do without such processes."
+            ) from error
+    if ranks.rank == 0:
+        write_model(trainer, state, prepared, task.model_dir, task.recipe)
+        latest.unlink(missing_ok=True)
 
 
 def _run(
@@ -147,7 +185,7 @@ def _run(
     checkpoints: Checkpoints,
     seed: int,
     nprocs: int,
-    stop: threading.Event,
+    stop: Stop,
     progress: Progress | None,
 ) -> None:
     training = trainer.training
@@ -164,7 +202,7 @@ def _run(
                     f"Training diverged in epoch {state.epoch + 1}: the loss is not a number any "
                     "more. Run again with another --seed; please report it if that does not help."
                 )
-            if stop.is_set():
+            if trainer.ranks.any(stop.is_set()):
                 checkpoints.save()
                 raise StoppedError(
                     f"Stopped in epoch {state.epoch + 1} of {training.epochs} of training; the "
@@ -224,25 +262,3 @@ def _own_random_numbers(seed: int) -> Iterator[None]:
         finally:
             np.random.set_state(numpy_state)  # noqa: NPY002
             random.setstate(python_state)
-
-
-@contextlib.contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGUSR1 set, so that training can save before it stops."""
-    stop = threading.Event()
-    before: dict[int, Any] = {}
-
-    def ask(number: int, _: FrameType | None) -> None:
-        LOG.warning("received %s: saving and stopping", signal.Signals(number).name)
-        stop.set()
-
-    if threading.current_thread() is threading.main_thread():  # signals are handled there only
-        for name in ("SIGTERM", "SIGUSR1"):
-            if hasattr(signal, name):
-                number = getattr(signal, name)
-                before[number] = signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -51,7 +51,12 @@ class Job:
             return None
         template = settings.skull_strip_template
         home = os.environ.get("TEMPLATEFLOW_HOME")
-        named = (settings.priors, settings.truth, *(map(Path, filter(None, (template, home)))))
+        named = (
+            settings.priors,
+            settings.truth,
+            settings.annotated_dir,
+            *(map(Path, filter(None, (template, home)))),
+        )
         return Cluster(
             settings.dask_scheduler,
             settings.work_dir,
@@ -112,6 +117,11 @@ class Job:
         """Skull-stripped image on the template grid."""
         return self.standard(scan, desc="preproc", suffix=scan.suffix)
 
+    def standard_images(self, scan: Scan) -> tuple[Path, ...]:
+        """The image and its further contrasts on the template grid."""
+        others = (standard_contrast(scan, other, self.settings) for other in scan.contrasts)
+        return (self.standard_image(scan), *others)
+
     def standard_mask(self, scan: Scan) -> Path:
         """Brain mask on the template grid."""
         return self.standard(scan, desc="brain", suffix="mask")
@@ -136,6 +146,18 @@ class Job:
                 log = str(path)
             records.append(ScanOutcome(name, step, Status.FAILED, result.error, log))
         return records
+
+
+def standard_contrast(scan: Scan, other: Scan, settings: Settings) -> Path:
+    """Path of a further contrast on the template grid, named after the scan it goes with."""
+    return derivative_path(
+        scan,
+        settings.output_dir,
+        space=TEMPLATE,
+        res=f"{settings.profile.resolution:g}",
+        desc=f"preproc{other.contrast}",
+        suffix=other.suffix,
+    )
 
 
 def skipped(step: str, scans: Sequence[Scan]) -> list[ScanOutcome]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import Settings
-from synthtumour_bids.steps import cohort, pseudo
+from synthtumour_bids.steps import cohort, pseudo, synthesise
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.pictures import draw_samples
 from synthtumour_bids.steps.predictions import model_print
@@ -65,19 +64,16 @@ def senior_cases(
     job: Job, settings_print: str, tumours: Sequence[Scan], hosts: Sequence[Scan]
 ) -> list[Any]:
     """Pseudo-label, mix, and list the senior's cases; what an earlier run made is kept."""
-    from synthtumour_bids.segmentation.dataset import Case
+    from synthtumour_bids.segmentation.cases import Case
 
     junior = model_print(job.settings.output_dir / "models" / "junior")
     print_ = fingerprint(settings=settings_print, junior=junior)
     path = job.settings.work_dir / NAME / "cases.json"
     if cohort.finished(job, NAME, print_) is None or not path.is_file():
         made = _make_cases(job, pseudo.label(job, tumours), hosts)
-        write_json(path, [dataclasses.asdict(case) for case in made])
+        write_json(path, [case.to_json() for case in made])
         cohort.mark(job, NAME, print_, cohort.members(job, [*hosts, *tumours]), [path])
-    return [
-        Case(case["name"], Path(case["image"]), Path(case["label"]), case["validation"])
-        for case in json.loads(path.read_text())
-    ]
+    return [Case.from_json(case) for case in json.loads(path.read_text())]
 
 
 def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -> list[Any]:
@@ -88,7 +84,7 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
     the other tumours' own scans. No person stands on both sides. With too few tumour scans to
     part, the junior's shifted-validation samples validate the senior, too.
     """
-    from synthtumour_bids.segmentation.dataset import Case
+    from synthtumour_bids.segmentation.cases import Case
     from synthtumour_bids.synthesis.stage_one import split_hosts
 
     settings = job.settings
@@ -136,19 +132,7 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
     ]
     if tumours_val:
         return mixed + real
-    return mixed + real + _shifted_cases(job)
-
-
-def _shifted_cases(job: Job) -> list[Any]:
-    from synthtumour_bids.segmentation.dataset import Case
-    from synthtumour_bids.steps.synthesise import samples_file
-
-    samples = json.loads(samples_file(job).read_text())
-    return [
-        Case(sample["name"], Path(sample["image"]), Path(sample["label"]), validation=True)
-        for sample in samples
-        if sample["purpose"] == "shifted"
-    ]
+    return mixed + real + [case for case in synthesise.junior_cases(job) if case.validation]
 
 
 def _tasks(

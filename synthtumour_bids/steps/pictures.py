@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SHOWN = 12
 
@@ -32,8 +37,16 @@ def draw_samples(samples: Sequence[tuple[Path, Path, str]], path: Path, title: s
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     synthetic_mosaic(
-        [(image.data, label.data, caption) for image, label, caption in volumes],
+        [(_raised(image.data), label.data, caption) for image, label, caption in volumes],
         path,
         title,
         volumes[0][0].spacing,
     )
+
+
+def _raised(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Raise brightness that is centred on zero; the background stays 0."""
+    import numpy as np
+
+    lowest = float(data.min())
+    return data if lowest >= 0 else np.where(data == 0, 0, data - lowest)

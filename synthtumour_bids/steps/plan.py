@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
@@ -41,16 +43,15 @@ def checks_input(settings: Settings) -> bool:
     )
 
 
-def tumourfree_names(settings: Settings) -> dict[str, Path]:
-    """Names of the further tumour-free datasets in BIDS URIs: tumourfree, tumourfree2, ..."""
-    return {
-        "tumourfree" if index == 0 else f"tumourfree{index + 1}": folder
-        for index, folder in enumerate(settings.tumourfree_dir)
-    }
+def further_datasets(settings: Settings) -> dict[str, Path]:
+    """Names of the further datasets in BIDS URIs: tumourfree, tumourfree2, ..., annotated."""
+    return {dataset.name: dataset.root for dataset in datasets(settings) if dataset.name != MAIN}
 
 
 def with_model(settings: Settings) -> Settings:
-    """Take resolution, contrast and lesion from the model given with ``--model``.
+    """Take resolution, contrasts and lesion from the model given with ``--model``.
+
+    Nothing is learned then, so annotated scans are scans to segment like others.
 
     Raises
     ------
@@ -76,7 +77,14 @@ def with_model(settings: Settings) -> Settings:
         )
         raise UsageError(msg)
     profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
-    return dataclasses.replace(settings, model=folder, profile=profile, lesion=model["Lesion"])
+    return dataclasses.replace(
+        settings,
+        model=folder,
+        profile=profile,
+        lesion=model["Lesion"],
+        more_contrasts=tuple(model.get("MoreContrasts", ())),
+        annotated_dir=None,
+    )
 
 
 @contextmanager
@@ -88,9 +96,7 @@ def sole_training(job: Job) -> Iterator[None]:
     UnavailableError
         When another run does so; not where there is nothing left to train.
     """
-    from synthtumour_bids.steps import train
-
-    if all(train.is_finished(job, name) for name in ("junior", "senior")):
+    if _is_trained(job):
         yield
         return
     models = job.settings.output_dir / "models"
@@ -101,6 +107,34 @@ def sole_training(job: Job) -> Iterator[None]:
     )
     with sole(models / ".lock", refusal):
         yield
+
+
+def _is_trained(job: Job) -> bool:
+    from synthtumour_bids.steps import train
+
+    return all(train.is_finished(job, name) for name in ("junior", "senior"))
+
+
+def check_gpus(job: Job) -> None:
+    """Look for the GPUs of ``--num-gpus`` before anything is computed.
+
+    Raises
+    ------
+    UnavailableError
+        When there are fewer.
+    UsageError
+        When that many cannot share the batches of the profile out evenly.
+    """
+    n, profile = job.settings.num_gpus, job.settings.profile
+    if n == 1 or Step.TRAIN not in steps(job.settings) or _is_trained(job):
+        return
+    from synthtumour_bids.segmentation.distributed import check_batch
+    from synthtumour_bids.segmentation.environment import training_devices
+
+    for training in (profile.junior, profile.senior):
+        if training.batch_size is not None:  # else nnU-Net plans it later
+            check_batch(training.batch_size, n)
+    training_devices(job.settings.device, n)
 
 
 def check_contrast(settings: Settings) -> None:
@@ -171,9 +205,11 @@ def table(job: Job) -> str:
     lines.insert(1, "  ".join("-" * width for width in widths))
     counts = {role: len(job.selected(role)) for role in Role}
     lines.append("")
+    annotated = f", {counts[Role.ANNOTATED]} annotated scans" if counts[Role.ANNOTATED] else ""
     lines.append(
-        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans; "
-        f"profile {job.settings.profile.name}, preset {job.settings.preset}."
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{annotated}; "
+        f"method {job.settings.method}, profile {job.settings.profile.name}, "
+        f"preset {job.settings.preset}."
     )
     for name in ("junior", "senior"):
         done = bool(models) and train.is_finished(job, name)

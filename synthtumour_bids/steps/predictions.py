@@ -67,7 +67,7 @@ def predict(
             todo[path.name.removesuffix(".nii.gz")] = scan
             prints[scan.key] = print_
     with Progress(f"Segmenting ({name})", len(todo)) as progress:
-        images = {key: job.standard_image(scan) for key, scan in todo.items()}
+        images = {key: job.standard_images(scan) for key, scan in todo.items()}
         for prediction in iter_predict(
             model_dir,
             images,

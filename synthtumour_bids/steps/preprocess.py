@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.inputs import find_brain_mask
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
@@ -18,7 +19,8 @@ from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
 from synthtumour_bids.settings import TEMPLATE, Settings
-from synthtumour_bids.steps.job import Job, skipped
+from synthtumour_bids.steps import annotated
+from synthtumour_bids.steps.job import Job, skipped, standard_contrast
 
 LOGGER = logging.getLogger(__name__)
 STEP = "preprocess"
@@ -32,10 +34,15 @@ class Task:
     scan: Scan
     brain_mask: Path | None
     settings: Settings
+    annotation: Annotation | None = None
 
     def fingerprint(self) -> str:
         """Hash of all that the scan's preprocessing depends on, the files' bytes included."""
         settings = self.settings
+        drawn = {}
+        if self.annotation is not None:
+            classes = [one.to_json() for one in self.annotation.classes]
+            drawn = {"annotation": hash_file(self.annotation.path), "classes": classes}
         return fingerprint(
             version=__version__,
             scan=hash_file(self.scan.path),
@@ -45,13 +52,15 @@ class Task:
             resolution=settings.profile.resolution,
             sloppy=settings.profile.name == "sloppy",
             seed=settings.seed,
+            **drawn,
+            **{other.contrast: hash_file(other.path) for other in self.scan.contrasts},
         )
 
 
 def run(job: Job) -> list[ScanOutcome]:
     """Preprocess the selected scans that are not done yet, several at a time."""
     done = [scan for scan in job.selected() if is_done(job, scan)]
-    todo = [_task(job.settings, scan) for scan in job.selected() if scan not in done]
+    todo = [_task(job, scan) for scan in job.selected() if scan not in done]
     settings = job.settings
     results = map_items(
         preprocess_scan,
@@ -72,14 +81,15 @@ def is_done(job: Job, scan: Scan) -> bool:
     if job.stamps.read(STEP, scan.key) is None:
         return False  # before any byte of a large cohort is read
     try:
-        print_ = _task(job.settings, scan).fingerprint()
+        print_ = _task(job, scan).fingerprint()
     except OSError:
         return False
     return job.stamps.is_done(STEP, scan.key, print_)
 
 
-def _task(settings: Settings, scan: Scan) -> Task:
-    return Task(scan, find_brain_mask(scan, settings.derivatives), settings)
+def _task(job: Job, scan: Scan) -> Task:
+    mask = find_brain_mask(scan, job.settings.derivatives)
+    return Task(scan, mask, job.settings, job.selection.annotations.get(scan.key))
 
 
 def preprocess_scan(task: Task) -> dict[str, Any]:
@@ -92,7 +102,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     Raises
     ------
     UnusableScanError
-        With what the preflight found.
+        With what the preflight found, or what is wrong with the annotation.
     """
     from synthtumour_bids.preprocessing.preflight import check
     from synthtumour_bids.preprocessing.registration import preprocess
@@ -119,6 +129,10 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
             sloppy=settings.profile.name == "sloppy",
         )
         outputs = _write(task, result)
+        for other in scan.contrasts:
+            outputs.append(_write_contrast(task, other, result, work_dir))
+        if task.annotation is not None:
+            outputs += annotated.carry(scan, task.annotation, preflight.image, result, settings)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
     details = {
@@ -130,6 +144,39 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     }
     Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint(), outputs, **details)
     return details
+
+
+def _write_contrast(task: Task, other: Scan, result: Any, work_dir: Path) -> Path:
+    """Bring a further contrast along to the template grid."""
+    from synthtumour_bids.bids.derivatives import write_image
+    from synthtumour_bids.bids.sidecars import sidecar
+    from synthtumour_bids.preprocessing.contrast import bring_along
+    from synthtumour_bids.preprocessing.preflight import check
+
+    settings = task.settings
+    preflight = check(other.path)
+    for finding in preflight.findings:
+        LOGGER.warning("%s: %s", other.key, finding.message)
+    image = bring_along(
+        preflight.image,
+        result,
+        work_dir=work_dir,
+        seed=settings.seed,
+        sloppy=settings.profile.name == "sloppy",
+    )
+    path = standard_contrast(task.scan, other, settings)
+    resolution = settings.profile.resolution
+    write_image(
+        path,
+        image,
+        sidecar(
+            sources=[other.uri, task.scan.uri],
+            space=TEMPLATE,
+            resolution=resolution,
+            SkullStripped=True,
+        ),
+    )
+    return path
 
 
 def _write(task: Task, result: Any) -> list[Path]:

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.steps.class_images import labelled
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.predictions import predict
 
@@ -23,7 +25,23 @@ class Labelled:
     label: Path  # template grid, in the work folder
 
 
-def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
+def cases(job: Job, tumours: Sequence[Scan]) -> list[Any]:
+    """Pseudo-labelled scans as further training cases of a network that has others, too."""
+    from synthtumour_bids.segmentation.cases import Case
+
+    return [
+        Case(
+            f"pseudo-{item.scan.key.replace('/', '-')}",
+            job.standard_image(item.scan),
+            item.label,
+            validation=False,
+            more=job.standard_images(item.scan)[1:],
+        )
+        for item in label(job, tumours, required=False)
+    ]
+
+
+def label(job: Job, tumours: Sequence[Scan], *, required: bool = True) -> list[Labelled]:
     """Segment tumour scans with the junior and keep the labels that pass quality control.
 
     What the junior says about the mirrored scan counts as the second opinion.
@@ -33,10 +51,8 @@ def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
     Raises
     ------
     DataError
-        When no scan at all got a usable pseudo-label.
+        When no scan at all got a usable pseudo-label, where they are `required`.
     """
-    import numpy as np
-
     from synthtumour_bids.bids.derivatives import write_image, write_tsv
     from synthtumour_bids.steps.volumes import load_volume
     from synthtumour_bids.synthesis.pseudo_labels import assess, select
@@ -58,7 +74,7 @@ def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
             probability.data, brain, probability.spacing, reference_probability=mirrored
         )
         path = folder / f"{scan.key.replace('/', '__')}_label.nii"
-        write_image(path, probability.with_data(pseudo.mask.astype(np.uint8)), {})
+        write_image(path, probability.with_data(labelled(pseudo.mask, result.value)), {})
         assessed[scan.key] = (scan, path, pseudo)
     selection = select({key: pseudo for key, (_, _, pseudo) in assessed.items()})
     accepted = selection.names
@@ -74,13 +90,14 @@ def label(job: Job, tumours: Sequence[Scan]) -> list[Labelled]:
         }
         for key, (_, _, pseudo) in assessed.items()
     ]
-    if not accepted:
+    if not accepted and required:
         msg = (
             f"The junior found no usable tumour in any of {len(tumours)} tumour scans, so there "
             "is nothing for the senior to learn from. Look at models/junior/selection_curve.png; "
             "train longer (--profile), or check --contrast and --lesion."
         )
         raise DataError(msg)
-    write_tsv(job.settings.output_dir / "models" / "pseudo_labels.tsv", rows, list(rows[0]))
+    if rows:
+        write_tsv(job.settings.output_dir / "models" / "pseudo_labels.tsv", rows, list(rows[0]))
     LOGGER.info("Pseudo-labels: %d of %d scans are learned from.", len(accepted), len(tumours))
     return [Labelled(*assessed[key][:2]) for key in sorted(accepted)]

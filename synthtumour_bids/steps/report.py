@@ -17,7 +17,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.settings import Role, Settings
-from synthtumour_bids.steps import tables
+from synthtumour_bids.steps import fabricate, tables
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.segment import results_file
 
@@ -159,6 +159,8 @@ def write_methods(job: Job) -> None:
         head_templates=_head_templates(job),
         models=models,
         n_pseudo_labels=_count_pseudo_labels(job),
+        n_annotated=len(job.preprocessed(Role.ANNOTATED)),
+        quality=fabricate.quality(job.models_dir),
     )
     write_text(settings.output_dir / "logs" / "CITATION.md", text)
 

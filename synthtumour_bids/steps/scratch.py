@@ -13,7 +13,15 @@ from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import plan
 from synthtumour_bids.steps.job import Job
 
-FOLDERS = ("preprocess", "stage_one", "stage_two", "pseudo_labels", "nnunet", "predictions")
+FOLDERS = (
+    "preprocess",
+    "stage_one",
+    "stage_two",
+    "fabrication",
+    "pseudo_labels",
+    "nnunet",
+    "predictions",
+)
 
 
 def with_own_work_dir(settings: Settings) -> Settings:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.stamps import Stamps, fingerprint
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
+from synthtumour_bids.steps.class_images import model_classes, write_class_images
 from synthtumour_bids.steps.job import Job, skipped
 from synthtumour_bids.steps.predictions import model_print, predict
 from synthtumour_bids.steps.tables import scores_file
@@ -38,6 +40,7 @@ class Task:
     fingerprint: str
     preprocessing: Mapping[str, Any]  # quality figures and flags
     models: Mapping[str, str]  # fingerprints of the networks
+    classes: tuple[TumourClass, ...]  # that the senior tells
     settings: Settings
 
 
@@ -49,6 +52,7 @@ def results_file(output_dir: Path, scan: Scan) -> Path:
 def run(job: Job) -> list[ScanOutcome]:
     """Segment the selected tumour scans that are preprocessed."""
     models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
+    classes = model_classes(job.models_dir / "senior")
     scans = [scan for scan in job.selected(Role.TUMOUR) if job.preprocessing_print(scan)]
     prints = {
         scan.key: fingerprint(
@@ -75,6 +79,7 @@ def run(job: Job) -> list[ScanOutcome]:
                 prints[scan.key],
                 {"qc": stamp.get("qc", {}), "flags": stamp.get("flags", [])},
                 models,
+                classes,
                 job.settings,
             )
         )
@@ -125,6 +130,10 @@ def segment_scan(task: Task) -> None:
     # Scores are of a segmentation that is no more.
     scores_file(output_dir, f"{scan.stem}_{scan.suffix}").unlink(missing_ok=True)
     outputs = _write(task, reference, native, masks, uncertainty, standard, figures, flags)
+    if len(task.classes) > 1:
+        outputs += write_class_images(
+            scan, task.settings, task.classes, task.probabilities["senior"], transform
+        )
     result = results_file(output_dir, scan)
     write_json(
         result,

@@ -5,6 +5,7 @@ Training samples and shifted-validation samples come from disjoint persons.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -62,6 +63,31 @@ def settings_print(job: Job) -> str:
         n_train=settings.profile.n_train,
         n_shifted=settings.profile.n_shifted,
     )
+
+
+def junior_cases(job: Job) -> list[Any]:
+    """Cases of the junior.
+
+    Raises
+    ------
+    DataError
+        When the samples were not made yet.
+    """
+    from synthtumour_bids.segmentation.cases import Case
+
+    path = samples_file(job)
+    if not path.is_file():
+        msg = f"The stage-1 samples are not in {path.parent}; run the synthesise step first."
+        raise DataError(msg)
+    return [
+        Case(
+            sample["name"],
+            Path(sample["image"]),
+            Path(sample["label"]),
+            validation=sample["purpose"] == "shifted",
+        )
+        for sample in json.loads(path.read_text())
+    ]
 
 
 def run(job: Job) -> list[ScanOutcome]:

@@ -1,9 +1,13 @@
-"""Step 3: junior on synthetic tumours, pseudo-labels of real ones, senior on the mixes."""
+"""Step 3: junior and senior, on what the method made for them.
+
+SynthTumour: junior on synthetic tumours, pseudo-labels of real ones, senior on the mixes.
+Fabrication: both on annotated scans and coarse samples, the senior on refined samples, too, and,
+semi-supervised, on pseudo-labelled scans.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import platform
 import shutil
@@ -13,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.classes import WHOLE_TUMOUR
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.progress import describe_seconds
 from synthtumour_bids.execution.stamps import fingerprint
-from synthtumour_bids.settings import TEMPLATE, Role, Training
-from synthtumour_bids.steps import cohort, mixing, synthesise
+from synthtumour_bids.settings import TEMPLATE, Method, Role, Training
+from synthtumour_bids.steps import cohort, fabricate, mixing, pseudo, synthesise
 from synthtumour_bids.steps.job import Job
 
 LOGGER = logging.getLogger(__name__)
@@ -29,19 +34,29 @@ DATASET_IDS = {"junior": 501, "senior": 502}
 
 def junior_print(job: Job) -> str:
     """Fingerprint of all settings the junior depends on."""
+    samples = {"stage_one": synthesise.settings_print(job)}
+    if job.settings.method is Method.FABRICATION:
+        samples = {"fabrication": fabricate.settings_print(job)}
     return fingerprint(
-        stage_one=synthesise.settings_print(job),
+        **samples,
         training=dataclasses.asdict(job.settings.profile.junior),
     )
 
 
 def senior_print(job: Job) -> str:
     """Fingerprint of all settings the senior depends on."""
+    settings = job.settings
+    samples: dict[str, Any] = {
+        "n_mixed": settings.profile.n_mixed,
+        "hold_out": sorted(settings.hold_out),
+    }
+    if settings.method is Method.FABRICATION:
+        held_out = sorted(settings.hold_out) if settings.semi_supervised else []
+        samples = {"semi_supervised": settings.semi_supervised, "hold_out": held_out}
     return fingerprint(
         junior=junior_print(job),
-        training=dataclasses.asdict(job.settings.profile.senior),
-        n_mixed=job.settings.profile.n_mixed,
-        hold_out=sorted(job.settings.hold_out),
+        training=dataclasses.asdict(settings.profile.senior),
+        **samples,
     )
 
 
@@ -77,34 +92,38 @@ def run(job: Job) -> list[ScanOutcome]:
 
 
 def train_junior(job: Job) -> ScanOutcome:
-    """Train the junior on stage-1 samples; its checkpoint is chosen on the shifted set."""
+    """Train the junior on what the synthesise step made; its validation cases choose the epoch."""
     if junior_is_finished(job):
         return ScanOutcome("junior", STEP, Status.SKIPPED)
-    path = synthesise.samples_file(job)
-    if not path.is_file():
-        msg = f"The stage-1 samples are not in {path.parent}; run the synthesise step first."
-        raise DataError(msg)
-    from synthtumour_bids.segmentation.dataset import Case
-
-    samples = json.loads(path.read_text())
-    cases = [
-        Case(
-            sample["name"],
-            Path(sample["image"]),
-            Path(sample["label"]),
-            validation=sample["purpose"] == "shifted",
-        )
-        for sample in samples
-    ]
-    hosts = job.preprocessed(Role.TUMOURFREE)
+    if job.settings.method is Method.FABRICATION:
+        cases, scans = fabricate.cases(job, refined=False), fabricate.sources(job)
+    else:
+        cases, scans = synthesise.junior_cases(job), job.preprocessed(Role.TUMOURFREE)
     curve = _train(job, "junior", cases, job.settings.profile.junior)
-    _finish(job, "junior", junior_print(job), hosts, curve, cases)
+    _finish(job, "junior", junior_print(job), scans, curve, cases)
     return ScanOutcome("junior", STEP, Status.DONE)
 
 
 def train_senior(job: Job) -> ScanOutcome:
-    """Pseudo-label the tumour scans, mix them into tumour-free brains, train the senior."""
-    hosts = job.preprocessed(Role.TUMOURFREE)
+    """Train the senior: on mixes and pseudo-labelled scans, or on fabricated pairs."""
+    if job.settings.method is Method.FABRICATION:
+        cases, scans = fabricate.cases(job, refined=True), fabricate.sources(job)
+        if job.settings.semi_supervised:
+            tumours = _unlabelled(job)
+            cases += pseudo.cases(job, tumours)
+            scans += tumours
+    else:
+        hosts, tumours = job.preprocessed(Role.TUMOURFREE), _unlabelled(job)
+        cases = mixing.senior_cases(job, senior_print(job), tumours, hosts)
+        scans = [*hosts, *tumours]
+    initial = job.models_dir / "junior" if job.settings.profile.senior.from_junior else None
+    curve = _train(job, "senior", cases, job.settings.profile.senior, initial=initial)
+    _finish(job, "senior", senior_print(job), scans, curve, cases)
+    return ScanOutcome("senior", STEP, Status.DONE)
+
+
+def _unlabelled(job: Job) -> list[Scan]:
+    """Tumour scans that may be learned from by their pseudo-labels."""
     tumours = [
         scan for scan in job.preprocessed(Role.TUMOUR) if scan.subject not in job.settings.hold_out
     ]
@@ -115,11 +134,7 @@ def train_senior(job: Job) -> ScanOutcome:
             + (" apart from those of --hold-out." if job.settings.hold_out else ".")
         )
         raise DataError(msg)
-    cases = mixing.senior_cases(job, senior_print(job), tumours, hosts)
-    initial = job.models_dir / "junior" if job.settings.profile.senior.from_junior else None
-    curve = _train(job, "senior", cases, job.settings.profile.senior, initial=initial)
-    _finish(job, "senior", senior_print(job), [*hosts, *tumours], curve, cases)
-    return ScanOutcome("senior", STEP, Status.DONE)
+    return tumours
 
 
 def _train(
@@ -148,6 +163,7 @@ def _train(
         name=name,
         training=training,
         n_processes=job.settings.nprocs,
+        classes=_class_names(job),
     )
 
     def progress(epoch: int, epochs: int, loss: float, score: float, seconds_left: float) -> None:
@@ -166,11 +182,20 @@ def _train(
         model_dir,
         training=training,
         device=job.settings.device,
+        num_gpus=job.settings.num_gpus,
         seed=job.settings.seed,
         nprocs=job.settings.nprocs,
         progress=progress,
         initial_weights=initial,
     )
+
+
+def _class_names(job: Job) -> tuple[str, ...]:
+    """Names of the labels 1, 2, ... for nnU-Net; with their index, as two may have one name."""
+    classes = fabricate.classes(job)
+    if len(classes) == 1:
+        return (WHOLE_TUMOUR[0].name,)
+    return tuple(f"{one.index}-{one.name}" for one in classes)
 
 
 def _finish(
@@ -191,7 +216,11 @@ def _finish(
         {
             "Name": name,
             "Fingerprint": print_,
+            "Method": settings.method,
+            "Classes": [one.to_json() for one in fabricate.classes(job)],
+            "SemiSupervised": settings.semi_supervised and name == "senior",
             "Contrast": settings.contrast,
+            "MoreContrasts": list(settings.more_contrasts),
             "Lesion": settings.lesion,
             "Preset": settings.preset,
             "Profile": settings.profile.name,

@@ -13,7 +13,7 @@ from ...errors import UnusableScanError
 from ..boxes import Box, Spacing
 from ..shape import Triple
 from .rims import distance_mm, reach_box
-from .scans import BrainScan
+from .scans import BrainScan, LabelledImages
 
 MARGIN_MM = 12.0  # of surroundings that are cut out, too
 GAP_MM = 6.0  # foci nearer than this are one lesion
@@ -21,7 +21,7 @@ MIN_ML = 0.1  # smaller foci are left aside
 
 
 @dataclass(frozen=True, eq=False)
-class AnnotatedLesion:
+class AnnotatedLesion(LabelledImages):
     """One lesion with its surroundings.
 
     Attributes
@@ -43,18 +43,11 @@ class AnnotatedLesion:
         Scan it comes from, and which of its lesions it is.
     """
 
-    images: NDArray[np.float32]
-    classes: NDArray[np.uint8]
     known: NDArray[np.bool_]
     start: tuple[int, int, int]
     grid: tuple[int, int, int]
     spacing: Spacing
     source: str
-
-    @property
-    def contrasts(self) -> int:
-        """How many contrasts it has."""
-        return int(self.images.shape[0])
 
     @property
     def scan(self) -> str:

@@ -45,7 +45,20 @@ class Scale:
 
 
 @dataclass(frozen=True, eq=False)
-class BrainScan:
+class LabelledImages:
+    """Contrasts, (C, X, Y, Z), and tumour classes, (X, Y, Z), on one grid."""
+
+    images: NDArray[np.float32]
+    classes: NDArray[np.uint8]
+
+    @property
+    def contrasts(self) -> int:
+        """How many contrasts it has."""
+        return int(self.images.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class BrainScan(LabelledImages):
     """One scan.
 
     Attributes
@@ -63,16 +76,9 @@ class BrainScan:
         Which scan it is, for error sentences and provenance.
     """
 
-    images: NDArray[np.float32]
-    classes: NDArray[np.uint8]
     brain: NDArray[np.bool_]
     spacing: Spacing
     source: str
-
-    @property
-    def contrasts(self) -> int:
-        """How many contrasts it has."""
-        return int(self.images.shape[0])
 
     @property
     def grid(self) -> tuple[int, int, int]:

@@ -1,0 +1,171 @@
+"""The annotated scans of ``--annotated-dir``: which drawing belongs to which scan.
+
+Names and class tables are read here; voxels are read when the scan is preprocessed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from synthtumour_bids.bids.classes import DSEG, WHOLE_TUMOUR, TumourClass, read_classes
+from synthtumour_bids.bids.description import is_ours
+from synthtumour_bids.bids.filters import bare_labels
+from synthtumour_bids.bids.lookup import find_classes, find_truth
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.settings import Role, Settings
+
+LOGGER = logging.getLogger(__name__)
+
+FEWEST_SCANS = 3
+FEWEST_PERSONS = 2  # one to learn from, one to choose the epoch by
+MASK = "label-L_mask"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What was drawn on one scan.
+
+    Attributes
+    ----------
+    path
+        A mask, or an image of class numbers.
+    classes
+        What its values mean, by rising index; the networks count them from 1.
+    """
+
+    path: Path
+    classes: tuple[TumourClass, ...]
+
+
+def annotate(
+    scans: Sequence[Scan], settings: Settings, *, complete: bool
+) -> tuple[list[Scan], dict[str, Annotation]]:
+    """Find the annotations of the scans in ``--annotated-dir``.
+
+    Where it is the main dataset, its tumour scans with an annotation are learned from and the
+    others, those of ``--hold-out`` among them, are segmented. Scans of an annotated dataset of
+    its own are left out where nothing was drawn on them.
+
+    Parameters
+    ----------
+    scans
+        All scans of the run.
+    settings
+        ``annotated_dir`` and ``derivatives`` tell where to look.
+    complete
+        Whether these are all scans, so that they must be enough.
+
+    Returns
+    -------
+    scans : list of Scan
+        With their roles as they are now.
+    annotations : dict
+        By the scan's key.
+
+    Raises
+    ------
+    DataError
+        When too few scans are annotated, masks and classes are mixed, or a class table is missing
+        or differs from the others.
+    """
+    folder = settings.annotated_dir
+    if folder is None:
+        return list(scans), {}
+    dataset = folder.resolve()
+    held_out = bare_labels(settings.hold_out, "sub-")
+    candidates = [
+        scan
+        for scan in scans
+        if scan.dataset.resolve() == dataset
+        and scan.role is not Role.TUMOURFREE
+        and not (scan.role is Role.TUMOUR and scan.subject in held_out)
+    ]
+    roots = _roots(folder, settings.derivatives)
+    drawn = {scan.key: _drawings(scan, roots) for scan in candidates}
+    annotations = _choose({key: found for key, found in drawn.items() if found}, roots)
+    if complete:
+        _check_number([scan for scan in candidates if scan.key in annotations], folder, roots)
+    result = []
+    for scan in scans:
+        if scan.key in annotations:
+            result.append(replace(scan, role=Role.ANNOTATED))
+        elif scan.role is Role.ANNOTATED:
+            LOGGER.warning("%s: left out, as nothing was drawn on it (--annotated-dir).", scan.key)
+        else:
+            result.append(scan)
+    return result, annotations
+
+
+def _roots(folder: Path, derivatives: Sequence[Path]) -> list[Path]:
+    """Folders to look in; what this app segmented is no annotation."""
+    inside = sorted(path for path in (folder / "derivatives").glob("*") if path.is_dir())
+    return [path for path in (*derivatives, *inside, folder) if not is_ours(path)]
+
+
+def _drawings(scan: Scan, roots: Sequence[Path]) -> dict[str, tuple[Path, Path]]:
+    """First mask and first class image of a scan, each with the folder it was found in."""
+    found: dict[str, tuple[Path, Path]] = {}
+    for kind, find in ((DSEG, find_classes), (MASK, find_truth)):
+        for root in roots:
+            path = find(scan, root)
+            if path is not None:
+                found.setdefault(kind, (path, root))
+    return found
+
+
+def _choose(
+    drawn: Mapping[str, Mapping[str, tuple[Path, Path]]], roots: Sequence[Path]
+) -> dict[str, Annotation]:
+    """Take class images where every scan has one, else masks, which must be everywhere then."""
+    without = {
+        kind: [key for key, found in drawn.items() if kind not in found] for kind in (DSEG, MASK)
+    }
+    if not without[DSEG]:
+        tables = {key: read_classes(*found[DSEG]) for key, found in drawn.items()}
+        _check_tables(tables)
+        return {key: Annotation(found[DSEG][0], tables[key]) for key, found in drawn.items()}
+    if not without[MASK]:
+        return {key: Annotation(found[MASK][0], WHOLE_TUMOUR) for key, found in drawn.items()}
+    msg = (
+        f"The annotated scans must all have a {DSEG} or all have a {MASK}, but no {DSEG} "
+        f"was found of {_listed(without[DSEG])} and no {MASK} of {_listed(without[MASK])}. "
+        f"Looked in {', '.join(map(str, roots))} (--annotated-dir, --derivatives)."
+    )
+    raise DataError(msg)
+
+
+def _check_tables(tables: Mapping[str, tuple[TumourClass, ...]]) -> None:
+    first = next(iter(tables), None)
+    for key, classes in tables.items():
+        if first is not None and classes != tables[first]:
+            msg = (
+                "The class tables of all annotated scans must be the same, but that of "
+                f"{key} tells {_told(classes)} and that of {first} {_told(tables[first])} "
+                "(--annotated-dir)."
+            )
+            raise DataError(msg)
+
+
+def _told(classes: Sequence[TumourClass]) -> str:
+    return ", ".join(f"{one.index} = {one.name}" for one in classes)
+
+
+def _check_number(scans: Sequence[Scan], folder: Path, roots: Sequence[Path]) -> None:
+    persons = {scan.subject for scan in scans}
+    if len(scans) < FEWEST_SCANS or len(persons) < FEWEST_PERSONS:
+        msg = (
+            f"Fabrication needs at least {FEWEST_SCANS} annotated scans of at least "
+            f"{FEWEST_PERSONS} persons; found {len(scans)} of {len(persons)} in {folder} "
+            f"(--annotated-dir). A scan counts when a {MASK} or a {DSEG} is named after it in "
+            f"{', '.join(map(str, roots))}."
+        )
+        raise DataError(msg)
+
+
+def _listed(keys: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + more

@@ -1,0 +1,87 @@
+"""Types of the command line's arguments: each turns a text into a value or says what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.execution.resources import parse_memory
+
+
+def positive(text: str) -> int:
+    """Accept whole numbers from 1."""
+    try:
+        number = int(text)
+    except ValueError:
+        msg = f"expected a whole number, found {text!r}"
+        raise argparse.ArgumentTypeError(msg) from None
+    if number < 1:
+        msg = f"must be 1 or more, found {number}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def existing_folder(text: str) -> Path:
+    """Accept a folder that is there."""
+    path = Path(text)
+    if not path.is_dir():
+        msg = f"folder does not exist: {path} (in a container, is its volume mounted?)"
+        raise argparse.ArgumentTypeError(msg)
+    return path.absolute()
+
+
+def existing_file(text: str) -> Path:
+    """Accept a file that is there."""
+    path = Path(text)
+    if not path.is_file():
+        msg = f"file does not exist: {path} (in a container, is its volume mounted?)"
+        raise argparse.ArgumentTypeError(msg)
+    return path.absolute()
+
+
+def derivatives(text: str) -> Path:
+    """Accept a folder that is there, with or without ``NAME=`` before it."""
+    return existing_folder(text.partition("=")[2] or text)
+
+
+def template(text: str) -> str:
+    """Leave names alone; paths must mean the same in every process."""
+    path = Path(text)
+    return str(path.absolute()) if path.exists() else text
+
+
+def memory(text: str) -> float:
+    """Accept an amount of memory with its unit, in GB then."""
+    try:
+        return parse_memory(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def device(text: str) -> str:
+    """Accept a name of a device."""
+    if text in ("auto", "cpu", "cuda", "mps") or (
+        text.startswith("cuda:") and text[len("cuda:") :].isdigit()
+    ):
+        return text
+    msg = f"expected auto, cpu, mps, cuda or cuda:N, found {text!r}"
+    raise argparse.ArgumentTypeError(msg)
+
+
+def labels(prefix: str) -> Any:
+    """Accept ``sub-01``, ``01`` and several labels in one quoted string."""
+
+    class Labels(argparse.Action):
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,
+            namespace: argparse.Namespace,
+            values: Any,
+            option_string: str | None = None,
+        ) -> None:
+            given = [label for value in values for label in value.split()]
+            setattr(namespace, self.dest, tuple(label.removeprefix(prefix) for label in given))
+
+    return Labels

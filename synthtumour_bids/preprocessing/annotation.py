@@ -1,0 +1,198 @@
+"""An annotation: checked against its scan and its classes, and carried to the template grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import ants
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+
+from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing.reading import UnreadableError, open_scan
+
+SAME_GRID_MM = 1e-2  # affines that differ by less are the same
+LEAST_IN_VIEW = 0.99  # of the annotated voxels must lie in the scan's field of view
+LEAST_IN_BRAIN = 0.5  # and of the annotated volume in its brain
+ADVICE = "Correct the annotation, or take the scan out of --annotated-dir."
+
+
+def read_annotation(path: Path) -> nib.Nifti1Image:
+    """Read an annotation.
+
+    Raises
+    ------
+    UnusableScanError
+        When it cannot be read or is not 3-D.
+    """
+    try:
+        image = open_scan(path).image
+        data = np.asanyarray(image.dataobj)
+    except UnreadableError as error:
+        raise UnusableScanError(f"The annotation {path} cannot be used. {error}") from error
+    except (OSError, EOFError, ValueError, ImageFileError) as error:
+        raise UnusableScanError(f"The annotation {path} cannot be read ({error}).") from error
+    while data.ndim > 3 and data.shape[-1] == 1:
+        data = data[..., 0]
+    if data.ndim != 3:
+        raise UnusableScanError(
+            f"The annotation {path} should be 3-D, but has shape {data.shape}. {ADVICE}"
+        )
+    return nib.Nifti1Image(data, image.affine, image.header)
+
+
+def ranked(values: NDArray, indices: Sequence[int], name: str) -> NDArray[np.uint8]:
+    """Turn an annotation's values into 0 for none and 1, 2, ... for its classes.
+
+    Parameters
+    ----------
+    values
+        (X, Y, Z).
+    indices
+        Value of each class, rising.
+    name
+        What to call the annotation.
+
+    Raises
+    ------
+    UnusableScanError
+        When it is empty, or holds a value that is no class.
+    """
+    present = np.unique(values)
+    unknown = present[~np.isin(present, (0, *indices))]
+    if unknown.size:
+        known = ", ".join(map(str, (0, *indices)))
+        raise UnusableScanError(
+            f"The annotation {name} holds {', '.join(f'{v:g}' for v in unknown[:5])}, but its "
+            f"values should be {known}: a label-L_mask holds 0 and 1, and the class table of a "
+            f"desc-tumour_dseg has a row for every value. {ADVICE}"
+        )
+    if not present.any():
+        raise UnusableScanError(f"The annotation {name} is empty: every voxel is 0. {ADVICE}")
+    ranks = np.zeros(values.shape, np.uint8)
+    for rank, index in enumerate(indices, 1):
+        ranks[values == index] = rank
+    return ranks
+
+
+def explained_shift(
+    inside: NDArray[np.bool_],
+    affine: NDArray,
+    known: bool,
+    scan_shape: Sequence[int],
+    scan_affine: NDArray,
+    name: str,
+) -> bool:
+    """Tell whether an annotation lies on another grid than its scan, which its affine explains.
+
+    Parameters
+    ----------
+    inside
+        Annotated voxels, (X, Y, Z).
+    affine, known
+        Voxel to RAS mm of the annotation, and whether its header really tells it.
+    scan_shape, scan_affine
+        Of the scan.
+    name
+        What to call the annotation.
+
+    Returns
+    -------
+    False where both share one grid.
+
+    Raises
+    ------
+    UnusableScanError
+        When the grids differ and the affine does not bring the annotated voxels into the scan.
+    """
+    same = inside.shape == tuple(scan_shape)
+    if same and np.allclose(affine, scan_affine, atol=SAME_GRID_MM):
+        return False
+    to_scan = np.linalg.inv(scan_affine) @ affine
+    voxels = nib.affines.apply_affine(to_scan, np.argwhere(inside))
+    in_view = ((voxels > -0.5) & (voxels < np.array(scan_shape) - 0.5)).all(axis=1)
+    share = float(in_view.mean())
+    if known and share >= LEAST_IN_VIEW:
+        return True
+    reason = (
+        f"its affine puts {100 * (1 - share):.0f} % of the annotated voxels outside of the scan"
+        if known
+        else "its header does not tell where it lies (qform and sform code 0)"
+    )
+    raise UnusableScanError(
+        f"The annotation {name} lies on another grid than its scan: its shape is {inside.shape}, "
+        f"the scan's {tuple(scan_shape)}, or their affines differ, and {reason}. {ADVICE}"
+    )
+
+
+def check_in_brain(
+    inside: NDArray[np.bool_], affine: NDArray, brain: nib.Nifti1Image, name: str
+) -> None:
+    """Refuse an annotation most of which lies outside of the brain.
+
+    Raises
+    ------
+    UnusableScanError
+        With the share that lies inside.
+    """
+    to_scan = np.linalg.inv(brain.affine) @ affine
+    voxels = np.round(nib.affines.apply_affine(to_scan, np.argwhere(inside))).astype(int)
+    i, j, k = np.clip(voxels, 0, np.array(brain.shape) - 1).T
+    share = float((np.asanyarray(brain.dataobj)[i, j, k] > 0).mean())
+    if share < LEAST_IN_BRAIN:
+        raise UnusableScanError(
+            f"Only {100 * share:.0f} % of the annotation {name} lie inside the brain of its scan. "
+            f"Look at the brain mask; a better one can be given with --derivatives. {ADVICE}"
+        )
+
+
+def carry_to_standard(
+    ranks: NDArray[np.uint8],
+    affine: NDArray,
+    transform: Path,
+    brain: nib.Nifti1Image,
+    name: str,
+) -> NDArray[np.uint8]:
+    """Bring classes to the template grid, each by linear interpolation.
+
+    A voxel is tumour where all classes together reach one half, and of the strongest class there.
+
+    Parameters
+    ----------
+    ranks, affine
+        Classes 0, 1, ... and voxel to RAS mm of the annotation, on whatever grid.
+    transform
+        From the scan to the template.
+    brain
+        Brain mask on the template grid; outside is no tumour.
+    name
+        What to call the annotation.
+
+    Raises
+    ------
+    UnusableScanError
+        When nothing is left.
+    """
+    grid = geometry.to_ants(np.zeros(brain.shape, np.float32), brain.affine)
+    shares = np.stack(
+        [
+            ants.apply_transforms(
+                grid,
+                geometry.to_ants((ranks == rank).astype(np.float32), affine),
+                [str(transform)],
+                interpolator="linear",
+            ).numpy()
+            for rank in range(1, int(ranks.max()) + 1)
+        ]
+    )
+    tumour = (shares.sum(axis=0) >= 0.5) & (np.asanyarray(brain.dataobj) > 0)
+    if not tumour.any():
+        raise UnusableScanError(
+            f"Nothing is left of the annotation {name} on the template grid: it is smaller than a "
+            f"voxel there, or lies outside of the brain. {ADVICE}"
+        )
+    return np.where(tumour, shares.argmax(axis=0) + 1, 0).astype(np.uint8)

@@ -1,0 +1,77 @@
+"""The methods text of fabrication: which annotated scans, which samples, how many were dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthtumour_bids.settings import Settings
+
+
+def fabrication_text(
+    settings: Settings,
+    *,
+    n_annotated: int,
+    quality: Mapping[str, Any] | None,
+    classes: tuple[str, ...],
+    junior: str,
+    senior: str,
+    semi_supervised: bool,
+    n_pseudo_labels: int | None,
+    cited: str,
+) -> str:
+    """Write the paragraphs on samples and networks.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    n_annotated
+        Annotated scans.
+    quality
+        Content of ``fabricator/quality.json``; ``None`` where it is not known.
+    classes
+        Names of the tumour classes.
+    junior, senior
+        How each network was trained.
+    semi_supervised
+        Whether the senior learned from pseudo-labelled scans, too.
+    n_pseudo_labels
+        How many these were; ``None`` where unknown.
+    cited
+        The number of the method's reference.
+    """
+    profile = settings.profile
+    kinds = f" with {len(classes)} classes ({', '.join(classes)})" if len(classes) > 1 else ""
+    samples = (
+        f"**Fabrication.** Lesions of {n_annotated} annotated scans{kinds} were cut out, changed "
+        "in shape, place and brightness, and blended into tumour-free brains: "
+        f"{profile.n_train} coarse training samples and, of other annotated persons and in other "
+        f"brains, {profile.n_shifted} validation samples. A generative adversarial network with a "
+        "dual-head discriminator and class-wise perceptual guidance refined them, after "
+        f"Tumor Fabrication {cited}; its design is this software's own."
+    )
+    if quality is not None:
+        helped = quality["RefinementHelps"]
+        samples += (
+            f" Of {quality['Judged']} refined samples {quality['Dropped']} "
+            f"({100 * quality['Rate']:.0f} %) were dropped because the discriminator or a "
+            "segmentation network scored them below real lesions."
+        )
+        if not helped:
+            samples += (
+                " Refinement did not bring the samples nearer to held-out real lesions, so the "
+                "networks learned from the coarse ones alone."
+            )
+    networks = (
+        f"**Training.** A junior network{junior} on the annotated scans and the coarse samples. "
+        f"A senior network{senior} on these and on the refined samples that were kept. Held-out "
+        "annotated scans and validation samples chose each network's checkpoint."
+    )
+    if semi_supervised:
+        count = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
+        networks += (
+            " The senior's training was semi-supervised: the junior's segmentations of unlabelled "
+            f"tumour scans that passed a quality control{count} joined it as pseudo-labels."
+        )
+    return f"{samples}\n\n{networks}"

@@ -1,0 +1,47 @@
+"""What a network learns from: one scan with its label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan with its label: 0 outside the tumour, 1 ... for its classes.
+
+    Attributes
+    ----------
+    name
+        Unique name in the dataset.
+    image, label
+        NIfTI files of one shape and affine; the image is 0 outside the brain.
+    validation
+        Whether the case belongs to the validation set, which selects the epoch.
+    more
+        Images of further contrasts on the same grid, in an order that all cases share.
+    """
+
+    name: str
+    image: Path
+    label: Path
+    validation: bool
+    more: tuple[Path, ...] = ()
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """One image a contrast."""
+        return (self.image, *self.more)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        paths = [str(path) for path in (*self.images, self.label)]
+        return {"name": self.name, "files": paths, "validation": self.validation}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Case:
+        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
+        image, *more, label = map(Path, data["files"])
+        return cls(data["name"], image, label, data["validation"], tuple(more))

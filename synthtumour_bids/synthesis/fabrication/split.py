@@ -1,0 +1,108 @@
+"""Which annotated scans are learned from, and which are held out to measure with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import DataError
+
+HELD_OUT_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """One annotated scan: whose it is, and which tumour classes it has."""
+
+    person: str
+    classes: frozenset[int]
+
+
+def split_annotated(
+    scans: Mapping[str, Annotated], seed: int, share: float = HELD_OUT_SHARE
+) -> tuple[list[str], list[str]]:
+    """Divide annotated scans person by person, so that every class can be learned.
+
+    Parameters
+    ----------
+    scans
+        By key.
+    seed
+        Fixes the choice; the order of `scans` does not matter.
+    share
+        Of the scans wanted held out; at least one person is.
+
+    Returns
+    -------
+    tuple of list of str
+        Keys to learn from and keys held out, each sorted, neither empty.
+
+    Raises
+    ------
+    DataError
+        When nobody can be held out without taking a class away from all others.
+    """
+    persons = sorted({scan.person for scan in scans.values()})
+    everything = frozenset().union(*(scan.classes for scan in scans.values()))
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(persons)])))
+    wanted = max(1, round(len(scans) * share))
+    held: set[str] = set()
+    count = 0
+    for index in rng.permutation(len(persons)):
+        person = persons[index]
+        own = sum(scan.person == person for scan in scans.values())
+        if count and count + own > wanted:
+            continue
+        if everything <= _classes_without(scans, {*held, person}):
+            held.add(person)
+            count += own
+        if count >= wanted:
+            break
+    if not held:
+        raise DataError(
+            f"None of the {len(persons)} annotated persons can be held out to measure with: "
+            "without any one of them a tumour class would be in no scan to learn from. Annotate "
+            "more persons (--annotated-dir), or merge rare classes."
+        )
+    train = sorted(key for key, scan in scans.items() if scan.person not in held)
+    return train, sorted(key for key, scan in scans.items() if scan.person in held)
+
+
+def _classes_without(scans: Mapping[str, Annotated], persons: Collection[str]) -> frozenset[int]:
+    left = [scan.classes for scan in scans.values() if scan.person not in persons]
+    return frozenset().union(*left) if left else frozenset({-1})
+
+
+def rare_classes(
+    scans: Mapping[str, Annotated], names: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Tell which classes are missing in some scans, as sentences, and which in all.
+
+    Parameters
+    ----------
+    scans
+        By key; their classes count from 1.
+    names
+        Of the classes 1, 2, ...
+
+    Returns
+    -------
+    rare : list of str
+        Sentences for the log.
+    absent : list of str
+        Names.
+    """
+    rare, absent = [], []
+    for k, name in enumerate(names, 1):
+        without = sorted(key for key, scan in scans.items() if k not in scan.classes)
+        if len(without) == len(scans):
+            absent.append(name)
+        elif without:
+            rare.append(
+                f"Class {name!r} is in {len(scans) - len(without)} of {len(scans)} annotated "
+                f"scans; it is missing in {', '.join(without[:5])}"
+                f"{' and others' if len(without) > 5 else ''}."
+            )
+    return rare, absent
