@@ -130,6 +130,20 @@ def test_lesions_near_the_wanted_volume_are_drawn():
         pick_lesion(rng, ())
 
 
+def test_satellites_do_not_outnumber_the_tumours_of_other_scans():
+    brain = brain_of()
+    classes = ball((11, 14, 12), 26).astype(np.uint8)
+    for x, y, z in ((21, 14, 12), (21, 20, 12), (21, 17, 16)):
+        classes[x, y, z] = classes[x, y, z + 1] = 1
+    scattered, _ = make_scan(images_of(brain, 1), brain, SPACING, "scattered", classes)
+    lesions = (*cut_out(scattered), *cut_out(annotated(radius_mm=12)))
+    assert [lesion.scan for lesion in lesions] == ["scattered"] * 4 + ["tumour0"]
+    rng = np.random.default_rng(0)
+    drawn = [pick_lesion(rng, lesions).source for _ in range(200)]
+    assert drawn.count("tumour0#0") == pytest.approx(100, abs=25)
+    assert drawn.count("scattered#0") > 80
+
+
 def test_gates_end_at_their_reach_in_mm():
     spacing = (2.0, 3.0, 6.0)
     classes = ball((15, 17, 13), 12, spacing=spacing)

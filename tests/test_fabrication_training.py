@@ -183,6 +183,12 @@ def test_thresholds_are_quantiles_of_real_scores():
             thresholds_from(wrong, 2.0)
 
 
+def test_where_few_lesions_are_held_out_the_better_half_of_coarse_samples_passes():
+    coarse = [Scores(v, 0.8, 0.5) for v in (-3.0, -2.0, -1.0)]
+    found = thresholds_from([Scores(1.0, 0.7, 0.9)], coarse=coarse)
+    assert found == Scores(-2.0, 0.7, 0.5)
+
+
 def test_verdicts_name_their_reasons_and_add_up():
     least = Scores(0.0, 0.5, 0.5)
     verdicts = [

@@ -71,9 +71,13 @@ class Fabricator:
             state.best_step,
         )
 
-    def with_thresholds(self, real: Sequence[BrainScan]) -> Fabricator:
-        """Return the same networks with thresholds from the scores of real lesions."""
-        return replace(self, thresholds=thresholds_from([self.score(scan) for scan in real]))
+    def with_thresholds(
+        self, real: Sequence[BrainScan], coarse: Sequence[BrainScan] = ()
+    ) -> Fabricator:
+        """Return the same networks with thresholds from real lesions and coarse samples."""
+        scores = [self.score(scan) for scan in real]
+        others = [self.score(scan) for scan in coarse if scan.classes.any()]
+        return replace(self, thresholds=thresholds_from(scores, coarse=others))
 
     @property
     def helps(self) -> bool:

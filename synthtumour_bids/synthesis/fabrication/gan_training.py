@@ -132,7 +132,7 @@ def train(
             state.save(latest, recipe)
         if state.finished:
             break
-    result = Fabricator.of(state).with_thresholds(data.real_held_out)
+    result = Fabricator.of(state).with_thresholds(data.real_held_out, data.coarse_held_out)
     result.save(folder / FINAL, recipe)
     return result
 

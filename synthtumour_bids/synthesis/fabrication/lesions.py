@@ -50,6 +50,11 @@ class AnnotatedLesion(LabelledImages):
     source: str
 
     @property
+    def scan(self) -> str:
+        """Scan it comes from."""
+        return self.source.rpartition("#")[0]
+
+    @property
     def volume_ml(self) -> float:
         """Volume of all its classes."""
         return float(np.count_nonzero(self.classes) * np.prod(self.spacing) / 1000)
@@ -108,15 +113,21 @@ def pick_lesion(
 ) -> AnnotatedLesion:
     """Draw a lesion: any, or rather one near the wanted volume, which then needs little scaling.
 
-    Each weighs exp(-d²/2) with d = log2(its volume / wanted): half or double the volume is about
+    Without a wanted volume, every scan is drawn equally often and its lesions by their volume:
+    the satellites of one tumour shall not outnumber the tumours of all other scans. With one, each
+    lesion weighs exp(-d²/2) with d = log2(its volume / wanted): half or double the volume is about
     as far as scaling looks natural.
     """
     if not lesions:
         raise ValueError("There is no annotated lesion to draw from.")
+    volumes = np.array([lesion.volume_ml for lesion in lesions])
     if volume_ml is None:
-        return lesions[int(rng.integers(len(lesions)))]
-    far = np.log2([lesion.volume_ml / volume_ml for lesion in lesions]) ** 2
-    weights = np.exp(-0.5 * (far - far.min()))
+        scans = [lesion.scan for lesion in lesions]
+        totals = {scan: volumes[[s == scan for s in scans]].sum() for scan in scans}
+        weights = volumes / np.array([totals[scan] for scan in scans])
+    else:
+        far = np.log2(volumes / volume_ml) ** 2
+        weights = np.exp(-0.5 * (far - far.min()))
     return lesions[int(rng.choice(len(lesions), p=weights / weights.sum()))]
 
 

@@ -3,6 +3,10 @@
 Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
 by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
 networks have not learnt from make the fairer thresholds, as networks flatter what they know.
+
+With few of them such a threshold is the score of one lesion, and a discriminator that has won
+puts every sample below it. A sample is therefore also good enough if it scores as high as half of
+the coarse samples that nothing was learnt from.
 """
 
 from __future__ import annotations
@@ -86,8 +90,12 @@ class Report:
         return asdict(self)
 
 
-def thresholds_from(real: Sequence[Scores], quantile: float = QUANTILE) -> Scores:
-    """Find the least acceptable scores from those of real lesions.
+def thresholds_from(
+    real: Sequence[Scores], quantile: float = QUANTILE, coarse: Sequence[Scores] = ()
+) -> Scores:
+    """Find the least acceptable scores: a low quantile of real lesions', or coarse samples' median.
+
+    Whichever is lower, of each score; the coarse samples may be left out.
 
     Raises
     ------
@@ -99,8 +107,13 @@ def thresholds_from(real: Sequence[Scores], quantile: float = QUANTILE) -> Score
             f"Thresholds need scores of real lesions and a quantile from 0 to 1; found {len(real)} "
             f"lesion(s) and {quantile:g}."
         )
-    columns = {name: [getattr(s, name) for s in real] for name in Scores.__dataclass_fields__}
-    return Scores(**{n: float(np.quantile(values, quantile)) for n, values in columns.items()})
+    least = {}
+    for name in Scores.__dataclass_fields__:
+        bars = [np.quantile([getattr(s, name) for s in real], quantile)]
+        if coarse:
+            bars.append(np.median([getattr(s, name) for s in coarse]))
+        least[name] = float(min(bars))
+    return Scores(**least)
 
 
 def judge(scores: Scores, thresholds: Scores) -> Verdict:

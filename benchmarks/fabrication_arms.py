@@ -1,0 +1,163 @@
+"""What the networks of `fabrication.py` learn from, arm by arm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from fabrication_cohort import Cohort, Member
+
+from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.reports.reportlets import synthetic_mosaic
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.synthesis.fabrication import carvemix, coarse, quality
+from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
+from synthtumour_bids.synthesis.fabrication.gan_settings import FAST
+from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
+from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
+from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, on_own_scale
+from synthtumour_bids.synthesis.seeds import stream
+
+N_MADE = 40  # synthetic samples of every arm but the plain one
+N_GAN = 60  # coarse samples that the GAN learns from
+N_JUDGED = 10  # coarse samples that every evaluation of it refines
+HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
+SHOWN = 6
+GAN = replace(
+    FAST,
+    patch=(24, 24, 24),
+    warm_up=150,
+    steps=250,
+    evaluate_every=50,
+    patience=3,
+    average=0.95,
+    generator_rate=1e-3,
+    discriminator_rate=1e-3,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A scan with its classes, on the common scale, and the way back to its own."""
+
+    member: Member
+    scan: BrainScan
+    scale: Scale
+
+    @classmethod
+    def of(cls, member: Member, classes: np.ndarray | None = None) -> Labelled:
+        return cls(member, *member.scan(classes))
+
+    def own(self, made: BrainScan) -> np.ndarray:
+        """Image of a sample that was made from this scan, on the scan's own scale."""
+        return on_own_scale(made, self.scan, self.member.voxels[None], self.scale)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A synthetic scan and the one it was made from."""
+
+    made: BrainScan
+    host: Labelled
+
+
+def carved(annotated: Sequence[Labelled], seed: int) -> Iterator[Sample]:
+    """CarveMix, as published: one annotated scan's lesion in another annotated scan."""
+    for index in range(N_MADE):
+        rng = stream(seed, "mix", None, index, "carvemix")
+        host, donor = rng.choice(len(annotated), 2, replace=False)
+        made = carvemix.render(annotated[host].scan, annotated[donor].scan, carvemix.sample(rng))
+        yield Sample(made, annotated[host])
+
+
+def fabricated(
+    labelled: Sequence[Labelled], hosts: Sequence[Labelled], count: int, seed: int, purpose: str
+) -> list[Sample]:
+    """TF-Aug: the labelled scans' lesions in tumour-free scans, each of them equally often."""
+    lesions = [lesion for one in labelled for lesion in cut_out(one.scan)]
+    samples = []
+    for index in range(count):
+        host = hosts[index % len(hosts)]
+        rng = stream(seed, host.member.label, None, index, purpose)
+        lesion = pick_lesion(rng, lesions)
+        made = coarse.render(host.scan, lesion, coarse.sample(rng, lesion, host.scan))
+        samples.append(Sample(made, host))
+    return samples
+
+
+def train_gan(
+    annotated: Sequence[Labelled], hosts: Sequence[Labelled], folder: Path, seed: int
+) -> Fabricator:
+    """Train TF-GAN on the annotated scans alone; go on where an earlier call ended."""
+    kept = max(1, len(annotated) // HELD_OUT)
+    sides = annotated[kept:], annotated[:kept]
+    # A side's coarse samples carry its own lesions: how lesions differ must not count.
+    learnt, judged = (
+        [sample.made for sample in fabricated(side, hosts, count, seed, f"gan {purpose}")]
+        for side, count, purpose in zip(sides, (N_GAN, N_JUDGED), ("train", "judge"), strict=True)
+    )
+    data = TrainingData(
+        real=[one.scan for one in sides[0]],
+        real_held_out=[one.scan for one in sides[1]],
+        hosts=[host.scan for host in hosts],
+        coarse=learnt,
+        coarse_held_out=judged,
+        classes=1,
+    )
+    labels = " ".join(one.member.label for one in annotated)
+    return train(data, replace(GAN, seed=seed), folder, recipe=labels)
+
+
+def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sample]:
+    """Refine coarse samples, drop what does not pass; a report and a mosaic go to the folder."""
+    made = [replace(sample, made=gan.refine(sample.made)) for sample in samples]
+    verdicts = [gan.judge(sample.made) for sample in made]
+    kept = [sample for sample, verdict in zip(made, verdicts, strict=True) if verdict.accepted]
+    report = quality.report(verdicts, gan.thresholds).to_json()
+    history = [dict(entry) for entry in gan.history]
+    facts = {"helps": gan.helps, "best_step": gan.best_step, "history": history, **report}
+    write_json(folder / "gan.json", facts)
+    shown = [
+        (sample.host.own(sample.made), sample.made.classes, caption)
+        for before, after in list(zip(samples, made, strict=True))[:SHOWN]
+        for sample, caption in ((before, f"{before.host.member.label} coarse"), (after, "refined"))
+    ]
+    spacing = samples[0].made.spacing
+    synthetic_mosaic(shown, folder / "refined.png", "Coarse and refined samples", spacing)
+    return kept
+
+
+def cases(real: Sequence[Labelled], samples: Sequence[Sample], folder: Path) -> list[Case]:
+    """Write what a network learns from; real and synthetic scans are drawn equally often.
+
+    nnU-Net draws all its cases alike, so real ones are listed as often as needed. The case to
+    validate with is one of them: no epoch is selected (see `fabrication.SCHEDULE`).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    made = [
+        _case(f"made-{index:03d}", sample.host, sample.made, folder)
+        for index, sample in enumerate(samples)
+    ]
+    files = [_case(one.member.label, one, one.scan, folder) for one in real]
+    times = max(1, round(len(made) / len(files)))
+    again = [
+        replace(case, name=f"real-{case.name}-{turn:03d}")
+        for case in files
+        for turn in range(times)
+    ]
+    return [*made, *again, replace(files[0], name="unused", validation=True)]
+
+
+def _case(name: str, host: Labelled, made: BrainScan, folder: Path) -> Case:
+    paths = folder / f"{name}_image.nii", folder / f"{name}_label.nii"
+    affine = host.member.affine
+    nib.save(nib.Nifti1Image(host.own(made), affine), paths[0])
+    nib.save(nib.Nifti1Image(made.classes.astype(np.uint8), affine), paths[1])
+    return Case(name, *paths, validation=False)
+
+
+def labelled_hosts(cohort: Cohort) -> list[Labelled]:
+    return [Labelled.of(member) for member in cohort.hosts]
