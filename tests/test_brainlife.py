@@ -163,7 +163,10 @@ def test_a_cohort_is_planned_with_the_settings(task: Path, tmp_path: Path) -> No
         text=True,
     )
     assert result.returncode == EXIT_DONE, result.stderr
-    assert "1 tumour and 2 tumour-free scans; profile fast, preset default." in result.stdout
+    assert (
+        "1 tumour and 2 tumour-free scans; method synthtumour, profile fast, preset default."
+        in result.stdout
+    )
 
 
 def test_a_stop_by_the_platform_reaches_the_app(task: Path) -> None:
