@@ -17,11 +17,7 @@ import psutil
 import pytest
 import torch
 
-from synthtumour_bids.__main__ import main
-from synthtumour_bids.cli import parse_settings
 from synthtumour_bids.errors import (
-    EXIT_UNAVAILABLE,
-    EXIT_USAGE,
     StoppedError,
     UnavailableError,
     UsageError,
@@ -29,7 +25,7 @@ from synthtumour_bids.errors import (
 from synthtumour_bids.segmentation.curve import SelectionCurve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.distributed import Progress, Stop, check_batch, launch
-from synthtumour_bids.segmentation.environment import nnunet_environment, training_devices
+from synthtumour_bids.segmentation.environment import nnunet_environment
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
@@ -196,6 +192,15 @@ def test_samples_follow_from_their_place_alone(prepared: PreparedDataset) -> Non
     assert not torch.equal(whole[0]["data"][0], whole[0]["data"][1])
 
 
+def test_batches_that_cannot_be_shared_out(prepared: PreparedDataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"has 2 patches.* Use --num-gpus 1 or 2"):
+        run(prepared, tmp_path / "model", 3)
+    with pytest.raises(UsageError, match="Use --num-gpus 1 or 2 or 3 or 6"):
+        check_batch(6, 4)
+    check_batch(6, 3)
+    assert not (tmp_path / "model").exists()
+
+
 # --- stopping, dying, going on -------------------------------------------------------------
 
 
@@ -353,59 +358,3 @@ def test_the_cause_of_a_failure_is_told() -> None:
     with pytest.raises(StoppedError, match="before the state could be saved"):
         launch(leave, None, [CPU, CPU], stop=stop)
     assert not multiprocessing.active_children()
-
-
-# --- what cannot work ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("device", ["cpu", "mps", "cuda:1", "cuda:0"])
-def test_another_device_contradicts_several_gpus(device: str, tmp_path: Path) -> None:
-    command = [str(tmp_path), str(tmp_path / "out"), "participant", "--device", device]
-    with pytest.raises(UsageError, match=rf"--num-gpus 2 .* --device {device} asks"):
-        parse_settings([*command, "--num-gpus", "2"])
-    assert parse_settings([*command, "--num-gpus", "1"]).device == device
-
-
-def test_gpus_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    for word in ("auto", "cuda"):
-        with pytest.raises(UnavailableError, match=r"finds \d+ CUDA device\(s\).* is not set"):
-            training_devices(word, 64)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    with pytest.raises(UnavailableError, match="CUDA_VISIBLE_DEVICES is '3,5'"):
-        training_devices("auto", 64)
-    with pytest.raises(UsageError, match="--device cuda:1 for one"):
-        training_devices("cuda:1", 2)
-    assert training_devices("cpu", 1) == [CPU]
-    assert training_devices("cpu", 2) == [CPU, CPU]
-
-
-def test_batches_that_cannot_be_shared_out(prepared: PreparedDataset, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"has 2 patches.* Use --num-gpus 1 or 2"):
-        run(prepared, tmp_path / "model", 3)
-    with pytest.raises(UsageError, match="Use --num-gpus 1 or 2 or 3 or 6"):
-        check_batch(6, 4)
-    check_batch(6, 3)
-    assert not (tmp_path / "model").exists()
-
-
-@pytest.mark.parametrize(
-    ("profile", "code", "words"),
-    [("full", EXIT_UNAVAILABLE, "finds"), ("fast", EXIT_USAGE, "Use --num-gpus 1 or 2.")],
-)
-def test_the_app_refuses_before_it_computes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, code: int, words: str
-) -> None:
-    bids = tmp_path / "bids"
-    for label in ("01", "02"):
-        anat = bids / f"sub-{label}" / "anat"
-        anat.mkdir(parents=True)
-        (anat / f"sub-{label}_FLAIR.nii.gz").write_bytes(b"")
-    (bids / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
-    (bids / "participants.tsv").write_text(
-        "participant_id\tgroup\nsub-01\ttumour\nsub-02\tcontrol\n"
-    )
-    command = [str(bids), str(tmp_path / "out"), "participant", "--skip-bids-validation"]
-    assert main([*command, "--num-gpus", "64", "--profile", profile]) == code
-    assert words in capsys.readouterr().err
-    assert not list((tmp_path / "out").glob("sub-*"))

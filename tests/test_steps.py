@@ -169,6 +169,19 @@ def test_outputs_that_share_a_work_folder_keep_their_scratch_apart(job: Job) -> 
     assert [path.name for path in (moved / "logs").iterdir()] == ["output_id"]
 
 
+def test_the_scratch_keeps_its_name_without_hard_links(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as on exFAT and many SMB shares
+
+    monkeypatch.setattr(scratch.os, "link", refuse)
+    one = scratch.with_own_work_dir(job.settings)
+    assert scratch.with_own_work_dir(job.settings) == one
+    logs = job.settings.output_dir / "logs"
+    assert [path.name for path in logs.iterdir()] == ["output_id"]
+
+
 def test_a_work_folder_inside_the_output_is_taken_as_it_is(job: Job) -> None:
     inside = dataclasses.replace(job.settings, work_dir=job.settings.output_dir / "work")
     assert scratch.with_own_work_dir(inside) == inside

@@ -15,7 +15,7 @@ LOGGER = logging.getLogger(__name__)
 
 # Folders that Matplotlib and torch make when they are imported; torch fails where it cannot.
 _CACHE_VARIABLES = ("MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")
-# A socket's path has at most 104 characters on macOS and 108 on Linux; Python's processes put
+# A socket's path has at most 104 bytes on macOS and 108 on Linux; Python's processes put
 # theirs two folders deep, with names of 32 characters.
 LONGEST_NAME = 70
 SHORT_PLACES = (Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108
@@ -57,12 +57,16 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 def sockets_fit() -> bool:
     """Whether processes can make sockets in the temporary folder of now."""
-    return len(tempfile.gettempdir()) <= LONGEST_NAME
+    return _fits(tempfile.gettempdir())
+
+
+def _fits(folder: str | Path) -> bool:
+    return len(os.fsencode(folder)) <= LONGEST_NAME
 
 
 def _short_link(folder: Path) -> Path | None:
     """Make a link to a folder whose path is too long; None where it is short or no place is."""
-    if len(str(folder)) <= LONGEST_NAME:
+    if _fits(folder):
         return None
     for place in SHORT_PLACES:
         link = place / f"synthtumour-{secrets.token_hex(6)}"

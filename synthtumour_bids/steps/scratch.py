@@ -47,8 +47,10 @@ def _output_id(path: Path) -> str:
             os.link(partial, path)  # unlike a rename, does not replace another job's word
         except FileExistsError:
             pass
+        except OSError:  # a file system without hard links
+            partial.replace(path)
         finally:
-            partial.unlink()
+            partial.unlink(missing_ok=True)
     return path.read_text(encoding="utf-8")
 
 
