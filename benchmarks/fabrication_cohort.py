@@ -99,7 +99,7 @@ def open_cohort(out: Path, folder: Path, resolution: float) -> Cohort:
 
     def members(labels: Sequence[str], *, annotated: bool = False) -> tuple[Member, ...]:
         return tuple(
-            _on_grid(
+            on_grid(
                 tumours[label] / "anat", folder, resolution, masks[label] if annotated else None
             )
             for label in labels
@@ -109,11 +109,11 @@ def open_cohort(out: Path, folder: Path, resolution: float) -> Cohort:
         pool=members(pool, annotated=True),
         test=members(test),
         others=members(sorted(set(tumours) - set(order))),
-        hosts=tuple(_on_grid(path / "anat", folder, resolution) for path in hosts),
+        hosts=tuple(on_grid(path / "anat", folder, resolution) for path in hosts),
     )
 
 
-def _on_grid(anat: Path, folder: Path, resolution: float, truth: Path | None = None) -> Member:
+def on_grid(anat: Path, folder: Path, resolution: float, truth: Path | None = None) -> Member:
     """Resample a scan from the 2-mm template grid; its manual mask comes from its own grid."""
     label = anat.parent.name.removeprefix("sub-")
     names = ("image", "brain", "truth") if truth else ("image", "brain")

@@ -38,8 +38,8 @@ def test_gliomas_are_bright_on_flair_and_dark_on_t1():
     assert load_priors("glioma", "T1w").hyper_probability < 0.2
     assert load_priors("glioma", "T2w").csf == "bright"
     volumes = load_priors("glioma", "FLAIR").volume_ml
-    assert min(p.low for p in volumes.parts) == 2
-    assert max(p.high for p in volumes.parts) == 250
+    assert min(p.low for p in volumes.parts) == 5
+    assert max(p.high for p in volumes.parts) == 300
 
 
 def test_every_key_is_documented():

@@ -238,11 +238,19 @@ def _stage_two(
     held_out = ""
     if settings.hold_out:
         held_out = f" Participants kept out of all training: {', '.join(settings.hold_out)}."
+    halves, learned_from = "", "on the mixes and on the pseudo-labelled scans"
+    if settings.preset == "default":
+        halves = (
+            "Where the junior found a tumour on one side only, the other half of the brain and its "
+            "mirror image made a further tumour-free brain, with the scanner's own look; synthetic "
+            "tumours were drawn into these as in stage 1. "
+        )
+        learned_from = "on the mixes, the pseudo-labelled scans and all synthetic tumours"
     return (
         "**Stage 2.** The junior segmented the tumour scans. Pseudo-labels that passed a quality "
         f"control made without any manual label{passed} were used to cut tumours out and to mix "
-        f"them into tumour-free brains ({profile.n_mixed} mixes). A senior network, {start}"
-        f"{_training(profile.senior)} on the mixes and on the pseudo-labelled scans"
+        f"them into tumour-free brains ({profile.n_mixed} mixes). {halves}A senior network, {start}"
+        f"{_training(profile.senior)} {learned_from}"
         f"{_best(models, 'senior')}.{held_out}"
     )
 

@@ -15,7 +15,8 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import Settings
-from synthtumour_bids.steps import cohort, pseudo, synthesise
+from synthtumour_bids.steps import cohort, halves, pseudo, synthesise
+from synthtumour_bids.steps.halves import Host
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.pictures import draw_samples
 from synthtumour_bids.steps.predictions import model_print
@@ -32,7 +33,7 @@ class Task:
 
     name: str
     tumour: Labelled
-    host: Scan
+    host: Host
     index: int
     paths: tuple[Path, Path, Path, Path, Path]  # tumour image, label, brain; host image, brain
     folder: Path
@@ -80,9 +81,11 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
     """Make the senior's cases.
 
     Training: mixes of training tumours into training hosts, and the training tumours' own scans
-    with their pseudo-labels. Validation: mixes of the other tumours into the other hosts, and
-    the other tumours' own scans. No person stands on both sides. With too few tumour scans to
-    part, the junior's shifted-validation samples validate the senior, too.
+    with their pseudo-labels. The default preset adds the healthy halves of these scans to the
+    hosts, stage-1 tumours in them, and the junior's training samples. Validation: mixes of the
+    other tumours into the other hosts, and the other tumours' own scans. No person stands on both
+    sides. With too few tumour scans to part, the junior's shifted-validation samples validate the
+    senior, too.
     """
     from synthtumour_bids.segmentation.cases import Case
     from synthtumour_bids.synthesis.stage_one import split_hosts
@@ -92,9 +95,15 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
     train_keys, _ = split_hosts(
         [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts], seed=settings.seed
     )
-    hosts_train = [scan for scan in hosts if scan.key in train_keys]
-    hosts_val = [scan for scan in hosts if scan.key not in train_keys]
+    hosts_train = halves.whole_brains(job, [scan for scan in hosts if scan.key in train_keys])
+    hosts_val = halves.whole_brains(job, [scan for scan in hosts if scan.key not in train_keys])
     count = settings.profile.n_mixed
+    synthetic = []
+    if settings.preset == "default":
+        found = halves.healthy_halves(job, [item.scan for item in tumours_train])
+        hosts_train += found
+        synthetic = [case for case in synthesise.junior_cases(job) if not case.validation]
+        synthetic += halves.cases(job, found, count)
     tasks = _tasks(job, "train", tumours_train, hosts_train, count)
     if tumours_val:
         tasks += _tasks(job, "val", tumours_val, hosts_val, max(4, count // 8))
@@ -131,19 +140,24 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
         for item in items
     ]
     if tumours_val:
-        return mixed + real
-    return mixed + real + [case for case in synthesise.junior_cases(job) if case.validation]
+        return mixed + real + synthetic
+    return (
+        mixed
+        + real
+        + synthetic
+        + [case for case in synthesise.junior_cases(job) if case.validation]
+    )
 
 
 def _tasks(
-    job: Job, side: str, tumours: Sequence[Labelled], hosts: Sequence[Scan], count: int
+    job: Job, side: str, tumours: Sequence[Labelled], hosts: Sequence[Host], count: int
 ) -> list[Task]:
     from synthtumour_bids.synthesis.stage_two import plan_pairs
 
     folder = job.settings.work_dir / NAME
     folder.mkdir(parents=True, exist_ok=True)
     by_tumour = {item.scan.key: item for item in tumours}
-    by_host = {scan.key: scan for scan in hosts}
+    by_host = {host.scan.key: host for host in hosts}
     tasks = []
     for pair in plan_pairs(sorted(by_tumour), sorted(by_host), count, job.settings.seed):
         tumour, host = by_tumour[pair.tumour], by_host[pair.host]
@@ -157,8 +171,8 @@ def _tasks(
                     job.standard_image(tumour.scan),
                     tumour.label,
                     job.standard_mask(tumour.scan),
-                    job.standard_image(host),
-                    job.standard_mask(host),
+                    host.image,
+                    host.mask,
                 ),
                 folder,
                 job.settings,
@@ -177,7 +191,7 @@ def mix_one(task: Task) -> tuple[Path, Path]:
     from synthtumour_bids.synthesis.stage_two import mix, sample_mix
 
     tumour, label, tumour_brain, host, host_brain = (load_volume(path) for path in task.paths)
-    rng = stream(task.settings.seed, task.name, task.host.key, task.index, "mix")
+    rng = stream(task.settings.seed, task.name, task.host.scan.key, task.index, "mix")
     params = sample_mix(rng, task.settings.preset)
     image, mask = mix(
         tumour.data,
@@ -194,7 +208,8 @@ def mix_one(task: Task) -> tuple[Path, Path]:
     )
     sidecar = {
         "Tumour": task.tumour.scan.uri,
-        "Host": task.host.uri,
+        "Host": task.host.scan.uri,
+        "HostPart": task.host.part,
         "Parameters": params.to_json(),
     }
     write_image(paths[0], host.with_data(image), sidecar)

@@ -27,6 +27,7 @@ from synthtumour_bids.steps.pictures import draw_samples
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 NAME = "stage_one"
+WHOLE = "whole brain"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Task:
     indices: tuple[int, ...]
     folder: Path
     settings: Settings
+    part: str = WHOLE  # of the host
 
 
 def samples_file(job: Job) -> Path:
@@ -210,6 +212,7 @@ def draw(task: Task) -> list[dict[str, Any]]:
             preset=settings.preset,
             purpose=task.purpose,
             placement=tissues["gm"] + tissues["wm"],
+            white_matter=tissues["wm"],
         )
         # Not compressed: these files live for one training, and zipping takes longer than drawing.
         name = f"{task.purpose}-{task.host.dataset_name}-{task.host.stem}-{index:04d}"
@@ -220,7 +223,12 @@ def draw(task: Task) -> list[dict[str, Any]]:
         write_image(
             paths["image"],
             host.with_data(sample.image),
-            {"Host": task.host.uri, "Index": index, "Parameters": sample.to_json()},
+            {
+                "Host": task.host.uri,
+                "HostPart": task.part,
+                "Index": index,
+                "Parameters": sample.to_json(),
+            },
         )
         write_image(paths["label"], host.with_data(sample.label.astype(np.uint8)), {})
         samples.append(

@@ -34,6 +34,8 @@ class Appearance:
         it is complete; a share of 1 is a homogeneous lesion.
     core_gain, core_edge_mm
         Brightness of the core and width of its transition.
+    core_smoothness
+        Share of the host's fine structure that the core hides.
     edge_mm
         Width of the transition to the host (Gaussian standard deviation).
     """
@@ -48,6 +50,7 @@ class Appearance:
     halo_depth: float
     core_gain: float
     core_edge_mm: float
+    core_smoothness: float
     edge_mm: float
 
 
@@ -122,6 +125,7 @@ def lesion_brightness(
     if core is not None:
         inner = gaussian(core, box, box, in_voxels(look.core_edge_mm, spacing))
         bright += inner * (np.float32(look.core_gain * normal) - bright)
+        fine *= 1 - np.float32(look.core_smoothness) * inner
     if look.texture_amplitude > 0:
         field = texture(box.axes_mm(spacing), look.texture_seed, look.texture_scale_mm)
         bright *= 1 + np.float32(look.texture_amplitude) * field

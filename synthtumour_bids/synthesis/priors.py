@@ -51,6 +51,7 @@ class Priors:
     infiltration_scale_mm: Range
     csf: str
     csf_avoidance: Range
+    grey_avoidance: Range
     hyper_probability: float
     hyper_gain: Mixture
     hypo_gain: Mixture
@@ -64,6 +65,7 @@ class Priors:
     cores: tuple[CoreKind, ...]
     open_core_probability: float
     core_edge_mm: Range
+    core_smoothness: Range
     edge_mm: Range
 
 
@@ -79,6 +81,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "infiltration_scale_mm": range_reader(1, 50),
     "csf": read_csf,
     "csf_avoidance": range_reader(0, 3),
+    "grey_avoidance": range_reader(0, 3),
     "hyper_probability": read_probability,
     "hyper_gain": mixture_reader(1, 10),
     "hypo_gain": mixture_reader(0, 1),
@@ -92,6 +95,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "cores": read_cores,
     "open_core_probability": read_probability,
     "core_edge_mm": range_reader(0, 10),
+    "core_smoothness": range_reader(0, 1),
     "edge_mm": range_reader(0, 10),
 }
 

@@ -43,13 +43,17 @@ class Mixture:
         return self.parts[int(rng.choice(len(self.parts), p=self.probabilities))].draw(rng)
 
 
+CORE_FORMS = ("inner", "mass")
+
+
 @dataclass(frozen=True)
 class CoreKind:
-    """One kind of core: how often, how bright, how large."""
+    """One kind of core: how often, how bright, how large, and in which form (see `Lesion`)."""
 
     probability: float
     gain: Range
     fraction: Range
+    form: str = "inner"
 
 
 def kind_of(value: object) -> str:
@@ -135,12 +139,18 @@ def read_cores(value: object, what: str) -> tuple[CoreKind, ...]:
     kinds = []
     for entry in value:
         core = read_mapping(entry, what)
-        _only(core, {"kind", "probability", "gain", "fraction"}, what)
+        _only(core, {"kind", "probability", "gain", "fraction", "form"}, what)
+        form = core.get("form", "inner")
+        if form not in CORE_FORMS:
+            raise PriorsError(
+                f"{what}, form is {form!r}; it must be one of {', '.join(CORE_FORMS)}. {HINT}"
+            )
         kinds.append(
             CoreKind(
                 read_probability(core.get("probability"), f"{what}, probability"),
                 range_reader(0, 10)(core.get("gain"), f"{what}, gain"),
                 range_reader(0, 0.95)(core.get("fraction"), f"{what}, fraction"),
+                str(form),
             )
         )
     if sum(k.probability for k in kinds) > 1 + 1e-6:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from .appearance import Appearance
 from .boxes import Spacing
 from .hosts import samples_plan, split_hosts
+from .lesion import Lesion, TumourParams, sample_tumour
 from .priors import Priors
 from .published import PublishedParams, render_published, sample_published
 from .shape import Surface
-from .tumour import Lesion, TumourParams, render_tumour, sample_tumour
+from .tumour import render_tumour
 
 __all__ = [
     "Params",
@@ -72,6 +73,7 @@ def synthesise(
     preset: str = "default",
     purpose: str = "train",
     placement: NDArray | None = None,
+    white_matter: NDArray | None = None,
 ) -> Sample:
     """Make one synthetic scan.
 
@@ -93,6 +95,9 @@ def synthesise(
         ``"train"``, or ``"shifted"`` for the validation set under another intensity model.
     placement
         Non-negative weights of where tumours may be centred (default preset only).
+    white_matter
+        Probability of white matter, in [0, 1], on the same grid, which lesions follow (default
+        preset only); without it they spread alike in all tissue.
 
     Returns
     -------
@@ -106,7 +111,7 @@ def synthesise(
     params = sample(
         image, brain, spacing, priors, rng, preset=preset, purpose=purpose, placement=placement
     )
-    return Sample(*render(image, brain, spacing, params), params)
+    return Sample(*render(image, brain, spacing, params, white_matter), params)
 
 
 def sample(
@@ -132,7 +137,11 @@ def sample(
 
 
 def render(
-    image: NDArray, brain: NDArray, spacing: Spacing, params: Params
+    image: NDArray,
+    brain: NDArray,
+    spacing: Spacing,
+    params: Params,
+    white_matter: NDArray | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Put the tumour that `params` describes into a scan: same bytes at every call.
 
@@ -146,7 +155,7 @@ def render(
     brain = _checked(image, brain, spacing)
     if isinstance(params, PublishedParams):
         return render_published(image, brain, spacing, params)
-    return render_tumour(image, brain, spacing, params)
+    return render_tumour(image, brain, spacing, params, white_matter)
 
 
 def params_to_json(params: Params) -> dict[str, Any]:

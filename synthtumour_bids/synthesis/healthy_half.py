@@ -1,0 +1,99 @@
+"""Tumour-free brains out of tumour scans: the half without the tumour, and its mirror image.
+
+Tumour-free scans come from other scanners and people than the tumour scans do; a network that has
+seen normal brain in the former alone takes what is foreign in the latter for tumour, or the other
+way round. Most tumours leave one half of the brain alone. On the symmetric template grid that half
+and its mirror image make a whole brain, with the look of the very scans that are to be segmented.
+This is ours; neither the published method nor its reference code has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .boxes import Spacing
+
+SUSPECT = 0.1  # tumour probability from which a voxel is not trusted to be normal
+MARGIN_MM = 6.0  # nor are its surroundings
+MAX_SUSPECT = 0.02  # of the better half, that may still be suspect
+SEAM_MM = 3.0  # over which the halves fade into each other, on either side of the midline
+
+
+@dataclass(frozen=True, eq=False)
+class HealthyHalf:
+    """A brain made of one half and its mirror image.
+
+    Attributes
+    ----------
+    image, brain
+        float32 and bool, (X, Y, Z); symmetric up to the seam.
+    side
+        Which end of array axis 0 the half is from: ``"low"`` or ``"high"``.
+    suspect
+        Share of the half's brain that may be tumour.
+    """
+
+    image: NDArray[np.float32]
+    brain: NDArray[np.bool_]
+    side: str
+    suspect: float
+
+
+def healthy_half(
+    image: NDArray, brain: NDArray, probability: NDArray, spacing: Spacing
+) -> HealthyHalf | None:
+    """Make a tumour-free brain out of a tumour scan, if one of its halves is free of tumour.
+
+    Parameters
+    ----------
+    image
+        Skull-stripped scan on a grid whose axis 0 runs left–right and is symmetric about the
+        midline, (X, Y, Z), zero outside the brain.
+    brain
+        Brain mask on the same grid.
+    probability
+        A network's tumour probability on the same grid, in [0, 1].
+    spacing
+        Voxel size along the array's axes, mm.
+
+    Returns
+    -------
+    HealthyHalf or None
+        None where both halves have more than 2 % that may be tumour.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not share a 3-D grid.
+    """
+    if image.ndim != 3 or not image.shape == brain.shape == probability.shape:
+        raise ValueError(
+            "Image, brain mask and probability must share one 3-D grid; got "
+            f"{image.shape}, {brain.shape} and {probability.shape}."
+        )
+    brain = np.asarray(brain) > 0
+    suspect = (probability >= SUSPECT) & brain
+    if suspect.any():
+        suspect = brain & (ndimage.distance_transform_edt(~suspect, sampling=spacing) <= MARGIN_MM)
+    middle = (image.shape[0] - 1) / 2
+    offset = (np.arange(image.shape[0]) - middle)[:, None, None] * spacing[0]
+    shares = {}
+    for side, own in (("low", offset < 0), ("high", offset > 0)):
+        voxels = np.count_nonzero(brain & own)
+        shares[side] = np.count_nonzero(suspect & own) / voxels if voxels else 1.0
+    side = min(shares, key=lambda name: shares[name])
+    if shares[side] > MAX_SUSPECT:
+        return None
+    inwards = offset if side == "high" else -offset
+    weight = np.clip(0.5 + inwards / (2 * SEAM_MM), 0, 1).astype(np.float32)
+    whole = np.where(inwards >= 0, brain, brain[::-1])
+    # Where only one of the halves is brain, at the seam, that one counts.
+    weight = np.where(brain & brain[::-1], weight, brain).astype(np.float32)
+    mixed = weight * image + (1 - weight) * image[::-1]
+    return HealthyHalf(
+        np.where(whole, mixed, 0).astype(np.float32), whole, side, float(shares[side])
+    )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthtumour_bids.synthesis.healthy_half import MAX_SUSPECT, SEAM_MM, healthy_half
+
+from .ellipsoid import ellipsoid_brain
+
+IMAGE, BRAIN, SPACING = ellipsoid_brain((4.0, 4.0, 4.0), seed=1)
+
+
+def ball(centre, radius_mm, shape=BRAIN.shape):
+    grid = np.indices(shape)
+    distance = np.sqrt(sum(((g - c) * 4.0) ** 2 for g, c in zip(grid, centre, strict=True)))
+    return distance <= radius_mm
+
+
+@given(
+    side=st.sampled_from([0, 1]),
+    depth_mm=st.integers(24, 40),
+    radius_mm=st.integers(4, 12),
+    odd=st.booleans(),
+)
+@settings(max_examples=25, deadline=None)
+def test_no_tumour_is_left_and_the_rest_is_the_scan(side, depth_mm, radius_mm, odd):
+    image, brain = (a[1:-1] if odd else a[1:] for a in (IMAGE, BRAIN))
+    middle = (brain.shape[0] - 1) / 2
+    centre = (middle + (1 if side else -1) * depth_mm / 4, 22, 18)
+    tumour = ball(centre, radius_mm, brain.shape) & brain
+    scan = np.where(tumour, 500, image).astype(np.float32)
+    half = healthy_half(scan, brain, tumour.astype(np.float32), SPACING)
+    assert half is not None
+    assert half.side == ("low" if side else "high")
+    assert half.image.dtype == np.float32
+    assert half.image.max() < 300  # the tumour is gone
+    assert not half.image[~half.brain].any()
+    np.testing.assert_array_equal(half.brain, half.brain[::-1])
+    offset = (np.arange(brain.shape[0]) - middle) * SPACING[0]
+    own = offset > SEAM_MM if half.side == "high" else offset < -SEAM_MM
+    np.testing.assert_array_equal(half.image[own], scan[own])
+    np.testing.assert_array_equal(half.image[::-1][own], scan[own])
+
+
+def test_a_tumour_on_both_sides_leaves_no_half():
+    middle = (BRAIN.shape[0] - 1) / 2
+    tumour = ball((middle, 22, 18), 24) & BRAIN
+    assert healthy_half(IMAGE, BRAIN, tumour.astype(np.float32), SPACING) is None
+    faint = np.where(BRAIN, 0.2, 0)  # all of the brain may be tumour
+    assert healthy_half(IMAGE, BRAIN, faint, SPACING) is None
+    assert healthy_half(IMAGE, np.zeros_like(BRAIN), faint, SPACING) is None
+
+
+def test_without_any_tumour_either_half_will_do():
+    half = healthy_half(IMAGE, BRAIN, np.zeros(BRAIN.shape), SPACING)
+    assert half is not None
+    assert half.suspect == 0 <= MAX_SUSPECT
+
+
+def test_a_brain_that_is_cut_off_on_one_side_is_completed():
+    middle = (BRAIN.shape[0] - 1) / 2
+    brain = BRAIN.copy()
+    brain[: int(middle) - 4] = False  # field of view ends there
+    tumour = ball((middle - 3, 22, 18), 6) & brain
+    half = healthy_half(np.where(brain, IMAGE, 0), brain, tumour.astype(float), SPACING)
+    assert half is not None
+    assert half.side == "high"
+    inside = half.image[half.brain & half.brain[::-1]]
+    assert inside.min() > 10  # no dark seam where one half had no brain
+
+
+def test_grids_must_agree():
+    with pytest.raises(ValueError, match="share one 3-D grid"):
+        healthy_half(IMAGE[1:], BRAIN, np.zeros(BRAIN.shape), SPACING)
