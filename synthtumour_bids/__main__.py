@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sys
@@ -13,11 +14,25 @@ from synthtumour_bids.cli import parse_settings
 from synthtumour_bids.errors import (
     EXIT_INTERNAL,
     EXIT_STOPPED,
+    EXIT_UNAVAILABLE,
     StoppedError,
     SynthTumourError,
 )
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
+DISK_FULL = (
+    "synthtumour-bids: {}. Make room for the output folder and for --work-dir (several GB), or "
+    "name another --work-dir; then run the same command again: what is done is kept."
+)
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, is that of a full disk or an exhausted quota."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -53,7 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SynthTumourError as error:
         print(f"synthtumour-bids: {error}", file=sys.stderr)
         return error.exit_code
-    except Exception:  # noqa: BLE001 - the last resort turns any defect into the documented code
+    except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
+        if _disk_is_full(error):
+            print(DISK_FULL.format(error), file=sys.stderr)
+            return EXIT_UNAVAILABLE
         traceback.print_exc()
         print("synthtumour-bids: internal error, please report it with the log.", file=sys.stderr)
         return EXIT_INTERNAL

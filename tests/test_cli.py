@@ -9,7 +9,7 @@ import pytest
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.cli import build_parser, parse_settings
-from synthtumour_bids.errors import EXIT_USAGE, UsageError
+from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.execution.logs import settings_as_toml
 from synthtumour_bids.settings import Settings, Step
 
@@ -135,3 +135,20 @@ def test_bad_config_files_are_explained(bids: Path, tmp_path: Path, text: str, w
 
 def test_every_flag_has_help() -> None:
     assert all(action.help for action in build_parser()._actions)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_told_and_not_called_a_defect(
+    bids: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(settings: Settings) -> None:
+        try:
+            Path("/dev/full").write_text("mask")
+        except OSError as error:
+            raise RuntimeError("saving failed") from error
+
+    monkeypatch.setattr("synthtumour_bids.app.run", run)
+    assert main([str(bids), str(tmp_path / "out"), "participant"]) == EXIT_UNAVAILABLE
+    last = capsys.readouterr().err
+    assert "saving failed. Make room" in last
+    assert "same command again" in last
