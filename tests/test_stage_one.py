@@ -102,7 +102,7 @@ def test_volumes_follow_the_priors():
         volumes += [lesion.volume_ml for lesion in params.lesions[:1]]
     assert min(volumes) < 8
     assert max(volumes) > 120
-    assert 40 < np.median(volumes) < 120
+    assert 60 < np.median(volumes) < 180
 
 
 def test_reference_training_sample_is_the_published_formula():
@@ -227,7 +227,7 @@ def test_contrast_decides_whether_tumours_are_bright_or_dark(lesion, contrast, s
         signs.append(made.lesions[0].look.gain > 1)
     assert np.mean(signs) == pytest.approx(share, abs=0.08)
     agreed = []
-    for index in range(12):
+    for index in range(24):
         made = make(index, priors=priors)
         if len(made.params.lesions) == 1 and made.params.lesions[0].core is None:
             inner = ndimage.binary_erosion(made.label) & (image > 60)

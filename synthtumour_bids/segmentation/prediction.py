@@ -105,8 +105,6 @@ def iter_predict(
     UnavailableError
         The model or the device is not there.
     """
-    if not images:
-        return
     network = Network(model_dir, device=device, mirroring=mirroring)
     output_dir.mkdir(parents=True, exist_ok=True)
     for name, given in images.items():

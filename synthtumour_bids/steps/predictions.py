@@ -66,6 +66,8 @@ def predict(
         else:
             todo[path.name.removesuffix(".nii.gz")] = scan
             prints[scan.key] = print_
+    if not todo:  # no network has to be loaded
+        return [results[scan.key] for scan in scans]
     with Progress(f"Segmenting ({name})", len(todo)) as progress:
         images = {key: job.standard_images(scan) for key, scan in todo.items()}
         for prediction in iter_predict(
