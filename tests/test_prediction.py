@@ -7,12 +7,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.metrics import evaluate
-from synthtumour_bids.segmentation.prediction import iter_predict, predict
+from synthtumour_bids.segmentation.prediction import Network, iter_predict, predict
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.settings import Training
 from tests.blob_cases import blob_brain, write_cases
@@ -91,6 +92,45 @@ def test_a_small_brain_in_a_large_grid(model: Path, tmp_path: Path) -> None:
     inside = np.zeros(SHAPE, bool)
     inside[14:18, 6:10, 12:16] = True
     assert probability[inside].mean() > probability[(data != 0) & ~inside].mean()
+
+
+def test_the_whole_brain_is_seen_at_once(model: Path) -> None:
+    data, _ = blob_brain(77, SHAPE)
+    network = Network(model, device="cpu", mirroring=False)
+    found = network.probabilities(data[None], (VOXEL,) * 3)[0]
+
+    brain = data != 0
+    box = ndimage.find_objects(brain.astype(int))[0]
+    normal = np.where(brain, (data - data[brain].mean()) / data[brain].std(), 0)[box]
+    # The crop is larger than the patch, and padded to what two halvings need.
+    assert any(a > b for a, b in zip(normal.shape, TRAINING.patch_size, strict=True))
+    room = [(-size) % 4 for size in normal.shape]
+    padded = np.pad(normal, [(r // 2, r - r // 2) for r in room]).astype(np.float32)
+    with torch.inference_mode():
+        logits = network.bare(torch.from_numpy(padded.transpose(2, 1, 0).copy())[None, None])
+    expected = torch.softmax(logits, 1)[0, 1].numpy().transpose(2, 1, 0)
+    inner = tuple(slice(r // 2, r // 2 + s) for r, s in zip(room, normal.shape, strict=True))
+    np.testing.assert_allclose(found[box], np.where(brain[box], expected[inner], 0), atol=0.01)
+
+
+def test_windows_where_memory_is_too_small(
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, label = blob_brain(77, SHAPE)
+    network = Network(model, device="cpu", mirroring=False)
+    slide, seen = network.slide, []
+
+    def small(images: torch.Tensor, window: list[int]) -> torch.Tensor:
+        seen.append(window)
+        if window != list(TRAINING.patch_size[::-1]):
+            raise torch.OutOfMemoryError
+        return slide(images, window)
+
+    monkeypatch.setattr(network, "slide", small)
+    found = network.probabilities(data[None], (VOXEL,) * 3)[0]
+    assert len(seen) == 2
+    assert "cannot hold the whole brain" in caplog.text
+    assert evaluate(found > 0.5, label > 0, (VOXEL,) * 3).dice > 0.7
 
 
 def test_mirroring_makes_the_prediction_symmetric(model: Path, tmp_path: Path) -> None:
