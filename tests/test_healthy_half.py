@@ -48,9 +48,11 @@ def test_a_tumour_on_both_sides_leaves_no_half():
     middle = (BRAIN.shape[0] - 1) / 2
     tumour = ball((middle, 22, 18), 24) & BRAIN
     assert healthy_half(IMAGE, BRAIN, tumour.astype(np.float32), SPACING) is None
-    faint = np.where(BRAIN, 0.2, 0)  # all of the brain may be tumour
-    assert healthy_half(IMAGE, BRAIN, faint, SPACING) is None
-    assert healthy_half(IMAGE, np.zeros_like(BRAIN), faint, SPACING) is None
+    everywhere = np.where(BRAIN, 0.6, 0)
+    assert healthy_half(IMAGE, BRAIN, everywhere, SPACING) is None
+    assert healthy_half(IMAGE, np.zeros_like(BRAIN), everywhere, SPACING) is None
+    doubt = np.where(BRAIN, 0.2, 0)
+    assert healthy_half(IMAGE, BRAIN, doubt, SPACING) is not None
 
 
 def test_without_any_tumour_either_half_will_do():

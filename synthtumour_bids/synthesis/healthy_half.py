@@ -17,7 +17,9 @@ from scipy import ndimage
 
 from .boxes import Spacing
 
-SUSPECT = 0.1  # tumour probability from which a voxel is not trusted to be normal
+# Tumour probability from which a voxel is not trusted to be normal. Where the network does no more
+# than doubt, it has the more to learn from being told.
+SUSPECT = 0.5
 MARGIN_MM = 6.0  # nor are its surroundings
 MAX_SUSPECT = 0.02  # of the better half, that may still be suspect
 SEAM_MM = 3.0  # over which the halves fade into each other, on either side of the midline
