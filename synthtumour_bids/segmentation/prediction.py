@@ -268,7 +268,7 @@ class Network:
         development cohort they cost .03 of Dice (``benchmarks/RESULTS.md``).
         """
         trained = list(self._predictor.configuration_manager.patch_size)
-        whole = self._whole_window(tuple(data.shape[1:]))
+        whole = self.whole_window(tuple(data.shape[1:]))
         try:
             return self.slide(data, whole)
         except torch.OutOfMemoryError:
@@ -277,7 +277,7 @@ class Network:
             LOG.warning("%s cannot hold the whole brain at once; using windows.", self.device)
             return self.slide(data, trained)
 
-    def _whole_window(self, shape: tuple[int, ...]) -> list[int]:
+    def whole_window(self, shape: tuple[int, ...]) -> list[int]:
         """Least window that holds an image, can be halved, and is no smaller than in training."""
         configuration = self._predictor.configuration_manager
         strides = np.prod(configuration.network_arch_init_kwargs["strides"], axis=0)
