@@ -40,6 +40,12 @@ class Box:
         stop = tuple(min(b + m, n) for b, m, n in zip(self.stop, voxels, shape, strict=True))
         return Box(start, stop)  # type: ignore[arg-type]
 
+    def common(self, other: Box) -> Box:
+        """Return the part that both boxes share; an empty box where there is none."""
+        start = tuple(max(a, b) for a, b in zip(self.start, other.start, strict=True))
+        ends = zip(start, self.stop, other.stop, strict=True)
+        return Box(start, tuple(max(low, min(a, b)) for low, a, b in ends))  # type: ignore[arg-type]
+
     def within(self, outer: Box) -> tuple[slice, slice, slice]:
         """Index of this box in an array that covers `outer`."""
         i, j, k = (

@@ -43,7 +43,7 @@ def render_tumour(
         if box.empty:
             continue
         here = brain[box.slices]
-        core = _core(lesion, whole, depth, box, spacing)
+        core = _core(lesion, whole, depth, box, spacing, image.shape)
         if params.purpose == "shifted":
             bright = raw_brightness(image, box, depth, core, look, normal)
             out[box.slices][whole] = bright[whole]
@@ -90,8 +90,9 @@ def _body(
     if white_matter is not None and avoidance > 0:
         level += np.float32(avoidance) * (1 - white_matter[box.slices].astype(np.float32))
     if lesion.core is not None and lesion.core_form == "mass":
-        own = levels(lesion.core, box, spacing)
-        np.minimum(level, np.where(own < 1, MASS_LEVEL * own, np.inf), out=level)
+        near = level_box(lesion.core, spacing, brain.shape)
+        own, part = levels(lesion.core, near, spacing), level[near.within(box)]
+        np.minimum(part, MASS_LEVEL * own, out=part, where=own < 1)
     level[~here] = np.inf
     candidates = level[level < reach]
     wanted = max(round(lesion.volume_ml * 1000 / float(np.prod(spacing))), MIN_VOXELS)
@@ -142,7 +143,12 @@ def _fluid(image: NDArray, normal: float, csf: str) -> NDArray:
 
 
 def _core(
-    lesion: Lesion, whole: NDArray, depth: NDArray, box: Box, spacing: Spacing
+    lesion: Lesion,
+    whole: NDArray,
+    depth: NDArray,
+    box: Box,
+    spacing: Spacing,
+    shape: tuple[int, ...],
 ) -> NDArray | None:
     """Core mask: a mass, or the part of the lesion nearest the core's centre.
 
@@ -151,7 +157,11 @@ def _core(
     if lesion.core is None:
         return None
     if lesion.core_form == "mass":
-        return whole & (levels(lesion.core, box, spacing) < 1)
+        near = level_box(lesion.core, spacing, shape).common(box)
+        mass = np.zeros(whole.shape, dtype=bool)
+        part = near.within(box)
+        mass[part] = whole[part] & (levels(lesion.core, near, spacing) < 1)
+        return mass
     inside = np.flatnonzero(whole)
     wanted = int(lesion.core_fraction * inside.size)
     if wanted < 1:
