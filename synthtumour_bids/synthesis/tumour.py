@@ -91,8 +91,8 @@ def _body(
         level += np.float32(avoidance) * (1 - white_matter[box.slices].astype(np.float32))
     if lesion.core is not None and lesion.core_form == "mass":
         near = level_box(lesion.core, spacing, brain.shape)
-        own, part = levels(lesion.core, near, spacing), level[near.within(box)]
-        np.minimum(part, MASS_LEVEL * own, out=part, where=own < 1)
+        own, around = levels(lesion.core, near, spacing), level[near.within(box)]
+        np.minimum(around, MASS_LEVEL * own, out=around, where=own < 1)
     level[~here] = np.inf
     candidates = level[level < reach]
     wanted = max(round(lesion.volume_ml * 1000 / float(np.prod(spacing))), MIN_VOXELS)
