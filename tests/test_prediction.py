@@ -113,22 +113,28 @@ def test_the_whole_brain_is_seen_at_once(model: Path) -> None:
     np.testing.assert_allclose(found[box], np.where(brain[box], expected[inner], 0), atol=0.01)
 
 
+@pytest.mark.parametrize("when", ["asked", "told by the device"])
 def test_windows_where_memory_is_too_small(
-    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    when: str, model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     data, label = blob_brain(77, SHAPE)
     network = Network(model, device="cpu", mirroring=False)
-    slide, seen = network.slide, []
+    slide, seen, trained = network.slide, [], list(TRAINING.patch_size[::-1])
 
     def small(images: torch.Tensor, window: list[int]) -> torch.Tensor:
         seen.append(window)
-        if window != list(TRAINING.patch_size[::-1]):
+        if window != trained:
             raise torch.OutOfMemoryError
         return slide(images, window)
 
     monkeypatch.setattr(network, "slide", small)
+    if when == "asked":
+        monkeypatch.setattr(
+            "synthtumour_bids.segmentation.prediction.memory_limit_gb", lambda: 0.001
+        )
     found = network.probabilities(data[None], (VOXEL,) * 3)[0]
-    assert len(seen) == 2
+    assert seen.count(trained) == 1
+    assert len(seen) == (1 if when == "asked" else 2)
     assert "cannot hold the whole brain" in caplog.text
     assert evaluate(found > 0.5, label > 0, (VOXEL,) * 3).dice > 0.7
 

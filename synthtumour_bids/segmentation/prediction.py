@@ -19,12 +19,15 @@ from scipy import ndimage
 
 from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UnusableScanError
+from synthtumour_bids.execution.resources import memory_limit_gb
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.environment import quiet, resolve_device, torch_threads
 
 LOG = logging.getLogger(__name__)
 
 TILE_STEP = 0.5  # of the patch, between neighbouring windows
+BYTES_A_VALUE = 26.0  # that a pass needs for each voxel and feature of the finest stage; measured
+MEMORY_SHARE = 0.7  # of what the process may have, for one pass
 
 
 @dataclass(frozen=True)
@@ -269,13 +272,22 @@ class Network:
         """
         trained = list(self._predictor.configuration_manager.patch_size)
         whole = self.whole_window(tuple(data.shape[1:]))
-        try:
-            return self.slide(data, whole)
-        except torch.OutOfMemoryError:
-            if whole == trained:
-                raise
-            LOG.warning("%s cannot hold the whole brain at once; using windows.", self.device)
-            return self.slide(data, trained)
+        if self._fits(whole):
+            try:
+                return self.slide(data, whole)
+            except torch.OutOfMemoryError:
+                if whole == trained:
+                    raise
+        LOG.warning("%s cannot hold the whole brain at once; using windows.", self.device)
+        return self.slide(data, trained)
+
+    def _fits(self, window: list[int]) -> bool:
+        """Whether memory will do: a GPU says so when it does not, but a CPU's process is killed."""
+        if self.device.type != "cpu":
+            return True
+        arguments = self._predictor.configuration_manager.network_arch_init_kwargs
+        needed = BYTES_A_VALUE * arguments["features_per_stage"][0] * np.prod(window)
+        return bool(needed < MEMORY_SHARE * memory_limit_gb() * 1e9)
 
     def whole_window(self, shape: tuple[int, ...]) -> list[int]:
         """Least window that holds an image, can be halved, and is no smaller than in training."""
