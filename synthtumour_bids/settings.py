@@ -101,7 +101,7 @@ PROFILES: dict[str, Profile] = {
             patience=15,
             min_epochs=8,
             batch_size=2,
-            patch_size=(64, 80, 64),
+            patch_size=(80, 96, 80),
             features=(8, 24, 48, 96, 128),
             optimiser="adamw",
             learning_rate=2e-3,
@@ -112,15 +112,15 @@ PROFILES: dict[str, Profile] = {
             patience=15,
             min_epochs=8,
             batch_size=2,
-            patch_size=(64, 80, 64),
+            patch_size=(80, 96, 80),
             features=(8, 24, 48, 96, 128),
             optimiser="adamw",
             learning_rate=1e-3,
             from_junior=True,
         ),
-        n_train=200,
+        n_train=300,
         n_shifted=32,
-        n_mixed=200,
+        n_mixed=300,
     ),
     "sloppy": Profile(
         name="sloppy",
@@ -184,6 +184,8 @@ class Settings:
     method: Method = Method.SYNTHTUMOUR
     annotated_dir: Path | None = None
     semi_supervised: bool = False
+    lesion_volume: tuple[float, float] | None = None  # mL, of fabricated lesions
+    lesion_place: Path | None = None  # mask of where their centres may lie, template space
     lesion: str = "glioma"
     contrast: str = "FLAIR"
     more_contrasts: tuple[str, ...] = ()

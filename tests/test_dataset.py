@@ -13,6 +13,7 @@ import torch
 
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.segmentation import environment
+from synthtumour_bids.segmentation.cases import times_for_share
 from synthtumour_bids.segmentation.dataset import Case, PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.plans import adapt_plans
 from synthtumour_bids.settings import PROFILES, Training
@@ -77,6 +78,25 @@ def test_a_second_call_keeps_what_is_done(tmp_path: Path) -> None:
         "case001_seg.b2nd",
         "case001.pkl",
     }
+
+
+def test_a_case_can_be_drawn_more_often_than_others(tmp_path: Path) -> None:
+    first, *others = write_cases(tmp_path / "cases", 2, 1, shape=(20, 28, 24))
+    prepared = build([replace(first, times=3), *others], tmp_path / "work")
+    split = json.loads((prepared.preprocessed / "splits_final.json").read_text())
+    assert split[0]["train"] == ["case000"] * 3 + ["case001"]
+    assert prepared.train == ("case000", "case001")
+    assert build([first, *others], tmp_path / "work").recipe != prepared.recipe
+
+
+@pytest.mark.parametrize(
+    ("real", "made", "share", "times"),
+    [(100, 200, 0.5, 1), (14, 300, 0.5, 11), (500, 9, 1.0, 1), (0, 9, 1.0, 1), (3, 250, 1.0, 83)],
+)
+def test_few_real_scans_are_not_lost_among_synthetic_ones(
+    real: int, made: int, share: float, times: int
+) -> None:
+    assert times_for_share(real, made, share) == times
 
 
 def test_changed_cases_are_made_again(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ class Case:
         Whether the case belongs to the validation set, which selects the epoch.
     more
         Images of further contrasts on the same grid, in an order that all cases share.
+    times
+        How often the case is drawn in training, where another is drawn once.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Case:
     label: Path
     validation: bool
     more: tuple[Path, ...] = ()
+    times: int = 1
 
     @property
     def images(self) -> tuple[Path, ...]:
@@ -38,10 +41,24 @@ class Case:
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able values."""
         paths = [str(path) for path in (*self.images, self.label)]
-        return {"name": self.name, "files": paths, "validation": self.validation}
+        return {
+            "name": self.name,
+            "files": paths,
+            "validation": self.validation,
+            "times": self.times,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
         """Rebuild from what :meth:`to_json` gave, possibly through a file."""
         image, *more, label = map(Path, data["files"])
-        return cls(data["name"], image, label, data["validation"], tuple(more))
+        return cls(data["name"], image, label, data["validation"], tuple(more), data["times"])
+
+
+def times_for_share(real: int, made: int, share: float) -> int:
+    """How often each of `real` cases is drawn, so that in all they are `share` times the `made`.
+
+    nnU-Net draws all its cases alike, so a few real scans would be lost among hundreds of
+    synthetic ones.
+    """
+    return max(1, round(share * made / real)) if real else 1

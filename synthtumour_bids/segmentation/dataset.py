@@ -124,7 +124,9 @@ def build_dataset(
             prepared.dataset_json(),
             n_processes=n_processes,
         )
-    split = [{"train": list(prepared.train), "val": list(prepared.validation)}]
+    # nnU-Net draws from this list, so a case that stands in it twice is drawn twice as often.
+    drawn = [c.name for c in ordered if not c.validation for _ in range(c.times)]
+    split = [{"train": drawn, "val": list(prepared.validation)}]
     _write_json(prepared.preprocessed / "splits_final.json", split)
     write_text(stamp, recipe)
     return prepared
@@ -162,7 +164,7 @@ def _check(cases: Sequence[Case]) -> None:
 def _recipe(cases: Sequence[Case], training: Training, classes: Sequence[str]) -> str:
     """Hash the files (by size and time of change) and the settings that shape the dataset."""
     files = [
-        [c.name, c.validation, str(p), (s := p.stat()).st_size, s.st_mtime_ns]
+        [c.name, c.validation, c.times, str(p), (s := p.stat()).st_size, s.st_mtime_ns]
         for c in cases
         for p in (*c.images, c.label)
     ]
