@@ -23,6 +23,7 @@ from synthtumour_bids.cli_types import (
     memory,
     positive,
     template,
+    volume,
 )
 from synthtumour_bids.config_file import read_config
 from synthtumour_bids.execution.resources import available_cores
@@ -183,6 +184,20 @@ def _add_method_options(group: Any) -> None:
         help="fabrication: learn from pseudo-labels of the tumour scans as well",
     )
     group.add_argument(
+        "--lesion-volume",
+        nargs=2,
+        type=volume,
+        metavar=("MIN", "MAX"),
+        help="fabrication: make lesions of MIN to MAX mL instead of near their own volumes",
+    )
+    group.add_argument(
+        "--lesion-place",
+        type=existing_file,
+        metavar="FILE",
+        help="fabrication: put lesions where this mask on MNI152NLin2009aSym is not 0, instead of "
+        "near their own places or anywhere in tissue",
+    )
+    group.add_argument(
         "--profile", choices=tuple(PROFILES), default="full", help="accuracy or time"
     )
     group.add_argument(
@@ -211,7 +226,8 @@ def _add_method_options(group: Any) -> None:
     group.add_argument(
         "--retrain",
         action="store_true",
-        help="train anew although finished models are in the output folder",
+        help="train anew although finished models are in the output folder; the same command "
+        "again goes on with it if it was stopped",
     )
     group.add_argument(
         "--truth",

@@ -51,14 +51,37 @@ def _check_method(settings: Settings) -> None:
                 "--annotated-dir."
             )
             raise UsageError(msg)
+        if settings.lesion_volume and settings.lesion_volume[0] > settings.lesion_volume[1]:
+            low, high = settings.lesion_volume
+            msg = f"--lesion-volume {low:g} {high:g}: the smallest volume comes first."
+            raise UsageError(msg)
         return
     for flag, given in (
         ("--annotated-dir", settings.annotated_dir),
         ("--semi-supervised", settings.semi_supervised),
         ("--more-contrasts", settings.more_contrasts),
+        ("--lesion-volume", settings.lesion_volume),
+        ("--lesion-place", settings.lesion_place),
     ):
         if given:
             msg = f"{flag} is of use with --method fabrication only; add that, or leave it out."
+            raise UsageError(msg)
+    if settings.preset == "reference" and settings.model is None:
+        _check_reference(settings)
+
+
+def _check_reference(settings: Settings) -> None:
+    """The published synthesis draws gliomas in FLAIR, with numbers of its own."""
+    for flag, given in (
+        (f"--lesion {settings.lesion}", settings.lesion != "glioma"),
+        (f"--contrast {settings.contrast}", settings.contrast != "FLAIR"),
+        ("--priors", settings.priors is not None),
+    ):
+        if given:
+            msg = (
+                "--preset reference is the published synthesis of gliomas in FLAIR images, with "
+                f"fixed numbers, and cannot follow {flag}; leave one of the two out."
+            )
             raise UsageError(msg)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,18 @@ def positive(text: str) -> int:
         raise argparse.ArgumentTypeError(msg) from None
     if number < 1:
         msg = f"must be 1 or more, found {number}"
+        raise argparse.ArgumentTypeError(msg)
+    return number
+
+
+def volume(text: str) -> float:
+    """Accept volumes above 0, in mL."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        msg = f"expected a volume in mL above 0, found {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return number
 

@@ -1,4 +1,4 @@
-"""The demo cohort with some of its tumour scans as an annotated dataset of two classes."""
+"""The demo cohort with a second contrast, and some tumour scans as an annotated dataset."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.processing import resample_from_to
 from scipy import ndimage
 
 from synthtumour_bids.demo.phantom import write_cohort
@@ -32,10 +33,26 @@ def classes_of(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
     return np.where(core, 3, inside).astype(np.uint8)
 
 
+def add_t1w(flair: Path) -> None:
+    """Write a T1w image of the same head, which moved a little, on a grid of its own."""
+    image = nib.load(flair)
+    values = image.get_fdata(dtype=np.float32)
+    bright = np.percentile(values[values > 0], 99)
+    inverted = np.where(values > 0.1 * bright, np.clip(1.3 * bright - values, 0, None), 0)
+    moved = np.diag([1.0, 1.0, 1.0, 1.0])
+    moved[:3, :3] = [[np.cos(0.05), -np.sin(0.05), 0], [np.sin(0.05), np.cos(0.05), 0], [0, 0, 1]]
+    moved[:3, 3] = (3.0, -2.0, 1.0)
+    head = nib.Nifti1Image(inverted, moved @ image.affine)
+    grid = image.affine.copy()
+    grid[:3, 3] -= 6.0
+    own = resample_from_to(head, (tuple(n + 3 for n in image.shape), grid), order=1)
+    nib.save(own, flair.with_name(flair.name.replace("_FLAIR", "_T1w")))
+
+
 def write_annotated_cohort(
     root: Path, *, n_tumourfree: int, n_annotated: int, n_tumour: int, seed: int = 3
 ) -> AnnotatedCohort:
-    """Simulate heads at 4 mm; the first tumours move to a dataset of their own."""
+    """Simulate heads at 4 mm, FLAIR and T1w; the first tumours move to a dataset of their own."""
     cohort = write_cohort(
         root,
         n_tumourfree=n_tumourfree,
@@ -43,6 +60,8 @@ def write_annotated_cohort(
         resolution=4.0,
         seed=seed,
     )
+    for flair in sorted(cohort.bids_dir.glob("sub-*/anat/*_FLAIR.nii.gz")):
+        add_t1w(flair)
     annotated = root / "annotated"
     drawn = annotated / "derivatives" / "manual"
     drawn.mkdir(parents=True)

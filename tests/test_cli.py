@@ -9,9 +9,10 @@ import pytest
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.cli import build_parser, parse_settings
-from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
+from synthtumour_bids.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.execution.logs import settings_as_toml
 from synthtumour_bids.settings import Settings, Step
+from tests.datasets import make, table
 
 
 @pytest.fixture
@@ -70,6 +71,9 @@ def test_profile_and_aliases(bids: Path) -> None:
         ["--no-such-flag"],
         ["--omp-nthreads", "5", "--nprocs", "2"],
         ["--random-seed", "-1"],
+        ["--preset", "reference", "--lesion", "stroke"],
+        ["--preset", "reference", "--contrast", "T1w"],
+        ["--preset", "reference", "--priors", __file__],
     ],
 )
 def test_usage_errors_exit_2(bids: Path, arguments: list[str]) -> None:
@@ -110,12 +114,42 @@ def test_config_file_round_trip_and_command_line_wins(bids: Path, tmp_path: Path
     config.write_text(settings_as_toml(settings))
     assert parse(bids, "--config-file", str(config)) == settings
     fabrication = ["--method", "fabrication", "--annotated-dir", str(tmp_path)]
-    other = parse(bids, *fabrication, "--semi-supervised", "--more-contrasts", "T1w", "ceT1w")
+    more = ["--semi-supervised", "--more-contrasts", "T1w", "ceT1w", "--lesion-volume", "5", "30"]
+    other = parse(bids, *fabrication, *more)
+    assert other.lesion_volume == (5.0, 30.0)
     (tmp_path / "other.toml").write_text(settings_as_toml(other))
     assert parse(bids, "--config-file", str(tmp_path / "other.toml")) == other
     again = parse(bids, "--config-file", str(config), "--seed", "8")
     assert again.seed == 8
     assert again.profile.name == "fast"
+
+
+def test_a_work_folder_that_nobody_named_is_the_next_output_s_own(
+    bids: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(settings_as_toml(parse(bids)))
+    command = [str(bids), str(tmp_path / "other"), "participant", "--config-file", str(config)]
+    assert parse_settings(command).work_dir == tmp_path / "other" / "work"
+    config.write_text(settings_as_toml(parse(bids, "-w", str(tmp_path / "scratch"))))
+    assert parse_settings(command).work_dir == tmp_path / "scratch"
+
+
+def test_a_run_notes_its_settings_as_they_were_given(tmp_path: Path) -> None:
+    root = make(tmp_path / "bids", "sub-01_FLAIR.nii.gz", "sub-02_FLAIR.nii.gz")
+    table(root, "sub-01\tcontrol", "sub-02\ttumour")
+    out, work = tmp_path / "out", tmp_path / "work"
+    command = [str(root), str(out), "participant", "--boilerplate-only"]
+    assert main([*command, "--work-dir", str(work)]) == EXIT_DONE
+    (config,) = out.glob("logs/*/synthtumour.toml")
+    assert parse_settings([*command, "--config-file", str(config)]).work_dir == work
+
+
+def test_the_published_synthesis_draws_gliomas_in_flair_alone(bids: Path, tmp_path: Path) -> None:
+    assert parse(bids, "--preset", "reference").preset == "reference"
+    assert parse(bids, "--preset", "reference", "--lesion", "stroke", "--model", str(tmp_path))
+    with pytest.raises(UsageError, match="--lesion stroke"):
+        parse(bids, "--preset", "reference", "--lesion", "stroke")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from synthtumour_bids.synthesis.fabrication.blocks import ResidualUNet, one_hot
 from synthtumour_bids.synthesis.fabrication.discriminator import Discriminator
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY, GanSettings
 from synthtumour_bids.synthesis.fabrication.generator import MOST, Generator
-from synthtumour_bids.synthesis.fabrication.patches import StepPatches, draw_patch
+from synthtumour_bids.synthesis.fabrication.patches import StepPatches, draw_patch, step_bytes
 from synthtumour_bids.synthesis.fabrication.perceptual import Bank, Pooled, Segmenter, pooled
 from synthtumour_bids.synthesis.fabrication.realism import Reference, describe, energy_distance
 from synthtumour_bids.synthesis.fabrication.refinement import refine
@@ -273,3 +273,11 @@ def test_settings_survive_json():
     import json
 
     assert GanSettings.from_json(json.loads(json.dumps(SLOPPY.to_json()))) == SLOPPY
+
+
+@pytest.mark.parametrize("contrasts", [1, 3])
+def test_bytes_of_a_step_are_those_of_its_tensors(contrasts):
+    settings = GanSettings(patch=(16, 8, 12), batch=2, accumulate=3, warm_up=0, steps=1)
+    scans = [annotated(contrasts=contrasts)]
+    made = StepPatches(scans, [host(contrasts=contrasts)], scans, settings)[0]
+    assert step_bytes(settings, contrasts) == sum(tensor.nbytes for tensor in made.values())

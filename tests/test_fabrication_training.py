@@ -11,6 +11,7 @@ from synthtumour_bids.errors import DataError, StoppedError
 from synthtumour_bids.synthesis.fabrication import gan_training, quality
 from synthtumour_bids.synthesis.fabrication.coarse import render, sample
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
+from synthtumour_bids.synthesis.fabrication.gan_curve import CURVE, draw_curve, losses_of
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
 from synthtumour_bids.synthesis.fabrication.gan_state import GanState
 from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
@@ -59,7 +60,8 @@ def test_a_stopped_training_resumes_to_the_same_result(data, whole, tmp_path, af
     asked = iter(range(100))
     with pytest.raises(StoppedError, match=f"after step {after}"):
         train(data, SLOPPY, tmp_path, should_stop=lambda: next(asked) == after)
-    assert [p.name for p in tmp_path.iterdir()] == [gan_training.LATEST]
+    drawn = [CURVE] if after > 3 else []
+    assert sorted(p.name for p in tmp_path.iterdir()) == [gan_training.LATEST, *drawn]
     assert_equal(train(data, SLOPPY, tmp_path), whole)
 
 
@@ -73,6 +75,26 @@ def test_the_record_is_json_and_the_first_entry_is_the_coarse_samples(data, whol
     assert later | {"judge_real", "judge_fake", "judge_kinds"} < set(whole.history[1])
     assert len(whole.history[0]["distances"]) == 3
     assert whole.helps == (whole.best_step > 3)
+
+
+def test_a_training_is_pictured_after_each_evaluation(data, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        gan_training, "draw_curve", lambda history, best, path: drawn.append((len(history), path))
+    )
+    train(data, SLOPPY, tmp_path)
+    assert drawn == [(count, tmp_path / CURVE) for count in (1, 2, 3)]
+
+
+def test_the_picture_has_every_loss_and_is_whole(whole, tmp_path):
+    losses = losses_of(whole.history)
+    assert [step for step, _ in losses["warm_up"]] == [3]
+    assert [step for step, _ in losses["perceptual"]] == [5, 7]
+    assert not {"step", "distance", "distances"} & set(losses)
+    for count in (1, 3):
+        draw_curve(whole.history[:count], 3, tmp_path / CURVE)
+        assert (tmp_path / CURVE).read_bytes().startswith(b"\x89PNG")
+        assert [path.name for path in tmp_path.iterdir()] == [CURVE]
 
 
 def test_a_finished_training_is_read_again(data, whole, tmp_path):

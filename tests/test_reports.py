@@ -267,5 +267,16 @@ def test_fabrication_tells_its_samples_and_what_was_dropped(settings: Settings) 
     assert "without manual annotations" not in written
     assert "semi-supervised" not in written
     assert "(6 scans)" in text(dataclasses.replace(chosen, semi_supervised=True), **more)
-    useless = text(chosen, **(more | {"quality": quality | {"RefinementHelps": False}}))
-    assert "coarse ones alone" in useless
+
+
+def test_fabrication_claims_no_verdict_where_refinement_did_not_help(settings: Settings) -> None:
+    none = dict.fromkeys(("Judged", "Dropped", "Rate", "Reasons", "Thresholds"))
+    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
+    # Older records have a rate all the same; it tells nothing.
+    for judged in (none, {"Judged": 232, "Dropped": 29, "Rate": 0.125}):
+        quality = {**judged, "RefinementHelps": False}
+        useless = text(chosen, quality=quality, n_annotated=3)
+        assert "no refined samples were used" in useless
+        assert "was trained to refine them" in useless
+        for words in ("dropped", "%", "discriminator or", "that were kept"):
+            assert words not in useless.split("## References")[0].split("**Fabrication.**")[1]

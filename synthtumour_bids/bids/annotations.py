@@ -6,7 +6,7 @@ Names and class tables are read here; voxels are read when the scan is preproces
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,10 @@ LOGGER = logging.getLogger(__name__)
 FEWEST_SCANS = 3
 FEWEST_PERSONS = 2  # one to learn from, one to choose the epoch by
 MASK = "label-L_mask"
+_NOTHING_DRAWN = "nothing was drawn on it (--annotated-dir)"
+
+# By the scan's key and the kind of drawing: its file, and the folder it was found in.
+Drawings = Mapping[str, Mapping[str, tuple[Path, Path]]]
 
 
 @dataclass(frozen=True)
@@ -42,22 +46,25 @@ class Annotation:
 
 
 def annotate(
-    scans: Sequence[Scan], settings: Settings, *, complete: bool
+    scans: Sequence[Scan],
+    settings: Settings,
+    everyone: Callable[[], Sequence[Scan]] | None = None,
 ) -> tuple[list[Scan], dict[str, Annotation]]:
     """Find the annotations of the scans in ``--annotated-dir``.
 
     Where it is the main dataset, its tumour scans with an annotation are learned from and the
     others, those of ``--hold-out`` among them, are segmented. Scans of an annotated dataset of
-    its own are left out where nothing was drawn on them.
+    its own are left out where nothing was drawn on them or their participant is held out.
 
     Parameters
     ----------
     scans
-        All scans of the run.
+        The scans of the run.
     settings
-        ``annotated_dir`` and ``derivatives`` tell where to look.
-    complete
-        Whether these are all scans, so that they must be enough.
+        ``annotated_dir``, ``derivatives`` and ``hold_out`` tell where to look.
+    everyone
+        Lists all scans of ``--annotated-dir``, for a run on some of them: those decide whether
+        masks or classes are used. ``None``: `scans` are all there are, and must be enough.
 
     Returns
     -------
@@ -75,29 +82,42 @@ def annotate(
     folder = settings.annotated_dir
     if folder is None:
         return list(scans), {}
-    dataset = folder.resolve()
     held_out = bare_labels(settings.hold_out, "sub-")
-    candidates = [
-        scan
-        for scan in scans
-        if scan.dataset.resolve() == dataset
-        and scan.role is not Role.TUMOURFREE
-        and not (scan.role is Role.TUMOUR and scan.subject in held_out)
-    ]
     roots = _roots(folder, settings.derivatives)
-    drawn = {scan.key: _drawings(scan, roots) for scan in candidates}
-    annotations = _choose({key: found for key, found in drawn.items() if found}, roots)
-    if complete:
-        _check_number([scan for scan in candidates if scan.key in annotations], folder, roots)
+
+    def drawings(listed: Sequence[Scan]) -> Drawings:
+        candidates = _candidates(listed, folder, held_out)
+        found = {scan.key: _drawings(scan, roots) for scan in candidates}
+        return {key: kinds for key, kinds in found.items() if kinds}
+
+    drawn = drawings(scans)
+    deciding = drawings(everyone()) if everyone is not None and _undecided(drawn) else drawn
+    annotations = _annotations(drawn, _kind(deciding, roots))
+    if everyone is None:
+        _check_number([scan for scan in scans if scan.key in annotations], folder, roots)
     result = []
     for scan in scans:
         if scan.key in annotations:
             result.append(replace(scan, role=Role.ANNOTATED))
         elif scan.role is Role.ANNOTATED:
-            LOGGER.warning("%s: left out, as nothing was drawn on it (--annotated-dir).", scan.key)
+            held = scan.subject in held_out
+            why = "its participant is held out (--hold-out)" if held else _NOTHING_DRAWN
+            LOGGER.warning("%s: left out, as %s.", scan.key, why)
         else:
             result.append(scan)
     return result, annotations
+
+
+def _candidates(scans: Sequence[Scan], folder: Path, held_out: Collection[str]) -> list[Scan]:
+    """Scans of the annotated dataset that may be learned from."""
+    dataset = folder.resolve()
+    return [
+        scan
+        for scan in scans
+        if scan.dataset.resolve() == dataset
+        and scan.role is not Role.TUMOURFREE
+        and scan.subject not in held_out
+    ]
 
 
 def _roots(folder: Path, derivatives: Sequence[Path]) -> list[Path]:
@@ -117,25 +137,33 @@ def _drawings(scan: Scan, roots: Sequence[Path]) -> dict[str, tuple[Path, Path]]
     return found
 
 
-def _choose(
-    drawn: Mapping[str, Mapping[str, tuple[Path, Path]]], roots: Sequence[Path]
-) -> dict[str, Annotation]:
-    """Take class images where every scan has one, else masks, which must be everywhere then."""
+def _undecided(drawn: Drawings) -> bool:
+    """Whether these scans could be learned from by either kind of drawing."""
+    return bool(drawn) and all(len(found) > 1 for found in drawn.values())
+
+
+def _kind(drawn: Drawings, roots: Sequence[Path]) -> str:
+    """Choose class images where every scan has one, else masks, which must be everywhere then."""
     without = {
         kind: [key for key, found in drawn.items() if kind not in found] for kind in (DSEG, MASK)
     }
-    if not without[DSEG]:
-        tables = {key: read_classes(*found[DSEG]) for key, found in drawn.items()}
-        _check_tables(tables)
-        return {key: Annotation(found[DSEG][0], tables[key]) for key, found in drawn.items()}
-    if not without[MASK]:
-        return {key: Annotation(found[MASK][0], WHOLE_TUMOUR) for key, found in drawn.items()}
+    for kind, keys in without.items():
+        if not keys:
+            return kind
     msg = (
         f"The annotated scans must all have a {DSEG} or all have a {MASK}, but no {DSEG} "
         f"was found of {_listed(without[DSEG])} and no {MASK} of {_listed(without[MASK])}. "
         f"Looked in {', '.join(map(str, roots))} (--annotated-dir, --derivatives)."
     )
     raise DataError(msg)
+
+
+def _annotations(drawn: Drawings, kind: str) -> dict[str, Annotation]:
+    if kind == MASK:
+        return {key: Annotation(found[MASK][0], WHOLE_TUMOUR) for key, found in drawn.items()}
+    tables = {key: read_classes(*found[DSEG]) for key, found in drawn.items()}
+    _check_tables(tables)
+    return {key: Annotation(found[DSEG][0], tables[key]) for key, found in drawn.items()}
 
 
 def _check_tables(tables: Mapping[str, tuple[TumourClass, ...]]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
-from synthtumour_bids.bids.filters import bare_labels, read_filters
+from synthtumour_bids.bids.filters import Filters, bare_labels, read_filters
 from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.scan import Scan
@@ -31,8 +32,8 @@ class Selection:
         Scans to work on one by one: those of the participants asked for, in any dataset.
     everything
         All scans that training may use: of all participants but the excluded ones. Where a run
-        with ``--participant-label`` does not train, others are not even looked for, and this is
-        the same as `selected`.
+        with ``--participant-label`` does not train, others are not looked for, unless they decide
+        what is taken for an annotation, and this is the same as `selected`.
     annotations
         What was drawn on the annotated scans, by their keys.
     """
@@ -77,14 +78,28 @@ def collect_scans(settings: Settings) -> Selection:
         everything += found
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
-    everything, annotations = annotate(everything, settings, complete=not narrow)
+    whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
+    found_at_all = everything
+    everything, annotations = annotate(found_at_all, settings, whole)
     everything = with_contrasts(everything, settings.more_contrasts)
     everything.sort(key=lambda scan: scan.key)
     selected = [scan for scan in everything if not labels or scan.subject in labels]
     without = sorted(set(labels) - {scan.subject for scan in selected})
     if without:
-        raise DataError(_no_image_message(settings, without))
+        left_out = sorted({scan.subject for scan in found_at_all} & set(without))
+        raise DataError(
+            _left_out_message(left_out) if left_out else _no_image_message(settings, without, used)
+        )
     return Selection(tuple(selected), tuple(everything), annotations)
+
+
+def _annotated_dataset(used: Sequence[Dataset], settings: Settings, filters: Filters) -> list[Scan]:
+    """All scans of ``--annotated-dir``, whichever participants were asked for; names alone."""
+    folder = settings.annotated_dir
+    if folder is None:
+        return []
+    (dataset,) = (one for one in used if one.root.resolve() == folder.resolve())
+    return scans_of(dataset, settings, filters, None)
 
 
 def _trains(settings: Settings) -> bool:
@@ -208,8 +223,19 @@ def _nothing_message(settings: Settings, dataset: Dataset) -> str:
     )
 
 
-def _no_image_message(settings: Settings, labels: Sequence[str]) -> str:
-    roots = ", ".join(map(str, (settings.bids_dir, *settings.tumourfree_dir)))
+def _left_out_message(labels: Sequence[str]) -> str:
+    return (
+        f"Nothing is to be done for participants {', '.join(labels)} (--participant-label): their "
+        "scans were left out, as said above. Scans of an annotated dataset of its own "
+        "(--annotated-dir) are of use only if something was drawn on them and their participant "
+        "is not held out (--hold-out)."
+    )
+
+
+def _no_image_message(
+    settings: Settings, labels: Sequence[str], datasets: Sequence[Dataset]
+) -> str:
+    roots = ", ".join(str(dataset.root) for dataset in datasets)
     return (
         f"No {settings.contrast} image was found of participants {', '.join(labels)} "
         f"(--participant-label) in {roots}. {_filters_used(settings)} Another contrast is chosen "

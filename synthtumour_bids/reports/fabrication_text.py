@@ -43,30 +43,22 @@ def fabrication_text(
     """
     profile = settings.profile
     kinds = f" with {len(classes)} classes ({', '.join(classes)})" if len(classes) > 1 else ""
+    useless = quality is not None and not quality["RefinementHelps"]
     samples = (
         f"**Fabrication.** Lesions of {n_annotated} annotated scans{kinds} were cut out, changed "
         "in shape, place and brightness, and blended into tumour-free brains: "
         f"{profile.n_train} coarse training samples and, of other annotated persons and in other "
         f"brains, {profile.n_shifted} validation samples. A generative adversarial network with a "
-        "dual-head discriminator and class-wise perceptual guidance refined them, after "
-        f"Tumor Fabrication {cited}; its design is this software's own."
+        "dual-head discriminator and class-wise perceptual guidance "
+        f"{'was trained to refine' if useless else 'refined'} them, after "
+        f"Tumor Fabrication {cited}; its design is this software's own.{_told(quality)}"
     )
-    if quality is not None:
-        helped = quality["RefinementHelps"]
-        samples += (
-            f" Of {quality['Judged']} refined samples {quality['Dropped']} "
-            f"({100 * quality['Rate']:.0f} %) were dropped because the discriminator or a "
-            "segmentation network scored them below real lesions."
-        )
-        if not helped:
-            samples += (
-                " Refinement did not bring the samples nearer to held-out real lesions, so the "
-                "networks learned from the coarse ones alone."
-            )
+    learned = "the same" if useless else "these and on the refined samples that were kept"
     networks = (
         f"**Training.** A junior network{junior} on the annotated scans and the coarse samples. "
-        f"A senior network{senior} on these and on the refined samples that were kept. Held-out "
-        "annotated scans and validation samples chose each network's checkpoint."
+        f"A senior network{senior} on {learned}. Held-out "
+        "annotated scans and validation samples chose each network's checkpoint. Half of the draws "
+        "in training were real scans."
     )
     if semi_supervised:
         count = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
@@ -75,3 +67,20 @@ def fabrication_text(
             f"tumour scans that passed a quality control{count} joined it as pseudo-labels."
         )
     return f"{samples}\n\n{networks}"
+
+
+def _told(quality: Mapping[str, Any] | None) -> str:
+    """What became of the refined samples, as a sentence."""
+    if quality is None:
+        return ""
+    if not quality["RefinementHelps"]:
+        return (
+            " Refinement did not bring the samples nearer to held-out real lesions, so no refined "
+            "samples were used: the networks learned from the annotated scans and the coarse "
+            "samples."
+        )
+    return (
+        f" Of {quality['Judged']} refined samples {quality['Dropped']} "
+        f"({100 * quality['Rate']:.0f} %) were dropped because the discriminator or a "
+        "segmentation network scored them below real lesions."
+    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.pool import Result, map_items
-from synthtumour_bids.settings import Settings
+from synthtumour_bids.settings import TEMPLATE, Settings
 from synthtumour_bids.steps.annotated import load_ranks
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.stored_scans import (
@@ -20,6 +21,11 @@ from synthtumour_bids.steps.stored_scans import (
     store_label,
     store_lesion,
 )
+
+if TYPE_CHECKING:
+    import nibabel as nib
+    import numpy as np
+    from numpy.typing import NDArray
 
 NAME = "fabrication"
 
@@ -44,6 +50,8 @@ class Sample:
         ``train`` or ``validation``.
     host, lesion, index
         What it was made from, and which of the host's samples it is.
+    wanted_ml, volume_ml
+        Volume that was asked for, if one was, and that of the label, mL.
     parameters
         What ``coarse.render`` needs to make it again.
     """
@@ -53,6 +61,8 @@ class Sample:
     host: str
     lesion: str
     index: int
+    wanted_ml: float | None
+    volume_ml: float
     parameters: dict[str, Any]
 
 
@@ -105,6 +115,11 @@ def store_sources(job: Job, scans: Sequence[Scan]) -> list[Result[StoreTask, Sou
     )
 
 
+def stored_name(scan: Scan) -> str:
+    """Name that a scan is stored under."""
+    return scan.key.replace("/", "-")
+
+
 def store_source(task: StoreTask) -> Source:
     """Normalise one scan."""
     from synthtumour_bids.steps.volumes import load_volume
@@ -119,7 +134,7 @@ def store_source(task: StoreTask) -> Source:
     made, _ = make_scan(
         [volume.data for volume in volumes], brain, first.spacing, task.scan.uri, classes
     )
-    name = task.scan.key.replace("/", "-")
+    name = stored_name(task.scan)
     where = (first.affine, task.folder, name)
     stored = StoredScan(
         name,
@@ -163,8 +178,11 @@ def draw_samples(
 def draw(task: DrawTask) -> list[Sample]:
     """Draw one host's samples and write them with their parameters.
 
-    Each annotated scan is as likely as any other, however many lesions it has.
+    Each annotated scan is as likely as any other, however many lesions it has; where volumes are
+    asked for, lesions near the wanted one are, of whichever scan.
     """
+    import numpy as np
+
     from synthtumour_bids.preprocessing.templates import standard_tissues
     from synthtumour_bids.steps.volumes import load_nifti
     from synthtumour_bids.synthesis.fabrication import coarse
@@ -174,18 +192,36 @@ def draw(task: DrawTask) -> list[Sample]:
     settings = task.settings
     tissues = standard_tissues(settings.profile.resolution)
     host = task.host.load()
-    affine = load_nifti(task.host.images[0]).affine
+    grid = load_nifti(task.host.images[0])
+    affine = grid.affine
+    ranges, placement = coarse.DEFAULT_RANGES, tissues["gm"] + tissues["wm"]
+    if settings.lesion_place is not None:
+        placement = placement * load_place(settings.lesion_place, grid)
+        ranges = replace(ranges, home=0.0)
     samples = []
     for index in task.indices:
         rng = stream(settings.seed, task.host.name, None, index, f"coarse-{task.purpose}")
-        own = task.lesions[int(rng.integers(len(task.lesions)))]
-        lesion = pick_lesion(rng, [load_lesion(path) for path in own])
-        params = coarse.sample(rng, lesion, host, placement=tissues["gm"] + tissues["wm"])
+        volume_ml = _wanted_volume(rng, settings.lesion_volume)
+        if volume_ml is None:
+            own = task.lesions[int(rng.integers(len(task.lesions)))]
+        else:
+            own = tuple(path for paths in task.lesions for path in paths)
+        lesion = pick_lesion(rng, [load_lesion(path) for path in own], volume_ml)
+        params = coarse.sample(
+            rng, lesion, host, ranges=ranges, volume_ml=volume_ml, placement=placement
+        )
         made = coarse.render(host, lesion, params)
         if not made.classes.any():
             continue  # it lies outside of the brain wherever it was tried
         name = f"{task.purpose}-{task.host.name}-{index:04d}"
-        sidecar = {"Host": task.host.source, "Index": index, "Parameters": params.to_json()}
+        made_ml = float(np.count_nonzero(made.classes) * np.prod(host.spacing)) / 1000
+        sidecar = {
+            "Host": task.host.source,
+            "Index": index,
+            "WantedVolumeML": volume_ml,
+            "VolumeML": round(made_ml, 3),
+            "Parameters": params.to_json(),
+        }
         where = (affine, task.folder, name)
         files = StoredScan(
             name,
@@ -195,6 +231,51 @@ def draw(task: DrawTask) -> list[Sample]:
             name,
         )
         samples.append(
-            Sample(files, task.purpose, task.host.source, lesion.source, index, params.to_json())
+            Sample(
+                files,
+                task.purpose,
+                task.host.source,
+                lesion.source,
+                index,
+                volume_ml,
+                round(made_ml, 3),
+                params.to_json(),
+            )
         )
     return samples
+
+
+def _wanted_volume(rng: np.random.Generator, limits: tuple[float, float] | None) -> float | None:
+    """Volume to make a lesion of, mL, log-uniform; None where none is asked for."""
+    if limits is None:
+        return None
+    low, high = limits
+    return float(low * (high / low) ** rng.random())
+
+
+def load_place(path: Path, grid: nib.Nifti1Image) -> NDArray[np.bool_]:
+    """Where lesions may lie, on the template grid.
+
+    Raises
+    ------
+    DataError
+        When that is nowhere in the template's tissue, as with a mask of another space.
+    """
+    import numpy as np
+    from nilearn.image import resample_to_img
+
+    from synthtumour_bids.preprocessing.templates import standard_tissues
+    from synthtumour_bids.steps.volumes import load_nifti
+
+    mask = resample_to_img(
+        load_nifti(path), grid, interpolation="nearest", force_resample=True, copy_header=True
+    )
+    place = np.asanyarray(mask.dataobj) > 0
+    tissues = standard_tissues(float(grid.header.get_zooms()[0]))
+    if not (place & (tissues["gm"] + tissues["wm"] > 0)).any():
+        msg = (
+            f"No voxel of {path} (--lesion-place) lies in brain tissue of {TEMPLATE}. It must be a "
+            "3-D mask in that space, not 0 where lesions may lie."
+        )
+        raise DataError(msg)
+    return place

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,17 @@ from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
-from synthtumour_bids.execution.stamps import fingerprint
+from synthtumour_bids.execution.stamps import fingerprint, hash_file
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import cohort
-from synthtumour_bids.steps.coarse_samples import NAME, Sample, Source, draw_samples, store_sources
+from synthtumour_bids.steps.coarse_samples import (
+    NAME,
+    Sample,
+    Source,
+    draw_samples,
+    store_sources,
+    stored_name,
+)
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.refined_samples import (
     Sides,
@@ -36,6 +44,7 @@ from synthtumour_bids.steps.stored_scans import StoredScan
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 PURPOSES = ("train", "validation")
+REAL_SHARE = 1.0  # real scans drawn in training per made one
 
 
 def classes(job: Job) -> tuple[TumourClass, ...]:
@@ -63,12 +72,18 @@ def settings_print(job: Job) -> str:
         gan=gan_settings(settings).to_json(),
         classes=[one.to_json() for one in classes(job)],
         **({"more_contrasts": settings.more_contrasts} if settings.more_contrasts else {}),
+        **({"hold_out": sorted(settings.hold_out)} if settings.hold_out else {}),
+        **({"volume": settings.lesion_volume} if settings.lesion_volume else {}),
+        **({"place": hash_file(settings.lesion_place)} if settings.lesion_place else {}),
     )
 
 
 def sources(job: Job) -> list[Scan]:
-    """Scans that the samples are made from."""
-    return [*job.preprocessed(Role.TUMOURFREE), *job.preprocessed(Role.ANNOTATED)]
+    """Scans that the samples are made from: all, or those that a finished junior has seen."""
+    from synthtumour_bids.steps import train
+
+    scans = [*job.preprocessed(Role.TUMOURFREE), *job.preprocessed(Role.ANNOTATED)]
+    return train.known_to_junior(job, scans)
 
 
 def run(job: Job) -> list[ScanOutcome]:
@@ -84,10 +99,12 @@ def run(job: Job) -> list[ScanOutcome]:
 
     print_ = settings_print(job)
     trained = all(train.is_finished(job, name) for name in ("junior", "senior"))
-    if trained or (cohort.finished(job, NAME, print_) and pairs_file(job).is_file()):
+    scans = sources(job)
+    made = cohort.up_to_date(job, NAME, print_, scans) and pairs_file(job).is_file()
+    if trained or made:
         return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
-    used = cohort.members(job, sources(job))
-    records, sides = _coarse_sides(job)
+    used = cohort.members(job, scans)
+    records, sides = _coarse_sides(job, scans)
     recipe = fingerprint(settings=print_, members=used)
     fabricator = train_fabricator(job, *sides, len(classes(job)), recipe)
     samples = [sample for side in sides for sample in side.samples]
@@ -101,11 +118,13 @@ def run(job: Job) -> list[ScanOutcome]:
     return records
 
 
-def _coarse_sides(job: Job) -> tuple[list[ScanOutcome], tuple[Sides, Sides]]:
+def _coarse_sides(job: Job, scans: Sequence[Scan]) -> tuple[list[ScanOutcome], tuple[Sides, Sides]]:
     """Divide scans into training and validation, and draw the coarse samples of both."""
     from synthtumour_bids.synthesis.hosts import split_hosts
 
-    hosts, annotated = (job.preprocessed(role) for role in (Role.TUMOURFREE, Role.ANNOTATED))
+    hosts, annotated = (
+        [scan for scan in scans if scan.role is role] for role in (Role.TUMOURFREE, Role.ANNOTATED)
+    )
     _check_numbers(job, hosts, annotated)
     stored = store_sources(job, [*hosts, *annotated])
     records = job.record(STEP, stored, lambda task: task.scan.key)
@@ -114,7 +133,7 @@ def _coarse_sides(job: Job) -> tuple[list[ScanOutcome], tuple[Sides, Sides]]:
     annotated = [scan for scan in annotated if scan.key in made]
     _check_numbers(job, hosts, annotated)
     by_side = zip(
-        split_hosts([(scan.key, _person(scan)) for scan in hosts], seed=job.settings.seed),
+        split_hosts([(scan.key, person(scan)) for scan in hosts], seed=job.settings.seed),
         _split_annotated(job, annotated, made),
         (job.settings.profile.n_train, job.settings.profile.n_shifted),
         PURPOSES,
@@ -134,12 +153,13 @@ def _coarse_sides(job: Job) -> tuple[list[ScanOutcome], tuple[Sides, Sides]]:
     return records, (sides[0], sides[1])
 
 
-def _person(scan: Scan) -> str:
+def person(scan: Scan) -> str:
+    """Who was scanned: two datasets may have a sub-01 each."""
     return f"{scan.dataset_name}/{scan.subject}"
 
 
 def _check_numbers(job: Job, hosts: Sequence[Scan], annotated: Sequence[Scan]) -> None:
-    n_hosts, n_persons = (len({_person(scan) for scan in scans}) for scans in (hosts, annotated))
+    n_hosts, n_persons = (len({person(scan) for scan in scans}) for scans in (hosts, annotated))
     if n_hosts < 2:
         msg = (
             "Fabrication needs at least 2 tumour-free participants, one to train on and one to "
@@ -171,7 +191,7 @@ def _split_annotated(
     described = {}
     for scan in scans:
         present = np.unique(made[scan.key].scan.load().classes).tolist()
-        described[scan.key] = Annotated(_person(scan), frozenset(present) - {0})
+        described[scan.key] = Annotated(person(scan), frozenset(present) - {0})
     rare, absent = rare_classes(described, [one.name for one in classes(job)])
     for sentence in rare:
         LOGGER.warning("%s", sentence)
@@ -214,27 +234,54 @@ def _draw(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) ->
     draw_samples(
         pictures,
         job.settings.output_dir / "models" / "fabrication.png",
-        "Fabricated samples before and after refinement",
+        "Fabricated samples before and after refinement" if after else "Coarse samples",
     )
 
 
-def cases(job: Job, *, refined: bool) -> list[Any]:
+def cases(job: Job, *, refined: bool, pseudo_labelled: Sequence[Any] = ()) -> list[Any]:
     """Cases of a network: annotated scans and coarse samples, and the refined ones if asked for.
+
+    Half of the draws in training are real: annotated scans and the `pseudo_labelled` cases.
 
     Raises
     ------
     DataError
         When the samples were not made yet.
     """
+    from synthtumour_bids.segmentation.cases import times_for_share
+
+    pairs = [pair for pair in _read_pairs(job) if refined or pair["kind"] != "refined"]
+    training = [pair["kind"] for pair in pairs if pair["purpose"] == "train"]
+    annotated = training.count("annotated")
+    made = len(training) - annotated
+    times = times_for_share(annotated + len(pseudo_labelled), made, REAL_SHARE)
+    found = []
+    for pair in pairs:
+        validation = pair["purpose"] == "validation"
+        case = StoredScan.from_json(pair["scan"]).case(validation=validation)
+        real = pair["kind"] == "annotated" and not validation
+        found.append(replace(case, times=times) if real else case)
+    return found + [replace(case, times=times) for case in pseudo_labelled]
+
+
+def _read_pairs(job: Job) -> list[dict[str, Any]]:
     path = pairs_file(job)
     if not path.is_file():
         msg = f"The fabricated samples are not in {path.parent}; run the synthesise step first."
         raise DataError(msg)
-    return [
-        StoredScan.from_json(pair["scan"]).case(validation=pair["purpose"] == "validation")
-        for pair in json.loads(path.read_text())
-        if refined or pair["kind"] != "refined"
-    ]
+    return json.loads(path.read_text())
+
+
+def validating_persons(job: Job) -> set[str]:
+    """Dataset and subject of those whose annotated scans validate."""
+    validating = {
+        pair["scan"]["name"]
+        for pair in _read_pairs(job)
+        if (pair["kind"], pair["purpose"]) == ("annotated", "validation")
+    }
+    return {
+        person(scan) for scan in job.preprocessed(Role.ANNOTATED) if stored_name(scan) in validating
+    }
 
 
 def quality(models_dir: Path) -> dict[str, Any] | None:

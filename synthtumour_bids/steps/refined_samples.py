@@ -58,12 +58,12 @@ def train_fabricator(job: Job, train: Sides, held_out: Sides, classes: int, reci
     )
     from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData
     from synthtumour_bids.synthesis.fabrication.gan_training import train as train_gan
+    from synthtumour_bids.synthesis.fabrication.patches import step_bytes
 
     settings = gan_settings(job.settings)
     device = resolve_device(job.settings.device)
-    x, y, z = settings.patch
-    step_bytes = 12 * x * y * z * settings.batch * settings.accumulate
-    workers = 0 if device.type == "cpu" else loader_workers(job.settings.nprocs, device, step_bytes)
+    waiting = step_bytes(settings, len(train.annotated[0].images))
+    workers = 0 if device.type == "cpu" else loader_workers(job.settings.nprocs, device, waiting)
     evaluated = held_out.samples[:: max(1, len(held_out.samples) // EVALUATED)][:EVALUATED]
     data = TrainingData(
         real=StoredScans(train.annotated),
@@ -96,19 +96,51 @@ def refine_samples(job: Job, fabricator: Any, samples: Sequence[Sample]) -> list
     Writes ``samples.json``, from which, with ``fabricator.pt`` and the preprocessed scans, every
     sample can be made again, and ``quality.json``, how many were dropped and why.
 
+    Where refinement did not help, the generator that was kept is the identity and the
+    discriminator is untrained: nothing is refined and nothing judged.
+
     Returns
     -------
-    The refined samples to learn from; none where refinement did not help, as they would be the
-    coarse ones again.
+    The refined samples to learn from; none where refinement did not help.
     """
+    weights = hash_file(folder(job) / "fabricator.pt")[:16]
+    refined = _refine(job, fabricator, samples, weights) if fabricator.helps else []
+    verdicts = [one.verdict for one in refined]
+    records = [_record(sample) for sample in samples]
+    if fabricator.helps:
+        records = [_record(*both) for both in zip(samples, verdicts, strict=True)]
+    quality = quality_record(fabricator, verdicts, weights)
+    write_json(folder(job) / "samples.json", {"Generator": weights, "Samples": records})
+    write_json(folder(job) / "quality.json", quality)
+    if fabricator.helps:
+        LOGGER.info(
+            "Fabrication: %d of %d refined samples dropped by the quality control.",
+            quality["Dropped"],
+            quality["Judged"],
+        )
+    else:
+        LOGGER.warning(
+            "Refinement did not bring the samples nearer to real lesions, so no refined sample is "
+            "used: the networks learn from the annotated scans and the coarse samples."
+        )
+    return [one.files for one in refined if one.files is not None]
+
+
+@dataclass(frozen=True)
+class _Refined:
+    """Verdict on a refined sample, and its files if it is kept."""
+
+    verdict: Any
+    files: StoredScan | None
+
+
+def _refine(job: Job, fabricator: Any, samples: Sequence[Sample], weights: str) -> list[_Refined]:
     from synthtumour_bids.segmentation.environment import torch_threads
     from synthtumour_bids.steps.volumes import load_nifti
-    from synthtumour_bids.synthesis.fabrication.quality import report
 
     target = job.settings.work_dir / NAME / "refined"
     target.mkdir(parents=True, exist_ok=True)
-    weights = hash_file(folder(job) / "fabricator.pt")[:16]
-    kept, records, verdicts = [], [], []
+    results = []
     with (
         Progress("Fabrication: refining", len(samples)) as progress,
         torch_threads(job.settings.nprocs),
@@ -116,52 +148,63 @@ def refine_samples(job: Job, fabricator: Any, samples: Sequence[Sample]) -> list
         for sample in samples:
             refined = fabricator.refine(sample.files.load())
             verdict = fabricator.judge(refined)
-            verdicts.append(verdict)
-            record = {
-                "Name": sample.files.name,
-                "Purpose": sample.purpose,
-                "Host": sample.host,
-                "Lesion": sample.lesion,
-                "Index": sample.index,
-                "Accepted": verdict.accepted,
-                "Reasons": list(verdict.reasons),
-                "Scores": dataclasses.asdict(verdict.scores),
-                "Parameters": sample.parameters,
-            }
-            records.append(record)
-            if verdict.accepted and fabricator.helps:
+            files = None
+            if verdict.accepted:
                 name = f"refined-{sample.files.name}"
                 affine = load_nifti(sample.files.images[0]).affine
-                images = store_images(
-                    refined.images, affine, target, name, {**record, "Generator": weights}
-                )
-                kept.append(dataclasses.replace(sample.files, name=name, images=images))
+                sidecar = {**_record(sample, verdict), "Generator": weights}
+                images = store_images(refined.images, affine, target, name, sidecar)
+                files = dataclasses.replace(sample.files, name=name, images=images)
+            results.append(_Refined(verdict, files))
             progress.advance(sample.files.name)
-    summary = report(verdicts, fabricator.thresholds)
-    write_json(folder(job) / "samples.json", {"Generator": weights, "Samples": records})
-    write_json(
-        folder(job) / "quality.json",
-        {
+    return results
+
+
+def _record(sample: Sample, verdict: Any = None) -> dict[str, Any]:
+    """How one sample was made, and, where it was judged, the verdict."""
+    judged = {}
+    if verdict is not None:
+        judged = {
+            "Accepted": verdict.accepted,
+            "Reasons": list(verdict.reasons),
+            "Scores": dataclasses.asdict(verdict.scores),
+        }
+    return {
+        "Name": sample.files.name,
+        "Purpose": sample.purpose,
+        "Host": sample.host,
+        "Lesion": sample.lesion,
+        "Index": sample.index,
+        "WantedVolumeML": sample.wanted_ml,
+        "VolumeML": sample.volume_ml,
+        **judged,
+        "Parameters": sample.parameters,
+    }
+
+
+def quality_record(fabricator: Any, verdicts: Sequence[Any], weights: str) -> dict[str, Any]:
+    """Content of ``quality.json``.
+
+    Where refinement did not help, ``Judged``, ``Dropped``, ``Rate``, ``Reasons`` and
+    ``Thresholds`` are ``None``: no verdict of an untrained discriminator is told.
+    """
+    from synthtumour_bids.synthesis.fabrication.quality import report
+
+    judged = dict.fromkeys(("Judged", "Dropped", "Rate", "Reasons", "Thresholds"))
+    if fabricator.helps:
+        summary = report(verdicts, fabricator.thresholds)
+        judged = {
             "Judged": summary.judged,
             "Dropped": summary.dropped,
             "Rate": round(summary.rate, 4),
             "Reasons": summary.reasons,
             "Thresholds": dataclasses.asdict(summary.thresholds),
-            "RefinementHelps": fabricator.helps,
-            "BestStep": fabricator.best_step,
-            "History": list(fabricator.history),
-            "GanSettings": fabricator.settings.to_json(),
-            "Generator": weights,
-        },
-    )
-    LOGGER.info(
-        "Fabrication: %d of %d refined samples dropped by the quality control.",
-        summary.dropped,
-        summary.judged,
-    )
-    if not fabricator.helps:
-        LOGGER.warning(
-            "Refinement did not bring the samples nearer to real lesions, so the networks learn "
-            "from the coarse ones alone."
-        )
-    return kept
+        }
+    return {
+        **judged,
+        "RefinementHelps": fabricator.helps,
+        "BestStep": fabricator.best_step,
+        "History": list(fabricator.history),
+        "GanSettings": fabricator.settings.to_json(),
+        "Generator": weights,
+    }

@@ -1,4 +1,8 @@
-"""Where a training of TF-GAN stands, and how that is saved and found again."""
+"""Where a training of TF-GAN stands, and how that is saved and found again.
+
+Not settled by the paper; ours: Adam's betas, the averaged generator, and the choice of the best
+evaluation.
+"""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from ...errors import DataError, StoppedError
 from .fabricator import Fabricator
+from .gan_curve import CURVE, draw_curve
 from .gan_settings import GanSettings
 from .gan_state import GanState
 from .gan_steps import adversarial_step, autocast, warm_up_step
@@ -81,7 +82,8 @@ def train(
     settings
         Sizes and schedule.
     folder
-        Where the checkpoint and the finished networks are kept.
+        Where the checkpoint, the finished networks and ``curve.png`` are kept; the picture is
+        drawn anew after each evaluation.
     recipe
         Fingerprint of the data; a checkpoint of another recipe or other settings is not used.
     device
@@ -124,11 +126,13 @@ def train(
         else:
             if state.bank is None:
                 _end_warm_up(state, data, reference)
+                draw_curve(state.history, state.best_step, folder / CURVE)
             state.add(adversarial_step(state, batch))
         state.step += 1
         if _is_evaluated(state):
             if state.step > settings.warm_up:
                 _evaluate(state, data, reference)
+                draw_curve(state.history, state.best_step, folder / CURVE)
             state.save(latest, recipe)
         if state.finished:
             break

@@ -1,4 +1,8 @@
-"""Annotated lesions, cut out of their scans."""
+"""Annotated lesions, cut out of their scans.
+
+Not settled by the paper; ours: 12 mm of surroundings, 6 mm between two lesions, 0.1 mL for the
+smallest, and how often each is drawn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""How a moved lesion looks: intensity jitter, and matching to its new surroundings."""
+"""How a moved lesion looks: intensity jitter, and matching to its new surroundings.
+
+Not settled by the paper; ours: the kinds of jitter, the match by median and quartiles, and its
+limits.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,12 @@
-"""Patches to train on: each follows from (seed, step, number) alone, whoever draws it."""
+"""Patches to train on: each follows from (seed, step, number) alone, whoever draws it.
+
+Not settled by the paper; ours: where patches lie, how often each class is drawn, mirroring, and
+the changes of brightness.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -95,6 +100,13 @@ class StepPatches(Dataset[dict[str, Tensor]]):
     def _from(self, rng: np.random.Generator, scans: Sequence[BrainScan]) -> Patch:
         scan = scans[int(rng.integers(len(scans)))]
         return draw_patch(rng, scan, self.settings.patch, self.settings.gate_mm)
+
+
+def step_bytes(settings: GanSettings, contrasts: int) -> int:
+    """Bytes of all tensors of one adversarial step, as :class:`StepPatches` makes them."""
+    voxels = math.prod(settings.patch) * settings.batch * settings.accumulate
+    each = 4 * contrasts + 8 + 4 + 4  # images, classes, gate, focus
+    return 2 * each * voxels  # real and coarse
 
 
 def _bounds(

@@ -1,5 +1,7 @@
 """Which refined samples are good enough: judged by the networks, against real lesions' scores.
 
+Not settled by the paper; ours: the three scores, both thresholds, and the quantile 0.05.
+
 Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
 by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
 networks have not learnt from make the fairer thresholds, as networks flatter what they know.

@@ -1,4 +1,7 @@
-"""Which annotated scans are learned from, and which are held out to measure with."""
+"""Which annotated scans are learned from, and which are held out to measure with.
+
+Not settled by the paper; ours: that a quarter is held out, and how it is chosen.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Where a lesion lands and how it is bent on its way: affine and elastic transform in mm."""
+"""Where a lesion lands and how it is bent on its way: affine and elastic transform in mm.
+
+Not settled by the paper; ours: the transforms, their order, the limit of elastic displacements,
+and how images and classes are interpolated.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,93 @@
+"""Fabricated lesions of the volumes and at the places that were asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
+from synthtumour_bids.settings import PROFILES, Settings
+from synthtumour_bids.steps.coarse_samples import DrawTask, Sample, draw, load_place
+from synthtumour_bids.steps.stored_scans import (
+    StoredScan,
+    store_images,
+    store_label,
+    store_lesion,
+)
+from synthtumour_bids.steps.volumes import load_nifti
+from synthtumour_bids.synthesis.fabrication.lesions import cut_out
+from synthtumour_bids.synthesis.fabrication.scans import make_scan
+
+GRID = standard_brain(4.0)
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> DrawTask:
+    """Two lesions of about 5 and 50 mL, and one host, on the template grid at 4 mm."""
+    tissues = standard_tissues(4.0)
+    brain = tissues["brain"]
+    rng = np.random.default_rng(0)
+    image = (100 * tissues["gm"] + 90 * tissues["wm"] + rng.normal(0, 3, brain.shape)) * brain
+    centre = np.array(GRID.shape) / 2 + [8, 0, 4]
+    distance = 4 * np.linalg.norm(np.moveaxis(np.indices(GRID.shape), 0, -1) - centre, axis=-1)
+    paths = []
+    for number, radius in enumerate((10.6, 22.9)):
+        classes = ((distance < radius) & brain).astype(np.uint8)
+        scan, _ = make_scan([image * (1 + 0.6 * classes)], brain, (4.0,) * 3, f"t{number}", classes)
+        paths.append((store_lesion(cut_out(scan)[0], tmp_path / f"{number}.npz"),))
+    host, _ = make_scan([image], brain, (4.0,) * 3, "host")
+    stored = StoredScan(
+        "host",
+        store_images(host.images, GRID.affine, tmp_path, "host", {}),
+        store_label(host.brain, GRID.affine, tmp_path, "host", "brain"),
+        None,
+        "host",
+    )
+    settings = Settings(
+        tmp_path, tmp_path, profile=dataclasses.replace(PROFILES["sloppy"], resolution=4.0)
+    )
+    return DrawTask(stored, tuple(paths), "train", tuple(range(8)), tmp_path, settings)
+
+
+def asked(task: DrawTask, **wanted: object) -> list[Sample]:
+    return draw(dataclasses.replace(task, settings=dataclasses.replace(task.settings, **wanted)))
+
+
+def test_lesions_have_the_volumes_that_were_asked_for(task: DrawTask) -> None:
+    samples = asked(task, lesion_volume=(10.0, 20.0))
+    assert len(samples) == 8
+    wanted = [sample.wanted_ml for sample in samples]
+    assert all(ml is not None and 10 <= ml <= 20 for ml in wanted)
+    assert len(set(wanted)) == 8
+    # The brain's border and the elastic field cost or add some.
+    assert np.median([s.volume_ml / s.wanted_ml for s in samples]) == pytest.approx(1, abs=0.2)
+    assert {sample.wanted_ml for sample in asked(task)} == {None}
+
+
+def test_lesions_lie_where_they_were_asked_to(task: DrawTask, tmp_path: Path) -> None:
+    # A mask on another grid of the same space: the front left quarter.
+    fine = standard_brain(2.0)
+    mask = np.zeros(fine.shape, np.uint8)
+    mask[: fine.shape[0] // 2, fine.shape[1] // 2 :] = 1
+    path = tmp_path / "place.nii.gz"
+    nib.save(nib.Nifti1Image(mask, fine.affine), path)
+    samples = asked(task, lesion_place=path, lesion_volume=(2.0, 4.0))
+    for sample in samples:
+        assert sample.files.label is not None
+        label = np.asanyarray(load_nifti(sample.files.label).dataobj) > 0
+        x, y, _ = ndimage.center_of_mass(label)
+        assert x < GRID.shape[0] / 2 + 2
+        assert y > GRID.shape[1] / 2 - 2
+
+
+def test_a_place_outside_of_the_brain_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "place.nii.gz"
+    nib.save(nib.Nifti1Image(np.zeros((9, 9, 9), np.uint8), GRID.affine), path)
+    with pytest.raises(DataError, match=r"place\.nii\.gz \(--lesion-place\)"):
+        load_place(path, GRID)
