@@ -17,7 +17,7 @@ from synthtumour_bids.preprocessing.registration import carry_to_native
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.metrics import Scores, evaluate
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, make_scan
-from synthtumour_bids.synthesis.pseudo_labels import assess
+from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
 SPLIT_SEED = 0
 N_POOL = 10  # scans that may count as annotated; the others with truth are for testing only
@@ -153,5 +153,5 @@ def score(member: Member, probability: Path) -> Scores:
     transform = next(member.native.glob("*_to-*_xfm.*"))
     native = carry_to_native(nib.load(probability), transform, reference)
     spacing = tuple(geometry.voxel_sizes(reference.affine).tolist())
-    mask = assess(native, brain, spacing).mask
+    mask = assess(native, brain, spacing, criteria=final_criteria("glioma")).mask
     return evaluate(mask, array(truths(cohort_folder())[member.label], bool), spacing)

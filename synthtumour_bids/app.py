@@ -37,6 +37,7 @@ def run(settings: Settings) -> Outcome | None:
     """
     check_output_dir(settings.output_dir, settings.bids_dir)
     limit_threads(settings.omp_nthreads)
+    given = settings
     settings = plan.with_model(settings)
     plan.check_contrast(settings)
     plan.check_template(settings)
@@ -46,7 +47,7 @@ def run(settings: Settings) -> Outcome | None:
         return None
     settings = scratch.with_own_work_dir(settings)
     write_descriptions(settings)
-    job = Job(settings, selection, open_run_log(settings))
+    job = Job(settings, selection, open_run_log(given))
     if job.cluster is not None and not settings.boilerplate_only:
         job.cluster.check()
     if plan.checks_input(settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def read_config(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
     actions = {action.dest: action for action in parser._actions}
     values: dict[str, Any] = {}
     for key, value in content.items():
-        if key in _NOT_REUSED:
+        if key in _NOT_REUSED or (key == "work_dir" and _is_default_work_dir(content)):
             continue
         if key not in actions:
             known = ", ".join(sorted(set(actions) - _NOT_REUSED - {"help"}))
@@ -48,6 +49,12 @@ def read_config(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
             raise UsageError(msg)
         values[key] = _converted(actions[key], value)
     return values
+
+
+def _is_default_work_dir(content: Mapping[str, Any]) -> bool:
+    """Whether scratch data were in the earlier run's output: another output has its own place."""
+    output_dir = content.get("output_dir")
+    return output_dir is not None and Path(content["work_dir"]) == Path(output_dir) / "work"
 
 
 def _converted(action: argparse.Action, value: Any) -> Any:

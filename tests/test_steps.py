@@ -8,7 +8,7 @@ import pytest
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import DataError, UnavailableError, UsageError
+from synthtumour_bids.errors import DataError, StoppedError, UnavailableError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps import cohort, mixing, plan, predictions, scratch, synthesise, train
 from synthtumour_bids.steps.job import Job
@@ -73,6 +73,72 @@ def test_training_is_kept_until_a_scan_it_learned_from_changes(job: Job) -> None
     preprocess(job, scans[0])
     model.unlink()
     assert not cohort.finished(job, "senior", "s")
+
+
+def test_what_is_made_of_other_scans_is_not_up_to_date(job: Job) -> None:
+    scans = job.selection.everything
+    preprocess(job, *scans[:3])
+    cohort.mark(job, "samples", "s", cohort.members(job, scans), [])
+    assert cohort.up_to_date(job, "samples", "s", scans)
+    assert not cohort.up_to_date(job, "samples", "s", scans[:2])
+    preprocess(job, scans[3])
+    assert not cohort.up_to_date(job, "samples", "s", scans)
+    assert cohort.up_to_date(job, "samples", "s", scans[:3])
+
+
+def finish(job: Job, name: str, print_: str) -> Path:
+    folder = job.settings.output_dir / "models" / name
+    folder.mkdir(parents=True)
+    (folder / "model.json").touch()
+    used = cohort.members(job, job.selection.everything)
+    cohort.mark(job, name, print_, used, [folder / "model.json"])
+    return folder
+
+
+def test_a_finished_junior_fixes_the_hosts_of_what_is_still_to_be_made(job: Job) -> None:
+    scans = job.selection.everything
+    preprocess(job, *scans[:5])
+    assert train.known_to_junior(job, scans) == list(scans)
+    finish(job, "junior", train.junior_print(job))
+    preprocess(job, *scans)
+    assert train.known_to_junior(job, scans) == list(scans[:5])
+
+
+def test_retraining_starts_anew_once_and_then_goes_on(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preprocess(job, *job.selection.everything)
+    old = [finish(job, "junior", train.junior_print(job))]
+    old.append(finish(job, "senior", train.senior_print(job)))
+    retraining = dataclasses.replace(job, settings=dataclasses.replace(job.settings, retrain=True))
+    assert not train.junior_is_finished(retraining)
+
+    def stopped(_: Job) -> None:
+        raise StoppedError("no time left")
+
+    monkeypatch.setattr(train, "train_junior", stopped)
+    with pytest.raises(StoppedError):
+        train.run(retraining)
+    assert not any(folder.exists() for folder in old)
+    new = finish(job, "junior", train.junior_print(job))
+    assert train.junior_is_finished(retraining)
+    with pytest.raises(StoppedError):
+        train.run(retraining)
+    assert new.exists()
+    monkeypatch.setattr(train, "train_junior", lambda _: None)
+    monkeypatch.setattr(train, "train_senior", lambda _: None)
+    train.run(retraining)
+    assert not train.junior_is_finished(retraining)  # the next --retrain is a new one
+
+
+def test_hosts_keep_the_side_that_their_samples_were_drawn_for(job: Job) -> None:
+    hosts = [one for one in job.selection.everything if one.role is Role.TUMOURFREE]
+    preprocess(job, *hosts)
+    path = synthesise.samples_file(job)
+    path.parent.mkdir(parents=True)
+    sides = {hosts[0]: "shifted", hosts[1]: "train"}
+    path.write_text(json.dumps([{"host": h.key, "purpose": side} for h, side in sides.items()]))
+    assert synthesise.sides(job) == ([hosts[1]], [hosts[0]])
 
 
 def test_settings_that_matter_change_the_prints_of_what_depends_on_them(job: Job) -> None:

@@ -20,7 +20,7 @@ def describe_seconds(seconds: float) -> str:
 
 
 class Progress:
-    """Count ``total`` pieces of work; use as a context manager and call :meth:`advance`."""
+    """Count ``total`` pieces of work: a context manager, told by ``advance`` or ``reach``."""
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.count = label, total, 0
@@ -44,6 +44,15 @@ class Progress:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
+
+    def reach(self, count: int, what: str) -> None:
+        """Say that `count` pieces have ended, and how it stands: beside the bar or in the log."""
+        if self._bar is None:
+            LOGGER.info("%s %d/%d: %s", self.label, count, self.total, what)
+        else:
+            self._bar.set_postfix_str(what, refresh=False)
+            self._bar.update(count - self.count)
+        self.count = count
 
     def advance(self, what: str = "") -> None:
         """Count one piece as ended."""

@@ -92,8 +92,23 @@ def memory_limit_gb() -> float:
     return limit / 1e9
 
 
-def processes_that_fit(nprocs: int, mem_gb: float | None, per_process_gb: float) -> int:
-    """Lower ``nprocs`` so that all processes together fit in memory; says so in the log."""
+def processes_that_fit(
+    nprocs: int, mem_gb: float | None, per_process_gb: float, threads: int = 1
+) -> int:
+    """How many processes fit on the cores and in memory; the log says where memory is short.
+
+    Parameters
+    ----------
+    nprocs
+        Cores to use in all.
+    mem_gb
+        Memory to use in all; ``None``: what this process may use.
+    per_process_gb
+        Memory that one process needs.
+    threads
+        Threads of one process.
+    """
+    nprocs = max(1, nprocs // threads)
     limit = mem_gb if mem_gb is not None else memory_limit_gb()
     fit = max(1, int(limit // per_process_gb))
     if fit < nprocs:

@@ -5,12 +5,14 @@ Nothing is ever downloaded here: ``synthtumour-fetch`` does that beforehand.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.execution.stamps import fingerprint, hash_file
 
 EMBEDDED = "ICBM152-FLAIR-like"
 TEMPLATEFLOW_NAMES = ("OASIS30ANTs", "MNI152NLin2009cAsym")
@@ -66,6 +68,32 @@ def find_template(name_or_path: str | None) -> TemplateFiles | None:
         siblings = [path, *(p for p in images(path.parent) if "brain" in p.name.lower())]
         return _pair_in(path.parent, siblings, _template_name([path], path.parent.name))
     return _of_templateflow(name_or_path.removeprefix("tpl-"))
+
+
+def template_print(name_or_path: str | None) -> str | None:
+    """Fingerprint of the head template that is used: of its name and its files' bytes.
+
+    Parameters
+    ----------
+    name_or_path
+        As for `find_template`.
+
+    Returns
+    -------
+    ``None`` for the embedded head, which is the same in every run of one version.
+
+    Raises
+    ------
+    UnavailableError
+        When there is no such template on the disk.
+    """
+    files = find_template(name_or_path)
+    return None if files is None else _files_print(files)
+
+
+@functools.cache
+def _files_print(files: TemplateFiles) -> str:
+    return fingerprint(name=files.name, head=hash_file(files.head), brain=hash_file(files.brain))
 
 
 def _first_of_templateflow() -> TemplateFiles | None:

@@ -37,6 +37,12 @@ def finished(job: Job, name: str, settings_print: str) -> dict[str, Any] | None:
     return stamp
 
 
+def up_to_date(job: Job, name: str, settings_print: str, scans: Iterable[Scan]) -> bool:
+    """Whether a result is still good and was made from just these scans."""
+    stamp = finished(job, name, settings_print)
+    return stamp is not None and stamp["members"] == members(job, scans)
+
+
 def mark(
     job: Job,
     name: str,

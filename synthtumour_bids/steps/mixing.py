@@ -25,6 +25,7 @@ from synthtumour_bids.steps.pseudo import Labelled
 LOGGER = logging.getLogger(__name__)
 NAME = "stage_two"
 VALIDATION_SHARE = 0.2
+REAL_SHARE = 0.5  # pseudo-labelled scans drawn per mix: the published cohort has 100 and 200
 
 
 @dataclass(frozen=True)
@@ -61,42 +62,39 @@ def split_tumours(labelled: Sequence[Labelled], seed: int) -> tuple[list[Labelle
     )
 
 
-def senior_cases(
-    job: Job, settings_print: str, tumours: Sequence[Scan], hosts: Sequence[Scan]
-) -> list[Any]:
+def senior_cases(job: Job, settings_print: str, tumours: Sequence[Scan]) -> list[Any]:
     """Pseudo-label, mix, and list the senior's cases; what an earlier run made is kept."""
     from synthtumour_bids.segmentation.cases import Case
 
     junior = model_print(job.settings.output_dir / "models" / "junior")
     print_ = fingerprint(settings=settings_print, junior=junior)
     path = job.settings.work_dir / NAME / "cases.json"
-    if cohort.finished(job, NAME, print_) is None or not path.is_file():
-        made = _make_cases(job, pseudo.label(job, tumours), hosts)
+    train, shifted = synthesise.sides(job)
+    used = [*train, *shifted, *tumours]
+    if not (cohort.up_to_date(job, NAME, print_, used) and path.is_file()):
+        made = _make_cases(job, pseudo.label(job, tumours), (train, shifted))
         write_json(path, [case.to_json() for case in made])
-        cohort.mark(job, NAME, print_, cohort.members(job, [*hosts, *tumours]), [path])
+        cohort.mark(job, NAME, print_, cohort.members(job, used), [path])
     return [Case.from_json(case) for case in json.loads(path.read_text())]
 
 
-def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -> list[Any]:
+def _make_cases(
+    job: Job, labelled: Sequence[Labelled], hosts: tuple[Sequence[Scan], Sequence[Scan]]
+) -> list[Any]:
     """Make the senior's cases.
 
     Training: mixes of training tumours into training hosts, and the training tumours' own scans
-    with their pseudo-labels. The default preset adds the healthy halves of these scans to the
-    hosts, stage-1 tumours in them, and the junior's training samples. Validation: mixes of the
-    other tumours into the other hosts, and the other tumours' own scans. No person stands on both
-    sides. With too few tumour scans to part, the junior's shifted-validation samples validate the
-    senior, too.
+    with their pseudo-labels, drawn half as often as mixes in all. The default preset adds the
+    healthy halves of these scans to the hosts, stage-1 tumours in them, and the junior's training
+    samples. Validation: mixes of the other tumours into the other hosts, and the other tumours' own
+    scans. No person stands on both sides, which for hosts are those of stage 1. With too few tumour
+    scans to part, the junior's shifted-validation samples validate the senior, too.
     """
-    from synthtumour_bids.segmentation.cases import Case
-    from synthtumour_bids.synthesis.stage_one import split_hosts
+    from synthtumour_bids.segmentation.cases import Case, times_for_share
 
     settings = job.settings
     tumours_train, tumours_val = split_tumours(labelled, settings.seed)
-    train_keys, _ = split_hosts(
-        [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts], seed=settings.seed
-    )
-    hosts_train = halves.whole_brains(job, [scan for scan in hosts if scan.key in train_keys])
-    hosts_val = halves.whole_brains(job, [scan for scan in hosts if scan.key not in train_keys])
+    hosts_train, hosts_val = (halves.whole_brains(job, side) for side in hosts)
     count = settings.profile.n_mixed
     synthetic = []
     if settings.preset == "default":
@@ -129,12 +127,14 @@ def _make_cases(job: Job, labelled: Sequence[Labelled], hosts: Sequence[Scan]) -
         settings.output_dir / "models" / "stage_two.png",
         "Stage 2: real tumours mixed into tumour-free brains",
     )
+    times = times_for_share(len(tumours_train), count, REAL_SHARE)
     real = [
         Case(
             f"{'val' if validation else 'train'}-{item.scan.stem}",
             job.standard_image(item.scan),
             item.label,
             validation=validation,
+            times=1 if validation else times,
         )
         for items, validation in ((tumours_train, False), (tumours_val, True))
         for item in items

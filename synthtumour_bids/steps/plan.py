@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from synthtumour_bids.bids.images import MAIN
@@ -15,11 +15,12 @@ from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
 from synthtumour_bids.preprocessing.template_files import find_template
-from synthtumour_bids.settings import Role, Settings, Step
+from synthtumour_bids.settings import Method, Role, Settings, Step
 from synthtumour_bids.steps.job import Job
 
 LOGGER = logging.getLogger(__name__)
 COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)
+NETWORKS = ("junior", "senior")
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
@@ -112,7 +113,7 @@ def sole_training(job: Job) -> Iterator[None]:
 def _is_trained(job: Job) -> bool:
     from synthtumour_bids.steps import train
 
-    return all(train.is_finished(job, name) for name in ("junior", "senior"))
+    return all(train.is_finished(job, name) for name in NETWORKS)
 
 
 def check_gpus(job: Job) -> None:
@@ -171,20 +172,16 @@ def check_template(settings: Settings) -> None:
 
 def table(job: Job) -> str:
     """Plan of the run: one line a scan, and the cohort's steps below."""
-    from synthtumour_bids.steps import preprocess, train
-    from synthtumour_bids.steps.predictions import model_print
+    from synthtumour_bids.steps import preprocess
 
     planned = steps(job.settings)
-    try:
-        models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
-    except UnavailableError:
-        models = {}
+    models = _networks(job)
+    to_train = Step.TRAIN in planned and not _is_trained(job)
     rows = [("participant", "session", "scan", "role", "preprocess", "segment")]
     for scan in sorted(job.selected(), key=lambda scan: scan.key):
         preprocessed = preprocess.is_done(job, scan)
-        segmented = (
-            bool(models) and (job.stamps.read("segment", scan.key) or {}).get("models") == models
-        )
+        stamp = job.stamps.read("segment", scan.key) or {}
+        segmented = stamp.get("models") == models and not to_train
         rows.append(
             (
                 f"sub-{scan.subject}",
@@ -211,10 +208,49 @@ def table(job: Job) -> str:
         f"method {job.settings.method}, profile {job.settings.profile.name}, "
         f"preset {job.settings.preset}."
     )
-    for name in ("junior", "senior"):
-        done = bool(models) and train.is_finished(job, name)
-        lines.append(f"{name}: {_state(Step.TRAIN in planned, done)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_cohort_lines(job, models)])
+
+
+def _networks(job: Job) -> dict[str, str]:
+    """Fingerprints of the networks that are there."""
+    from synthtumour_bids.steps.predictions import model_print
+
+    prints = {}
+    for name in NETWORKS:
+        with suppress(UnavailableError):
+            prints[name] = model_print(job.models_dir / name)
+    return prints
+
+
+def _cohort_lines(job: Job, networks: Collection[str]) -> list[str]:
+    """State of the steps that are done once for all scans."""
+    from synthtumour_bids.steps import train
+
+    planned = steps(job.settings)
+    states = {"synthesise": _state(Step.SYNTHESISE in planned, _is_synthesised(job))}
+    done = True
+    for name in NETWORKS:  # the senior is trained anew after its junior
+        done = done and name in networks and train.is_finished(job, name)
+        states[name] = _state(Step.TRAIN in planned, done)
+    states["report"] = _state(Step.REPORT in planned, done=False)  # it is written anew each time
+    return [f"{name}: {state}" for name, state in states.items()]
+
+
+def _is_synthesised(job: Job) -> bool:
+    """Whether the samples to learn from are there, or no longer needed."""
+    from synthtumour_bids.steps import cohort, fabricate, synthesise, train
+
+    if job.settings.model is not None:
+        return False
+    if _is_trained(job):
+        return True
+    if job.settings.method is Method.FABRICATION:
+        name, print_ = fabricate.NAME, fabricate.settings_print(job)
+        scans = fabricate.sources(job)
+    else:
+        name, print_ = synthesise.NAME, synthesise.settings_print(job)
+        scans = train.known_to_junior(job, job.preprocessed(Role.TUMOURFREE))
+    return cohort.up_to_date(job, name, print_, scans)
 
 
 def _state(planned: bool, done: bool) -> str:

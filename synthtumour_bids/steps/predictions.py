@@ -68,6 +68,8 @@ def predict(
             prints[scan.key] = print_
     if not todo:  # no network has to be loaded
         return [results[scan.key] for scan in scans]
+    for scan in todo.values():
+        job.stamps.clear(step, scan.key)  # a map that is replaced is not done
     with Progress(f"Segmenting ({name})", len(todo)) as progress:
         images = {key: job.standard_images(scan) for key, scan in todo.items()}
         for prediction in iter_predict(

@@ -14,10 +14,12 @@ from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.inputs import find_brain_mask
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
+from synthtumour_bids.preprocessing.template_files import template_print
 from synthtumour_bids.settings import TEMPLATE, Settings
 from synthtumour_bids.steps import annotated
 from synthtumour_bids.steps.job import Job, skipped, standard_contrast
@@ -32,13 +34,17 @@ class Task:
     """One scan to preprocess, with all a worker process needs to know."""
 
     scan: Scan
-    brain_mask: Path | None
     settings: Settings
     annotation: Annotation | None = None
+
+    def brain_mask(self) -> Path | None:
+        """Brain mask of ``--derivatives``; raises `DataError` where two fit equally well."""
+        return find_brain_mask(self.scan, self.settings.derivatives)
 
     def fingerprint(self) -> str:
         """Hash of all that the scan's preprocessing depends on, the files' bytes included."""
         settings = self.settings
+        brain_mask = self.brain_mask()
         drawn = {}
         if self.annotation is not None:
             classes = [one.to_json() for one in self.annotation.classes]
@@ -46,9 +52,9 @@ class Task:
         return fingerprint(
             version=__version__,
             scan=hash_file(self.scan.path),
-            brain_mask=hash_file(self.brain_mask) if self.brain_mask else None,
+            brain_mask=hash_file(brain_mask) if brain_mask else None,
             skull_strip=settings.skull_strip,
-            template=settings.skull_strip_template,
+            template=template_print(settings.skull_strip_template),
             resolution=settings.profile.resolution,
             sloppy=settings.profile.name == "sloppy",
             seed=settings.seed,
@@ -66,7 +72,7 @@ def run(job: Job) -> list[ScanOutcome]:
         preprocess_scan,
         todo,
         nprocs=processes_that_fit(
-            max(1, settings.nprocs // settings.omp_nthreads), settings.mem_gb, MEMORY_GB
+            settings.nprocs, settings.mem_gb, MEMORY_GB, settings.omp_nthreads
         ),
         cluster=job.cluster,
         label="Preprocessing",
@@ -82,14 +88,13 @@ def is_done(job: Job, scan: Scan) -> bool:
         return False  # before any byte of a large cohort is read
     try:
         print_ = _task(job, scan).fingerprint()
-    except OSError:
+    except (OSError, SynthTumourError):  # which stops this scan alone, when it is worked on
         return False
     return job.stamps.is_done(STEP, scan.key, print_)
 
 
 def _task(job: Job, scan: Scan) -> Task:
-    mask = find_brain_mask(scan, job.settings.derivatives)
-    return Task(scan, mask, job.settings, job.selection.annotations.get(scan.key))
+    return Task(scan, job.settings, job.selection.annotations.get(scan.key))
 
 
 def preprocess_scan(task: Task) -> dict[str, Any]:
@@ -103,6 +108,8 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     ------
     UnusableScanError
         With what the preflight found, or what is wrong with the annotation.
+    DataError
+        When two brain masks fit the scan equally well.
     """
     from synthtumour_bids.preprocessing.preflight import check
     from synthtumour_bids.preprocessing.registration import preprocess
@@ -110,6 +117,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     from synthtumour_bids.steps.volumes import load_nifti
 
     scan, settings = task.scan, task.settings
+    brain_mask = task.brain_mask()
     preflight = check(scan.path)
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", scan.key, finding.message)
@@ -123,11 +131,13 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
             template=load_head_template(settings.skull_strip_template),
             resolution=settings.profile.resolution,
             mode=settings.skull_strip,
-            brain_mask=load_nifti(task.brain_mask) if task.brain_mask else None,
+            brain_mask=load_nifti(brain_mask) if brain_mask else None,
             work_dir=work_dir,
             seed=settings.seed,
             sloppy=settings.profile.name == "sloppy",
         )
+        # A mixture of old and new outputs is not done.
+        Stamps(settings.output_dir).clear(STEP, scan.key)
         outputs = _write(task, result)
         for other in scan.contrasts:
             outputs.append(_write_contrast(task, other, result, work_dir))

@@ -55,7 +55,7 @@ def label(job: Job, tumours: Sequence[Scan], *, required: bool = True) -> list[L
     """
     from synthtumour_bids.bids.derivatives import write_image, write_tsv
     from synthtumour_bids.steps.volumes import load_volume
-    from synthtumour_bids.synthesis.pseudo_labels import assess, select
+    from synthtumour_bids.synthesis.pseudo_labels import assess, criteria_for, select
 
     results = predict(job, "junior", tumours)
     unmirrored = predict(job, "junior", tumours, mirroring=False)
@@ -71,7 +71,11 @@ def label(job: Job, tumours: Sequence[Scan], *, required: bool = True) -> list[L
         # The mean of both opinions and one of them give the other.
         mirrored = 2 * probability.data - load_volume(plain.value).data
         pseudo = assess(
-            probability.data, brain, probability.spacing, reference_probability=mirrored
+            probability.data,
+            brain,
+            probability.spacing,
+            reference_probability=mirrored,
+            criteria=criteria_for(job.settings.lesion),
         )
         path = folder / f"{scan.key.replace('/', '__')}_label.nii"
         write_image(path, probability.with_data(labelled(pseudo.mask, result.value)), {})

@@ -16,6 +16,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.steps import fabricate, tables
 from synthtumour_bids.steps.job import Job
@@ -23,6 +24,7 @@ from synthtumour_bids.steps.segment import results_file
 
 LOGGER = logging.getLogger(__name__)
 STEP = "report"
+MEMORY_GB = 2.0  # of one process at 1 mm; 1.6 at 2 mm, most of it the libraries
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,14 @@ def run(job: Job) -> list[ScanOutcome]:
     for scan in job.selected():
         segmented = scan.role is Role.TUMOUR and results_file(settings.output_dir, scan).is_file()
         if segmented or job.preprocessing_print(scan) is not None:
-            truth = find_truth(scan, settings.truth) if settings.truth and segmented else None
-            if settings.truth and segmented and truth is None:
-                LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, settings.truth)
+            truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
             tasks.append(Task(scan, truth, settings, settings.reports_only))
     results = map_items(
         report_scan,
         tasks,
-        nprocs=settings.nprocs,
+        nprocs=processes_that_fit(
+            settings.nprocs, settings.mem_gb, MEMORY_GB, settings.omp_nthreads
+        ),
         cluster=job.cluster,
         label="Reporting",
         describe=lambda task: task.scan.key,
@@ -57,6 +59,18 @@ def run(job: Job) -> list[ScanOutcome]:
     tables.write(job)
     write_methods(job)
     return job.record(STEP, results, lambda task: task.scan.key)
+
+
+def _find_truth(scan: Scan, truth_dir: Path) -> Path | None:
+    """Truth of a scan; without one, or with two that fit equally well, it gets no scores."""
+    try:
+        truth = find_truth(scan, truth_dir)
+    except DataError as error:
+        LOGGER.warning("%s is not scored: %s", scan.key, error)
+        return None
+    if truth is None:
+        LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, truth_dir)
+    return truth
 
 
 def report_scan(task: Task) -> None:

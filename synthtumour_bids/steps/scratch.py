@@ -19,6 +19,7 @@ FOLDERS = (
     "stage_two",
     "fabrication",
     "pseudo_labels",
+    "healthy_halves",
     "nnunet",
     "predictions",
 )

@@ -14,6 +14,7 @@ from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import Result, map_items
+from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps, fingerprint
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
 from synthtumour_bids.steps.class_images import model_classes, write_class_images
@@ -23,6 +24,7 @@ from synthtumour_bids.steps.tables import scores_file
 
 LOGGER = logging.getLogger(__name__)
 STEP = "segment"
+MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
 THRESHOLD = 0.5
 # Limits of plausibility, not tuned on any truth: beyond them a person should look.
 LARGEST_SHARE_OF_BRAIN = 0.3
@@ -51,6 +53,7 @@ def results_file(output_dir: Path, scan: Scan) -> Path:
 
 def run(job: Job) -> list[ScanOutcome]:
     """Segment the selected tumour scans that are preprocessed."""
+    settings = job.settings
     models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
     classes = model_classes(job.models_dir / "senior")
     scans = [scan for scan in job.selected(Role.TUMOUR) if job.preprocessing_print(scan)]
@@ -80,17 +83,19 @@ def run(job: Job) -> list[ScanOutcome]:
                 {"qc": stamp.get("qc", {}), "flags": stamp.get("flags", [])},
                 models,
                 classes,
-                job.settings,
+                settings,
             )
         )
     results = map_items(
         segment_scan,
         tasks,
-        nprocs=job.settings.nprocs,
+        nprocs=processes_that_fit(
+            settings.nprocs, settings.mem_gb, MEMORY_GB, settings.omp_nthreads
+        ),
         cluster=job.cluster,
         label="Writing segmentations",
         describe=lambda task: task.scan.key,
-        stop_on_failure=job.settings.stop_on_first_crash,
+        stop_on_failure=settings.stop_on_first_crash,
     )
     return (
         skipped(STEP, done)
@@ -101,16 +106,23 @@ def run(job: Job) -> list[ScanOutcome]:
 
 def segment_scan(task: Task) -> None:
     """Write masks, probabilities and uncertainty of one scan, and its figures."""
+    import numpy as np
+
     from synthtumour_bids.bids.files import write_json
     from synthtumour_bids.preprocessing.registration import carry_to_native
     from synthtumour_bids.segmentation.uncertainty import dice, entropy
     from synthtumour_bids.steps.volumes import load_nifti, load_volume
-    from synthtumour_bids.synthesis.pseudo_labels import assess
+    from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
+    criteria = final_criteria(task.settings.lesion)
     scan, output_dir = task.scan, task.settings.output_dir
+    stamps = Stamps(output_dir)
     preprocessed = derivative_path(scan, output_dir, desc="preproc", suffix=scan.suffix)
     reference = load_nifti(preprocessed)
-    brain = load_volume(derivative_path(scan, output_dir, desc="brain", suffix="mask"))
+    brain, standard_brain = (
+        load_volume(derivative_path(scan, output_dir, desc="brain", suffix="mask", **names))
+        for names in ({}, _template_grid(task.settings))
+    )
     transform = find_transform(preprocessed.parent, scan)
     standard = {name: load_volume(path) for name, path in task.probabilities.items()}
     native = {
@@ -118,18 +130,23 @@ def segment_scan(task: Task) -> None:
         for name, path in task.probabilities.items()
     }
     assessed = {
-        name: assess(probability, brain.mask, brain.spacing) for name, probability in native.items()
+        name: assess(probability, brain.mask, brain.spacing, criteria=criteria)
+        for name, probability in native.items()
     }
     masks = {name: verdict.mask for name, verdict in assessed.items()}
+    senior = standard["senior"]
+    standard_mask = assess(senior.data, standard_brain.mask, senior.spacing, criteria=criteria).mask
     native = {name: probability * brain.mask for name, probability in native.items()}
     agreement = dice(masks["senior"], masks["junior"])
     uncertainty = entropy(native["senior"])
     figures = _figures(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
     outside = assessed["senior"].stats["outside"]
     flags = [*task.preprocessing["flags"], *_flags(figures, outside)]
+    stamps.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
     # Scores are of a segmentation that is no more.
     scores_file(output_dir, f"{scan.stem}_{scan.suffix}").unlink(missing_ok=True)
-    outputs = _write(task, reference, native, masks, uncertainty, standard, figures, flags)
+    on_template = [senior.with_data(data) for data in (standard_mask.astype(np.uint8), senior.data)]
+    outputs = _write(task, reference, native, masks, uncertainty, on_template, figures, flags)
     if len(task.classes) > 1:
         outputs += write_class_images(
             scan, task.settings, task.classes, task.probabilities["senior"], transform
@@ -146,13 +163,18 @@ def segment_scan(task: Task) -> None:
             "qc_flags": flags,
         },
     )
-    Stamps(output_dir).mark(
+    stamps.mark(
         STEP,
         scan.key,
         task.fingerprint,
         [*outputs, result],
         models=dict(task.models),
     )
+
+
+def _template_grid(settings: Settings) -> dict[str, str]:
+    """Entities of images on the template grid."""
+    return {"space": TEMPLATE, "res": f"{settings.profile.resolution:g}"}
 
 
 def find_transform(folder: Path, scan: Scan) -> Path:
@@ -211,7 +233,7 @@ def _write(
     native: Mapping[str, Any],
     masks: Mapping[str, Any],
     uncertainty: Any,
-    standard: Mapping[str, Any],
+    on_template: Sequence[Any],  # mask and probability
     figures: Mapping[str, Any],
     flags: Sequence[str],
 ) -> list[Path]:
@@ -219,22 +241,26 @@ def _write(
 
     from synthtumour_bids.bids.derivatives import like_native, write_image
     from synthtumour_bids.bids.sidecars import sidecar
+    from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 
     scan, settings = task.scan, task.settings
     resolution = settings.profile.resolution
-    space = {"space": TEMPLATE, "res": f"{resolution:g}"}
+    space = _template_grid(settings)
+    lesion = {
+        "Type": "Lesion",
+        "Threshold": THRESHOLD,
+        "SmallestComponentML": final_criteria(settings.lesion).min_component_ml,
+    }
     made = {
         "Models": dict(task.models),
-        "Threshold": THRESHOLD,
         "QualityControl": dict(figures),
         "Flags": list(flags),
     }
-    template_mask = standard["senior"].data > THRESHOLD
     images: list[tuple[dict[str, str], Any, dict[str, Any]]] = [
         (
             {"label": "L", "suffix": "mask"},
             like_native(masks["senior"], reference, np.uint8),
-            {"Type": "Lesion", **made},
+            {**lesion, **made},
         ),
         (
             {"label": "L", "suffix": "probseg"},
@@ -244,23 +270,15 @@ def _write(
         (
             {"label": "L", "desc": "junior", "suffix": "mask"},
             like_native(masks["junior"], reference, np.uint8),
-            {"Type": "Lesion"},
+            lesion,
         ),
         (
             {"desc": "uncertainty", "suffix": "probseg"},
             like_native(uncertainty, reference, np.float32),
             {"Description": "Entropy of the senior's tumour probability", "Units": "bit"},
         ),
-        (
-            {**space, "label": "L", "suffix": "mask"},
-            standard["senior"].with_data(template_mask.astype(np.uint8)),
-            {"Type": "Lesion"},
-        ),
-        (
-            {**space, "label": "L", "suffix": "probseg"},
-            standard["senior"].with_data(standard["senior"].data),
-            {},
-        ),
+        ({**space, "label": "L", "suffix": "mask"}, on_template[0], lesion),
+        ({**space, "label": "L", "suffix": "probseg"}, on_template[1], {}),
     ]
     written = []
     for names, image, more in images:

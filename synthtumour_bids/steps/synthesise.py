@@ -28,6 +28,8 @@ LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 NAME = "stage_one"
 WHOLE = "whole brain"
+PURPOSES = ("train", "shifted")
+REFERENCE_SHARE = 0.5  # of the hosts, for shifted validation: as published
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,30 @@ def settings_print(job: Job) -> str:
     )
 
 
+def _samples(job: Job) -> list[dict[str, Any]]:
+    path = samples_file(job)
+    if not path.is_file():
+        msg = f"The stage-1 samples are not in {path.parent}; run the synthesise step first."
+        raise DataError(msg)
+    return json.loads(path.read_text())
+
+
+def sides(job: Job) -> tuple[list[Scan], list[Scan]]:
+    """Hosts of the training samples and of the shifted-validation samples, as they were drawn.
+
+    Raises
+    ------
+    DataError
+        When the samples were not made yet.
+    """
+    purposes = {sample["host"]: sample["purpose"] for sample in _samples(job)}
+    train, shifted = (
+        [scan for scan in job.preprocessed(Role.TUMOURFREE) if purposes.get(scan.key) == purpose]
+        for purpose in PURPOSES
+    )
+    return train, shifted
+
+
 def junior_cases(job: Job) -> list[Any]:
     """Cases of the junior.
 
@@ -77,10 +103,6 @@ def junior_cases(job: Job) -> list[Any]:
     """
     from synthtumour_bids.segmentation.cases import Case
 
-    path = samples_file(job)
-    if not path.is_file():
-        msg = f"The stage-1 samples are not in {path.parent}; run the synthesise step first."
-        raise DataError(msg)
     return [
         Case(
             sample["name"],
@@ -88,14 +110,15 @@ def junior_cases(job: Job) -> list[Any]:
             Path(sample["label"]),
             validation=sample["purpose"] == "shifted",
         )
-        for sample in json.loads(path.read_text())
+        for sample in _samples(job)
     ]
 
 
 def run(job: Job) -> list[ScanOutcome]:
     """Draw the stage-1 samples, unless they are there or both networks are trained already.
 
-    The junior learns from them, and with few tumour scans they validate the senior, too.
+    The junior learns from them; so does the senior, and with few tumour scans they validate it.
+    Where a junior is finished, its hosts alone are drawn into.
 
     Raises
     ------
@@ -106,10 +129,10 @@ def run(job: Job) -> list[ScanOutcome]:
 
     print_ = settings_print(job)
     trained = all(train.is_finished(job, name) for name in ("junior", "senior"))
-    drawn = cohort.finished(job, NAME, print_) and samples_file(job).is_file()
+    hosts = train.known_to_junior(job, job.preprocessed(Role.TUMOURFREE))
+    drawn = cohort.up_to_date(job, NAME, print_, hosts) and samples_file(job).is_file()
     if trained or drawn:
         return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
-    hosts = job.preprocessed(Role.TUMOURFREE)
     tasks = _tasks(job, hosts)
     results = map_items(
         draw,
@@ -121,7 +144,7 @@ def run(job: Job) -> list[ScanOutcome]:
         stop_on_failure=job.settings.stop_on_first_crash,
     )
     samples = [sample for result in results if result.value for sample in result.value]
-    for purpose in ("train", "shifted"):
+    for purpose in PURPOSES:
         if not any(sample["purpose"] == purpose for sample in samples):
             msg = f"Stage 1 made no {purpose} sample; see the failures above."
             raise DataError(msg)
@@ -150,7 +173,9 @@ def _tasks(job: Job, hosts: Sequence[Scan]) -> list[Task]:
         )
         raise DataError(msg)
     train, shifted = split_hosts(
-        [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts], seed=settings.seed
+        [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts],
+        **({"fraction_shifted": REFERENCE_SHARE} if settings.preset == "reference" else {}),
+        seed=settings.seed,
     )
     folder = settings.work_dir / NAME
     folder.mkdir(parents=True, exist_ok=True)

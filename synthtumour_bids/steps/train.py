@@ -21,7 +21,7 @@ from synthtumour_bids.bids.classes import WHOLE_TUMOUR
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
-from synthtumour_bids.execution.progress import describe_seconds
+from synthtumour_bids.execution.progress import Progress, describe_seconds
 from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import TEMPLATE, Method, Role, Training
 from synthtumour_bids.steps import cohort, fabricate, mixing, pseudo, synthesise
@@ -30,6 +30,7 @@ from synthtumour_bids.steps.job import Job
 LOGGER = logging.getLogger(__name__)
 STEP = "train"
 DATASET_IDS = {"junior": 501, "senior": 502}
+RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
 
 
 def junior_print(job: Job) -> str:
@@ -74,7 +75,24 @@ def is_finished(job: Job, name: str) -> bool:
 
 
 def _finished(job: Job, name: str, print_: str) -> bool:
-    return not job.settings.retrain and cohort.finished(job, name, print_) is not None
+    return not _starts_anew(job) and cohort.finished(job, name, print_) is not None
+
+
+def known_to_junior(job: Job, scans: Sequence[Scan]) -> list[Scan]:
+    """Those of the scans that a finished junior has learned from; all, where none is finished.
+
+    What is still to be made for the senior is made from these, or the sides of its validation
+    would not be those of the junior.
+    """
+    if not junior_is_finished(job):
+        return list(scans)
+    stamp = job.stamps.read(cohort.STEP, "junior") or {}
+    return [scan for scan in scans if scan.key in stamp.get("members", ())]
+
+
+def _starts_anew(job: Job) -> bool:
+    """Whether ``--retrain`` is still to remove the networks; a run that goes on keeps the new."""
+    return job.settings.retrain and job.stamps.read(cohort.STEP, RETRAINING) is None
 
 
 def run(job: Job) -> list[ScanOutcome]:
@@ -85,10 +103,14 @@ def run(job: Job) -> list[ScanOutcome]:
     if _finished(job, "senior", senior_print(job)) and junior_is_finished(job):
         LOGGER.info("Using the trained models of %s (--retrain trains anew).", job.models_dir)
         return [ScanOutcome(name, STEP, Status.SKIPPED) for name in ("junior", "senior")]
-    if job.settings.retrain:
+    if _starts_anew(job):
         for name in DATASET_IDS:
+            job.stamps.clear(cohort.STEP, name)
             shutil.rmtree(job.settings.output_dir / "models" / name, ignore_errors=True)
-    return [train_junior(job), train_senior(job)]
+        job.stamps.mark(cohort.STEP, RETRAINING, "")
+    records = [train_junior(job), train_senior(job)]
+    job.stamps.clear(cohort.STEP, RETRAINING)
+    return records
 
 
 def train_junior(job: Job) -> ScanOutcome:
@@ -98,7 +120,8 @@ def train_junior(job: Job) -> ScanOutcome:
     if job.settings.method is Method.FABRICATION:
         cases, scans = fabricate.cases(job, refined=False), fabricate.sources(job)
     else:
-        cases, scans = synthesise.junior_cases(job), job.preprocessed(Role.TUMOURFREE)
+        train, shifted = synthesise.sides(job)
+        cases, scans = synthesise.junior_cases(job), [*train, *shifted]
     curve = _train(job, "junior", cases, job.settings.profile.junior)
     _finish(job, "junior", junior_print(job), scans, curve, cases)
     return ScanOutcome("junior", STEP, Status.DONE)
@@ -107,15 +130,18 @@ def train_junior(job: Job) -> ScanOutcome:
 def train_senior(job: Job) -> ScanOutcome:
     """Train the senior: on mixes and pseudo-labelled scans, or on fabricated pairs."""
     if job.settings.method is Method.FABRICATION:
-        cases, scans = fabricate.cases(job, refined=True), fabricate.sources(job)
+        tumours = []
         if job.settings.semi_supervised:
-            tumours = _unlabelled(job)
-            cases += pseudo.cases(job, tumours)
-            scans += tumours
+            validating = fabricate.validating_persons(job)
+            tumours = [s for s in _unlabelled(job) if fabricate.person(s) not in validating]
+        pseudo_labelled = pseudo.cases(job, tumours) if tumours else []
+        cases = fabricate.cases(job, refined=True, pseudo_labelled=pseudo_labelled)
+        scans = [*fabricate.sources(job), *tumours]
     else:
-        hosts, tumours = job.preprocessed(Role.TUMOURFREE), _unlabelled(job)
-        cases = mixing.senior_cases(job, senior_print(job), tumours, hosts)
-        scans = [*hosts, *tumours]
+        tumours = _unlabelled(job)
+        cases = mixing.senior_cases(job, senior_print(job), tumours)
+        train, shifted = synthesise.sides(job)
+        scans = [*train, *shifted, *tumours]
     initial = job.models_dir / "junior" if job.settings.profile.senior.from_junior else None
     curve = _train(job, "senior", cases, job.settings.profile.senior, initial=initial)
     _finish(job, "senior", senior_print(job), scans, curve, cases)
@@ -166,28 +192,23 @@ def _train(
         classes=_class_names(job),
     )
 
-    def progress(epoch: int, epochs: int, loss: float, score: float, seconds_left: float) -> None:
-        LOGGER.info(
-            "%s epoch %d/%d: loss %.3f, validation Dice %.3f, at most %s left",
-            name.capitalize(),
-            epoch,
-            epochs,
-            loss,
-            score,
-            describe_seconds(seconds_left),
-        )
+    with Progress(f"{name.capitalize()} epoch", training.epochs) as bar:
 
-    return train(
-        prepared,
-        model_dir,
-        training=training,
-        device=job.settings.device,
-        num_gpus=job.settings.num_gpus,
-        seed=job.settings.seed,
-        nprocs=job.settings.nprocs,
-        progress=progress,
-        initial_weights=initial,
-    )
+        def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
+            left = describe_seconds(seconds_left)
+            bar.reach(epoch, f"loss {loss:.3f}, validation Dice {score:.3f}, at most {left} left")
+
+        return train(
+            prepared,
+            model_dir,
+            training=training,
+            device=job.settings.device,
+            num_gpus=job.settings.num_gpus,
+            seed=job.settings.seed,
+            nprocs=job.settings.nprocs,
+            progress=progress,
+            initial_weights=initial,
+        )
 
 
 def _class_names(job: Job) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ mirrored prediction, or another network) agrees.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,8 @@ class Criteria:
     min_agreement
         Dice of the label with the second opinion.
     max_outside
-        Share of the raw prediction that lies outside the brain.
+        Share of the prediction that lies outside the brain mask and is cut off. It is small
+        where the image that the network saw is 0 outside the same mask.
     max_symmetry
         Share of the label whose mirror image (array axis 0, left-right on the template grid) is
         labelled too: tumours are mostly one-sided, rims around the ventricles are not.
@@ -58,6 +59,23 @@ class Criteria:
     min_agreement: float = 0.6
     max_outside: float = 0.1
     max_symmetry: float = 0.6
+
+
+GLIOMA = Criteria()
+# Metastases and strokes are small and many, and far smaller than the largest of them.
+SCATTERED = Criteria(
+    min_component_ml=0.05, min_component_share=0.0, min_volume_ml=0.1, max_components=30
+)
+
+
+def criteria_for(lesion: str) -> Criteria:
+    """Criteria of a kind of lesion's pseudo-labels."""
+    return GLIOMA if lesion == "glioma" else SCATTERED
+
+
+def final_criteria(lesion: str) -> Criteria:
+    """How a final segmentation is cleaned: a satellite stays, however small beside the tumour."""
+    return replace(criteria_for(lesion), min_component_share=0.0)
 
 
 @dataclass(frozen=True, eq=False)
