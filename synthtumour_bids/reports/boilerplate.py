@@ -250,8 +250,8 @@ def _stage_two(
         "**Stage 2.** The junior segmented the tumour scans. Pseudo-labels that passed a quality "
         f"control made without any manual label{passed} were used to cut tumours out and to mix "
         f"them into tumour-free brains ({profile.n_mixed} mixes). {halves}A senior network, {start}"
-        f"{_training(profile.senior)} {learned_from}{_best(models, 'senior')}. Pseudo-labelled "
-        f"scans were drawn half as often as mixes.{held_out}"
+        f"{_training(profile.senior)} {learned_from}"
+        f"{_best(models, 'senior')}.{held_out}"
     )
 
 

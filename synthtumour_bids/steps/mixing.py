@@ -25,7 +25,6 @@ from synthtumour_bids.steps.pseudo import Labelled
 LOGGER = logging.getLogger(__name__)
 NAME = "stage_two"
 VALIDATION_SHARE = 0.2
-REAL_SHARE = 0.5  # pseudo-labelled scans drawn per mix: the published cohort has 100 and 200
 
 
 @dataclass(frozen=True)
@@ -84,13 +83,14 @@ def _make_cases(
     """Make the senior's cases.
 
     Training: mixes of training tumours into training hosts, and the training tumours' own scans
-    with their pseudo-labels, drawn half as often as mixes in all. The default preset adds the
-    healthy halves of these scans to the hosts, stage-1 tumours in them, and the junior's training
-    samples. Validation: mixes of the other tumours into the other hosts, and the other tumours' own
-    scans. No person stands on both sides, which for hosts are those of stage 1. With too few tumour
-    scans to part, the junior's shifted-validation samples validate the senior, too.
+    with their pseudo-labels, once each: drawn as often as the published third of all, they kept
+    the senior where the junior is. The default preset adds the healthy halves of these scans to
+    the hosts, stage-1 tumours in them, and the junior's training samples. Validation: mixes of the
+    other tumours into the other hosts, and the other tumours' own scans. No person stands on both
+    sides, which for hosts are those of stage 1. With too few tumour scans to part, the junior's
+    shifted-validation samples validate the senior, too.
     """
-    from synthtumour_bids.segmentation.cases import Case, times_for_share
+    from synthtumour_bids.segmentation.cases import Case
 
     settings = job.settings
     tumours_train, tumours_val = split_tumours(labelled, settings.seed)
@@ -127,14 +127,12 @@ def _make_cases(
         settings.output_dir / "models" / "stage_two.png",
         "Stage 2: real tumours mixed into tumour-free brains",
     )
-    times = times_for_share(len(tumours_train), count, REAL_SHARE)
     real = [
         Case(
             f"{'val' if validation else 'train'}-{item.scan.stem}",
             job.standard_image(item.scan),
             item.label,
             validation=validation,
-            times=1 if validation else times,
         )
         for items, validation in ((tumours_train, False), (tumours_val, True))
         for item in items
