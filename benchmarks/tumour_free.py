@@ -19,7 +19,7 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.segmentation.environment import torch_threads
-from synthtumour_bids.segmentation.prediction import Network
+from synthtumour_bids.segmentation.network import Network
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ from fabrication_cohort import array, on_grid
 
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.metrics import evaluate
-from synthtumour_bids.segmentation.prediction import Network
+from synthtumour_bids.segmentation.network import Network
 from synthtumour_bids.settings import PROFILES
 
 

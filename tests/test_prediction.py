@@ -13,7 +13,8 @@ from scipy import ndimage
 from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.metrics import evaluate
-from synthtumour_bids.segmentation.prediction import Network, iter_predict, predict
+from synthtumour_bids.segmentation.network import Network
+from synthtumour_bids.segmentation.prediction import iter_predict, predict
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.settings import Training
 from tests.blob_cases import blob_brain, write_cases
@@ -129,9 +130,7 @@ def test_windows_where_memory_is_too_small(
 
     monkeypatch.setattr(network, "slide", small)
     if when == "asked":
-        monkeypatch.setattr(
-            "synthtumour_bids.segmentation.prediction.memory_limit_gb", lambda: 0.001
-        )
+        monkeypatch.setattr("synthtumour_bids.segmentation.network.memory_limit_gb", lambda: 0.001)
     found = network.probabilities(data[None], (VOXEL,) * 3)[0]
     assert seen.count(trained) == 1
     assert len(seen) == (1 if when == "asked" else 2)
