@@ -16,7 +16,7 @@ from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.execution.resources import limit_threads
 from synthtumour_bids.execution.temporary import temporary_folder
 from synthtumour_bids.settings import Method, Settings, Step
-from synthtumour_bids.steps import plan, scratch
+from synthtumour_bids.steps import given_models, plan, scratch
 from synthtumour_bids.steps.job import Job
 
 LOGGER = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def run(settings: Settings) -> Outcome | None:
     check_output_dir(settings.output_dir, settings.bids_dir)
     limit_threads(settings.omp_nthreads)
     given = settings
-    settings = plan.with_model(settings)
+    settings = given_models.with_teacher(given_models.with_model(settings))
     plan.check_contrast(settings)
     plan.check_template(settings)
     selection = collect_scans(settings)
@@ -58,6 +58,7 @@ def run(settings: Settings) -> Outcome | None:
         report.write_methods(job)
         return None
     plan.check_gpus(job)
+    given_models.check_teacher(job)
     with temporary_folder(settings.work_dir):
         records = _run_steps(job)
     scratch.clean_work(job, Outcome(tuple(records)))

@@ -55,10 +55,14 @@ def _check_method(settings: Settings) -> None:
             low, high = settings.lesion_volume
             msg = f"--lesion-volume {low:g} {high:g}: the smallest volume comes first."
             raise UsageError(msg)
+        if settings.teacher is not None and not settings.semi_supervised:
+            msg = "--teacher makes pseudo-labels; to learn from them, add --semi-supervised."
+            raise UsageError(msg)
         return
     for flag, given in (
         ("--annotated-dir", settings.annotated_dir),
         ("--semi-supervised", settings.semi_supervised),
+        ("--teacher", settings.teacher),
         ("--more-contrasts", settings.more_contrasts),
         ("--lesion-volume", settings.lesion_volume),
         ("--lesion-place", settings.lesion_place),

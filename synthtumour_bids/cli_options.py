@@ -149,6 +149,13 @@ def add_method_options(group: Any) -> None:
         help="fabrication: learn from pseudo-labels of the tumour scans as well",
     )
     group.add_argument(
+        "--teacher",
+        type=existing_folder,
+        metavar="DIR",
+        help="with --semi-supervised: models folder of an earlier run, such as one without any "
+        "annotation; its senior makes the pseudo-labels, not fabrication's own junior",
+    )
+    group.add_argument(
         "--lesion-volume",
         nargs=2,
         type=volume,

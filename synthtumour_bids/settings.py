@@ -184,6 +184,7 @@ class Settings:
     method: Method = Method.SYNTHTUMOUR
     annotated_dir: Path | None = None
     semi_supervised: bool = False
+    teacher: Path | None = None  # models whose senior labels scans for semi-supervised fabrication
     lesion_volume: tuple[float, float] | None = None  # mL, of fabricated lesions
     lesion_place: Path | None = None  # mask of where their centres may lie, template space
     lesion: str = "glioma"

@@ -30,6 +30,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return run_on_demo_cohort(tmp_path_factory.mktemp("cohort"))
 
 
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small trained network."""
+    from tests.blob_model import train_on_blobs
+
+    return train_on_blobs(tmp_path_factory.mktemp("trained"))
+
+
 @pytest.fixture
 def main(tmp_path) -> Path:
     root = make(

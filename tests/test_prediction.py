@@ -16,35 +16,10 @@ from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.segmentation.network import Network
 from synthtumour_bids.segmentation.prediction import iter_predict, predict
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import Training
 from tests.blob_cases import blob_brain, write_cases
+from tests.blob_model import SHAPE, TRAINING, VOXEL
 
-SHAPE = (24, 32, 26)
-VOXEL = 4.0
-TRAINING = Training(
-    epochs=4,
-    iterations_per_epoch=25,
-    patience=4,
-    min_epochs=1,
-    batch_size=2,
-    patch_size=(16, 24, 20),
-    features=(8, 16, 16),
-    optimiser="adamw",
-    learning_rate=1e-2,
-)
 OPTIONS = {"device": "cpu", "mirroring": False, "nprocs": 1}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    cases = write_cases(folder / "cases", 10, 2, shape=SHAPE, voxel=VOXEL)
-    prepared = build_dataset(
-        cases, folder / "work", dataset_id=503, name="pred", training=TRAINING, n_processes=1
-    )
-    train(prepared, folder / "model", training=TRAINING, device="cpu", seed=1, nprocs=1)
-    shutil.rmtree(folder / "work")  # prediction needs the model alone
-    return folder / "model"
 
 
 def write_image(path: Path, data: np.ndarray) -> Path:

@@ -10,7 +10,16 @@ from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, StoppedError, UnavailableError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
-from synthtumour_bids.steps import cohort, mixing, plan, predictions, scratch, synthesise, train
+from synthtumour_bids.steps import (
+    cohort,
+    given_models,
+    mixing,
+    plan,
+    predictions,
+    scratch,
+    synthesise,
+    train,
+)
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.pseudo import Labelled
 
@@ -199,12 +208,12 @@ def test_a_model_brings_its_resolution_and_refuses_other_contrasts(job: Job) -> 
     model = {"Contrast": "FLAIR", "Resolution": 2.0, "Lesion": "stroke"}
     (senior / "model.json").write_text(json.dumps(model))
     settings = dataclasses.replace(job.settings, model=job.settings.output_dir)
-    taken = plan.with_model(settings)
+    taken = given_models.with_model(settings)
     assert taken.model == job.settings.output_dir / "models"
     assert taken.profile.resolution == 2.0
     assert taken.lesion == "stroke"
     with pytest.raises(UsageError, match="--contrast"):
-        plan.with_model(dataclasses.replace(settings, contrast="T1w"))
+        given_models.with_model(dataclasses.replace(settings, contrast="T1w"))
 
 
 def test_scratch_of_a_whole_run_is_removed_and_nothing_else(job: Job) -> None:

@@ -122,6 +122,7 @@ def methods_text(
                 junior=f"{nnunet}{_training(profile.junior)}{_best(known, 'junior')}",
                 senior=f"{start}{_training(profile.senior)}{_best(known, 'senior')}",
                 semi_supervised=described.get("SemiSupervised", settings.semi_supervised),
+                teacher=described.get("Teacher", {}).get("Method"),
                 n_pseudo_labels=n_pseudo_labels,
                 cited=bibliography.cite("fabrication"),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthtumour_bids.settings import Settings
+from synthtumour_bids.settings import Method, Settings
 
 
 def fabrication_text(
@@ -17,6 +17,7 @@ def fabrication_text(
     junior: str,
     senior: str,
     semi_supervised: bool,
+    teacher: str | None,
     n_pseudo_labels: int | None,
     cited: str,
 ) -> str:
@@ -36,6 +37,8 @@ def fabrication_text(
         How each network was trained.
     semi_supervised
         Whether the senior learned from pseudo-labelled scans, too.
+    teacher
+        Method of the given network that made the pseudo-labels; ``None`` where the junior did.
     n_pseudo_labels
         How many these were; ``None`` where unknown.
     cited
@@ -62,9 +65,13 @@ def fabrication_text(
     )
     if semi_supervised:
         count = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
+        whose = "the junior's segmentations"
+        if teacher is not None:
+            unsupervised = ", without any annotation" if teacher == Method.SYNTHTUMOUR else ""
+            whose = f"segmentations by a network trained before (method {teacher}{unsupervised})"
         networks += (
-            " The senior's training was semi-supervised: the junior's segmentations of unlabelled "
-            f"tumour scans that passed a quality control{count} joined it as pseudo-labels."
+            f" The senior's training was semi-supervised: {whose} of unlabelled tumour scans that "
+            f"passed a quality control{count} joined it as pseudo-labels."
         )
     return f"{samples}\n\n{networks}"
 

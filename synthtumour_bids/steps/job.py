@@ -18,6 +18,7 @@ from synthtumour_bids.execution.stamps import Stamps
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
 
 Item = TypeVar("Item")
+TEACHER = "teacher"  # the network of another run that makes pseudo-labels
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,12 @@ class Job:
     def models_dir(self) -> Path:
         """Folder with ``junior`` and ``senior``: the given models, or this output's own."""
         return self.settings.model or self.settings.output_dir / "models"
+
+    def model_dir(self, name: str) -> Path:
+        """Folder of a network: ``junior``, ``senior``, or the ``teacher`` that was given."""
+        if name == TEACHER and self.settings.teacher is not None:
+            return self.settings.teacher / "senior"
+        return self.models_dir / name
 
     @property
     def resolution_label(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -47,45 +45,6 @@ def checks_input(settings: Settings) -> bool:
 def further_datasets(settings: Settings) -> dict[str, Path]:
     """Names of the further datasets in BIDS URIs: tumourfree, tumourfree2, ..., annotated."""
     return {dataset.name: dataset.root for dataset in datasets(settings) if dataset.name != MAIN}
-
-
-def with_model(settings: Settings) -> Settings:
-    """Take resolution, contrasts and lesion from the model given with ``--model``.
-
-    Nothing is learned then, so annotated scans are scans to segment like others.
-
-    Raises
-    ------
-    UnavailableError
-        When the folder holds no senior.
-    UsageError
-        When the model was trained on another contrast than ``--contrast`` names.
-    """
-    if settings.model is None:
-        return settings
-    folder = settings.model
-    if not (folder / "senior").is_dir() and (folder / "models" / "senior").is_dir():
-        folder = folder / "models"
-    description = folder / "senior" / "model.json"
-    if not description.is_file():
-        msg = f"--model {settings.model}: looked for senior/model.json, found none."
-        raise UnavailableError(msg)
-    model = json.loads(description.read_text())
-    if model["Contrast"] != settings.contrast:
-        msg = (
-            f"--model {settings.model} was trained on {model['Contrast']} images; "
-            f"--contrast asks for {settings.contrast}."
-        )
-        raise UsageError(msg)
-    profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
-    return dataclasses.replace(
-        settings,
-        model=folder,
-        profile=profile,
-        lesion=model["Lesion"],
-        more_contrasts=tuple(model.get("MoreContrasts", ())),
-        annotated_dir=None,
-    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,10 +36,16 @@ def model_print(model_dir: Path) -> str:
     return hash_file(checkpoint)[:16]
 
 
+def n_contrasts(model_dir: Path) -> int:
+    """How many images of a scan a trained network looks at."""
+    described = json.loads((model_dir / "model.json").read_text())
+    return 1 + len(described.get("MoreContrasts", ()))
+
+
 def predict(
     job: Job, name: str, scans: Sequence[Scan], *, mirroring: bool = True
 ) -> list[Result[Scan, Path]]:
-    """Foreground probabilities of scans by the ``junior`` or the ``senior``.
+    """Foreground probabilities of scans by ``junior``, ``senior`` or ``teacher``.
 
     With `mirroring` they are the mean of what the network says about the scan and about its
     left–right mirror image.
@@ -49,7 +56,8 @@ def predict(
     """
     from synthtumour_bids.segmentation.prediction import iter_predict
 
-    model_dir = job.models_dir / name
+    model_dir = job.model_dir(name)
+    contrasts = n_contrasts(model_dir)
     weights = model_print(model_dir)
     folder = job.settings.work_dir / "predictions" / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +79,7 @@ def predict(
     for scan in todo.values():
         job.stamps.clear(step, scan.key)  # a map that is replaced is not done
     with Progress(f"Segmenting ({name})", len(todo)) as progress:
-        images = {key: job.standard_images(scan) for key, scan in todo.items()}
+        images = {key: job.standard_images(scan)[:contrasts] for key, scan in todo.items()}
         for prediction in iter_predict(
             model_dir,
             images,

@@ -11,7 +11,7 @@ from typing import Any
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.steps.class_images import labelled
-from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.job import TEACHER, Job
 from synthtumour_bids.steps.predictions import predict
 
 LOGGER = logging.getLogger(__name__)
@@ -26,9 +26,13 @@ class Labelled:
 
 
 def cases(job: Job, tumours: Sequence[Scan]) -> list[Any]:
-    """Pseudo-labelled scans as further training cases of a network that has others, too."""
+    """Pseudo-labelled scans as further training cases of a network that has others, too.
+
+    The labels are the given teacher's, or else the junior's.
+    """
     from synthtumour_bids.segmentation.cases import Case
 
+    network = "junior" if job.settings.teacher is None else TEACHER
     return [
         Case(
             f"pseudo-{item.scan.key.replace('/', '-')}",
@@ -37,14 +41,16 @@ def cases(job: Job, tumours: Sequence[Scan]) -> list[Any]:
             validation=False,
             more=job.standard_images(item.scan)[1:],
         )
-        for item in label(job, tumours, required=False)
+        for item in label(job, tumours, required=False, network=network)
     ]
 
 
-def label(job: Job, tumours: Sequence[Scan], *, required: bool = True) -> list[Labelled]:
-    """Segment tumour scans with the junior and keep the labels that pass quality control.
+def label(
+    job: Job, tumours: Sequence[Scan], *, required: bool = True, network: str = "junior"
+) -> list[Labelled]:
+    """Segment tumour scans with a network and keep the labels that pass quality control.
 
-    What the junior says about the mirrored scan counts as the second opinion.
+    What the network says about the mirrored scan counts as the second opinion.
 
     Writes ``models/pseudo_labels.tsv`` with every scan's figures and the reasons of refusals.
 
@@ -57,8 +63,8 @@ def label(job: Job, tumours: Sequence[Scan], *, required: bool = True) -> list[L
     from synthtumour_bids.steps.volumes import load_volume
     from synthtumour_bids.synthesis.pseudo_labels import assess, criteria_for, select
 
-    results = predict(job, "junior", tumours)
-    unmirrored = predict(job, "junior", tumours, mirroring=False)
+    results = predict(job, network, tumours)
+    unmirrored = predict(job, network, tumours, mirroring=False)
     folder = job.settings.work_dir / "pseudo_labels"
     folder.mkdir(parents=True, exist_ok=True)
     assessed = {}

@@ -8,6 +8,7 @@ semi-supervised, on pseudo-labelled scans.
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import platform
 import shutil
@@ -25,7 +26,8 @@ from synthtumour_bids.execution.progress import Progress, describe_seconds
 from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import TEMPLATE, Method, Role, Training
 from synthtumour_bids.steps import cohort, fabricate, mixing, pseudo, synthesise
-from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.job import TEACHER, Job
+from synthtumour_bids.steps.predictions import model_print
 
 LOGGER = logging.getLogger(__name__)
 STEP = "train"
@@ -53,7 +55,11 @@ def senior_print(job: Job) -> str:
     }
     if settings.method is Method.FABRICATION:
         held_out = sorted(settings.hold_out) if settings.semi_supervised else []
-        samples = {"semi_supervised": settings.semi_supervised, "hold_out": held_out}
+        samples = {
+            "semi_supervised": settings.semi_supervised,
+            "hold_out": held_out,
+            **({"teacher": model_print(job.model_dir(TEACHER))} if settings.teacher else {}),
+        }
     return fingerprint(
         junior=junior_print(job),
         training=dataclasses.asdict(settings.profile.senior),
@@ -240,6 +246,7 @@ def _finish(
             "Method": settings.method,
             "Classes": [one.to_json() for one in fabricate.classes(job)],
             "SemiSupervised": settings.semi_supervised and name == "senior",
+            **({"Teacher": _teacher(job)} if settings.teacher and name == "senior" else {}),
             "Contrast": settings.contrast,
             "MoreContrasts": list(settings.more_contrasts),
             "Lesion": settings.lesion,
@@ -261,6 +268,14 @@ def _finish(
     )
     outputs = [model_dir / "model.json", model_dir / "fold_0" / "checkpoint_best.pth"]
     cohort.mark(job, name, print_, cohort.members(job, scans), outputs)
+
+
+def _teacher(job: Job) -> dict[str, Any]:
+    """Which network made the pseudo-labels, if it was not the junior."""
+    folder = job.model_dir(TEACHER)
+    model = json.loads((folder / "model.json").read_text())
+    kept = {key: model[key] for key in ("Method", "Preset", "Profile", "Fingerprint")}
+    return {**kept, "Weights": model_print(folder)}
 
 
 def versions() -> Mapping[str, str]:

@@ -1,0 +1,109 @@
+"""Networks of earlier runs: ``--model`` to segment with, ``--teacher`` for pseudo-labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.settings import Settings
+from synthtumour_bids.steps.job import TEACHER, Job
+
+
+def with_model(settings: Settings) -> Settings:
+    """Take resolution, contrasts and lesion from the model given with ``--model``.
+
+    Nothing is learned then, so annotated scans are scans to segment like others.
+
+    Raises
+    ------
+    UnavailableError
+        When the folder holds no senior.
+    UsageError
+        When the model was trained on another contrast than ``--contrast`` names.
+    """
+    if settings.model is None:
+        return settings
+    folder, model = _senior("--model", settings.model, settings.contrast)
+    profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
+    return dataclasses.replace(
+        settings,
+        model=folder,
+        profile=profile,
+        lesion=model["Lesion"],
+        more_contrasts=tuple(model.get("MoreContrasts", ())),
+        annotated_dir=None,
+    )
+
+
+def with_teacher(settings: Settings) -> Settings:
+    """Check that the models given with ``--teacher`` can label the scans of this run.
+
+    Raises
+    ------
+    UnavailableError
+        When the folder holds no senior.
+    UsageError
+        When its senior was trained on other contrasts or another voxel size.
+    """
+    if settings.teacher is None or settings.model is not None:
+        return settings
+    folder, model = _senior("--teacher", settings.teacher, settings.contrast)
+    others = tuple(model.get("MoreContrasts", ()))
+    if others and others != settings.more_contrasts:
+        msg = (
+            f"--teacher {settings.teacher} was trained with --more-contrasts {' '.join(others)}; "
+            f"this run has {' '.join(settings.more_contrasts) or 'none'}."
+        )
+        raise UsageError(msg)
+    if float(model["Resolution"]) != settings.profile.resolution:
+        msg = (
+            f"--teacher {settings.teacher} was trained at {model['Resolution']:g} mm (profile "
+            f"{model['Profile']}); profile {settings.profile.name} works at "
+            f"{settings.profile.resolution:g} mm. Choose --profile {model['Profile']}."
+        )
+        raise UsageError(msg)
+    return dataclasses.replace(settings, teacher=folder)
+
+
+def check_teacher(job: Job) -> None:
+    """Refuse a ``--teacher`` that tells other tumour classes than the annotations.
+
+    Raises
+    ------
+    UsageError
+        Naming both.
+    """
+    from synthtumour_bids.steps import class_images, fabricate
+
+    if job.settings.teacher is None or job.settings.model is not None:
+        return
+    told = [one.name for one in class_images.model_classes(job.model_dir(TEACHER))]
+    wanted = [one.name for one in fabricate.classes(job)]
+    if told != wanted:
+        msg = (
+            f"--teacher {job.settings.teacher} tells {', '.join(told)}, the annotations tell "
+            f"{', '.join(wanted)}. Leave --teacher out, or annotate with label-L_mask alone."
+        )
+        raise UsageError(msg)
+
+
+def _senior(flag: str, given: Path, contrast: str) -> tuple[Path, dict[str, Any]]:
+    """Models folder, found from there or from the output folder that holds it, and its senior."""
+    folder = given
+    if not (folder / "senior").is_dir() and (folder / "models" / "senior").is_dir():
+        folder = folder / "models"
+    description = folder / "senior" / "model.json"
+    if not description.is_file():
+        msg = f"{flag} {given}: looked for senior/model.json, found none."
+        raise UnavailableError(msg)
+    model = json.loads(description.read_text())
+    if model["Contrast"] != contrast:
+        msg = (
+            f"{flag} {given} was trained on {model['Contrast']} images; "
+            f"--contrast asks for {contrast}."
+        )
+        raise UsageError(msg)
+    return folder, model
