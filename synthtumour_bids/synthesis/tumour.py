@@ -5,6 +5,8 @@ What it does otherwise than the published procedure, and why, stands in ``docs/p
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,13 +15,16 @@ from .boxes import Box, Spacing, box_of
 from .filters import gaussian, in_voxels, margin
 from .lesion import Lesion, TumourParams
 from .noise import texture
-from .shape import Surface, largest_component, level_box, levels
+from .shape import largest_component, level_box, levels
 
 REACH = 1.3  # how far beyond its nominal surface a lesion may grow to reach its volume
 FURTHER_REACH = 0.6  # as much more for a grey-matter avoidance of 1, which leaves it less room
 RIM_MM = 3.0  # about the least thickness of the rim around a core
 MASS_LEVEL = 0.01  # of a mass's surface: well inside any lesion
 MIN_VOXELS = 8
+THINNING = 3  # of the look at where a lesion will lie
+ENOUGH_VOXELS = 200  # inside the lesion, for that look
+MARGIN = 2  # thinned voxels around what it found
 LABEL_THRESHOLD = 0.5
 
 
@@ -73,32 +78,9 @@ def _body(
     matter and to and fro by noise, at the height that gives the lesion its volume. A mass belongs
     to the lesion in any case.
     """
-    avoidance = lesion.grey_avoidance if white_matter is not None else 0.0
-    reach = REACH + FURTHER_REACH * avoidance
-    bodies = lesion.surfaces
-    if lesion.core is not None and lesion.core_form == "mass":
-        bodies = (*bodies, lesion.core)
-    box, level = _union(bodies, lesion.surfaces, spacing, brain.shape, reach)
-    here = brain[box.slices]
-    level += np.float32(lesion.csf_avoidance) * _fluid(image[box.slices], normal, csf)
-    if lesion.infiltration > 0:
-        wobble = texture(
-            box.axes_mm(spacing), lesion.infiltration_seed, lesion.infiltration_scale_mm
-        )
-        # Nothing at the centre, all of it at the border.
-        level += np.float32(lesion.infiltration) * np.clip(wobble, -2, 2) * np.minimum(level, 1)
-    if white_matter is not None and avoidance > 0:
-        level += np.float32(avoidance) * (1 - white_matter[box.slices].astype(np.float32))
-    if lesion.core is not None and lesion.core_form == "mass":
-        near = level_box(lesion.core, spacing, brain.shape)
-        own, around = levels(lesion.core, near, spacing), level[near.within(box)]
-        np.minimum(around, MASS_LEVEL * own, out=around, where=own < 1)
-    level[~here] = np.inf
-    candidates = level[level < reach]
-    wanted = max(round(lesion.volume_ml * 1000 / float(np.prod(spacing))), MIN_VOXELS)
-    height = reach
-    if candidates.size > wanted:
-        height = max(float(np.partition(candidates, wanted)[wanted]), 1e-3)
+    tissue = _Tissue(image, brain, white_matter, spacing, normal, csf)
+    box, level = _level(lesion, tissue, _extent(lesion, tissue))
+    height = _height(level, lesion, tissue)
     whole = largest_component(level < height)
 
     tight = box_of(whole)
@@ -115,24 +97,104 @@ def _body(
     return target, mask, depth
 
 
-def _union(
-    bodies: tuple[Surface, ...],
-    surfaces: tuple[Surface, ...],
-    spacing: Spacing,
-    shape: tuple[int, ...],
-    reach: float,
-) -> tuple[Box, NDArray]:
-    """Box of all bodies, and how far out of the united surfaces each of its voxels lies."""
-    boxes = [level_box(body, spacing, shape, reach) for body in bodies]
+@dataclass(frozen=True, eq=False)
+class _Tissue:
+    """What a lesion's border follows; (X, Y, Z) arrays on one grid."""
+
+    image: NDArray
+    brain: NDArray
+    white_matter: NDArray | None
+    spacing: Spacing
+    normal: float
+    csf: str
+
+    def thinned(self, step: int) -> _Tissue:
+        """Every `step`-th voxel along each axis."""
+        thin = (slice(None, None, step),) * 3
+        white = None if self.white_matter is None else self.white_matter[thin]
+        i, j, k = (s * step for s in self.spacing)
+        return replace(
+            self,
+            image=self.image[thin],
+            brain=self.brain[thin],
+            white_matter=white,
+            spacing=(i, j, k),
+        )
+
+    def voxels(self, volume_ml: float) -> int:
+        """How many voxels make up a volume."""
+        return round(volume_ml * 1000 / float(np.prod(self.spacing)))
+
+    def avoidance(self, lesion: Lesion) -> float:
+        """How strongly the lesion keeps out of what is not white matter."""
+        return lesion.grey_avoidance if self.white_matter is not None else 0.0
+
+    def reach(self, lesion: Lesion) -> float:
+        """Highest level that the lesion may grow to."""
+        return REACH + FURTHER_REACH * self.avoidance(lesion)
+
+
+def _extent(lesion: Lesion, tissue: _Tissue) -> Box | None:
+    """Box that holds the lesion, as every `THINNING`-th voxel tells it.
+
+    A lesion may reach far beyond its nominal surface and rarely does: without this, most of the
+    work would be done on voxels that turn out to lie outside. None where too few voxels would tell.
+    """
+    thin = tissue.thinned(THINNING)
+    if thin.voxels(lesion.volume_ml) < ENOUGH_VOXELS:
+        return None
+    box, level = _level(lesion, thin)
+    inside = box_of(level < _height(level, lesion, thin))
+    start = (THINNING * (a + b - MARGIN) for a, b in zip(inside.start, box.start, strict=True))
+    stop = (THINNING * (a + b + MARGIN) for a, b in zip(inside.stop, box.start, strict=True))
+    return Box(tuple(start), tuple(stop))  # type: ignore[arg-type]
+
+
+def _level(lesion: Lesion, tissue: _Tissue, within: Box | None = None) -> tuple[Box, NDArray]:
+    """How far out of the lesion each voxel lies, over the box of all its bodies or a part of it."""
+    spacing, shape = tissue.spacing, tissue.brain.shape
+    mass = lesion.core if lesion.core_form == "mass" else None
+    bodies = lesion.surfaces if mass is None else (*lesion.surfaces, mass)
+    boxes = [level_box(body, spacing, shape, tissue.reach(lesion)) for body in bodies]
     box = Box(
         tuple(np.min([b.start for b in boxes], axis=0).tolist()),
         tuple(np.max([b.stop for b in boxes], axis=0).tolist()),
     )
+    box = box if within is None else box.common(within)
     level = np.full(box.shape, np.inf, dtype=np.float32)
-    for surface, own in zip(surfaces, boxes, strict=False):
+    for surface, own in zip(lesion.surfaces, boxes, strict=False):
+        own = own.common(box)
         part = level[own.within(box)]
         np.minimum(part, levels(surface, own, spacing), out=part)
+
+    fluid = _fluid(tissue.image[box.slices], tissue.normal, tissue.csf)
+    level += np.float32(lesion.csf_avoidance) * fluid
+    if lesion.infiltration > 0:
+        wobble = texture(
+            box.axes_mm(spacing), lesion.infiltration_seed, lesion.infiltration_scale_mm
+        )
+        # Nothing at the centre, all of it at the border.
+        level += np.float32(lesion.infiltration) * np.clip(wobble, -2, 2) * np.minimum(level, 1)
+    avoidance = tissue.avoidance(lesion)
+    if tissue.white_matter is not None and avoidance > 0:
+        white = tissue.white_matter[box.slices].astype(np.float32)
+        level += np.float32(avoidance) * (1 - white)
+    if mass is not None:
+        near = level_box(mass, spacing, shape).common(box)
+        own_level, around = levels(mass, near, spacing), level[near.within(box)]
+        np.minimum(around, MASS_LEVEL * own_level, out=around, where=own_level < 1)
+    level[~tissue.brain[box.slices]] = np.inf
     return box, level
+
+
+def _height(level: NDArray, lesion: Lesion, tissue: _Tissue) -> float:
+    """Level that as many voxels lie below as the lesion's volume takes, if so many can be had."""
+    reach = tissue.reach(lesion)
+    candidates = level[level < reach]
+    wanted = max(tissue.voxels(lesion.volume_ml), MIN_VOXELS)
+    if candidates.size <= wanted:
+        return reach
+    return max(float(np.partition(candidates, wanted)[wanted]), 1e-3)
 
 
 def _fluid(image: NDArray, normal: float, csf: str) -> NDArray:
