@@ -1,13 +1,15 @@
 """Do synthetic tumours help where few scans are annotated? Five ways to learn from N of them.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
-    python benchmarks/cohort.py run OUT --profile fast --steps preprocess
+    python benchmarks/cohort.py run OUT --profile fast
     python benchmarks/fabrication.py OUT RESULTS              # resumes where it stopped
 
-The arms: the annotated scans alone (``plain``), with CarveMix, with TF-Aug, with TF-Aug refined by
-TF-GAN, and the latter with the gliomas without annotation, pseudo-labelled by the arm with TF-Aug
-(``combined``). nnU-Net, its augmentation and the number of steps are the same in all of them; no
-epoch is selected. Ten scans with truth are tested in every cell and enter nothing else.
+The arms: the annotated scans alone (``plain``), with CarveMix, with TF-Aug in tumour-free scans
+only (``tf-free``) or as the app does it, half of the samples in annotated ones (``tf-aug``), the
+latter with TF-GAN's refined samples as well (``tf-gan``), and these with the gliomas without
+annotation, pseudo-labelled by the label-free junior of OUT (``combined``). nnU-Net, its
+augmentation and the number of steps are the same in all of them; no epoch is selected. Ten scans
+with truth are tested in every cell and enter nothing else.
 """
 
 from __future__ import annotations
@@ -18,14 +20,14 @@ import os
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import fabrication_arms as arms
 import nibabel as nib
 import numpy as np
 from fabrication_arms import Labelled, Sample
-from fabrication_cohort import Cohort, Member, array, open_cohort, score
+from fabrication_cohort import Cohort, Member, open_cohort, score
 
 from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.segmentation.dataset import build_dataset
@@ -34,7 +36,7 @@ from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.settings import Training
 from synthtumour_bids.synthesis.pseudo_labels import assess, select
 
-ARMS = ("plain", "carvemix", "tf-aug", "tf-gan", "combined")
+ARMS = ("plain", "carvemix", "tf-free", "tf-aug", "tf-gan", "combined")
 # One long epoch: its last, averaged weights are kept, so that nothing selects.
 SCHEDULE = Training(
     epochs=1,
@@ -111,24 +113,41 @@ def learnt_from(cell: Cell, cohort: Cohort) -> tuple[list[Labelled], list[Sample
         return real, list(arms.carved(real, cell.seed))
     hosts = arms.labelled_hosts(cohort)
     gan = None
-    if cell.arm != "tf-aug":
+    if cell.arm in ("tf-gan", "combined"):
         gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed)
+    mixed = 0 if cell.arm == "tf-free" else arms.N_MIXED
+    made = arms.fabricated(real, hosts, arms.N_MADE - mixed, cell.seed, "train")
+    samples = made + arms.fabricated(real, real, mixed, cell.seed, "mixed")
+    if gan is not None and gan.helps:
+        samples += arms.refined(made, gan, cell.folder)
     if cell.arm == "combined":
         real += pseudo_labelled(cell, cohort)
-    samples = arms.fabricated(real, hosts, arms.N_MADE, cell.seed, "train")
-    return real, samples + (arms.refined(samples, gan, cell.folder) if gan else [])
+    return real, samples
 
 
 def pseudo_labelled(cell: Cell, cohort: Cohort) -> list[Labelled]:
-    """The other gliomas as the network of TF-Aug sees them, if they pass the app's checks."""
-    teacher = replace(cell, arm="tf-aug")
-    run(teacher, cohort)
+    """The other gliomas as the label-free junior sees them, if they pass the app's checks."""
     members = cohort.unlabelled(cell.n)
-    mean = probabilities(teacher, members)
-    plain = probabilities(teacher, members, mirroring=False)
+    images = {
+        member.label: next(member.native.glob("*_space-*_desc-preproc_FLAIR.nii.gz"))
+        for member in members
+    }
+    mean, plain = (
+        dict(
+            predict(
+                cohort.junior,
+                images,
+                cell.results / f"teacher{'' if mirroring else '-unmirrored'}",
+                device="cpu",
+                mirroring=mirroring,
+                nprocs=1,
+            )
+        )
+        for mirroring in (True, False)
+    )
     assessed = {}
     for member in members:
-        both, one = (array(maps[member.label], np.float32) for maps in (mean, plain))
+        both, one = (member.resampled(maps[member.label]) for maps in (mean, plain))
         spacing = tuple(float(z) for z in nib.load(member.image).header.get_zooms())
         assessed[member.label] = assess(
             both, member.mask, spacing, reference_probability=2 * both - one
@@ -142,13 +161,10 @@ def pseudo_labelled(cell: Cell, cohort: Cohort) -> list[Labelled]:
     ]
 
 
-def probabilities(
-    cell: Cell, members: Sequence[Member], *, mirroring: bool = True
-) -> dict[str, Path]:
-    folder = cell.folder / ("predictions" if mirroring else "unmirrored")
+def probabilities(cell: Cell, members: Sequence[Member]) -> dict[str, Path]:
     images = {member.label: member.image for member in members}
-    model = cell.folder / "model"
-    return dict(predict(model, images, folder, device="cpu", mirroring=mirroring, nprocs=1))
+    model, folder = cell.folder / "model", cell.folder / "predictions"
+    return dict(predict(model, images, folder, device="cpu", mirroring=True, nprocs=1))
 
 
 def table(cells: Sequence[Cell]) -> None:

@@ -22,6 +22,7 @@ from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, on_ow
 from synthtumour_bids.synthesis.seeds import stream
 
 N_MADE = 40  # synthetic samples of every arm but the plain one
+N_MIXED = 20  # of these, lesions that TF-Aug puts into scans with tumours of their own
 N_GAN = 60  # coarse samples that the GAN learns from
 N_JUDGED = 10  # coarse samples that every evaluation of it refines
 HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
@@ -76,13 +77,17 @@ def carved(annotated: Sequence[Labelled], seed: int) -> Iterator[Sample]:
 def fabricated(
     labelled: Sequence[Labelled], hosts: Sequence[Labelled], count: int, seed: int, purpose: str
 ) -> list[Sample]:
-    """TF-Aug: the labelled scans' lesions in tumour-free scans, each of them equally often."""
-    lesions = [lesion for one in labelled for lesion in cut_out(one.scan)]
+    """TF-Aug: the labelled scans' lesions in other scans, each of them equally often.
+
+    The hosts are tumour-free scans, or labelled ones, which keep the tumours they have.
+    """
+    lesions = {one.member.label: cut_out(one.scan) for one in labelled}
     samples = []
     for index in range(count):
         host = hosts[index % len(hosts)]
         rng = stream(seed, host.member.label, None, index, purpose)
-        lesion = pick_lesion(rng, lesions)
+        others = [cut for label, cut in lesions.items() if label != host.member.label]
+        lesion = pick_lesion(rng, [one for cut in others for one in cut])
         made = coarse.render(host.scan, lesion, coarse.sample(rng, lesion, host.scan))
         samples.append(Sample(made, host))
     return samples

@@ -53,6 +53,12 @@ class Member:
     def mask(self) -> np.ndarray:
         return array(self.brain, bool)
 
+    def resampled(self, path: Path) -> np.ndarray:
+        """Bring a map on the 2-mm template grid to the benchmark's."""
+        source = nib.load(path)
+        data = source.get_fdata(dtype=np.float32)
+        return geometry.resample(data, source.affine, self.mask.shape, self.affine)
+
     @property
     def affine(self) -> np.ndarray:
         return nib.load(self.image).affine
@@ -73,6 +79,7 @@ class Cohort:
     test: tuple[Member, ...]
     others: tuple[Member, ...]  # gliomas without truth
     hosts: tuple[Member, ...]
+    junior: Path  # trained without any annotation
 
     def annotated(self, n: int) -> tuple[Member, ...]:
         """The first n of the pool: a larger set holds the smaller ones."""
@@ -110,6 +117,7 @@ def open_cohort(out: Path, folder: Path, resolution: float) -> Cohort:
         test=members(test),
         others=members(sorted(set(tumours) - set(order))),
         hosts=tuple(on_grid(path / "anat", folder, resolution) for path in hosts),
+        junior=derivatives / "models" / "junior",
     )
 
 

@@ -235,3 +235,24 @@ def test_carvemix_takes_all_contrasts_and_keeps_the_rest():
         np.testing.assert_array_equal(made.classes, np.where(carved, SCAN.classes, other.classes))
     with pytest.raises(ValueError, match="share grid"):
         carvemix.render(host(contrasts=1), SCAN, params)
+
+
+def test_a_host_keeps_the_tumour_it_has():
+    """Its classes hold up to where the new lesion's scan makes up half of what is shown."""
+    other = annotated(seed=7, centre=(17, 18, 13))
+    own = other.classes > 0
+    for index in range(6):
+        params = drawn(index, scan=other)
+        made, alone = render(other, LESION, params), render(HOST, LESION, params)
+        new = alone.classes > 0
+        np.testing.assert_array_equal(made.classes[new], alone.classes[new])
+        distance = distance_mm(new, HOST.spacing)
+        far = distance >= params.margin_mm + params.rim_mm
+        np.testing.assert_array_equal(made.classes[far], other.classes[far])
+        assert made.images[:, far].tobytes() == other.images[:, far].tobytes()
+        # What is shown of the lesion's own surroundings is no tumour, whatever lay there.
+        shown = ~new & (distance <= params.margin_mm) & (made.images != other.images).any(axis=0)
+        assert not made.classes[shown].any()
+        assert (made.classes[~new] <= other.classes[~new]).all()
+    home = render(other, LESION, replace(PARAMS, match=1.0))
+    assert (home.classes[own & (distance_mm(SCAN.classes > 0, HOST.spacing) > 12)] > 0).all()

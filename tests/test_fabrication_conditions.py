@@ -10,12 +10,22 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
 from synthtumour_bids.settings import PROFILES, Settings
-from synthtumour_bids.steps.coarse_samples import DrawTask, Sample, draw, load_place
+from synthtumour_bids.steps.coarse_samples import (
+    DrawTask,
+    Sample,
+    Source,
+    draw,
+    draw_samples,
+    load_place,
+)
+from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.stored_scans import (
     StoredScan,
+    load_lesion,
     store_images,
     store_label,
     store_lesion,
@@ -91,3 +101,55 @@ def test_a_place_outside_of_the_brain_is_refused(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Image(np.zeros((9, 9, 9), np.uint8), GRID.affine), path)
     with pytest.raises(DataError, match=r"place\.nii\.gz \(--lesion-place\)"):
         load_place(path, GRID)
+
+
+@pytest.fixture
+def sources(task: DrawTask, tmp_path: Path) -> tuple[list[Source], list[Source]]:
+    """The host, and the two scans that the lesions come from."""
+    annotated = []
+    for number, lesions in enumerate(task.lesions):
+        host = task.host.load()
+        label = np.zeros(host.grid, np.uint8)
+        lesion = load_lesion(lesions[0])
+        box = tuple(
+            slice(a, a + n) for a, n in zip(lesion.start, lesion.classes.shape, strict=True)
+        )
+        label[box] = lesion.classes
+        where = (GRID.affine, tmp_path, f"t{number}")
+        stored = dataclasses.replace(
+            task.host, name=f"t{number}", label=store_label(label, *where, "label"), source=where[2]
+        )
+        annotated.append(Source(stored, lesions))
+    return [Source(task.host, ())], annotated
+
+
+def drawn(task: DrawTask, sources: tuple[list[Source], list[Source]], **wanted: object):
+    settings = dataclasses.replace(task.settings, work_dir=task.folder, **wanted)
+    results = draw_samples(Job(settings, Selection((), ()), task.folder), *sources, "train", 8)
+    return [sample for result in results for sample in result.value]
+
+
+def test_half_of_the_lesions_go_into_other_annotated_scans(
+    task: DrawTask, sources: tuple[list[Source], list[Source]]
+) -> None:
+    samples = drawn(task, sources)
+    assert sorted(sample.host for sample in samples) == ["host"] * 4 + ["t0"] * 2 + ["t1"] * 2
+    for sample in samples:
+        assert sample.mixed == (sample.host != "host")
+        assert sample.lesion.split("#")[0] != sample.host
+        if sample.mixed:
+            own = next(s.scan for s in sources[1] if s.scan.name == sample.host).load()
+            made = sample.files.load()
+            assert (made.classes[own.classes > 0] > 0).any()
+
+
+def test_only_tumour_free_hosts_where_lesions_are_chosen_or_there_is_no_other(
+    task: DrawTask, sources: tuple[list[Source], list[Source]]
+) -> None:
+    hosts, annotated = sources
+    for samples in (
+        drawn(task, sources, lesion_volume=(10.0, 20.0)),
+        drawn(task, (hosts, annotated[:1])),
+    ):
+        assert [sample.host for sample in samples] == ["host"] * 8
+        assert not any(sample.mixed for sample in samples)

@@ -106,6 +106,20 @@ def test_no_verdict_is_told_where_refinement_does_not_help(job: Job, caplog: Any
     assert "dropped" not in caplog.text
 
 
+def test_samples_in_annotated_scans_are_neither_refined_nor_judged(
+    job: Job, monkeypatch: Any
+) -> None:
+    made = stored
+    monkeypatch.setitem(
+        globals(), "stored", lambda *where: replace(made(*where), mixed=where[1] == "mixed")
+    )
+    kept, samples, quality = refined(job, True, good=1.0, mixed=-9.0)
+    assert kept == ["refined-good"]
+    assert [sample["HostIsAnnotated"] for sample in samples["Samples"]] == [False, True]
+    assert "Accepted" not in samples["Samples"][1]
+    assert (quality["Judged"], quality["InAnnotatedScans"]) == (1, 1)
+
+
 # ---------------------------------------------------------------------- pseudo-labels
 
 

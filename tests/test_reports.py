@@ -265,8 +265,15 @@ def test_fabrication_tells_its_samples_and_what_was_dropped(settings: Settings) 
     ):
         assert words in written
     assert "without manual annotations" not in written
-    assert "semi-supervised" not in written
-    assert "(6 scans)" in text(dataclasses.replace(chosen, semi_supervised=True), **more)
+    for words in ("semi-supervised", "other annotated scans"):
+        assert words not in written
+    semi = dataclasses.replace(chosen, semi_supervised=True)
+    assert "the junior's segmentations of unlabelled tumour scans" in text(semi, **more)
+    assert "(6 scans)" in text(semi, **more)
+    models["senior"]["Teacher"] = {"Method": "synthtumour"}
+    assert "(method synthtumour, without any annotation)" in text(semi, **more)
+    quality["InAnnotatedScans"] = 116
+    assert "hosts of 116 of them were other annotated scans" in text(chosen, **more)
 
 
 def test_fabrication_claims_no_verdict_where_refinement_did_not_help(settings: Settings) -> None:
@@ -277,6 +284,6 @@ def test_fabrication_claims_no_verdict_where_refinement_did_not_help(settings: S
         quality = {**judged, "RefinementHelps": False}
         useless = text(chosen, quality=quality, n_annotated=3)
         assert "no refined samples were used" in useless
-        assert "was trained to refine them" in useless
+        assert "was trained to refine those in tumour-free brains" in useless
         for words in ("dropped", "%", "discriminator or", "that were kept"):
             assert words not in useless.split("## References")[0].split("**Fabrication.**")[1]

@@ -51,9 +51,9 @@ def fabrication_text(
         f"**Fabrication.** Lesions of {n_annotated} annotated scans{kinds} were cut out, changed "
         "in shape, place and brightness, and blended into tumour-free brains: "
         f"{profile.n_train} coarse training samples and, of other annotated persons and in other "
-        f"brains, {profile.n_shifted} validation samples. A generative adversarial network with a "
-        "dual-head discriminator and class-wise perceptual guidance "
-        f"{'was trained to refine' if useless else 'refined'} them, after "
+        f"brains, {profile.n_shifted} validation samples.{_in_annotated(quality)} A generative "
+        "adversarial network with a dual-head discriminator and class-wise perceptual guidance "
+        f"{'was trained to refine' if useless else 'refined'} those in tumour-free brains, after "
         f"Tumor Fabrication {cited}; its design is this software's own.{_told(quality)}"
     )
     learned = "the same" if useless else "these and on the refined samples that were kept"
@@ -74,6 +74,14 @@ def fabrication_text(
             f"passed a quality control{count} joined it as pseudo-labels."
         )
     return f"{samples}\n\n{networks}"
+
+
+def _in_annotated(quality: Mapping[str, Any] | None) -> str:
+    """How many samples have a host with a tumour of its own, as a sentence."""
+    count = 0 if quality is None else quality.get("InAnnotatedScans", 0)
+    if not count:
+        return ""
+    return f" The hosts of {count} of them were other annotated scans instead, with their tumours."
 
 
 def _told(quality: Mapping[str, Any] | None) -> str:

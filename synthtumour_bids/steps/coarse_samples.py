@@ -1,4 +1,4 @@
-"""Coarse samples of fabrication: annotated lesions in tumour-free brains, drawn in parallel."""
+"""Coarse samples of fabrication: annotated lesions in other brains, drawn in parallel."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = "fabrication"
+ANNOTATED_SHARE = 0.5  # of the samples, drawn into annotated scans beside the tumours they have
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Sample:
         ``train`` or ``validation``.
     host, lesion, index
         What it was made from, and which of the host's samples it is.
+    mixed
+        Whether the host is an annotated scan, with a tumour of its own.
     wanted_ml, volume_ml
         Volume that was asked for, if one was, and that of the label, mL.
     parameters
@@ -64,6 +67,7 @@ class Sample:
     wanted_ml: float | None
     volume_ml: float
     parameters: dict[str, Any]
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class StoreTask:
 
 @dataclass(frozen=True)
 class DrawTask:
-    """All samples to draw into one host; lesions are listed scan by scan."""
+    """All samples to draw into one host; lesions of other scans are listed scan by scan."""
 
     host: StoredScan
     lesions: tuple[tuple[Path, ...], ...]
@@ -151,19 +155,27 @@ def store_source(task: StoreTask) -> Source:
 def draw_samples(
     job: Job, hosts: Sequence[Source], annotated: Sequence[Source], purpose: str, count: int
 ) -> list[Result[DrawTask, list[Sample]]]:
-    """Draw `count` samples, shared out among the hosts."""
+    """Draw `count` samples, shared out among tumour-free hosts and, half of them, annotated scans.
+
+    All go into tumour-free hosts where no other scan has a lesion to put into an annotated one, and
+    where certain volumes or places are asked for: those are no one's to choose in a host's own
+    tumour.
+    """
     from synthtumour_bids.synthesis.hosts import samples_plan
 
     folder = job.settings.work_dir / NAME / "coarse"
     folder.mkdir(parents=True, exist_ok=True)
-    by_name = {source.scan.name: source.scan for source in hosts}
-    plan = samples_plan(by_name, count)
-    lesions = tuple(source.lesions for source in annotated)
-    tasks = [
-        DrawTask(host, lesions, purpose, indices, folder, job.settings)
-        for name, host in sorted(by_name.items())
-        if (indices := tuple(index for other, index in plan if other == name))
-    ]
+    asked = job.settings.lesion_volume or job.settings.lesion_place
+    own = 0 if asked or len(annotated) < 2 else round(ANNOTATED_SHARE * count)
+    tasks = []
+    for sources, number in ((hosts, count - own), (annotated, own)):
+        by_name = {source.scan.name: source.scan for source in sources}
+        plan = samples_plan(by_name, number)
+        for name, host in sorted(by_name.items()):
+            indices = tuple(index for other, index in plan if other == name)
+            lesions = tuple(source.lesions for source in annotated if source.scan is not host)
+            if indices:
+                tasks.append(DrawTask(host, lesions, purpose, indices, folder, job.settings))
     return map_items(
         draw,
         tasks,
@@ -211,12 +223,13 @@ def draw(task: DrawTask) -> list[Sample]:
             rng, lesion, host, ranges=ranges, volume_ml=volume_ml, placement=placement
         )
         made = coarse.render(host, lesion, params)
-        if not made.classes.any():
+        if np.array_equal(made.classes, host.classes):
             continue  # it lies outside of the brain wherever it was tried
         name = f"{task.purpose}-{task.host.name}-{index:04d}"
         made_ml = float(np.count_nonzero(made.classes) * np.prod(host.spacing)) / 1000
         sidecar = {
             "Host": task.host.source,
+            "HostIsAnnotated": task.host.label is not None,
             "Index": index,
             "WantedVolumeML": volume_ml,
             "VolumeML": round(made_ml, 3),
@@ -240,6 +253,7 @@ def draw(task: DrawTask) -> list[Sample]:
                 volume_ml,
                 round(made_ml, 3),
                 params.to_json(),
+                mixed=task.host.label is not None,
             )
         )
     return samples

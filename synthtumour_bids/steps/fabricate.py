@@ -24,6 +24,7 @@ from synthtumour_bids.execution.stamps import fingerprint, hash_file
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import cohort
 from synthtumour_bids.steps.coarse_samples import (
+    ANNOTATED_SHARE,
     NAME,
     Sample,
     Source,
@@ -70,6 +71,7 @@ def settings_print(job: Job) -> str:
         n_train=settings.profile.n_train,
         n_validation=settings.profile.n_shifted,
         gan=gan_settings(settings).to_json(),
+        annotated_share=ANNOTATED_SHARE,
         classes=[one.to_json() for one in classes(job)],
         **({"more_contrasts": settings.more_contrasts} if settings.more_contrasts else {}),
         **({"hold_out": sorted(settings.hold_out)} if settings.hold_out else {}),

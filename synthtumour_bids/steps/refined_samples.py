@@ -29,6 +29,11 @@ class Sides:
     hosts: tuple[StoredScan, ...]
     samples: tuple[Sample, ...]
 
+    @property
+    def to_refine(self) -> tuple[Sample, ...]:
+        """Samples whose only tumour is the one that was put in."""
+        return tuple(sample for sample in self.samples if not sample.mixed)
+
 
 def folder(job: Job) -> Path:
     """Where the GAN and the record of all samples are kept."""
@@ -64,12 +69,13 @@ def train_fabricator(job: Job, train: Sides, held_out: Sides, classes: int, reci
     device = resolve_device(job.settings.device)
     waiting = step_bytes(settings, len(train.annotated[0].images))
     workers = 0 if device.type == "cpu" else loader_workers(job.settings.nprocs, device, waiting)
-    evaluated = held_out.samples[:: max(1, len(held_out.samples) // EVALUATED)][:EVALUATED]
+    judged = held_out.to_refine
+    evaluated = judged[:: max(1, len(judged) // EVALUATED)][:EVALUATED]
     data = TrainingData(
         real=StoredScans(train.annotated),
         real_held_out=StoredScans(held_out.annotated),
         hosts=StoredScans(train.hosts),
-        coarse=StoredScans([sample.files for sample in train.samples]),
+        coarse=StoredScans([sample.files for sample in train.to_refine]),
         coarse_held_out=StoredScans([sample.files for sample in evaluated]),
         classes=classes,
     )
@@ -91,7 +97,10 @@ def train_fabricator(job: Job, train: Sides, held_out: Sides, classes: int, reci
 
 
 def refine_samples(job: Job, fabricator: Any, samples: Sequence[Sample]) -> list[StoredScan]:
-    """Refine every sample, keep what the networks accept, and record all verdicts.
+    """Refine samples, keep what the networks accept, and record all verdicts.
+
+    Samples in annotated scans stay as they are: a generator cannot tell the tumour that was put in
+    from the host's own, which needs no refinement.
 
     Writes ``samples.json``, from which, with ``fabricator.pt`` and the preprocessed scans, every
     sample can be made again, and ``quality.json``, how many were dropped and why.
@@ -104,12 +113,14 @@ def refine_samples(job: Job, fabricator: Any, samples: Sequence[Sample]) -> list
     The refined samples to learn from; none where refinement did not help.
     """
     weights = hash_file(folder(job) / "fabricator.pt")[:16]
-    refined = _refine(job, fabricator, samples, weights) if fabricator.helps else []
-    verdicts = [one.verdict for one in refined]
-    records = [_record(sample) for sample in samples]
-    if fabricator.helps:
-        records = [_record(*both) for both in zip(samples, verdicts, strict=True)]
-    quality = quality_record(fabricator, verdicts, weights)
+    rough = [sample for sample in samples if fabricator.helps and not sample.mixed]
+    refined = _refine(job, fabricator, rough, weights)
+    verdicts = {sample.files.name: one.verdict for sample, one in zip(rough, refined, strict=True)}
+    records = [_record(sample, verdicts.get(sample.files.name)) for sample in samples]
+    quality = {
+        **quality_record(fabricator, list(verdicts.values()), weights),
+        "InAnnotatedScans": sum(sample.mixed for sample in samples),
+    }
     write_json(folder(job) / "samples.json", {"Generator": weights, "Samples": records})
     write_json(folder(job) / "quality.json", quality)
     if fabricator.helps:
@@ -140,7 +151,9 @@ def _refine(job: Job, fabricator: Any, samples: Sequence[Sample], weights: str) 
 
     target = job.settings.work_dir / NAME / "refined"
     target.mkdir(parents=True, exist_ok=True)
-    results = []
+    results: list[_Refined] = []
+    if not samples:
+        return results
     with (
         Progress("Fabrication: refining", len(samples)) as progress,
         torch_threads(job.settings.nprocs),
@@ -173,6 +186,7 @@ def _record(sample: Sample, verdict: Any = None) -> dict[str, Any]:
         "Name": sample.files.name,
         "Purpose": sample.purpose,
         "Host": sample.host,
+        "HostIsAnnotated": sample.mixed,
         "Lesion": sample.lesion,
         "Index": sample.index,
         "WantedVolumeML": sample.wanted_ml,

@@ -26,6 +26,7 @@ from .warp import Warp, landing, landing_box, origins, warped_classes, warped_im
 
 SHELL_MM = 8.0  # surroundings that are compared, from the lesion's border outwards
 TRIES = 20  # places looked at before the best of them is taken
+LABEL_SHARE = 0.5  # of the lesion's scan, from which its label holds and not the host's
 PROBES = 400  # voxels of the lesion that tell whether it fits
 
 
@@ -135,13 +136,16 @@ def sample(
 
 
 def render(host: BrainScan, lesion: AnnotatedLesion, params: CoarseParams) -> BrainScan:
-    """Put a lesion into a tumour-free host: the same bytes at every call.
+    """Put a lesion into a host: the same bytes at every call.
+
+    A host with lesions of its own keeps them where the new one does not cover them.
 
     Returns
     -------
     BrainScan
-        With the host's voxels, bit by bit, farther than ``margin_mm + rim_mm`` from the label and
-        outside the brain. The label is cut at the brain; it may be empty if the place was given.
+        With the host's voxels, bit by bit, farther than ``margin_mm + rim_mm`` from the lesion and
+        outside the brain. The label is cut at the brain; it may be the host's own, or empty, if
+        the place was given.
 
     Raises
     ------
@@ -151,7 +155,7 @@ def render(host: BrainScan, lesion: AnnotatedLesion, params: CoarseParams) -> Br
     _check(lesion, host)
     if lesion.source != params.lesion:
         raise ValueError(f"These parameters are for {params.lesion}, not for {lesion.source}.")
-    images, classes = np.array(host.images), np.zeros(host.grid, dtype=np.uint8)
+    images, classes = np.array(host.images), np.array(host.classes)
     reach = params.margin_mm + params.rim_mm
     box = landing_box(params.warp, lesion, max(reach, SHELL_MM), host.grid)
     if box.empty:
@@ -164,7 +168,8 @@ def render(host: BrainScan, lesion: AnnotatedLesion, params: CoarseParams) -> Br
     distance = distance_mm(label > 0, host.spacing)
     share = np.where(label > 0, 1, fade(distance, params.margin_mm, params.rim_mm) * known) * here
 
-    shell = here & (known > 0.99) & (distance > 0) & (distance <= SHELL_MM)
+    normal_host = classes[box.slices] == 0
+    shell = here & normal_host & (known > 0.99) & (distance > 0) & (distance <= SHELL_MM)
     needed = shell | (share > 0)
     if not (label > 0).any():
         return host.with_voxels(images, classes)
@@ -175,7 +180,7 @@ def render(host: BrainScan, lesion: AnnotatedLesion, params: CoarseParams) -> Br
     fields = _bias_fields(params.jitter, box.axes_mm(host.spacing), lesion.contrasts)
     values = jittered(values, normal, params.jitter, fields[:, needed])
     own[:, needed] += share[needed] * (values - own[:, needed])
-    classes[box.slices] = label
+    classes[box.slices] = np.where(share >= LABEL_SHARE, label, classes[box.slices])
     return host.with_voxels(images, classes)
 
 
