@@ -1,11 +1,12 @@
-"""How much a trained network marks in scans without a tumour.
+"""What junior and senior mark in scans without a tumour, and whether the app would flag it.
 
 Every tumour-free scan of a run, on the template grid: those whose samples the junior was trained
-on, and those that only validated it.
+on, and those that only validated it. The app flags a mask (``low_agreement``) where junior and
+senior have a Dice below 0.5, and an ``empty`` one.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast
-    python benchmarks/tumour_free.py OUT [--network junior]
+    python benchmarks/tumour_free.py OUT
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
@@ -20,35 +22,64 @@ import numpy as np
 
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
+from synthtumour_bids.steps.segment import LOWEST_AGREEMENT
+
+NETWORKS = ("junior", "senior")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What both networks marked in one scan: volumes in mL, and their Dice (1 for nothing)."""
+
+    junior: float
+    senior: float
+    agreement: float
+
+    @property
+    def flagged(self) -> bool:
+        return self.senior == 0 or self.agreement < LOWEST_AGREEMENT
+
+
+def mark(networks: dict[str, Network], path: Path) -> Marked:
+    image = nib.load(path)
+    data = image.get_fdata(dtype=np.float32)[None]
+    zooms = tuple(float(size) for size in image.header.get_zooms()[:3])
+    with torch_threads(2):
+        one, two = (networks[name].probabilities(data, zooms)[0] > 0.5 for name in NETWORKS)
+    voxels = np.count_nonzero(one), np.count_nonzero(two)
+    both = sum(voxels)
+    ml = float(np.prod(zooms)) / 1000
+    agreement = 2 * np.count_nonzero(one & two) / both if both else 1.0
+    return Marked(voxels[0] * ml, voxels[1] * ml, agreement)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--network", default="senior", choices=("junior", "senior"))
     options = parser.parse_args()
     models = options.out / "derivatives" / "models"
-    network = Network(models / options.network, device="cpu", mirroring=True)
+    networks = {name: Network(models / name, device="cpu", mirroring=True) for name in NETWORKS}
     junior = json.loads((models / "junior" / "model.json").read_text())
-    marked: dict[str, list[float]] = {"trained": [], "validated": []}
+    sides: dict[str, list[Marked]] = {"trained": [], "validated": []}
     folder = options.out / "derivatives" / "derivatives" / "tumourfree"
     for path in sorted(folder.glob("sub-*/**/anat/*_space-*_desc-preproc_*.nii.gz")):
-        image = nib.load(path)
-        zooms = tuple(float(size) for size in image.header.get_zooms()[:3])
-        with torch_threads(2):
-            found = network.probabilities(image.get_fdata(dtype=np.float32)[None], zooms)[0] > 0.5
-        volume = float(np.count_nonzero(found) * np.prod(zooms)) / 1000
+        one = mark(networks, path)
         stem = path.name.split("_space-")[0]
         trained = any(f"-{stem}-" in case for case in junior["TrainingCases"])
-        marked["trained" if trained else "validated"].append(volume)
-        print(f"{stem}{'' if trained else ' (validation)'} {volume:.1f} mL", flush=True)
-    for side, volumes in marked.items():
-        if volumes:
+        sides["trained" if trained else "validated"].append(one)
+        print(
+            f"{stem}{'' if trained else ' (validation)'}: junior {one.junior:.1f} mL, senior "
+            f"{one.senior:.1f} mL, agreement {one.agreement:.2f}",
+            flush=True,
+        )
+    for side, scans in sides.items():
+        for name in NETWORKS if scans else ():
+            volumes = [getattr(one, name) for one in scans]
             print(
-                f"{side}: {len(volumes)} scans, median {np.median(volumes):.0f} mL, "
-                f"{min(volumes):.0f} to {max(volumes):.0f} mL, "
-                f"{sum(volume < 1 for volume in volumes)} with less than 1 mL"
+                f"{side}: {len(scans)} scans, {name}: median {np.median(volumes):.0f} mL, "
+                f"{min(volumes):.0f} to {max(volumes):.0f} mL"
             )
+        print(f"{side}: {sum(one.flagged for one in scans)} of {len(scans)} would be flagged")
     return 0
 
 

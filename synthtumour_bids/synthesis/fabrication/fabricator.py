@@ -74,10 +74,14 @@ class Fabricator:
     def with_thresholds(
         self, real: Sequence[BrainScan], coarse: Sequence[BrainScan] = ()
     ) -> Fabricator:
-        """Return the same networks with thresholds from real lesions and coarse samples."""
+        """Return the same networks with thresholds from real lesions and refined coarse samples.
+
+        Coarse samples are refined first: the discriminator learned to tell refined ones from real
+        lesions and never saw a coarse one, which may well seem more real to it.
+        """
         scores = [self.score(scan) for scan in real]
-        others = [self.score(scan) for scan in coarse if scan.classes.any()]
-        return replace(self, thresholds=thresholds_from(scores, coarse=others))
+        others = [self.score(self.refine(scan)) for scan in coarse if scan.classes.any()]
+        return replace(self, thresholds=thresholds_from(scores, refined=others))
 
     @property
     def helps(self) -> bool:

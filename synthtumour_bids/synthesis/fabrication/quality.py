@@ -1,14 +1,14 @@
 """Which refined samples are good enough: judged by the networks, against real lesions' scores.
 
-Not settled by the paper; ours: the three scores, both thresholds, and the quantile 0.05.
+Not settled by the paper; ours: the three scores, both thresholds, and their quantiles.
 
 Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
 by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
 networks have not learnt from make the fairer thresholds, as networks flatter what they know.
 
 With few of them such a threshold is the score of one lesion, and a discriminator that has won
-puts every sample below it. A sample is therefore also good enough if it scores as high as half of
-the coarse samples that nothing was learnt from.
+puts every sample below it. A sample is therefore also good enough if it scores higher than a
+quarter of the refined samples that nothing was learnt from.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 QUANTILE = 0.05
+REFINED_QUANTILE = 0.25
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,12 @@ class Report:
 
 
 def thresholds_from(
-    real: Sequence[Scores], quantile: float = QUANTILE, coarse: Sequence[Scores] = ()
+    real: Sequence[Scores], quantile: float = QUANTILE, refined: Sequence[Scores] = ()
 ) -> Scores:
-    """Find the least acceptable scores: a low quantile of real lesions', or coarse samples' median.
+    """Find the least acceptable scores: a low quantile of real lesions', or of refined samples'.
 
-    Whichever is lower, of each score; the coarse samples may be left out.
+    Whichever is lower, of each score; of the refined samples it is the lower quartile. They may be
+    left out.
 
     Raises
     ------
@@ -112,8 +114,8 @@ def thresholds_from(
     least = {}
     for name in Scores.__dataclass_fields__:
         bars = [np.quantile([getattr(s, name) for s in real], quantile)]
-        if coarse:
-            bars.append(np.median([getattr(s, name) for s in coarse]))
+        if refined:
+            bars.append(np.quantile([getattr(s, name) for s in refined], REFINED_QUANTILE))
         least[name] = float(min(bars))
     return Scores(**least)
 
