@@ -1,14 +1,14 @@
-"""Do synthetic tumours help where few scans are annotated? Five ways to learn from N of them.
+"""Do synthetic tumours help where few scans are annotated? Seven ways to learn from N of them.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast
     python benchmarks/fabrication.py OUT RESULTS              # resumes where it stopped
 
 The arms: the annotated scans alone (``plain``), with CarveMix, with TF-Aug in tumour-free scans
-only (``tf-free``) or as the app does it, half of the samples in annotated ones (``tf-aug``), the
-latter with TF-GAN's refined samples as well (``tf-gan``), and these with the gliomas without
-annotation, pseudo-labelled by the label-free junior of OUT (``combined``). nnU-Net, its
-augmentation and the number of steps are the same in all of them; no epoch is selected. Ten scans
+only (``tf-free``), in annotated ones only (``tf-own``) or, as the app does it, half and half
+(``tf-aug``), the latter with TF-GAN's refined samples as well (``tf-gan``), and these with the
+gliomas without annotation, pseudo-labelled by the label-free junior of OUT (``combined``). nnU-Net,
+its augmentation and the number of steps are the same in all of them; no epoch is selected. Ten scans
 with truth are tested in every cell and enter nothing else.
 """
 
@@ -36,7 +36,8 @@ from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.settings import Training
 from synthtumour_bids.synthesis.pseudo_labels import assess, select
 
-ARMS = ("plain", "carvemix", "tf-free", "tf-aug", "tf-gan", "combined")
+ARMS = ("plain", "carvemix", "tf-free", "tf-aug", "tf-own", "tf-gan", "combined")
+MIXED = {"tf-free": 0, "tf-own": arms.N_MADE}  # samples in annotated scans
 # One long epoch: its last, averaged weights are kept, so that nothing selects.
 SCHEDULE = Training(
     epochs=1,
@@ -115,7 +116,7 @@ def learnt_from(cell: Cell, cohort: Cohort) -> tuple[list[Labelled], list[Sample
     gan = None
     if cell.arm in ("tf-gan", "combined"):
         gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed)
-    mixed = 0 if cell.arm == "tf-free" else arms.N_MIXED
+    mixed = MIXED.get(cell.arm, arms.N_MIXED)
     made = arms.fabricated(real, hosts, arms.N_MADE - mixed, cell.seed, "train")
     samples = made + arms.fabricated(real, real, mixed, cell.seed, "mixed")
     if gan is not None and gan.helps:
