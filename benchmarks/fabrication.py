@@ -8,8 +8,8 @@ The arms: the annotated scans alone (``plain``), with CarveMix, with TF-Aug in t
 only (``tf-free``), in annotated ones only (``tf-own``) or, as the app does it, half and half
 (``tf-aug``), the latter with TF-GAN's refined samples as well (``tf-gan``), and these with the
 gliomas without annotation, pseudo-labelled by the label-free junior of OUT (``combined``). nnU-Net,
-its augmentation and the number of steps are the same in all of them; no epoch is selected. Ten scans
-with truth are tested in every cell and enter nothing else.
+its augmentation and the number of steps are the same in all; no epoch is selected. Ten scans with
+truth are tested in every cell and enter nothing else.
 """
 
 from __future__ import annotations
