@@ -50,7 +50,7 @@ def gaussian(
         _band(known, wanted, sigma)
         for known, wanted, sigma in zip(_ranges(source), _ranges(target), sigma_voxels, strict=True)
     ]
-    return _separable(bands, array)
+    return separable(bands, array)
 
 
 def margin(
@@ -84,20 +84,18 @@ def brain_blur(
         thin.append(slice(start - before * step, start + (n + after) * step, step))
         bands.append(_band((-before, n + after), (0, n), width, 3.0))
     inside = brain[tuple(thin)].astype(np.float32)
-    weights = _separable(bands, inside)
-    values = _separable(bands, image[tuple(thin)] * inside)
+    weights = separable(bands, inside)
+    values = separable(bands, image[tuple(thin)] * inside)
     mean = np.divide(values, weights, out=np.zeros_like(values), where=weights > 1e-4)
-    return _separable(
-        [_between(n, step) for n, step in zip(target.shape, steps, strict=True)], mean
-    )
+    return separable([_between(n, step) for n, step in zip(target.shape, steps, strict=True)], mean)
 
 
 def _ranges(box: Box) -> list[tuple[int, int]]:
     return list(zip(box.start, box.stop, strict=True))
 
 
-def _separable(matrices: list[sparse.csr_matrix], array: NDArray) -> NDArray[np.float32]:
-    """Apply one matrix along each axis.
+def separable(matrices: list[sparse.csr_matrix], array: NDArray) -> NDArray[np.float32]:
+    """Apply one matrix along each axis of an (X, Y, Z) array.
 
     The second and third axis are done slice by slice, which stays in the processor's cache.
     """

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .filters import separable
+
 _SKEW, _UNSKEW = 1 / 3, 1 / 6
 _TABLE_SEED = 2562
 _LATTICE = 24  # period of the texture lattice, in grid steps
@@ -92,8 +94,7 @@ def texture(axes_mm: tuple[NDArray, NDArray, NDArray], seed: int, scale_mm: floa
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     field = rng.standard_normal((_LATTICE,) * 3).astype(np.float32)
-    for axis in axes_mm:
-        field = _along_first_axis(_spline_weights(axis / scale_mm), field)
+    field = separable([_spline_weights(axis / scale_mm) for axis in axes_mm], field)
     # The squares of a cubic B-spline's weights sum to 0.479 per axis on average.
     return field * np.float32(0.479**-1.5)
 
@@ -109,9 +110,3 @@ def _spline_weights(position: NDArray) -> sparse.csr_matrix:
     rows = np.repeat(np.arange(len(position)), 4)
     entries = ((values / 6).astype(np.float32).ravel(), (rows, columns.ravel()))
     return sparse.csr_matrix(entries, shape=(len(position), _LATTICE))
-
-
-def _along_first_axis(matrix: sparse.csr_matrix, field: NDArray) -> NDArray:
-    """Apply `matrix` along axis 0 and move that axis to the end."""
-    out = (matrix @ field.reshape(field.shape[0], -1)).reshape(-1, *field.shape[1:])
-    return np.ascontiguousarray(np.moveaxis(out, 0, -1))

@@ -126,6 +126,16 @@ def vertex_radii(surface: Surface) -> NDArray[np.float64]:
     return radii
 
 
+@lru_cache(maxsize=16)
+def _inverse_radii(surface: Surface) -> NDArray[np.float32]:
+    """One over the surface's distance from the origin, for each direction of the look-up table."""
+    corners, weights = _directions()
+    values = (1 / vertex_radii(surface)).astype(np.float32)
+    inverse = np.einsum("ni,ni->n", weights, values[corners])
+    inverse.flags.writeable = False  # shared by whoever asks for the same surface
+    return inverse
+
+
 def _frame(surface: Surface) -> tuple[NDArray, NDArray]:
     """Rotation (3, 3) and semi-axes (3,) that carry the unit body to mm."""
     rotation = Rotation.from_euler("XYZ", surface.angles_deg, degrees=True).as_matrix()
@@ -160,11 +170,9 @@ def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
     ndarray of float32
         (X, Y, Z) over the box.
     """
-    corners, weights = _directions()
     vertices, _ = polyhedron()
-    radii = vertex_radii(surface)
-    shift = (vertices * radii[:, None]).mean(axis=0)
-    inverse_radii = np.einsum("ni,ni->n", weights, (1 / radii).astype(np.float32)[corners])
+    shift = (vertices * vertex_radii(surface)[:, None]).mean(axis=0)
+    inverse_radii = _inverse_radii(surface)
 
     rotation, semi_axes = _frame(surface)
     to_unit = rotation.T / semi_axes[:, None]
