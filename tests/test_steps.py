@@ -193,6 +193,8 @@ def test_too_few_tumourfree_scans_are_explained(job: Job) -> None:
 def test_a_missing_network_is_named(job: Job) -> None:
     with pytest.raises(UnavailableError, match="checkpoint_best"):
         predictions.model_print(job.models_dir / "senior")
+    with pytest.raises(UnavailableError, match="No trained junior"):
+        predictions.predict(job, "junior", [])
 
 
 def test_contrasts_do_not_share_an_output_folder(job: Job) -> None:

@@ -158,8 +158,7 @@ def draw_samples(
     """Draw `count` samples, shared out among tumour-free hosts and, half of them, annotated scans.
 
     All go into tumour-free hosts where no other scan has a lesion to put into an annotated one, and
-    where certain volumes or places are asked for: those are no one's to choose in a host's own
-    tumour.
+    where certain volumes or places are asked for: a host's own tumour would not keep to them.
     """
     from synthtumour_bids.synthesis.hosts import samples_plan
 

@@ -57,8 +57,8 @@ def predict(
     from synthtumour_bids.segmentation.prediction import iter_predict
 
     model_dir = job.model_dir(name)
-    contrasts = n_contrasts(model_dir)
     weights = model_print(model_dir)
+    contrasts = n_contrasts(model_dir)
     folder = job.settings.work_dir / "predictions" / name
     folder.mkdir(parents=True, exist_ok=True)
     step = f"predict-{name}" if mirroring else f"predict-{name}-unmirrored"
