@@ -100,8 +100,16 @@ def junior(out: Path, more: list[str]) -> int:
     from synthtumour_bids.execution.resources import limit_threads
     from synthtumour_bids.preprocessing.registration import carry_to_native
     from synthtumour_bids.settings import Role
-    from synthtumour_bids.steps import predictions, preprocess, segment, synthesise, train
+    from synthtumour_bids.steps import (
+        predictions,
+        preprocess,
+        refining,
+        segment,
+        synthesise,
+        train,
+    )
     from synthtumour_bids.steps.job import Job
+    from synthtumour_bids.steps.volumes import load_volume
 
     out.mkdir(parents=True, exist_ok=True)
     settings = parse_settings(arguments(out, more))
@@ -118,14 +126,18 @@ def junior(out: Path, more: list[str]) -> int:
         peak = max(resource.getrusage(who).ru_maxrss for who in WHOSE)
         seconds = round(time.monotonic() - start, 1)
         note(out, step=name, seconds=seconds, peak_gb=round(peak / 1e6, 2), options=more)
+    evidence = refining.evidence_of(job.models_dir / "junior")
     for result in predictions.predict(job, "junior", job.preprocessed(Role.TUMOUR)):
         scan = result.item
         if result.value is None:
             continue
+        said = load_volume(result.value)
+        standard_brain = load_volume(job.standard_mask(scan)).mask
+        found = refining.refined(said, job.standard_image(scan), standard_brain, evidence)
         reference = nib.load(job.native(scan, desc="preproc", suffix=scan.suffix))
         brain = load(job.native(scan, desc="brain", suffix="mask")) > 0
         transform = segment.find_transform(job.standard_image(scan).parent, scan)
-        mask = carry_to_native(nib.load(result.value), transform, reference) > segment.THRESHOLD
+        mask = carry_to_native(said.with_data(found), transform, reference) > segment.THRESHOLD
         path = job.native(scan, label="L", desc="junior", suffix="mask")
         write_image(path, like_native(mask & brain, reference, np.uint8), {})
     return table([out])

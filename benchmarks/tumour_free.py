@@ -14,15 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
-from synthtumour_bids.steps.segment import LOWEST_AGREEMENT
+from synthtumour_bids.steps.figures import LOWEST_AGREEMENT
+from synthtumour_bids.steps.refining import evidence_of, refined
+from synthtumour_bids.steps.volumes import load_volume
 
 NETWORKS = ("junior", "senior")
 
@@ -40,15 +41,19 @@ class Marked:
         return self.senior == 0 or self.agreement < LOWEST_AGREEMENT
 
 
-def mark(networks: dict[str, Network], path: Path) -> Marked:
-    image = nib.load(path)
-    data = image.get_fdata(dtype=np.float32)[None]
-    zooms = tuple(float(size) for size in image.header.get_zooms()[:3])
-    with torch_threads(2):
-        one, two = (networks[name].probabilities(data, zooms)[0] > 0.5 for name in NETWORKS)
+def mark(models: Path, networks: dict[str, Network], path: Path) -> Marked:
+    image = load_volume(path)
+    brain = load_volume(path.with_name(path.name.replace("desc-preproc_FLAIR", "desc-brain_mask")))
+    masks = []
+    for name in NETWORKS:
+        with torch_threads(2):
+            said = networks[name].probabilities(image.data[None], image.spacing)[0]
+        probability = replace(image, data=said)
+        masks.append(refined(probability, path, brain.mask, evidence_of(models / name)) >= 0.5)
+    one, two = masks
     voxels = np.count_nonzero(one), np.count_nonzero(two)
     both = sum(voxels)
-    ml = float(np.prod(zooms)) / 1000
+    ml = float(np.prod(image.spacing)) / 1000
     agreement = 2 * np.count_nonzero(one & two) / both if both else 1.0
     return Marked(voxels[0] * ml, voxels[1] * ml, agreement)
 
@@ -62,8 +67,8 @@ def main() -> int:
     junior = json.loads((models / "junior" / "model.json").read_text())
     sides: dict[str, list[Marked]] = {"trained": [], "validated": []}
     folder = options.out / "derivatives" / "derivatives" / "tumourfree"
-    for path in sorted(folder.glob("sub-*/**/anat/*_space-*_desc-preproc_*.nii.gz")):
-        one = mark(networks, path)
+    for path in sorted(folder.glob("sub-*/**/anat/*_space-*_desc-preproc_FLAIR.nii.gz")):
+        one = mark(models, networks, path)
         stem = path.name.split("_space-")[0]
         trained = any(f"-{stem}-" in case for case in junior["TrainingCases"])
         sides["trained" if trained else "validated"].append(one)

@@ -239,6 +239,20 @@ def test_methods_follow_the_settings(settings: Settings) -> None:
     assert "Stage 1" not in with_model
 
 
+def test_methods_tell_whose_borders_the_scan_refined(settings: Settings) -> None:
+    told = "likelihood ratio of tumour and normal brain"
+    assert told in text(settings)
+    assert told not in text(dataclasses.replace(settings, preset="reference"))
+    assert told not in text(dataclasses.replace(settings, method=Method.FABRICATION))
+    given = dataclasses.replace(settings, model=Path("models"))
+    for senior, refined in (
+        ({"Method": "synthtumour", "Preset": "default"}, True),
+        ({"Method": "synthtumour", "Preset": "reference"}, False),
+        ({"Method": "fabrication", "Preset": "default"}, False),
+    ):
+        assert (told in text(given, models={"senior": senior})) is refined
+
+
 @pytest.mark.parametrize("method", Method)
 def test_citations_are_numbered_in_their_order_and_all_listed(
     settings: Settings, method: Method

@@ -14,6 +14,8 @@ import pytest
 from synthtumour_bids.bids import derivatives
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
 from synthtumour_bids.bids.names import transform_name
+from synthtumour_bids.segmentation.refinement import Evidence
+from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.steps import segment
 from synthtumour_bids.steps.segment import STEP, Task, segment_scan
@@ -55,7 +57,8 @@ def task(tmp_path: Path) -> Task:
         name: save(tmp_path / "predictions" / f"{name}.nii.gz", probability)
         for name in ("junior", "senior")
     }
-    return Task(scan, predicted, "print", {"flags": []}, {}, WHOLE_TUMOUR, job.settings)
+    unrefined = dict.fromkeys(predicted)
+    return Task(scan, predicted, "print", {"flags": []}, {}, unrefined, WHOLE_TUMOUR, job.settings)
 
 
 @pytest.mark.parametrize(
@@ -101,3 +104,32 @@ def test_a_segmentation_that_is_interrupted_is_not_done(
     with pytest.raises(KeyboardInterrupt):
         segment_scan(task)
     assert not stamps.is_done(STEP, task.scan.key, "print")
+
+
+def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: Task) -> None:
+    """The networks find the lesion a voxel too wide; the scan shows where it ends."""
+    probability = np.zeros(SHAPE, np.float32)
+    probability[tuple(slice(s.start - 1, s.stop + 1) for s in LESION)] = 0.8
+    probability[LESION] = 0.95
+    folder = task.settings.output_dir / f"sub-{task.scan.subject}" / "anat"
+    grid = f"space-{TEMPLATE}_res-4"
+    brain = nib.load(folder / f"{task.scan.stem}_{grid}_desc-brain_mask.nii.gz").get_fdata() > 0
+    image = np.where(brain, np.random.default_rng(0).normal(100, 5, SHAPE), 0)
+    image[LESION] += 60
+    save(folder / f"{task.scan.stem}_{grid}_desc-preproc_FLAIR.nii.gz", image.astype(np.float32))
+    for path in task.probabilities.values():
+        save(path, probability)
+    segment_scan(replace(task, evidence={"senior": Evidence(), "junior": None}))
+    lesion = np.zeros(SHAPE, bool)
+    lesion[LESION] = True
+    for name, wanted, refined in (
+        ("label-L_mask", lesion, True),
+        (f"{grid}_label-L_mask", lesion, True),
+        ("label-L_probseg", lesion, True),
+        ("label-L_desc-junior_mask", probability > 0, False),
+    ):
+        path = folder / f"{task.scan.stem}_{name}.nii.gz"
+        found = np.asanyarray(nib.load(path).dataobj) >= 0.5
+        assert dice(found, wanted) > 0.95, name
+        described = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert ("Refinement" in described) is refined

@@ -134,7 +134,8 @@ def methods_text(
         ]
     else:
         paragraphs.append(_given_model(models or {}))
-    paragraphs.append(_segmentation())
+    preset = (models or {}).get("senior", {}).get("Preset", settings.preset)
+    paragraphs.append(_segmentation(method is Method.SYNTHTUMOUR and preset == "default"))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(versions, bibliography))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -248,7 +249,9 @@ def _stage_two(
         )
         learned_from = "on the mixes, the pseudo-labelled scans and all synthetic tumours"
     return (
-        "**Stage 2.** The junior segmented the tumour scans. Pseudo-labels that passed a quality "
+        "**Stage 2.** The junior segmented the tumour scans"
+        + (", and the scans refined the borders, as below" if settings.preset == "default" else "")
+        + ". Pseudo-labels that passed a quality "
         f"control made without any manual label{passed} were used to cut tumours out and to mix "
         f"them into tumour-free brains ({profile.n_mixed} mixes). {halves}A senior network, {start}"
         f"{_training(profile.senior)} {learned_from}"
@@ -283,12 +286,18 @@ def _given_model(models: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _segmentation() -> str:
+def _segmentation(refined: bool) -> str:
+    border = ""
+    if refined:
+        border = (
+            "put together with the likelihood ratio of tumour and normal brain, whose brightness "
+            "was estimated in the scan on either side of the predicted border, "
+        )
     return (
         "**Segmentation.** The senior's tumour probability was predicted on the template grid, "
-        "carried back to each scan's own grid by the inverse transform, and thresholded at 0.5 "
-        "inside the brain; specks were removed. The entropy of the probability and the agreement "
-        "of junior and senior are reported as measures of uncertainty."
+        f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
+        "at 0.5 inside the brain; specks were removed. The entropy of the probability and the "
+        "agreement of junior and senior are reported as measures of uncertainty."
     )
 
 

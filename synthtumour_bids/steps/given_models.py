@@ -10,6 +10,8 @@ from typing import Any
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps.job import TEACHER, Job
+from synthtumour_bids.steps.predictions import model_print
+from synthtumour_bids.steps.refining import evidence_of
 
 
 def with_model(settings: Settings) -> Settings:
@@ -107,3 +109,21 @@ def _senior(flag: str, given: Path, contrast: str) -> tuple[Path, dict[str, Any]
         )
         raise UsageError(msg)
     return folder, model
+
+
+def teacher_print(job: Job) -> dict[str, Any]:
+    """What the teacher's pseudo-labels depend on, for a fingerprint."""
+    folder = job.model_dir(TEACHER)
+    evidence = evidence_of(folder)
+    return {
+        "teacher": model_print(folder),
+        "evidence": dataclasses.asdict(evidence) if evidence else None,
+    }
+
+
+def describe_teacher(job: Job) -> dict[str, Any]:
+    """Which network made the pseudo-labels, if it was not the junior."""
+    folder = job.model_dir(TEACHER)
+    model = json.loads((folder / "model.json").read_text())
+    kept = {key: model[key] for key in ("Method", "Preset", "Profile", "Fingerprint")}
+    return {**kept, "Weights": model_print(folder)}

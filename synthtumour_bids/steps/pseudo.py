@@ -13,6 +13,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.steps.class_images import labelled
 from synthtumour_bids.steps.job import TEACHER, Job
 from synthtumour_bids.steps.predictions import predict
+from synthtumour_bids.steps.refining import evidence_of, refined
 
 LOGGER = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ def label(
 ) -> list[Labelled]:
     """Segment tumour scans with a network and keep the labels that pass quality control.
 
-    What the network says about the mirrored scan counts as the second opinion.
+    What the network says about the mirrored scan counts as the second opinion. Where the network
+    has seen no annotation, the scan itself has a say in where both end.
 
     Writes ``models/pseudo_labels.tsv`` with every scan's figures and the reasons of refusals.
 
@@ -59,12 +61,15 @@ def label(
     DataError
         When no scan at all got a usable pseudo-label, where they are `required`.
     """
+    from dataclasses import replace
+
     from synthtumour_bids.bids.derivatives import write_image, write_tsv
     from synthtumour_bids.steps.volumes import load_volume
     from synthtumour_bids.synthesis.pseudo_labels import assess, criteria_for, select
 
     results = predict(job, network, tumours)
     unmirrored = predict(job, network, tumours, mirroring=False)
+    evidence = evidence_of(job.model_dir(network))
     folder = job.settings.work_dir / "pseudo_labels"
     folder.mkdir(parents=True, exist_ok=True)
     assessed = {}
@@ -75,12 +80,13 @@ def label(
         probability = load_volume(result.value)
         brain = load_volume(job.standard_mask(scan)).mask
         # The mean of both opinions and one of them give the other.
-        mirrored = 2 * probability.data - load_volume(plain.value).data
+        mirrored = replace(probability, data=2 * probability.data - load_volume(plain.value).data)
+        image = job.standard_image(scan)
         pseudo = assess(
-            probability.data,
+            refined(probability, image, brain, evidence),
             brain,
             probability.spacing,
-            reference_probability=mirrored,
+            reference_probability=refined(mirrored, image, brain, evidence),
             criteria=criteria_for(job.settings.lesion),
         )
         path = folder / f"{scan.key.replace('/', '__')}_label.nii"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,13 @@ from synthtumour_bids.settings import TEMPLATE, Role, Settings
 from synthtumour_bids.steps.class_images import model_classes, write_class_images
 from synthtumour_bids.steps.job import Job, skipped
 from synthtumour_bids.steps.predictions import model_print, predict
+from synthtumour_bids.steps.refining import evidence_of, refined
 from synthtumour_bids.steps.tables import scores_file
 
 LOGGER = logging.getLogger(__name__)
 STEP = "segment"
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
 THRESHOLD = 0.5
-# Limits of plausibility, not tuned on any truth: beyond them a person should look.
-LARGEST_SHARE_OF_BRAIN = 0.3
-LOWEST_AGREEMENT = 0.5
-LARGEST_SHARE_OUTSIDE = 0.1
-HIGHEST_MEAN_ENTROPY = 0.5  # bits
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,7 @@ class Task:
     fingerprint: str
     preprocessing: Mapping[str, Any]  # quality figures and flags
     models: Mapping[str, str]  # fingerprints of the networks
+    evidence: Mapping[str, Any]  # how the scan refines what each says, or None
     classes: tuple[TumourClass, ...]  # that the senior tells
     settings: Settings
 
@@ -56,10 +53,15 @@ def run(job: Job) -> list[ScanOutcome]:
     settings = job.settings
     models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
     classes = model_classes(job.models_dir / "senior")
+    evidence = {name: evidence_of(job.models_dir / name) for name in models}
+    how = {name: one and asdict(one) for name, one in evidence.items()}
     scans = [scan for scan in job.selected(Role.TUMOUR) if job.preprocessing_print(scan)]
     prints = {
         scan.key: fingerprint(
-            version=__version__, models=models, scan=job.preprocessing_print(scan)
+            version=__version__,
+            models=models,
+            evidence=how,
+            scan=job.preprocessing_print(scan),
         )
         for scan in scans
     }
@@ -82,6 +84,7 @@ def run(job: Job) -> list[ScanOutcome]:
                 prints[scan.key],
                 {"qc": stamp.get("qc", {}), "flags": stamp.get("flags", [])},
                 models,
+                evidence,
                 classes,
                 settings,
             )
@@ -111,6 +114,7 @@ def segment_scan(task: Task) -> None:
     from synthtumour_bids.bids.files import write_json
     from synthtumour_bids.preprocessing.registration import carry_to_native
     from synthtumour_bids.segmentation.uncertainty import dice, entropy
+    from synthtumour_bids.steps.figures import describe, flags_of
     from synthtumour_bids.steps.volumes import load_nifti, load_volume
     from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
@@ -124,10 +128,17 @@ def segment_scan(task: Task) -> None:
         for names in ({}, _template_grid(task.settings))
     )
     transform = find_transform(preprocessed.parent, scan)
+    image = derivative_path(
+        scan, output_dir, desc="preproc", suffix=scan.suffix, **_template_grid(task.settings)
+    )
     standard = {name: load_volume(path) for name, path in task.probabilities.items()}
+    standard = {
+        name: replace(volume, data=refined(volume, image, standard_brain.mask, task.evidence[name]))
+        for name, volume in standard.items()
+    }
     native = {
-        name: carry_to_native(load_nifti(path), transform, reference).clip(0, 1)
-        for name, path in task.probabilities.items()
+        name: carry_to_native(volume.with_data(volume.data), transform, reference).clip(0, 1)
+        for name, volume in standard.items()
     }
     assessed = {
         name: assess(probability, brain.mask, brain.spacing, criteria=criteria)
@@ -139,9 +150,9 @@ def segment_scan(task: Task) -> None:
     native = {name: probability * brain.mask for name, probability in native.items()}
     agreement = dice(masks["senior"], masks["junior"])
     uncertainty = entropy(native["senior"])
-    figures = _figures(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
+    figures = describe(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
     outside = assessed["senior"].stats["outside"]
-    flags = [*task.preprocessing["flags"], *_flags(figures, outside)]
+    flags = [*task.preprocessing["flags"], *flags_of(figures, outside)]
     stamps.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
     # Scores are of a segmentation that is no more.
     scores_file(output_dir, f"{scan.stem}_{scan.suffix}").unlink(missing_ok=True)
@@ -187,46 +198,6 @@ def find_transform(folder: Path, scan: Scan) -> Path:
     raise FileNotFoundError(msg)
 
 
-def _figures(
-    masks: Mapping[str, Any],
-    native: Mapping[str, Any],
-    brain: Any,
-    spacing: Sequence[float],
-    agreement: float,
-    uncertainty: Any,
-) -> dict[str, Any]:
-    import numpy as np
-    from scipy import ndimage
-
-    voxel_ml = float(np.prod(spacing)) / 1000
-    mask = masks["senior"]
-    return {
-        "brain_volume_mL": round(float(brain.sum()) * voxel_ml, 2),
-        "volume_mL": round(float(mask.sum()) * voxel_ml, 3),
-        "n_components": int(ndimage.label(mask, np.ones((3, 3, 3)))[1]),
-        "junior_volume_mL": round(float(masks["junior"].sum()) * voxel_ml, 3),
-        "junior_senior_dice": round(agreement, 4),
-        "mean_entropy": round(float(uncertainty[mask].mean()), 4) if mask.any() else None,
-        "mean_probability": round(float(native["senior"][mask].mean()), 4) if mask.any() else None,
-    }
-
-
-def _flags(figures: Mapping[str, Any], outside: float) -> list[str]:
-    """Name what a person should look at."""
-    flags = []
-    if outside > LARGEST_SHARE_OUTSIDE:
-        flags.append("outside_brain")
-    if figures["volume_mL"] == 0:
-        flags.append("empty")
-    if figures["volume_mL"] > LARGEST_SHARE_OF_BRAIN * figures["brain_volume_mL"]:
-        flags.append("over_30_percent_of_brain")
-    if figures["junior_senior_dice"] < LOWEST_AGREEMENT:
-        flags.append("low_agreement")
-    if figures["volume_mL"] and (figures["mean_entropy"] or 0) > HIGHEST_MEAN_ENTROPY:
-        flags.append("uncertain")
-    return flags
-
-
 def _write(
     task: Task,
     reference: Any,
@@ -251,6 +222,10 @@ def _write(
         "Threshold": THRESHOLD,
         "SmallestComponentML": final_criteria(settings.lesion).min_component_ml,
     }
+    refined_by = {
+        name: {"Refinement": asdict(evidence)} if evidence else {}
+        for name, evidence in task.evidence.items()
+    }
     made = {
         "Models": dict(task.models),
         "QualityControl": dict(figures),
@@ -260,25 +235,29 @@ def _write(
         (
             {"label": "L", "suffix": "mask"},
             like_native(masks["senior"], reference, np.uint8),
-            {**lesion, **made},
+            {**lesion, **refined_by["senior"], **made},
         ),
         (
             {"label": "L", "suffix": "probseg"},
             like_native(native["senior"], reference, np.float32),
-            {},
+            refined_by["senior"],
         ),
         (
             {"label": "L", "desc": "junior", "suffix": "mask"},
             like_native(masks["junior"], reference, np.uint8),
-            lesion,
+            {**lesion, **refined_by["junior"]},
         ),
         (
             {"desc": "uncertainty", "suffix": "probseg"},
             like_native(uncertainty, reference, np.float32),
             {"Description": "Entropy of the senior's tumour probability", "Units": "bit"},
         ),
-        ({**space, "label": "L", "suffix": "mask"}, on_template[0], lesion),
-        ({**space, "label": "L", "suffix": "probseg"}, on_template[1], {}),
+        (
+            {**space, "label": "L", "suffix": "mask"},
+            on_template[0],
+            {**lesion, **refined_by["senior"]},
+        ),
+        ({**space, "label": "L", "suffix": "probseg"}, on_template[1], refined_by["senior"]),
     ]
     written = []
     for names, image, more in images:

@@ -8,7 +8,6 @@ semi-supervised, on pseudo-labelled scans.
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import platform
 import shutil
@@ -25,9 +24,8 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.progress import Progress, describe_seconds
 from synthtumour_bids.execution.stamps import fingerprint
 from synthtumour_bids.settings import TEMPLATE, Method, Role, Training
-from synthtumour_bids.steps import cohort, fabricate, mixing, pseudo, synthesise
-from synthtumour_bids.steps.job import TEACHER, Job
-from synthtumour_bids.steps.predictions import model_print
+from synthtumour_bids.steps import cohort, fabricate, given_models, mixing, pseudo, synthesise
+from synthtumour_bids.steps.job import Job
 
 LOGGER = logging.getLogger(__name__)
 STEP = "train"
@@ -48,17 +46,20 @@ def junior_print(job: Job) -> str:
 
 def senior_print(job: Job) -> str:
     """Fingerprint of all settings the senior depends on."""
+    from synthtumour_bids.segmentation.refinement import Evidence
+
     settings = job.settings
     samples: dict[str, Any] = {
         "n_mixed": settings.profile.n_mixed,
         "hold_out": sorted(settings.hold_out),
+        "evidence": dataclasses.asdict(Evidence()) if settings.preset == "default" else None,
     }
     if settings.method is Method.FABRICATION:
         held_out = sorted(settings.hold_out) if settings.semi_supervised else []
         samples = {
             "semi_supervised": settings.semi_supervised,
             "hold_out": held_out,
-            **({"teacher": model_print(job.model_dir(TEACHER))} if settings.teacher else {}),
+            **(given_models.teacher_print(job) if settings.teacher else {}),
         }
     return fingerprint(
         junior=junior_print(job),
@@ -246,7 +247,11 @@ def _finish(
             "Method": settings.method,
             "Classes": [one.to_json() for one in fabricate.classes(job)],
             "SemiSupervised": settings.semi_supervised and name == "senior",
-            **({"Teacher": _teacher(job)} if settings.teacher and name == "senior" else {}),
+            **(
+                {"Teacher": given_models.describe_teacher(job)}
+                if settings.teacher and name == "senior"
+                else {}
+            ),
             "Contrast": settings.contrast,
             "MoreContrasts": list(settings.more_contrasts),
             "Lesion": settings.lesion,
@@ -268,14 +273,6 @@ def _finish(
     )
     outputs = [model_dir / "model.json", model_dir / "fold_0" / "checkpoint_best.pth"]
     cohort.mark(job, name, print_, cohort.members(job, scans), outputs)
-
-
-def _teacher(job: Job) -> dict[str, Any]:
-    """Which network made the pseudo-labels, if it was not the junior."""
-    folder = job.model_dir(TEACHER)
-    model = json.loads((folder / "model.json").read_text())
-    kept = {key: model[key] for key in ("Method", "Preset", "Profile", "Fingerprint")}
-    return {**kept, "Weights": model_print(folder)}
 
 
 def versions() -> Mapping[str, str]:
