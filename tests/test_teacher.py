@@ -18,7 +18,7 @@ from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.settings import Method, Role
 from synthtumour_bids.steps import given_models, pseudo, train
-from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.job import TEACHER, Job
 from tests.blob_cases import blob_brain
 from tests.blob_model import SHAPE, VOXEL
 from tests.datasets import make
@@ -53,9 +53,8 @@ def asked(tmp_path: Path, teacher: Path, **more: Any) -> Job:
     return make_job(tmp_path, **more)
 
 
-def test_the_teacher_labels_the_scans(model: Path, tmp_path: Path) -> None:
-    """No junior is there; what the scans' further contrasts show is not given to the teacher."""
-    job = asked(tmp_path, write_teacher(tmp_path / "earlier", model))
+def write_blobs(job: Job) -> dict[str, np.ndarray]:
+    """Preprocessed tumour scans of a job, with blobs; where these are, by scan."""
     tumours = [scan for scan in job.selection.everything if scan.role is Role.TUMOUR]
     mark_preprocessed(job, *tumours)
     truth = {}
@@ -68,6 +67,14 @@ def test_the_teacher_labels_the_scans(model: Path, tmp_path: Path) -> None:
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             nib.save(nib.Nifti1Image(values, affine), path)
+    return truth
+
+
+def test_the_teacher_labels_the_scans(model: Path, tmp_path: Path) -> None:
+    """No junior is there; what the scans' further contrasts show is not given to the teacher."""
+    job = asked(tmp_path, write_teacher(tmp_path / "earlier", model))
+    truth = write_blobs(job)
+    tumours = [scan for scan in job.selection.everything if scan.role is Role.TUMOUR]
     others = [replace(scan, contrasts=(scan,)) for scan in tumours]
     cases = {case.name: case for case in pseudo.cases(job, others)}
     for scan in tumours:
@@ -76,6 +83,28 @@ def test_the_teacher_labels_the_scans(model: Path, tmp_path: Path) -> None:
     with (job.settings.output_dir / "models" / "pseudo_labels.tsv").open() as table:
         used = [row["used"] for row in csv.DictReader(table, delimiter="\t")]
     assert used == ["true", "true"]
+
+
+def test_the_scans_refine_labels_of_a_network_without_annotations(
+    model: Path, tmp_path: Path
+) -> None:
+    labels = {}
+    for method in Method:
+        job = asked(tmp_path / method, write_teacher(tmp_path / method / "models", model))
+        described = json.dumps({**DESCRIPTION, "Method": method})
+        (job.model_dir(TEACHER) / "model.json").write_text(described)
+        truth = write_blobs(job)
+        tumours = [scan for scan in job.selection.everything if scan.role is Role.TUMOUR]
+        labels[method] = {
+            item.scan.key: np.asanyarray(nib.load(item.label).dataobj) > 0
+            for item in pseudo.label(job, tumours, network=TEACHER)
+        }
+    for key, manual in truth.items():
+        refined, said = (labels[method][key] for method in Method)
+        spacing = (VOXEL,) * 3
+        assert not np.array_equal(refined, said)
+        better, worse = (evaluate(one, manual > 0, spacing).dice for one in (refined, said))
+        assert better > worse
 
 
 def test_another_teacher_is_another_senior(model: Path, tmp_path: Path) -> None:

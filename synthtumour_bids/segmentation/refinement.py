@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from synthtumour_bids.synthesis.boxes import Spacing, box_of
-from synthtumour_bids.synthesis.filters import gaussian, in_voxels, margin
+from synthtumour_bids.synthesis.filters import SHORT, gaussian, in_voxels, margin
 
 THRESHOLD = 0.5  # probability from which the network's voxels count as tumour
 LEAST_WEIGHT = 1e-3  # of known voxels in reach, below which there is no local mean
@@ -102,7 +102,7 @@ def refine(
     if target.empty or not tumour.any():
         return out
     sigma = in_voxels(how.reach_mm, spacing)
-    source = target.grown(margin(sigma), out.shape)
+    source = target.grown(margin(sigma, SHORT), out.shape)
     around = source.slices
     inside = ndimage.distance_transform_edt(tumour[around], sampling=spacing) > how.inside_mm
     outside = brain[around] & (
@@ -119,9 +119,9 @@ def refine(
     def local_mean(where: NDArray[np.bool_], sigma_mm: float) -> tuple[NDArray, NDArray]:
         """Mean of `z` over some voxels, over `target`, and where there is any in reach."""
         width = in_voxels(sigma_mm, spacing)
-        weight = gaussian(where.astype(np.float32), source, target, width)
+        weight = gaussian(where.astype(np.float32), source, target, width, SHORT)
         known = weight > LEAST_WEIGHT
-        total = gaussian(z * where, source, target, width)
+        total = gaussian(z * where, source, target, width, SHORT)
         return np.divide(total, weight, out=np.zeros_like(total), where=known), known
 
     tumour_z, known = local_mean(inside, how.reach_mm)

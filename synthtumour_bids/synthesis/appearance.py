@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .boxes import Box, Spacing
-from .filters import brain_blur, gaussian, in_voxels, margin
+from .boxes import Box, Spacing, slabs
+from .filters import SHORT, brain_blur, gaussian, in_voxels, margin
 from .noise import texture
 
 ANATOMY_MM = 5.0  # width of the blur that keeps the large-scale brightness of the host
+_SLAB = 1 << 15  # voxels whose brightness is computed at a time
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ def soft_mask(
     The brain's own surface does not count as a border.
     """
     sigma = in_voxels(edge_mm, spacing)
-    source = box.grown(margin(sigma), brain.shape)
+    source = box.grown(margin(sigma, SHORT), brain.shape)
     inside = brain[source.slices]
-    weights = gaussian(inside, source, box, sigma)
-    blurred = gaussian(mask, box, box, sigma)
+    weights = gaussian(inside, source, box, sigma, SHORT)
+    blurred = gaussian(mask, box, box, sigma, SHORT)
     here = brain[box.slices]
     return np.divide(blurred, weights, out=np.zeros_like(blurred), where=here & (weights > 1e-4))
 
@@ -114,23 +115,28 @@ def lesion_brightness(
         Over the box, never negative.
     """
     local = brain_blur(image, brain, box, ANATOMY_MM, spacing)
-    here = brain[box.slices]
-    fine = np.where(here, image[box.slices] - local, np.float32(0))
-    base = np.float32(look.anatomy) * local + np.float32((1 - look.anatomy) * normal)
-
-    rise = np.clip(depth / np.float32(look.halo_depth), 0, 1)
-    rise = rise * rise * (3 - 2 * rise)
-    share = np.float32(look.halo_gain) + np.float32(1 - look.halo_gain) * rise
-    bright = base * (1 + np.float32(look.gain - 1) * share)
+    inner = field = None
     if core is not None:
-        inner = gaussian(core, box, box, in_voxels(look.core_edge_mm, spacing))
-        bright += inner * (np.float32(look.core_gain * normal) - bright)
-        fine *= 1 - np.float32(look.core_smoothness) * inner
+        inner = gaussian(core, box, box, in_voxels(look.core_edge_mm, spacing), SHORT)
     if look.texture_amplitude > 0:
         field = texture(box.axes_mm(spacing), look.texture_seed, look.texture_scale_mm)
-        bright *= 1 + np.float32(look.texture_amplitude) * field
-    bright += np.float32(look.residual_texture) * fine
-    return np.maximum(bright, np.float32(0))
+    out = np.empty(box.shape, dtype=np.float32)
+    host, here = image[box.slices], brain[box.slices]
+    for slab in slabs(box.shape, _SLAB):
+        fine = np.where(here[slab], host[slab] - local[slab], np.float32(0))
+        base = np.float32(look.anatomy) * local[slab] + np.float32((1 - look.anatomy) * normal)
+        rise = np.clip(depth[slab] / np.float32(look.halo_depth), 0, 1)
+        rise = rise * rise * (3 - 2 * rise)
+        share = np.float32(look.halo_gain) + np.float32(1 - look.halo_gain) * rise
+        bright = base * (1 + np.float32(look.gain - 1) * share)
+        if inner is not None:
+            bright += inner[slab] * (np.float32(look.core_gain * normal) - bright)
+            fine *= 1 - np.float32(look.core_smoothness) * inner[slab]
+        if field is not None:
+            bright *= 1 + np.float32(look.texture_amplitude) * field[slab]
+        bright += np.float32(look.residual_texture) * fine
+        np.maximum(bright, np.float32(0), out=out[slab])
+    return out
 
 
 def raw_brightness(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,3 +79,13 @@ def box_of(mask: NDArray) -> Box:
         start.append(int(filled[0]) if filled.size else 0)
         stop.append(int(filled[-1]) + 1 if filled.size else 0)
     return Box(tuple(start), tuple(stop))  # type: ignore[arg-type]
+
+
+def slabs(shape: tuple[int, ...], voxels: int) -> Iterator[slice]:
+    """Cut the first axis of an array into slabs of at most about so many voxels.
+
+    What is computed slab by slab stays in the processor's cache; nothing else changes.
+    """
+    thickness = max(1, voxels // max(math.prod(shape[1:]), 1))
+    for start in range(0, shape[0], thickness):
+        yield slice(start, min(start + thickness, shape[0]))

@@ -15,13 +15,14 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from .boxes import Box, Spacing, box_around
+from .boxes import Box, Spacing, box_around, slabs
 from .noise import octaves
 
 Triple = tuple[float, float, float]
 
 _SUBDIVISIONS = 4  # of an icosahedron: 2562 vertices, 5120 triangles
 _TABLE = 321  # directions along each side of the octahedral look-up table
+_SLAB = 1 << 15  # voxels whose level is computed at a time
 
 
 @dataclass(frozen=True)
@@ -177,15 +178,23 @@ def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
     rotation, semi_axes = _frame(surface)
     to_unit = rotation.T / semi_axes[:, None]
     i, j, k = (a - c for a, c in zip(box.axes_mm(spacing), surface.centre_mm, strict=True))
-    x, y, z = (
-        (row[0] * i + offset).astype(np.float32)[:, None, None]
-        + (row[1] * j).astype(np.float32)[:, None]
-        + (row[2] * k).astype(np.float32)
-        for row, offset in zip(to_unit, shift, strict=True)
-    )
-    distance = np.sqrt(x * x + y * y + z * z)
+    out = np.empty(box.shape, dtype=np.float32)
+    for slab in slabs(out.shape, _SLAB):
+        x, y, z = (
+            (row[0] * i[slab] + offset).astype(np.float32)[:, None, None]
+            + (row[1] * j).astype(np.float32)[:, None]
+            + (row[2] * k).astype(np.float32)
+            for row, offset in zip(to_unit, shift, strict=True)
+        )
+        out[slab] = np.sqrt(x * x + y * y + z * z) * inverse_radii.take(_table_index(x, y, z))
+    return out
 
-    # Octahedral map: the sphere unfolded on a square, without trigonometry.
+
+def _table_index(x: NDArray, y: NDArray, z: NDArray) -> NDArray[np.int32]:
+    """Where a direction is in the look-up table.
+
+    The octahedral map unfolds the sphere on a square, without trigonometry.
+    """
     total = np.abs(x) + np.abs(y) + np.abs(z)
     np.maximum(total, np.float32(1e-6), out=total)
     fold = np.maximum(-z, 0) / total
@@ -196,7 +205,7 @@ def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
     half = np.float32((_TABLE - 1) / 2)
     column = (v * half + (half + np.float32(0.5))).astype(np.int32)
     row = (u * half + (half + np.float32(0.5))).astype(np.int32)
-    return distance * inverse_radii.take(row * _TABLE + column)
+    return row * np.int32(_TABLE) + column
 
 
 def largest_component(mask: NDArray) -> NDArray:

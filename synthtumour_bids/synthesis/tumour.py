@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .appearance import lesion_brightness, normal_intensity, raw_brightness, soft_mask
 from .boxes import Box, Spacing, box_of
-from .filters import gaussian, in_voxels, margin
+from .filters import SHORT, gaussian, in_voxels, margin
 from .lesion import Lesion, TumourParams
 from .noise import texture
 from .shape import largest_component, level_box, levels
@@ -41,7 +41,7 @@ def render_tumour(
     normal = normal_intensity(image, brain)
     for lesion in params.lesions:
         look = lesion.look
-        rim = margin(in_voxels(look.edge_mm, spacing))
+        rim = margin(in_voxels(look.edge_mm, spacing), SHORT)
         box, whole, depth = _body(
             lesion, image, brain, spacing, normal, params.csf, white_matter, rim
         )
@@ -231,7 +231,7 @@ def _core(
     level = levels(lesion.core, box, spacing)
     if not lesion.core_open:
         # A blurred mask falls from 1 to 1/2 towards the border: a rim is left around the core.
-        within = gaussian(whole, box, box, in_voxels(RIM_MM, spacing))
+        within = gaussian(whole, box, box, in_voxels(RIM_MM, spacing), SHORT)
         level += 4 * np.maximum(0.9 - within, 0) - depth
     level = level.ravel()[inside]
     core = np.zeros(whole.shape, dtype=bool)
