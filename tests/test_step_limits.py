@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from synthtumour_bids.steps import preprocess, report, segment, tables
+from synthtumour_bids.steps import preprocess, report, segment, synthesise, tables
 from tests.datasets import make
 from tests.jobs import make_job, mark_preprocessed, mark_trained
 
@@ -39,6 +39,24 @@ def test_cores_threads_and_memory_limit_the_processes_of_a_step(
         mark_trained(job, name)
     step.run(job)
     assert [call["nprocs"] for call in calls] == [expected]
+
+
+class Asked(Exception):
+    """Processes were asked for."""
+
+
+@pytest.mark.parametrize(("mem_gb", "expected"), [(3.0, 3), (100.0, 8)])
+def test_memory_limits_the_processes_that_make_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mem_gb: float, expected: int
+) -> None:
+    def ask(*_: Any, nprocs: int, **__: Any) -> list[Any]:
+        raise Asked(nprocs)
+
+    monkeypatch.setattr(synthesise, "map_items", ask)
+    job = make_job(tmp_path, tumourfree=4, nprocs=8, mem_gb=mem_gb)
+    mark_preprocessed(job, *job.selection.everything)
+    with pytest.raises(Asked, match=f"^{expected}$"):
+        synthesise.run(job)
 
 
 def test_a_scan_with_two_truths_is_reported_without_scores(

@@ -112,7 +112,7 @@ def store_sources(job: Job, scans: Sequence[Scan]) -> list[Result[StoreTask, Sou
     return map_items(
         store_source,
         tasks,
-        nprocs=job.settings.nprocs,
+        nprocs=job.synthesis_processes,
         cluster=job.cluster,
         label="Fabrication: normalising",
         describe=lambda task: task.scan.key,
@@ -178,7 +178,7 @@ def draw_samples(
     return map_items(
         draw,
         tasks,
-        nprocs=job.settings.nprocs,
+        nprocs=job.synthesis_processes,
         cluster=job.cluster,
         label=f"Fabrication: coarse samples ({purpose})",
         describe=lambda task: task.host.name,

@@ -100,7 +100,7 @@ def cases(job: Job, hosts: Sequence[Host], count: int) -> list[Any]:
     results = map_items(
         synthesise.draw,
         [task for task in tasks if task.indices],
-        nprocs=job.settings.nprocs,
+        nprocs=job.synthesis_processes,
         cluster=job.cluster,
         label="Stage 1 in healthy halves",
         describe=lambda task: task.host.key,

@@ -14,10 +14,12 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
 
 Item = TypeVar("Item")
+SYNTHESIS_GB = 1.0  # memory of one process that makes samples at 1 mm; 0.43 at 2 mm
 TEACHER = "teacher"  # the network of another run that makes pseudo-labels
 
 
@@ -96,6 +98,11 @@ class Job:
             for scan in self.selection.everything
             if scan.role is role and self.preprocessing_print(scan) is not None
         ]
+
+    @property
+    def synthesis_processes(self) -> int:
+        """How many processes may make samples at a time."""
+        return processes_that_fit(self.settings.nprocs, self.settings.mem_gb, SYNTHESIS_GB)
 
     def preprocessing_print(self, scan: Scan) -> str | None:
         """Fingerprint of a scan's finished preprocessing, ``None`` where it is not finished."""

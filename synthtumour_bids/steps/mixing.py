@@ -108,7 +108,7 @@ def _make_cases(
     results = map_items(
         mix_one,
         tasks,
-        nprocs=settings.nprocs,
+        nprocs=job.synthesis_processes,
         cluster=job.cluster,
         label="Stage 2",
         describe=lambda task: task.name,

@@ -137,7 +137,7 @@ def run(job: Job) -> list[ScanOutcome]:
     results = map_items(
         draw,
         tasks,
-        nprocs=job.settings.nprocs,
+        nprocs=job.synthesis_processes,
         cluster=job.cluster,
         label="Stage 1",
         describe=lambda task: task.host.key,
