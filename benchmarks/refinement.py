@@ -22,8 +22,8 @@ from scipy import ndimage
 
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
-from synthtumour_bids.segmentation.refinement import Evidence, refine
 from synthtumour_bids.settings import PROFILES
+from synthtumour_bids.synthesis.borders import Evidence, refine
 
 WAYS: dict[str, Evidence | None] = {
     "network alone": None,

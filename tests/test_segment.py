@@ -14,11 +14,11 @@ import pytest
 from synthtumour_bids.bids import derivatives
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
 from synthtumour_bids.bids.names import transform_name
-from synthtumour_bids.segmentation.refinement import Evidence
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.steps import segment
 from synthtumour_bids.steps.segment import STEP, Task, segment_scan
+from synthtumour_bids.synthesis.borders import Evidence
 from tests.jobs import make_job
 
 SHAPE = (24, 28, 26)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from synthtumour_bids.segmentation.refinement import Evidence
     from synthtumour_bids.steps.volumes import Volume
+    from synthtumour_bids.synthesis.borders import Evidence
 
 
 def evidence_of(model_dir: Path) -> Evidence | None:
@@ -22,7 +22,7 @@ def evidence_of(model_dir: Path) -> Evidence | None:
     Networks of the published preset are left as published, and those of fabrication learn borders
     from annotations.
     """
-    from synthtumour_bids.segmentation.refinement import Evidence
+    from synthtumour_bids.synthesis.borders import Evidence
 
     described = json.loads((model_dir / "model.json").read_text())
     label_free = described.get("Method", Method.SYNTHTUMOUR) == Method.SYNTHTUMOUR
@@ -33,8 +33,8 @@ def refined(
     probability: Volume, image: Path, brain: NDArray[np.bool_], evidence: Evidence | None
 ) -> NDArray[np.float32]:
     """Probability on the template grid, refined by the image it was made from."""
-    from synthtumour_bids.segmentation.refinement import refine
     from synthtumour_bids.steps.volumes import load_volume
+    from synthtumour_bids.synthesis.borders import refine
 
     if evidence is None:
         return probability.data

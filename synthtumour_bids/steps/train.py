@@ -46,7 +46,7 @@ def junior_print(job: Job) -> str:
 
 def senior_print(job: Job) -> str:
     """Fingerprint of all settings the senior depends on."""
-    from synthtumour_bids.segmentation.refinement import Evidence
+    from synthtumour_bids.synthesis.borders import Evidence
 
     settings = job.settings
     samples: dict[str, Any] = {

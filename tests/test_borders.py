@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from synthtumour_bids.segmentation.refinement import Evidence, refine
 from synthtumour_bids.segmentation.uncertainty import dice
+from synthtumour_bids.synthesis.borders import Evidence, refine
 from tests.ellipsoid import ellipsoid_brain
 
 SPACING = (2.0, 2.0, 2.0)

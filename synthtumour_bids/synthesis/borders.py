@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
-from synthtumour_bids.synthesis.boxes import Spacing, box_of
-from synthtumour_bids.synthesis.filters import SHORT, gaussian, in_voxels, margin
+from .boxes import Spacing, box_of
+from .filters import SHORT, gaussian, in_voxels, margin
 
 THRESHOLD = 0.5  # probability from which the network's voxels count as tumour
 LEAST_WEIGHT = 1e-3  # of known voxels in reach, below which there is no local mean
