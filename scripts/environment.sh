@@ -9,6 +9,12 @@ make_environment() {
     $sudo apt-get update -qq
     $sudo apt-get install -y --no-install-recommends python3-venv python3-pip
   fi
-  [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
+  if ! [ -x "$folder/bin/python" ]; then
+    local free_gb=$(($(df -Pk . | awk 'NR == 2 { print $4 }') / 1000000))
+    if [ "$free_gb" -lt 10 ]; then
+      echo "Installing takes 7 GB, and 3 GB more while it goes on; $PWD has $free_gb GB free." >&2
+    fi
+    python3 -m venv "$folder"
+  fi
   "$folder/bin/python" -m pip install --quiet --constraint constraints.txt --editable ".$extras"
 }

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from synthtumour_bids.bids.derivatives import check_output_dir, write_dataset_description
+from synthtumour_bids.bids.derivatives import check_folders, write_dataset_description
 from synthtumour_bids.bids.inputs import collect_scans
 from synthtumour_bids.bids.validation import warn_of_input_errors
 from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
@@ -35,7 +35,7 @@ def run(settings: Settings) -> Outcome | None:
     SynthTumourError
         For everything that stops the whole run: see :mod:`synthtumour_bids.errors`.
     """
-    check_output_dir(settings.output_dir, settings.bids_dir)
+    check_folders(settings)
     limit_threads(settings.omp_nthreads)
     given = settings
     settings = given_models.with_teacher(given_models.with_model(settings))
@@ -43,7 +43,9 @@ def run(settings: Settings) -> Outcome | None:
     plan.check_template(settings)
     selection = collect_scans(settings)
     if settings.dry_run:
-        print(plan.table(Job(settings, selection, Path(os.devnull))))
+        job = Job(settings, selection, Path(os.devnull))
+        plan.check_cohort(job)
+        print(plan.table(job))
         return None
     settings = scratch.with_own_work_dir(settings)
     write_descriptions(settings)
@@ -58,6 +60,7 @@ def run(settings: Settings) -> Outcome | None:
         report.write_methods(job)
         return None
     plan.check_gpus(job)
+    plan.check_cohort(job)
     given_models.check_teacher(job)
     with temporary_folder(settings.work_dir):
         records = _run_steps(job)
@@ -74,10 +77,10 @@ def _run_steps(job: Job) -> list[ScanOutcome]:
             from synthtumour_bids.steps import preprocess
 
             records += preprocess.run(job)
-            _give_up_when_nothing_is_left(job, records)
-        if {Step.SYNTHESISE, Step.TRAIN} & set(steps):
+            _give_up_when_nothing_is_left(records)
+        if {Step.SYNTHESISE, Step.TRAIN} & set(steps) and not _gives_up(job, records):
             records += _learn(job, steps)
-        if Step.SEGMENT in steps:
+        if Step.SEGMENT in steps and not _gives_up(job, records):
             from synthtumour_bids.steps import segment
 
             records += segment.run(job)
@@ -99,7 +102,7 @@ def _learn(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:
     with plan.sole_training(job):
         if Step.SYNTHESISE in steps:
             records += fabricate.run(job) if fabrication else synthesise.run(job)
-        if Step.TRAIN in steps:
+        if Step.TRAIN in steps and not _gives_up(job, records):
             records += train.run(job)
     return records
 
@@ -112,7 +115,13 @@ def _report(job: Job, steps: Sequence[Step]) -> list[ScanOutcome]:
     return report.run(job)
 
 
-def _give_up_when_nothing_is_left(job: Job, records: list[ScanOutcome]) -> None:
+def _gives_up(job: Job, records: Sequence[ScanOutcome]) -> bool:
+    """Whether a failure ends the run (``--stop-on-first-crash``): the rest teaches nothing."""
+    failed = any(record.status is Status.FAILED for record in records)
+    return failed and job.settings.stop_on_first_crash
+
+
+def _give_up_when_nothing_is_left(records: Sequence[ScanOutcome]) -> None:
     failures = [record for record in records if record.status is Status.FAILED]
     if records and len(failures) == len(records):
         sentences = "\n".join(f"  {record.key}: {record.message}" for record in failures)

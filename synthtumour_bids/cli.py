@@ -18,6 +18,13 @@ from synthtumour_bids.config_file import read_config
 from synthtumour_bids.settings import PROFILES, Method, Settings, Step
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to the help of options that have one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of ``synthtumour-bids``; the container descriptors are made from it too."""
     parser = argparse.ArgumentParser(
@@ -28,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
             "train a senior, whose segmentations are written as BIDS derivatives. With a few "
             "annotated scans, --method fabrication makes the synthetic tumours from those."
         ),
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("bids_dir", type=existing_folder, help="BIDS dataset with tumour scans")
     parser.add_argument("output_dir", type=Path, help="folder for the derivatives")
@@ -52,15 +59,19 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     Raises
     ------
     UsageError
-        For combinations that make no sense.
+        For combinations that make no sense, and for what ``--config-file`` cannot bring back.
     SystemExit
         For ``--help``, ``--version`` and what argparse itself refuses (code 2).
     """
     parser = build_parser()
     options = parser.parse_args(argv)
     if options.config_file is not None:
-        parser.set_defaults(**read_config(parser, options.config_file))
-        options = parser.parse_args(argv)
+        configured = read_config(parser, options.config_file)
+        for action in parser._actions:
+            # Not as a default: flags that may be repeated would add to it instead of replacing it.
+            if action.dest in configured:
+                action.default = argparse.SUPPRESS
+        options = argparse.Namespace(**{**configured, **vars(parser.parse_args(argv))})
     values = vars(options)
     known = {item.name for item in fields(Settings)}
     settings: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synthtumour_bids.errors import UsageError
-from synthtumour_bids.settings import Method, Settings
+from synthtumour_bids.settings import Method, Settings, Step
 
 
 def check(settings: Settings) -> None:
@@ -16,6 +16,7 @@ def check(settings: Settings) -> None:
     """
     _check_folders(settings)
     _check_method(settings)
+    _check_model(settings)
     _check_machine(settings)
 
 
@@ -87,6 +88,37 @@ def _check_reference(settings: Settings) -> None:
                 f"fixed numbers, and cannot follow {flag}; leave one of the two out."
             )
             raise UsageError(msg)
+
+
+def _check_model(settings: Settings) -> None:
+    """What only training heeds is not to be asked for where nothing is trained."""
+    if settings.model is None:
+        return
+    useless = [
+        flag
+        for flag, given in (
+            ("--retrain", settings.retrain),
+            ("--hold-out", settings.hold_out),
+            ("--priors", settings.priors is not None),
+        )
+        if given
+    ]
+    if useless:
+        flags, verb = " and ".join(useless), "has" if len(useless) == 1 else "have"
+        msg = f"--model trains nothing, so {flags} {verb} no effect with it; leave one of them out."
+        raise UsageError(msg)
+    if settings.reports_only or settings.boilerplate_only:
+        return
+    left = set(settings.steps) - {Step.SYNTHESISE, Step.TRAIN}
+    if settings.analysis_level == "group":
+        left &= {Step.REPORT}
+    if not left:
+        msg = (
+            f"--model trains nothing, so --steps {' '.join(settings.steps)} at level "
+            f"{settings.analysis_level} leaves nothing to do; leave --model out, or choose other "
+            "--steps."
+        )
+        raise UsageError(msg)
 
 
 def _check_machine(settings: Settings) -> None:

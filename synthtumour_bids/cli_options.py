@@ -193,7 +193,7 @@ def add_method_options(group: Any) -> None:
         "--model-dir",
         type=existing_folder,
         metavar="DIR",
-        help="models folder of an earlier run: segment with its senior, train nothing",
+        help="models folder of an earlier run (its junior and senior): train nothing",
     )
     group.add_argument(
         "--retrain",
@@ -219,8 +219,9 @@ def add_method_options(group: Any) -> None:
         "--skull-strip-template",
         type=template,
         metavar="NAME|PATH",
-        help="head template: a TemplateFlow name that synthtumour-fetch has got, or a folder "
-        "(default: embedded)",
+        help="head template: embedded, a TemplateFlow name that synthtumour-fetch has got, or a "
+        "folder; left out: OASIS30ANTs or MNI152NLin2009cAsym where $TEMPLATEFLOW_HOME holds one, "
+        "else embedded",
     )
     group.add_argument(
         "--random-seed", "--seed", type=int, default=527, dest="seed", help="seed of all synthesis"

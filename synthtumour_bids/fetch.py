@@ -178,7 +178,10 @@ def _client(root: Path, source: str | None) -> Iterator[Any]:
         mirror = {} if source is None else {"s3_root": source.rstrip("/")}
         yield TemplateFlowClient(root, use_datalad=False, timeout=TIMEOUT_SECONDS, **mirror)
     except ImportError as error:
-        msg = "synthtumour-fetch needs TemplateFlow: pip install 'synthtumour-bids[templates]'."
+        msg = (
+            "synthtumour-fetch needs TemplateFlow: run pip install '.[templates]' in a clone of "
+            "the repository, or use the container image."
+        )
         raise UnavailableError(msg) from error
     finally:
         if before is None:

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.__main__ import main
-from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA, EXIT_SOME_FAILED, EXIT_UNAVAILABLE
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_NO_DATA,
+    EXIT_SOME_FAILED,
+    EXIT_UNAVAILABLE,
+    EXIT_USAGE,
+)
+from tests.datasets import make, table
 from tests.finished import BROKEN, Finished
 
 
@@ -132,3 +139,57 @@ def test_an_empty_dataset_is_no_data(tmp_path: Path) -> None:
     (tmp_path / "bids").mkdir()
     command = [str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]
     assert main(command) == EXIT_NO_DATA
+
+
+def small_cohort(root: Path, n_tumourfree: int) -> list[str]:
+    """Start of the command for empty images of one tumour and some tumour-free participants."""
+    labels = [f"h{number}" for number in range(n_tumourfree)]
+    bids = make(root / "bids", *(f"sub-{label}_FLAIR.nii.gz" for label in ("t", *labels)))
+    (bids / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
+    table(bids, "sub-t\ttumour", *(f"sub-{label}\tcontrol" for label in labels))
+    return [str(bids), str(root / "out"), "participant", "--skip-bids-validation"]
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--participant-label", "t"]])
+def test_a_cohort_that_cannot_train_is_refused_before_it_is_preprocessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    assert main([*small_cohort(tmp_path, 1), *more]) == EXIT_NO_DATA
+    printed = capsys.readouterr()
+    assert "found 1 tumour-free participants and 1 tumour scans, 0 of them held" in printed.err
+    assert "to do" not in printed.out
+    assert not list((tmp_path / "out").glob("sub-*"))
+
+
+def test_one_participant_of_a_cohort_that_can_train_is_planned(tmp_path: Path) -> None:
+    command = [*small_cohort(tmp_path, 2), "--dry-run", "--participant-label", "t"]
+    assert main(command) == EXIT_DONE
+    assert main([*command, "--steps", "preprocess"]) == EXIT_DONE
+
+
+def test_a_dry_run_does_without_torch(tmp_path: Path) -> None:
+    command = [*small_cohort(tmp_path, 2), "--dry-run", "--profile", "fast", "--num-gpus", "2"]
+    program = (
+        "import sys\nfrom synthtumour_bids.__main__ import main\n"
+        f"assert main({command}) == 0\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_device_that_is_not_there_is_refused_before_scans_are_preprocessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*small_cohort(tmp_path, 2), "--device", "cuda:63"]
+    assert main(command) == EXIT_UNAVAILABLE
+    assert "--device cuda:63 was asked for" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("sub-*"))
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_an_unwritable_work_folder_is_no_internal_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    command = [*small_cohort(tmp_path, 2), "--work-dir", "/proc/synthtumour", *more]
+    assert main(command) == EXIT_USAGE
+    assert "The work folder /proc/synthtumour (--work-dir) cannot be" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

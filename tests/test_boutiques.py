@@ -51,15 +51,15 @@ def inputs() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def bids(tmp_path: Path) -> Path:
-    """A dataset with one tumour scan and one without, enough for a plan."""
+    """A dataset with one tumour scan and two without, enough for a plan."""
     folder = tmp_path / "bids data"
-    for label in ("01", "02"):
+    for label in ("01", "02", "03"):
         anat = folder / f"sub-{label}" / "anat"
         anat.mkdir(parents=True)
         (anat / f"sub-{label}_FLAIR.nii.gz").write_bytes(b"")
     (folder / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
     (folder / "participants.tsv").write_text(
-        "participant_id\tgroup\nsub-01\ttumour\nsub-02\tcontrol\n"
+        "participant_id\tgroup\nsub-01\ttumour\nsub-02\tcontrol\nsub-03\tcontrol\n"
     )
     return folder
 
@@ -201,7 +201,7 @@ def test_it_launches_the_app(bids: Path, tmp_path: Path) -> None:
         tmp_path,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "1 tumour and 1 tumour-free scans" in result.stdout
+    assert "1 tumour and 2 tumour-free scans" in result.stdout
     assert "Missing files" in result.stdout.split("out (output_dir, Required)")[1]
 
 

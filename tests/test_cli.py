@@ -152,19 +152,125 @@ def test_the_published_synthesis_draws_gliomas_in_flair_alone(bids: Path, tmp_pa
         parse(bids, "--preset", "reference", "--lesion", "stroke")
 
 
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "run.toml"
+
+
+@pytest.mark.parametrize(
+    ("field", "flag", "prefix"),
+    [
+        ("participant_label", "--participant-label", "sub-"),
+        ("exclude_participant_label", "--exclude-participant-label", "sub-"),
+        ("session_label", "--session-label", "ses-"),
+        ("hold_out", "--hold-out", "sub-"),
+    ],
+)
+def test_labels_mean_the_same_in_a_config_file(
+    bids: Path, config: Path, field: str, flag: str, prefix: str
+) -> None:
+    given = [f"{prefix}07", "08", f"{prefix}09 10"]
+    config.write_text(f"{field} = {given}\n")
+    settings = parse(bids, "--config-file", str(config))
+    assert getattr(settings, field) == ("07", "08", "09", "10")
+    assert settings == parse(bids, flag, *given)
+
+
+def test_flags_replace_the_lists_and_counts_of_a_config_file(bids: Path, config: Path) -> None:
+    one, other, third = (bids.parent / name for name in ("one", "other", "third"))
+    for folder in (one, other, third):
+        folder.mkdir()
+    config.write_text(
+        f'tumourfree_dir = ["{one}", "{other}"]\nderivatives = ["{one}"]\n'
+        'hold_out = ["01"]\nverbosity = 2\n'
+    )
+    settings = parse(bids, "--config-file", str(config))
+    assert settings.tumourfree_dir == (one, other)
+    assert settings.derivatives == (one,)
+    assert settings.verbosity == 2
+    flags = ["--tumourfree-dir", str(other), "--healthy-dir", str(third), "-v"]
+    flags += ["--derivatives", f"fmriprep={other}", "--hold-out", "sub-02"]
+    assert parse(bids, "--config-file", str(config), *flags) == parse(bids, *flags)
+
+
+def test_values_of_a_config_file_may_be_written_in_other_ways(bids: Path, config: Path) -> None:
+    config.write_text(
+        f'tumourfree_dir = "{bids}"\nhold_out = "sub-01 02"\nsteps = "train"\nseed = "7"\n'
+        "tumour_values = [1, 2]\nmem_gb = 1e-05\nretrain = true\nkeep_work = false\n"
+    )
+    settings = parse(bids, "--config-file", str(config))
+    assert settings.tumourfree_dir == (bids,)
+    assert settings.hold_out == ("01", "02")
+    assert settings.steps == (Step.TRAIN,)
+    assert settings.seed == 7
+    assert settings.tumour_values == ("1", "2")
+    assert settings.mem_gb == 1e-5
+    assert settings.retrain
+    assert not settings.keep_work
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sed = 7\n", "unknown key 'sed'"),
-        ("seed = \n", "TOML syntax error"),
-        ('preset = "nice"\n', "expected one of"),
+        ("sed = 7", "unknown key 'sed'"),
+        ("help = true", "unknown key 'help'"),
+        ("seed = ", "TOML syntax error"),
+        ('group_column = "\xe9"', "TOML syntax error"),
+        ('preset = "nice"', "--preset: invalid choice: 'nice'"),
+        ('steps = ["train", "rest"]', "--steps: invalid choice: 'rest'"),
+        ("contrast = 1", "--contrast: invalid choice: '1'"),
+        ('seed = "abc"', "--seed: invalid int value: 'abc'"),
+        ("seed = 1.5", "--seed: invalid int value: '1.5'"),
+        ("seed = -1", "must be 0 or more"),
+        ("seed = true", "expected a text or a number, found True"),
+        ("seed = [7]", "expected one value, found the list"),
+        ("nprocs = 0", "must be 1 or more, found 0"),
+        ("nprocs = 1.5", "expected a whole number"),
+        ("mem_gb = -8", "--mem '-8G'"),
+        ('mem_gb = "16"', "expected a number with a unit"),
+        ("lesion_volume = [5]", "expected 2 values"),
+        ("lesion_volume = 5", "expected 2 values"),
+        ("lesion_volume = [0, 5]", "above 0"),
+        ("hold_out = []", "leave the key out"),
+        ("hold_out = [2024-01-01]", "expected a text or a number"),
+        ("tumourfree_dir = 7", "folder does not exist: 7"),
+        ("tumourfree_dir = {a = 1}", "expected a text or a number"),
+        ('retrain = "no"', "expected true or false, found 'no'"),
+        ("verbosity = true", "expected a whole number from 0, found True"),
+        ('work_dir = ["a"]\noutput_dir = 3', "expected one value"),
     ],
 )
-def test_bad_config_files_are_explained(bids: Path, tmp_path: Path, text: str, words: str) -> None:
-    config = tmp_path / "run.toml"
+def test_bad_config_files_are_explained(
+    bids: Path, config: Path, capsys: pytest.CaptureFixture[str], text: str, words: str
+) -> None:
+    config.write_text(text, encoding="latin-1")
+    command = [str(bids), str(bids.parent / "out"), "participant", "--config-file", str(config)]
+    assert main(command) == EXIT_USAGE
+    assert words in capsys.readouterr().err
+    assert not (bids.parent / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "given", "text"),
+    [
+        ("--nprocs", "0", "nprocs = 0"),
+        ("--seed", "abc", 'seed = "abc"'),
+        ("--device", "gpu", 'device = "gpu"'),
+        ("--lesion", "cyst", 'lesion = "cyst"'),
+        ("--truth", "no-such-folder", 'truth = "no-such-folder"'),
+    ],
+)
+def test_a_config_file_is_refused_in_the_words_of_the_flag(
+    bids: Path, config: Path, capsys: pytest.CaptureFixture[str], flag: str, given: str, text: str
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(bids, flag, given)
+    sentence = capsys.readouterr().err.partition("error: ")[2].strip()
     config.write_text(text)
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError) as error:
         parse(bids, "--config-file", str(config))
+    assert sentence
+    assert str(error.value).endswith(sentence)
 
 
 def test_every_flag_has_help() -> None:

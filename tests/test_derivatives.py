@@ -13,7 +13,9 @@ import pytest
 
 from synthtumour_bids.bids import derivatives
 from synthtumour_bids.bids.derivatives import (
+    check_folders,
     check_output_dir,
+    check_work_dir,
     like_native,
     write_dataset_description,
     write_image,
@@ -27,7 +29,7 @@ from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import own_uri, sidecar
 from synthtumour_bids.errors import UsageError
-from synthtumour_bids.settings import TEMPLATE, Role
+from synthtumour_bids.settings import TEMPLATE, Role, Settings
 
 
 def image(shape=(4, 5, 6)) -> nib.Nifti1Image:
@@ -150,6 +152,31 @@ def test_an_unwritable_folder_is_refused(bids_dir):
     # Permission bits do not stop root, who runs many containers; /proc stops everyone.
     with pytest.raises(UsageError, match=r"cannot be written to.*mounted.*-u"):
         check_output_dir(Path("/proc/synthtumour"), bids_dir)
+
+
+def test_an_unwritable_work_folder_is_refused(tmp_path):
+    check_work_dir(tmp_path / "a" / "b")
+    assert names(tmp_path) == [], "a check makes nothing"
+    file = tmp_path / "file"
+    file.write_text("")
+    for work in (Path("/proc/synthtumour"), file, file / "below"):
+        with pytest.raises(UsageError, match=rf"work folder {work} \(--work-dir\) cannot be writ"):
+            check_work_dir(work)
+
+
+@pytest.mark.parametrize("flag", ["tumourfree_dir", "annotated_dir"])
+def test_no_dataset_of_the_run_takes_results_among_its_scans(tmp_path, bids_dir, flag):
+    other = tmp_path / "other"
+    (other / "sub-h" / "anat").mkdir(parents=True)
+
+    def settings(output: Path) -> Settings:
+        given = {flag: (other,) if flag == "tumourfree_dir" else other}
+        return Settings(bids_dir, output, work_dir=tmp_path / "work", **given)
+
+    check_folders(settings(other / "derivatives" / "app"))
+    for output in (other / "sub-h" / "out", bids_dir / "sub-01" / "out"):
+        with pytest.raises(UsageError, match="among the scans"):
+            check_folders(settings(output))
 
 
 # ---------------------------------------------------------------------- description

@@ -118,6 +118,9 @@ def test_verdict_and_exit_code_come_from_the_same_records() -> None:
     assert some.exit_code == EXIT_SOME_FAILED
     assert "FAILED  raw/sub-01 (preprocess): because" in some.verdict()
     assert records(Status.FAILED).exit_code == EXIT_NO_DATA
+    segmented = (ScanOutcome("raw/sub-01", "segment", Status.DONE),)
+    unreported = (ScanOutcome("raw/sub-01", "report", Status.FAILED, "because"),)
+    assert Outcome(segmented + unreported).exit_code == EXIT_SOME_FAILED
 
 
 @pytest.mark.parametrize(

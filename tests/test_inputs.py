@@ -214,6 +214,15 @@ def test_a_participant_to_hold_out_must_exist(main):
         collect(main, hold_out=("03", "33"))
 
 
+def test_hosts_cannot_be_held_out(main, healthy):
+    with pytest.raises(UsageError, match=r"--hold-out 01: .* --exclude-participant-label"):
+        collect(main, hold_out=("sub-01", "03"))
+    with pytest.raises(UsageError, match="--hold-out h1: these are tumour-free participants"):
+        collect(main, healthy, hold_out=("h1",))
+    table(main, "sub-01\tpatient", "sub-02\tpatient", "sub-03\tpatient")
+    assert collect(main, healthy, hold_out=("01",)).everything, "one of two named 01 has a tumour"
+
+
 @pytest.mark.parametrize("given", [("2",), ("ses-2",)])
 def test_sessions(main, healthy, given):
     assert found(main, session_label=given) == ["sub-02_ses-2_run-01", "sub-02_ses-2_run-02"]
@@ -240,6 +249,54 @@ def test_missing_and_empty_datasets(main, tmp_path):
         collect(empty)
     with pytest.raises(DataError, match=f"No FLAIR image was found in {empty}"):
         collect(main, empty)
+
+
+def test_where_nothing_is_found_it_is_said_what_was_looked_for(main, tmp_path):
+    names = (f"sub-{k}_{suffix}.nii.gz" for k in "ab" for suffix in ("flair", "T1w"))
+    root = make(tmp_path / "other", *names)
+    with pytest.raises(DataError) as info:
+        collect(main, root)
+    message = str(info.value)
+    for part in (
+        f"No FLAIR image was found in {root}. Looked for sub-*/[ses-*/]anat/sub-*_FLAIR.nii[.gz]",
+        "upper and lower case matter",
+        "sub-a/anat/sub-a_T1w.nii.gz, sub-a/anat/sub-a_flair.nii.gz, sub-b/anat/sub-b_T1w.nii.gz.",
+        "Participants there: a, b.",
+        "--contrast",
+    ):
+        assert part in message
+    assert "mounted" not in message
+    with pytest.raises(
+        DataError, match=r"dwi/sub-\*_trace.nii\[.gz\] or .*_dwi.nii.*; there is sub-a"
+    ):
+        collect(root, contrast="DWI")
+    (main / "sub-04" / "anat").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"of participants 04 .*anat/sub-\*_FLAIR.*no image\."):
+        collect(main, participant_label=("04",))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"there is no image\. .*No participant at all.*mounted"):
+        collect(main, tmp_path / "empty")
+
+
+def test_participants_without_an_image_are_named_once(main, healthy, caplog):
+    collect(main, healthy)
+    assert caplog.messages == []
+    for label in (*"456789", "excluded"):
+        (main / f"sub-{label}" / "anat").mkdir(parents=True)
+    (healthy / "sub-h2").mkdir()
+    collect(main, healthy, exclude_participant_label=("excluded",))
+    assert caplog.messages == [
+        f"No FLAIR image of participants 4, 5, 6, 7, 8 and 1 more in {main}; they are left out.",
+        f"No FLAIR image of participants h2 in {healthy}; they are left out.",
+    ]
+    caplog.clear()
+    collect(main, participant_label=("03",))
+    collect(main, participant_label=("03",), steps=(Step.PREPROCESS,))
+    assert caplog.messages == []
+    collect(main, session_label=("1",), exclude_participant_label=tuple("456789"))
+    (message,) = caplog.messages
+    assert "01, 03, excluded in" in message
+    assert "--session-label 1" in message
 
 
 def test_one_dataset_twice_is_refused(main, tmp_path):

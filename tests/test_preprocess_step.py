@@ -11,8 +11,8 @@ import pytest
 
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.preprocessing import preflight, registration, templates
-from synthtumour_bids.preprocessing.template_files import HOME_VARIABLE, template_print
-from synthtumour_bids.steps import preprocess
+from synthtumour_bids.preprocessing.template_files import EMBEDDED, HOME_VARIABLE, template_print
+from synthtumour_bids.steps import preprocess, volumes
 from synthtumour_bids.steps.job import Job
 from tests.datasets import make
 from tests.jobs import make_job, mark_preprocessed
@@ -90,3 +90,69 @@ def test_another_head_template_calls_for_preprocessing_anew(
     assert template_print(str(folder)) != template_print(
         str(write_template(tmp_path / "other" / "tpl-OASIS30ANTs", "another head"))
     )
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What preprocessing finds in every scan, without any image being read or written."""
+    result = SimpleNamespace(flags=(), qc={}, template="head", already_stripped=False)
+    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
+    monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
+    monkeypatch.setattr(templates, "load_head_template", lambda _: None)
+    monkeypatch.setattr(volumes, "load_nifti", lambda _: None)
+    monkeypatch.setattr(preprocess, "_write", lambda *_: [])
+    return result
+
+
+def test_a_scan_without_its_mask_in_the_derivatives_is_told(
+    tmp_path: Path, outcome: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    masks = (tmp_path / "masks", tmp_path / "more")
+    job = make_job(tmp_path, tumourfree=0, derivatives=masks)
+    drawn, other = job.selected()
+    make(masks[1], f"{drawn.stem}_desc-brain_mask.nii.gz")
+    preprocess.run(job)
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith(f"{other.key}: no desc-brain_mask named after it under ")
+    assert all(str(folder) in told for folder in masks)
+    caplog.clear()
+    outcome.already_stripped = True  # nothing was extracted then
+    preprocess.run(with_settings(job, seed=1))
+    outcome.already_stripped = False
+    preprocess.run(with_settings(job, derivatives=()))
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_quality_flags_are_told(
+    tmp_path: Path, outcome: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    outcome.flags = ("brain_volume_low", "registration_poor")
+    preprocess.run(job)
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == (
+        f"{job.selected()[0].key}: quality flags brain_volume_low, registration_poor; look at its "
+        "desc-brain_FLAIR.png."
+    )
+
+
+@pytest.mark.usefixtures("outcome")
+def test_the_head_template_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path)
+
+    def told() -> list[str]:
+        caplog.clear()
+        with caplog.at_level("INFO", logger=preprocess.LOGGER.name):
+            preprocess.run(job)
+        return [record.message for record in caplog.records if "template" in record.message]
+
+    (embedded,) = told()
+    assert EMBEDDED in embedded
+    assert "--skull-strip-template" in embedded
+    assert told() == []  # there is nothing left to do
+    folder = write_template(tmp_path / "templateflow" / "tpl-MNI152NLin2009cAsym")
+    monkeypatch.setenv(HOME_VARIABLE, str(folder.parent))
+    (found,) = told()
+    assert f"MNI152NLin2009cAsym in {folder}" in found

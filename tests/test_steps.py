@@ -4,11 +4,14 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import special
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, StoppedError, UnavailableError, UsageError
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps import (
     cohort,
@@ -17,11 +20,13 @@ from synthtumour_bids.steps import (
     plan,
     predictions,
     scratch,
+    segment,
     synthesise,
     train,
 )
 from synthtumour_bids.steps.job import Job
-from synthtumour_bids.steps.pseudo import Labelled
+from synthtumour_bids.steps.pseudo import Labelled, other_opinion
+from tests.test_given_models import write_networks
 
 
 def scan(subject: str, role: Role = Role.TUMOUR, session: str | None = None) -> Scan:
@@ -121,6 +126,11 @@ def test_retraining_starts_anew_once_and_then_goes_on(
     old.append(finish(job, "senior", train.senior_print(job)))
     retraining = dataclasses.replace(job, settings=dataclasses.replace(job.settings, retrain=True))
     assert not train.junior_is_finished(retraining)
+    with pytest.raises(DataError, match="run the synthesise step first"):
+        train.run(retraining)
+    assert all(folder.exists() for folder in old)  # nothing to learn from: nothing is removed
+    synthesise.samples_file(job).parent.mkdir(parents=True)
+    synthesise.samples_file(job).write_text("[]")
 
     def stopped(_: Job) -> None:
         raise StoppedError("no time left")
@@ -148,6 +158,104 @@ def test_hosts_keep_the_side_that_their_samples_were_drawn_for(job: Job) -> None
     sides = {hosts[0]: "shifted", hosts[1]: "train"}
     path.write_text(json.dumps([{"host": h.key, "purpose": side} for h, side in sides.items()]))
     assert synthesise.sides(job) == ([hosts[1]], [hosts[0]])
+
+
+def test_hosts_stay_on_their_side_when_a_finished_junior_has_not_seen_all_of_them(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = tuple(scan(f"hc{number:02d}", Role.TUMOURFREE) for number in range(40))
+    profile = dataclasses.replace(job.settings.profile, n_train=12, n_shifted=6)
+    settings = dataclasses.replace(job.settings, profile=profile)
+    job = dataclasses.replace(job, settings=settings, selection=Selection(hosts, hosts))
+    preprocess(job, *hosts)
+    drawn = []
+
+    def draw(task: synthesise.Task) -> list[dict[str, str]]:
+        drawn.append(task.host.key)
+        paths = {"image": "", "label": ""}
+        return [
+            {"name": "", "purpose": task.purpose, "host": task.host.key, **paths}
+            for _ in task.indices
+        ]
+
+    monkeypatch.setattr(synthesise, "draw", draw)
+    monkeypatch.setattr(synthesise, "draw_samples", lambda *_: None)
+    synthesise.run(job)
+    training, shifted = synthesise.sides(job)
+    assert (len(training), len(shifted)) == (12, 6)
+    assert len(drawn) == 18
+    synthesise.run(job)
+    assert len(drawn) == 18  # hosts without a sample do not call for drawing anew
+
+    junior = job.models_dir / "junior.json"
+    junior.parent.mkdir(parents=True)
+    junior.touch()
+    seen = cohort.members(job, [*training, *shifted])
+    keys = [one.key for one in shifted]
+    cohort.mark(job, "junior", train.junior_print(job), seen, [junior], shifted=keys)
+    assert synthesise.run(job)[0].status is Status.SKIPPED
+    synthesise.samples_file(job).unlink()  # another node's work folder
+    synthesise.run(job)
+    assert len(drawn) == 36
+    assert synthesise.sides(job) == (training, shifted)
+
+
+def test_segmenting_what_is_not_preprocessed_fails_with_the_flag(job: Job) -> None:
+    for name in ("junior", "senior"):
+        folder = job.models_dir / name / "fold_0"
+        folder.mkdir(parents=True)
+        (folder / "checkpoint_best.pth").touch()
+        (folder.parent / "model.json").write_text("{}")
+    alone = dataclasses.replace(
+        job, settings=dataclasses.replace(job.settings, steps=(Step.SEGMENT, Step.REPORT))
+    )
+    records = segment.run(alone)
+    assert [record.status for record in records] == [Status.FAILED] * 4
+    assert "Run --steps preprocess first, with the same --profile" in records[0].message
+    assert segment.run(job) == []  # whole runs have told why each was not preprocessed
+
+
+def test_the_first_crash_ends_the_run_where_that_is_asked_for(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthtumour_bids import app
+    from synthtumour_bids.steps import preprocess as preprocessing
+
+    states = (Status.DONE, Status.FAILED)
+    records = [ScanOutcome(state, "preprocess", state) for state in states]
+    monkeypatch.setattr(preprocessing, "run", lambda _: records)
+    learned = []
+    monkeypatch.setattr(app, "_learn", lambda *_: learned.append("learned") or [])
+    monkeypatch.setattr(segment, "run", lambda _: learned.append("segmented") or [])
+    monkeypatch.setattr(app, "_report", lambda *_: [])
+    first = dataclasses.replace(
+        job, settings=dataclasses.replace(job.settings, stop_on_first_crash=True)
+    )
+    assert app._run_steps(first) == records
+    assert learned == []
+    app._run_steps(job)
+    assert learned == ["learned", "segmented"]
+
+
+def test_a_stop_is_obeyed_while_finished_scans_are_looked_at(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from synthtumour_bids.steps import preprocess as preprocessing
+
+    def stopped(_: object) -> str:
+        raise StoppedError("no time left")
+
+    preprocess(job, job.selection.everything[0])
+    monkeypatch.setattr(preprocessing.Task, "fingerprint", stopped)
+    with pytest.raises(StoppedError):
+        preprocessing.run(job)
+
+
+def test_the_second_opinion_is_that_of_the_mirrored_scan() -> None:
+    one, other = np.random.default_rng(0).normal(0, 3, (2, 1000))
+    both = special.expit((one + other) / 2).astype(np.float32)  # nnU-Net's mean of logits
+    found = other_opinion(both, special.expit(one).astype(np.float32))
+    assert np.allclose(found, special.expit(other), atol=1e-3)
 
 
 def test_settings_that_matter_change_the_prints_of_what_depends_on_them(job: Job) -> None:
@@ -205,10 +313,9 @@ def test_contrasts_do_not_share_an_output_folder(job: Job) -> None:
 
 
 def test_a_model_brings_its_resolution_and_refuses_other_contrasts(job: Job) -> None:
-    senior = job.settings.output_dir / "models" / "senior"
-    senior.mkdir(parents=True)
+    models = write_networks(job.settings.output_dir / "models")
     model = {"Contrast": "FLAIR", "Resolution": 2.0, "Lesion": "stroke"}
-    (senior / "model.json").write_text(json.dumps(model))
+    (models / "senior" / "model.json").write_text(json.dumps(model))
     settings = dataclasses.replace(job.settings, model=job.settings.output_dir)
     taken = given_models.with_model(settings)
     assert taken.model == job.settings.output_dir / "models"

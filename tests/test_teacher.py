@@ -118,10 +118,12 @@ def test_another_teacher_is_another_senior(model: Path, tmp_path: Path) -> None:
     assert train.junior_print(job) == train.junior_print(own)
 
 
-def test_the_folder_may_be_the_output_of_the_earlier_run(tmp_path: Path) -> None:
+def test_the_folder_may_be_the_output_of_the_earlier_run_or_its_senior(tmp_path: Path) -> None:
     models = write_teacher(tmp_path / "earlier" / "models")
     job = asked(tmp_path, models.parent)
     assert given_models.with_teacher(job.settings).teacher == models
+    senior = replace(job.settings, teacher=models / "senior")
+    assert given_models.with_teacher(senior).teacher == models
 
 
 @pytest.mark.parametrize(

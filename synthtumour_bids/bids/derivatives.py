@@ -6,12 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthtumour_bids.bids.description import check_output_dir, write_dataset_description
+from synthtumour_bids.bids.description import (
+    check_output_dir,
+    check_writable,
+    write_dataset_description,
+)
 from synthtumour_bids.bids.files import copy_file, replacing, write_json, write_text, write_tsv
 from synthtumour_bids.bids.names import IMAGE_EXTENSIONS
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.settings import Settings
 
 __all__ = [
+    "check_folders",
     "check_output_dir",
+    "check_work_dir",
     "copy_file",
     "like_native",
     "sidecar_path",
@@ -31,6 +39,39 @@ _GEOMETRY_FIELDS = (
     *("pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),
     *("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z", "xyzt_units"),
 )
+
+
+def check_folders(settings: Settings) -> None:
+    """Refuse an output folder or a work folder that a run cannot or must not write to.
+
+    Raises
+    ------
+    UsageError
+        As ``check_output_dir`` does, for each dataset of the run, and ``check_work_dir``.
+    """
+    annotated = () if settings.annotated_dir is None else (settings.annotated_dir,)
+    for dataset in (settings.bids_dir, *settings.tumourfree_dir, *annotated):
+        check_output_dir(settings.output_dir, dataset)
+    check_work_dir(settings.work_dir)
+
+
+def check_work_dir(work_dir: Path) -> None:
+    """Refuse a work folder that cannot be written to; nothing is created.
+
+    Raises
+    ------
+    UsageError
+        With what the system says.
+    """
+    try:
+        check_writable(work_dir.resolve(), work_dir)
+    except (UsageError, OSError) as error:
+        msg = (
+            f"The work folder {work_dir} (--work-dir) cannot be written to "
+            f"({error.__cause__ or error}): name another one, or leave the flag out to use "
+            "OUTPUT_DIR/work."
+        )
+        raise UsageError(msg) from error
 
 
 def write_image(path: Path, image: nib.Nifti1Image, sidecar: Mapping[str, Any]) -> None:

@@ -136,7 +136,7 @@ def check_output_dir(output_dir: Path, bids_dir: Path) -> None:
                 f"names {GENERATOR} in GeneratedBy). {suggestion}"
             )
             raise UsageError(msg)
-    _check_writable(output, output_dir)
+    check_writable(output, output_dir)
 
 
 def _foreign_content(folder: Path) -> list[str]:
@@ -148,7 +148,7 @@ def _foreign_content(folder: Path) -> list[str]:
     return [name for name in names if not name.startswith(".") and name not in _EARLY_OUTPUTS]
 
 
-def _check_writable(output: Path, shown: Path) -> None:
+def check_writable(output: Path, shown: Path) -> None:
     """Try it: permission bits say nothing of read-only mounts and full quotas."""
     folder = next(folder for folder in (output, *output.parents) if folder.exists())
     try:

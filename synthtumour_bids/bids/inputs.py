@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from synthtumour_bids.bids.annotations import Annotation, annotate
@@ -13,9 +14,10 @@ from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.filters import Filters, bare_labels, read_filters
 from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, UsageError
-from synthtumour_bids.settings import Role, Settings, Step
+from synthtumour_bids.settings import Method, Role, Settings, Step
 
 __all__ = ["Selection", "collect_scans", "find_brain_mask", "find_truth"]
 
@@ -63,7 +65,8 @@ def collect_scans(settings: Settings) -> Selection:
         (``UnknownRoleError`` for unknown groups), annotations cannot be used as they are (see
         ``annotations.annotate``), or a scan lacks a contrast of ``more_contrasts``.
     UsageError
-        When the filter file or the database cannot be used, or a dataset is given twice.
+        When the filter file or the database cannot be used, a dataset is given twice, or a
+        tumour-free participant is to be held out.
     """
     labels = bare_labels(settings.participant_label, "sub-")
     filters = read_filters(settings.bids_filter_file)
@@ -75,9 +78,12 @@ def collect_scans(settings: Settings) -> Selection:
         found = scans_of(dataset, settings, filters, labels if narrow else None)
         if not found and not narrow:
             raise DataError(_nothing_message(settings, dataset))
+        if not labels:
+            _warn_of_those_without(settings, dataset, found)
         everything += found
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
+    _check_held_out(settings, everything)
     whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
     found_at_all = everything
     everything, annotations = annotate(found_at_all, settings, whole)
@@ -175,13 +181,34 @@ def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence
         )
 
 
-def _present(roots: Iterable[Path], most: int = 5) -> str:
-    folders = (folder.name for root in roots for folder in root.glob("sub-*") if folder.is_dir())
-    labels = sorted({name.removeprefix("sub-") for name in folders})
-    if not labels:
-        return "No participant at all is there."
+def _present(roots: Iterable[Path]) -> str:
+    labels = sorted({label for root in roots for label in _participants(root)})
+    return f"Participants there: {_first(labels)}." if labels else "No participant at all is there."
+
+
+def _participants(root: Path) -> set[str]:
+    """Labels of all participants with a folder in a dataset."""
+    return {path.name.removeprefix("sub-") for path in root.glob("sub-*") if path.is_dir()}
+
+
+def _first(labels: Sequence[str], most: int = 5) -> str:
     more = f" and {len(labels) - most} more" if len(labels) > most else ""
-    return f"Participants there: {', '.join(labels[:most])}{more}."
+    return f"{', '.join(labels[:most])}{more}"
+
+
+def _warn_of_those_without(settings: Settings, dataset: Dataset, scans: Iterable[Scan]) -> None:
+    """Name those of whom no image is there, lest someone misses them among the results."""
+    excluded = bare_labels(settings.exclude_participant_label, "sub-")
+    without = _participants(dataset.root) - {scan.subject for scan in scans} - set(excluded)
+    if without:
+        filtered = settings.session_label, settings.bids_filter_file, settings.bids_database_dir
+        LOGGER.warning(
+            "No %s image of participants %s in %s; they are left out.%s",
+            settings.contrast,
+            _first(sorted(without)),
+            dataset.root,
+            f" {_filters_used(settings)}" if any(filtered) else "",
+        )
 
 
 # ---------------------------------------------------------------------------- what went wrong
@@ -216,10 +243,49 @@ def _check_distinct(scans: Iterable[Scan], datasets: Sequence[Dataset]) -> None:
             raise DataError(msg)
 
 
+def _check_held_out(settings: Settings, scans: Sequence[Scan]) -> None:
+    """Only tumours can be held out; fabrication ignores the labels of others."""
+    if settings.method is Method.FABRICATION:
+        return
+    free, others = (
+        {scan.subject for scan in scans if (scan.role is Role.TUMOURFREE) is tumourfree}
+        for tumourfree in (True, False)
+    )
+    labels = [label for label in bare_labels(settings.hold_out, "sub-") if label in free - others]
+    if labels:
+        msg = (
+            f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "
+            "and never segmented. Leave them out with --exclude-participant-label."
+        )
+        raise UsageError(msg)
+
+
 def _nothing_message(settings: Settings, dataset: Dataset) -> str:
+    labels = _participants(dataset.root)
     return (
-        f"No {settings.contrast} image was found in {dataset.root}. {_filters_used(settings)} "
-        f"{_present([dataset.root])} Another contrast is chosen with --contrast. {_MOUNT_ADVICE}"
+        f"No {settings.contrast} image was found in {dataset.root}. "
+        f"{_looked_for(settings, labels, [dataset])} {_filters_used(settings)} "
+        f"{_present([dataset.root])} Another contrast is chosen with --contrast."
+        + ("" if labels else f" {_MOUNT_ADVICE}")
+    )
+
+
+def _looked_for(
+    settings: Settings, labels: Iterable[str], datasets: Iterable[Dataset], most: int = 3
+) -> str:
+    """Say how scans are named, and how the first images of these participants are."""
+    suffixes = CONTRAST_SUFFIXES[settings.contrast]
+    names = [f"sub-*/[ses-*/]{datatype(one)}/sub-*_{one}.nii[.gz]" for one in suffixes]
+    folders = [(dataset.root, f"sub-{one}") for one in sorted(labels) for dataset in datasets]
+    images = (
+        path.relative_to(root).as_posix()
+        for root, folder in folders
+        for path in sorted((root / folder).rglob("*.nii*"))
+    )
+    found = ", ".join(islice(images, most))
+    return (
+        f"Looked for {' or '.join(names)} (upper and lower case matter); there is "
+        f"{found or 'no image'}."
     )
 
 
@@ -238,8 +304,8 @@ def _no_image_message(
     roots = ", ".join(str(dataset.root) for dataset in datasets)
     return (
         f"No {settings.contrast} image was found of participants {', '.join(labels)} "
-        f"(--participant-label) in {roots}. {_filters_used(settings)} Another contrast is chosen "
-        "with --contrast."
+        f"(--participant-label) in {roots}. {_looked_for(settings, labels, datasets)} "
+        f"{_filters_used(settings)} Another contrast is chosen with --contrast."
     )
 
 

@@ -146,7 +146,10 @@ def _connect(cluster: Cluster) -> Iterator[tuple[Any, Path]]:
     try:
         from distributed import Client
     except ImportError as error:
-        msg = "--dask-scheduler needs the dask extra: pip install 'synthtumour-bids[dask]'."
+        msg = (
+            "--dask-scheduler needs the dask extra: run pip install '.[dask]' in a clone of the "
+            "repository, or use the container image."
+        )
         raise UnavailableError(msg) from error
     address = scheduler_address(cluster.address)
     with _quiet_dask():

@@ -41,12 +41,10 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 some scans failed, 65 every scan failed."""
+        """0 all done, 1 something failed, 65 everything failed."""
         if not self.failures:
             return EXIT_DONE
-        failed = {record.key for record in self.failures}
-        everything = {record.key for record in self.records}
-        return EXIT_NO_DATA if failed == everything else EXIT_SOME_FAILED
+        return EXIT_NO_DATA if len(self.failures) == len(self.records) else EXIT_SOME_FAILED
 
     def verdict(self) -> str:
         """Sentences for the end of the run: what failed and why, then the count."""

@@ -25,7 +25,7 @@ from synthtumour_bids.execution.attempt import (
 from synthtumour_bids.execution.cluster import Cluster, map_on_cluster
 from synthtumour_bids.execution.progress import Progress
 
-__all__ = ["KILLED", "Result", "map_items"]
+__all__ = ["KILLED", "Result", "map_items", "worker_pool"]
 
 LOGGER = logging.getLogger("synthtumour_bids")
 
@@ -83,7 +83,8 @@ def map_items(
 
 
 @contextmanager
-def _executor(nprocs: int) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(nprocs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes for the block; when it is left by an exception they end at once."""
     # Not fork: ITK and torch have threads that do not survive it.
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(nprocs, mp_context=context)
@@ -106,7 +107,7 @@ def _map_in_pool(
     note: Callable[[int, Result[Item, Value]], bool],
 ) -> None:
     broken: list[int] = []
-    with _executor(min(nprocs, len(items))) as executor:
+    with worker_pool(min(nprocs, len(items))) as executor:
         futures: dict[Future[Answer[Item, Value]], int] = {
             executor.submit(attempt_elsewhere, function, item): index
             for index, item in enumerate(items)
@@ -124,7 +125,7 @@ def _map_in_pool(
                 return
     # A killed worker takes its innocent neighbours with it: each is tried again alone.
     for index in sorted(broken):
-        with _executor(1) as executor:
+        with worker_pool(1) as executor:
             try:
                 result = (
                     executor.submit(attempt_elsewhere, function, items[index]).result().unpack()

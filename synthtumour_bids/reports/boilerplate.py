@@ -72,6 +72,7 @@ def methods_text(
     head_templates: Sequence[str] = (),
     models: Mapping[str, Mapping[str, Any]] | None = None,
     n_pseudo_labels: int | None = None,
+    n_relaxed: int = 0,
     n_annotated: int = 0,
     quality: Mapping[str, Any] | None = None,
 ) -> str:
@@ -91,7 +92,9 @@ def methods_text(
     models
         Content of ``model.json`` by name (``junior``, ``senior``), where trained or given.
     n_pseudo_labels
-        Tumour scans whose pseudo-labels passed quality control; ``None`` where unknown.
+        Tumour scans whose pseudo-labels were learned from; ``None`` where unknown.
+    n_relaxed
+        How many of these did not pass quality control, but were the best of the rest.
     n_annotated, quality
         Annotated scans, and the rates of the quality control of samples made from them.
 
@@ -101,6 +104,7 @@ def methods_text(
     steps one run covers, apart from training where a model was given.
     """
     bibliography = _Bibliography()
+    pseudo_labels = _count(n_pseudo_labels, n_relaxed)
     method = settings.method
     if settings.model is not None:
         method = Method((models or {}).get("senior", {}).get("Method", method))
@@ -123,14 +127,14 @@ def methods_text(
                 senior=f"{start}{_training(profile.senior)}{_best(known, 'senior')}",
                 semi_supervised=described.get("SemiSupervised", settings.semi_supervised),
                 teacher=described.get("Teacher", {}).get("Method"),
-                n_pseudo_labels=n_pseudo_labels,
+                pseudo_labels=pseudo_labels,
                 cited=bibliography.cite("fabrication"),
             )
         )
     elif settings.model is None:
         paragraphs += [
             _stage_one(settings, models or {}, versions, bibliography),
-            _stage_two(settings, models or {}, n_pseudo_labels),
+            _stage_two(settings, models or {}, pseudo_labels),
         ]
     else:
         paragraphs.append(_given_model(models or {}))
@@ -232,10 +236,9 @@ def _stage_one(
 
 
 def _stage_two(
-    settings: Settings, models: Mapping[str, Mapping[str, Any]], n_pseudo_labels: int | None
+    settings: Settings, models: Mapping[str, Mapping[str, Any]], pseudo_labels: str
 ) -> str:
     profile = settings.profile
-    passed = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
     start = "started from the junior's weights, " if profile.senior.from_junior else ""
     held_out = ""
     if settings.hold_out:
@@ -251,12 +254,23 @@ def _stage_two(
     return (
         "**Stage 2.** The junior segmented the tumour scans"
         + (", and the scans refined the borders, as below" if settings.preset == "default" else "")
-        + ". Pseudo-labels that passed a quality "
-        f"control made without any manual label{passed} were used to cut tumours out and to mix "
-        f"them into tumour-free brains ({profile.n_mixed} mixes). {halves}A senior network, {start}"
-        f"{_training(profile.senior)} {learned_from}"
-        f"{_best(models, 'senior')}.{held_out}"
+        + ". Pseudo-labels chosen by a quality control made without any manual label"
+        f"{pseudo_labels} were used to cut tumours out and to mix them into tumour-free brains "
+        f"({profile.n_mixed} mixes). {halves}A senior network, {start}{_training(profile.senior)} "
+        f"{learned_from}{_best(models, 'senior')}.{held_out}"
     )
+
+
+def _count(n_pseudo_labels: int | None, n_relaxed: int) -> str:
+    """How many pseudo-labels were learned from, in brackets; nothing where that is unknown."""
+    if n_pseudo_labels is None:
+        return ""
+    relaxed = (
+        f"; {n_relaxed} of them did not pass all of its rules, but were the best of the rest"
+        if n_relaxed
+        else ""
+    )
+    return f" ({n_pseudo_labels} scans{relaxed})"
 
 
 def _training(training: Training) -> str:

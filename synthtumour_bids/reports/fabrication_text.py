@@ -18,7 +18,7 @@ def fabrication_text(
     senior: str,
     semi_supervised: bool,
     teacher: str | None,
-    n_pseudo_labels: int | None,
+    pseudo_labels: str,
     cited: str,
 ) -> str:
     """Write the paragraphs on samples and networks.
@@ -39,8 +39,8 @@ def fabrication_text(
         Whether the senior learned from pseudo-labelled scans, too.
     teacher
         Method of the given network that made the pseudo-labels; ``None`` where the junior did.
-    n_pseudo_labels
-        How many these were; ``None`` where unknown.
+    pseudo_labels
+        How many these were, in brackets; empty where unknown.
     cited
         The number of the method's reference.
     """
@@ -64,14 +64,13 @@ def fabrication_text(
         "in training were real scans."
     )
     if semi_supervised:
-        count = "" if n_pseudo_labels is None else f" ({n_pseudo_labels} scans)"
         whose = "the junior's segmentations"
         if teacher is not None:
             unsupervised = ", without any annotation" if teacher == Method.SYNTHTUMOUR else ""
             whose = f"segmentations by a network trained before (method {teacher}{unsupervised})"
         networks += (
-            f" The senior's training was semi-supervised: {whose} of unlabelled tumour scans that "
-            f"passed a quality control{count} joined it as pseudo-labels."
+            f" The senior's training was semi-supervised: {whose} of unlabelled tumour scans, "
+            f"chosen by a quality control{pseudo_labels}, joined it as pseudo-labels."
         )
     return f"{samples}\n\n{networks}"
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.errors import DataError, UnavailableError
+from synthtumour_bids.execution.pool import worker_pool
 from synthtumour_bids.segmentation.environment import quiet
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 
@@ -76,9 +75,8 @@ def store_cases(
         for name in pending:
             _store(target / name, *sources[name], plans, description)
         return
-    context = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(n_processes, mp_context=context) as pool:
+        with worker_pool(n_processes) as pool:
             jobs = [
                 pool.submit(_store, target / name, *sources[name], plans, description)
                 for name in pending

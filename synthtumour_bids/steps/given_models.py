@@ -13,6 +13,9 @@ from synthtumour_bids.steps.job import TEACHER, Job
 from synthtumour_bids.steps.predictions import model_print
 from synthtumour_bids.steps.refining import evidence_of
 
+# What is read of a network to segment with it.
+NEEDED = ("model.json", "dataset.json", "plans.json", "fold_0/checkpoint_best.pth")
+
 
 def with_model(settings: Settings) -> Settings:
     """Take resolution, contrasts and lesion from the model given with ``--model``.
@@ -22,13 +25,14 @@ def with_model(settings: Settings) -> Settings:
     Raises
     ------
     UnavailableError
-        When the folder holds no senior.
+        When the folder does not hold both networks.
     UsageError
         When the model was trained on another contrast than ``--contrast`` names.
     """
     if settings.model is None:
         return settings
     folder, model = _senior("--model", settings.model, settings.contrast)
+    _check_networks(folder)
     profile = dataclasses.replace(settings.profile, resolution=float(model["Resolution"]))
     return dataclasses.replace(
         settings,
@@ -92,14 +96,43 @@ def check_teacher(job: Job) -> None:
         raise UsageError(msg)
 
 
+def _check_networks(folder: Path) -> None:
+    """Refuse a models folder without what segmenting needs: the senior, and its junior beside it.
+
+    Raises
+    ------
+    UnavailableError
+        Naming the files that are missing.
+    """
+    missing = [
+        f"{name}/{file}"
+        for name in ("junior", "senior")
+        for file in NEEDED
+        if not (folder / name / file).is_file()
+    ]
+    if missing:
+        msg = (
+            f"--model {folder}: looked for a trained junior and a trained senior; missing: "
+            f"{', '.join(missing)}. Name the output folder of a run that has finished training, "
+            "or its models folder."
+        )
+        raise UnavailableError(msg)
+
+
 def _senior(flag: str, given: Path, contrast: str) -> tuple[Path, dict[str, Any]]:
-    """Models folder, found from there or from the output folder that holds it, and its senior."""
+    """Models folder, found from there, from its senior or from its output folder; its senior."""
     folder = given
-    if not (folder / "senior").is_dir() and (folder / "models" / "senior").is_dir():
-        folder = folder / "models"
+    if not (given / "senior").is_dir():
+        if (given / "models" / "senior").is_dir():
+            folder = given / "models"
+        elif given.name == "senior" and (given / "model.json").is_file():
+            folder = given.parent
     description = folder / "senior" / "model.json"
     if not description.is_file():
-        msg = f"{flag} {given}: looked for senior/model.json, found none."
+        msg = (
+            f"{flag} {given}: looked for senior/model.json there and in its folder models, found "
+            "none. Name the output folder of an earlier run, or its models folder."
+        )
         raise UnavailableError(msg)
     model = json.loads(description.read_text())
     if model["Contrast"] != contrast:

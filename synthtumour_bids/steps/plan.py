@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
-from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.execution.locks import sole
 from synthtumour_bids.preprocessing.template_files import find_template
 from synthtumour_bids.settings import Method, Role, Settings, Step
@@ -19,6 +20,7 @@ from synthtumour_bids.steps.job import Job
 LOGGER = logging.getLogger(__name__)
 COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)
 NETWORKS = ("junior", "senior")
+FEWEST_HOSTS = 2  # tumour-free participants: one to train on, one to validate on
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
@@ -76,25 +78,81 @@ def _is_trained(job: Job) -> bool:
 
 
 def check_gpus(job: Job) -> None:
-    """Look for the GPUs of ``--num-gpus`` before anything is computed.
+    """Look for the GPUs of ``--num-gpus`` and ``--device`` before anything is computed.
 
     Raises
     ------
     UnavailableError
-        When there are fewer.
+        When there are fewer, or the device named is not there.
     UsageError
         When that many cannot share the batches of the profile out evenly.
     """
-    n, profile = job.settings.num_gpus, job.settings.profile
-    if n == 1 or Step.TRAIN not in steps(job.settings) or _is_trained(job):
+    n, device = job.settings.num_gpus, job.settings.device
+    always_there = n == 1 and device in ("auto", "cpu")
+    if always_there or Step.TRAIN not in steps(job.settings) or _is_trained(job):
         return
-    from synthtumour_bids.segmentation.distributed import check_batch
     from synthtumour_bids.segmentation.environment import training_devices
 
+    _check_batches(job.settings)
+    training_devices(device, n)
+
+
+def _check_batches(settings: Settings) -> None:
+    """Refuse a number of GPUs that cannot share a batch out; torch is imported to say so only."""
+    n, profile = settings.num_gpus, settings.profile
     for training in (profile.junior, profile.senior):
-        if training.batch_size is not None:  # else nnU-Net plans it later
-            check_batch(training.batch_size, n)
-    training_devices(job.settings.device, n)
+        size = training.batch_size  # None: nnU-Net plans it later
+        if size is not None and size % n:
+            from synthtumour_bids.segmentation.distributed import check_batch
+
+            check_batch(size, n)
+
+
+def check_cohort(job: Job) -> None:
+    """Refuse a training that cannot end well, before its scans are preprocessed for hours.
+
+    Raises
+    ------
+    PriorsError
+        When the priors cannot be used.
+    UsageError
+        When the batches cannot be shared out among ``--num-gpus``.
+    DataError
+        With too few participants to make samples from and to learn from.
+    """
+    settings = job.settings
+    planned = steps(settings)
+    if {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(planned):
+        return
+    if settings.method is Method.SYNTHTUMOUR:
+        from synthtumour_bids.synthesis.priors import load_priors
+
+        load_priors(settings.lesion, settings.contrast, settings.priors)
+    if _is_trained(job):
+        return
+    if Step.TRAIN in planned:
+        _check_batches(settings)
+    if settings.method is Method.SYNTHTUMOUR:
+        _check_numbers(job)
+
+
+def _check_numbers(job: Job) -> None:
+    """Count who is there to learn from, preprocessed or not."""
+    scans = job.selection.everything
+    hosts = {(scan.dataset_name, scan.subject) for scan in scans if scan.role is Role.TUMOURFREE}
+    tumours = [scan for scan in scans if scan.role is Role.TUMOUR]
+    held_out = bare_labels(job.settings.hold_out, "sub-")
+    n_held_out = sum(scan.subject in held_out for scan in tumours)
+    # Synthetic tumours alone can be made, and looked at, without any real one.
+    lacks_tumours = Step.TRAIN in steps(job.settings) and n_held_out == len(tumours)
+    if len(hosts) < FEWEST_HOSTS or lacks_tumours:
+        msg = (
+            f"Training needs at least {FEWEST_HOSTS} tumour-free participants and 1 tumour scan "
+            f"outside --hold-out; found {len(hosts)} tumour-free participants and {len(tumours)} "
+            f"tumour scans, {n_held_out} of them held out. Name tumour-free scans with "
+            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
+        )
+        raise DataError(msg)
 
 
 def check_contrast(settings: Settings) -> None:
@@ -197,7 +255,7 @@ def _cohort_lines(job: Job, networks: Collection[str]) -> list[str]:
 
 def _is_synthesised(job: Job) -> bool:
     """Whether the samples to learn from are there, or no longer needed."""
-    from synthtumour_bids.steps import cohort, fabricate, synthesise, train
+    from synthtumour_bids.steps import cohort, fabricate, synthesise
 
     if job.settings.model is not None:
         return False
@@ -208,7 +266,10 @@ def _is_synthesised(job: Job) -> bool:
         scans = fabricate.sources(job)
     else:
         name, print_ = synthesise.NAME, synthesise.settings_print(job)
-        scans = train.known_to_junior(job, job.preprocessed(Role.TUMOURFREE))
+        try:
+            scans = synthesise.wanted_hosts(job)
+        except DataError:  # too few are preprocessed yet
+            return False
     return cohort.up_to_date(job, name, print_, scans)
 
 

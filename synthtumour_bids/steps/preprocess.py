@@ -14,12 +14,12 @@ from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.inputs import find_brain_mask
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.errors import StoppedError, SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
-from synthtumour_bids.preprocessing.template_files import template_print
+from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.settings import TEMPLATE, Settings
 from synthtumour_bids.steps import annotated
 from synthtumour_bids.steps.job import Job, skipped, standard_contrast
@@ -68,6 +68,8 @@ def run(job: Job) -> list[ScanOutcome]:
     done = [scan for scan in job.selected() if is_done(job, scan)]
     todo = [_task(job, scan) for scan in job.selected() if scan not in done]
     settings = job.settings
+    if todo:
+        _tell_template(settings.skull_strip_template)
     results = map_items(
         preprocess_scan,
         todo,
@@ -88,9 +90,20 @@ def is_done(job: Job, scan: Scan) -> bool:
         return False  # before any byte of a large cohort is read
     try:
         print_ = _task(job, scan).fingerprint()
+    except StoppedError:
+        raise
     except (OSError, SynthTumourError):  # which stops this scan alone, when it is worked on
         return False
     return job.stamps.is_done(STEP, scan.key, print_)
+
+
+def _tell_template(given: str | None) -> None:
+    """Log which head template it is, as the environment has a say in that."""
+    files = find_template(given)
+    LOGGER.info(
+        "Head template for the brain extraction: %s (--skull-strip-template).",
+        f"{files.name} in {files.head.parent}" if files else f"{EMBEDDED}, the embedded one",
+    )
 
 
 def _task(job: Job, scan: Scan) -> Task:
@@ -145,6 +158,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
             outputs += annotated.carry(scan, task.annotation, preflight.image, result, settings)
     finally:
         shutil.rmtree(work_dir, ignore_errors=True)
+    _warn(scan, settings, result, brain_mask)
     details = {
         "role": scan.role.value,
         "qc": dict(result.qc),
@@ -154,6 +168,24 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     }
     Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint(), outputs, **details)
     return details
+
+
+def _warn(scan: Scan, settings: Settings, result: Any, brain_mask: Path | None) -> None:
+    """Log what a person should look at: a mask that nobody found, and a suspicious one."""
+    if settings.derivatives and brain_mask is None and not result.already_stripped:
+        LOGGER.warning(
+            "%s: no desc-brain_mask named after it under %s (--derivatives); its brain was "
+            "extracted.",
+            scan.key,
+            ", ".join(map(str, settings.derivatives)),
+        )
+    if result.flags:
+        LOGGER.warning(
+            "%s: quality flags %s; look at its desc-brain_%s.png.",
+            scan.key,
+            ", ".join(result.flags),
+            scan.suffix,
+        )
 
 
 def _write_contrast(task: Task, other: Scan, result: Any, work_dir: Path) -> Path:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.inputs import find_truth
 from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
@@ -17,10 +19,13 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.execution.resources import processes_that_fit
-from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps import fabricate, tables
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.segment import results_file
+
+if TYPE_CHECKING:
+    from synthtumour_bids.steps.volumes import Volume
 
 LOGGER = logging.getLogger(__name__)
 STEP = "report"
@@ -88,10 +93,11 @@ def report_scan(task: Task) -> None:
     brain_path = derivative(desc="brain", suffix="mask")
     picture = figures / f"{scan.stem}_desc-brain_{scan.suffix}.png"
     image = load_volume(derivative(desc="preproc", suffix=scan.suffix))
+    shown = _upright(image, image)
     title = f"{scan.stem} {scan.suffix}"
     if task.redraw or _older(picture, brain_path):
-        brain = load_volume(brain_path).mask
-        brain_mask_mosaic(image.data, brain, picture, f"{title}: brain mask", image.spacing)
+        brain = _upright(load_volume(brain_path), image).mask
+        brain_mask_mosaic(shown.data, brain, picture, f"{title}: brain mask", shown.spacing)
     mask_path = derivative(label="L", suffix="mask")
     if scan.role is not Role.TUMOUR or not mask_path.is_file():
         return
@@ -99,21 +105,33 @@ def report_scan(task: Task) -> None:
     truth = _truth(task, mask)
     picture = figures / f"{scan.stem}_desc-tumour_{scan.suffix}.png"
     if task.redraw or _older(picture, mask_path):
-        probability = load_volume(derivative(label="L", suffix="probseg"))
+        probability = _upright(load_volume(derivative(label="L", suffix="probseg")), image)
         volume = json.loads(results_file(output_dir, scan).read_text())["volume_mL"]
         tumour_mosaic(
-            image.data,
-            mask.mask,
+            shown.data,
+            _upright(mask, image).mask,
             probability.data,
             picture,
             f"{title}: {volume:.1f} mL",
-            image.spacing,
-            truth=None if truth is None else truth.mask,
+            shown.spacing,
+            truth=None if truth is None else _upright(truth, image).mask,
         )
     if truth is not None:
         junior = load_volume(derivative(label="L", desc="junior", suffix="mask"))
         scores = _scores(mask, junior, truth)
         write_json(tables.scores_file(output_dir, f"{scan.stem}_{scan.suffix}"), scores)
+
+
+def _upright(volume: Volume, scan: Volume) -> Volume:
+    """Turn a volume on the scan's grid to RAS order, which pictures expect."""
+    import nibabel as nib
+    import numpy as np
+
+    image = nib.as_closest_canonical(scan.with_data(volume.data))
+    x, y, z = (float(size) for size in nib.affines.voxel_sizes(image.affine))
+    return replace(
+        volume, data=np.asanyarray(image.dataobj), affine=image.affine, spacing=(x, y, z)
+    )
 
 
 def _older(picture: Path, source: Path) -> bool:
@@ -154,8 +172,19 @@ def _scores(mask: Any, junior: Any, truth: Any) -> dict[str, float]:
 
 
 def write_methods(job: Job) -> None:
-    """Write ``logs/CITATION.md``: how the results were made, ready to be copied."""
+    """Write ``logs/CITATION.md``: how the results were made, ready to be copied.
+
+    As with the tables, the last job of an array to write has seen what the others left.
+    """
     from synthtumour_bids.bids.files import write_text
+
+    before = None
+    while (text := _methods(job)) != before:
+        before = text
+        write_text(job.settings.output_dir / "logs" / "CITATION.md", text)
+
+
+def _methods(job: Job) -> str:
     from synthtumour_bids.reports.boilerplate import methods_text
     from synthtumour_bids.steps.train import versions
 
@@ -165,29 +194,48 @@ def write_methods(job: Job) -> None:
         path = job.models_dir / name / "model.json"
         if path.is_file():
             models[name] = json.loads(path.read_text())
-    text = methods_text(
+    preprocessed = list(_preprocessed(job))
+    counts = Counter(role for role, _ in preprocessed)
+    templates = {str(stamp["template"]) for _, stamp in preprocessed if stamp.get("template")}
+    n_pseudo_labels, n_relaxed = _count_pseudo_labels(job)
+    return methods_text(
         settings,
-        n_tumourfree=len(job.preprocessed(Role.TUMOURFREE)),
-        n_tumour=len(job.preprocessed(Role.TUMOUR)),
+        n_tumourfree=counts[Role.TUMOURFREE],
+        n_tumour=counts[Role.TUMOUR],
         versions=versions(),
-        head_templates=_head_templates(job),
+        head_templates=sorted(templates),
         models=models,
-        n_pseudo_labels=_count_pseudo_labels(job),
-        n_annotated=len(job.preprocessed(Role.ANNOTATED)),
+        n_pseudo_labels=n_pseudo_labels,
+        n_relaxed=n_relaxed,
+        n_annotated=counts[Role.ANNOTATED],
         quality=fabricate.quality(job.models_dir),
     )
-    write_text(settings.output_dir / "logs" / "CITATION.md", text)
 
 
-def _head_templates(job: Job) -> Sequence[str]:
-    stamps = (job.stamps.read("preprocess", scan.key) for scan in job.selection.everything)
-    return sorted({str(stamp["template"]) for stamp in stamps if stamp and stamp.get("template")})
+def _preprocessed(job: Job) -> Iterator[tuple[Role, Mapping[str, Any]]]:
+    """Role and stamp of every preprocessed scan; a job of an array knows its own scans alone."""
+    settings, stamps = job.settings, job.stamps
+    roles = {stamps.path(Step.PREPROCESS, s.key).stem: s.role for s in job.selection.everything}
+    excluded = bare_labels(settings.exclude_participant_label, "sub-")
+    for path in sorted((stamps.folder / Step.PREPROCESS).glob("[!.]*.json")):
+        name = path.stem
+        stamp = stamps.read(Step.PREPROCESS, name) or {}
+        role = roles.get(name) or stamp.get("role")
+        subject = name.partition("__sub-")[2].split("_")[0]
+        if role is None or subject in excluded:
+            continue
+        if stamp.get("resolution") == settings.profile.resolution and stamps.outputs_exist(stamp):
+            yield Role(role), stamp
 
 
-def _count_pseudo_labels(job: Job) -> int | None:
-    """Scans whose pseudo-labels the senior learned from; ``None`` where that is not recorded."""
+def _count_pseudo_labels(job: Job) -> tuple[int | None, int]:
+    """Scans whose pseudo-labels were learned from, and how many of these did not pass.
+
+    The first is ``None`` where that is not recorded.
+    """
     table = job.models_dir / "pseudo_labels.tsv"
     if not table.is_file():
-        return None
+        return None, 0
     with table.open(encoding="utf-8", newline="") as stream:
-        return sum(row["used"] == "true" for row in csv.DictReader(stream, delimiter="\t"))
+        used = [row for row in csv.DictReader(stream, delimiter="\t") if row["used"] == "true"]
+    return len(used), sum(row["accepted"] != "true" for row in used)

@@ -12,11 +12,12 @@ from synthtumour_bids import __version__
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.execution.stamps import Stamps, fingerprint
-from synthtumour_bids.settings import TEMPLATE, Role, Settings
+from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
+from synthtumour_bids.steps import plan
 from synthtumour_bids.steps.class_images import model_classes, write_class_images
 from synthtumour_bids.steps.job import Job, skipped
 from synthtumour_bids.steps.predictions import model_print, predict
@@ -55,7 +56,8 @@ def run(job: Job) -> list[ScanOutcome]:
     classes = model_classes(job.models_dir / "senior")
     evidence = {name: evidence_of(job.models_dir / name) for name in models}
     how = {name: one and asdict(one) for name, one in evidence.items()}
-    scans = [scan for scan in job.selected(Role.TUMOUR) if job.preprocessing_print(scan)]
+    selected = job.selected(Role.TUMOUR)
+    scans = [scan for scan in selected if job.preprocessing_print(scan)]
     prints = {
         scan.key: fingerprint(
             version=__version__,
@@ -100,10 +102,24 @@ def run(job: Job) -> list[ScanOutcome]:
         describe=lambda task: task.scan.key,
         stop_on_failure=settings.stop_on_first_crash,
     )
+    missing = [] if Step.PREPROCESS in plan.steps(settings) else selected  # else told by that step
     return (
         skipped(STEP, done)
+        + [
+            ScanOutcome(scan.key, STEP, Status.FAILED, _not_preprocessed(job))
+            for scan in missing
+            if scan not in scans
+        ]
         + job.record(STEP, failures, lambda scan: scan.key)
         + job.record(STEP, results, lambda task: task.scan.key)
+    )
+
+
+def _not_preprocessed(job: Job) -> str:
+    settings = job.settings
+    return (
+        f"Not preprocessed at {settings.profile.resolution:g} mm (profile {settings.profile.name}) "
+        f"in {settings.output_dir}. Run --steps preprocess first, with the same --profile."
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -129,11 +128,13 @@ def run(job: Job) -> list[ScanOutcome]:
 
     print_ = settings_print(job)
     trained = all(train.is_finished(job, name) for name in ("junior", "senior"))
-    hosts = train.known_to_junior(job, job.preprocessed(Role.TUMOURFREE))
-    drawn = cohort.up_to_date(job, NAME, print_, hosts) and samples_file(job).is_file()
-    if trained or drawn:
+    if trained:
         return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
-    tasks = _tasks(job, hosts)
+    tasks = _tasks(job)
+    hosts = [task.host for task in tasks]
+    if cohort.up_to_date(job, NAME, print_, hosts) and samples_file(job).is_file():
+        return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
+    (job.settings.work_dir / NAME).mkdir(parents=True, exist_ok=True)
     results = map_items(
         draw,
         tasks,
@@ -160,25 +161,38 @@ def run(job: Job) -> list[ScanOutcome]:
     return job.record(STEP, results, lambda task: task.host.key)
 
 
-def _tasks(job: Job, hosts: Sequence[Scan]) -> list[Task]:
+def wanted_hosts(job: Job) -> list[Scan]:
+    """Hosts that samples are to be drawn into: with few samples asked for, not all there are."""
+    return [task.host for task in _tasks(job)]
+
+
+def _tasks(job: Job) -> list[Task]:
+    from synthtumour_bids.steps import train as training
     from synthtumour_bids.synthesis.stage_one import samples_plan, split_hosts
 
     settings = job.settings
+    hosts = training.known_to_junior(job, job.preprocessed(Role.TUMOURFREE))
     persons = {f"{scan.dataset_name}/{scan.subject}" for scan in hosts}
     if len(persons) < 2:
         msg = (
-            f"Stage 1 needs at least 2 tumour-free participants, one to train on and one to "
-            f"validate on; {len(persons)} preprocessed under {settings.output_dir}. Name more "
-            "with --tumourfree-dir, or mark them in participants.tsv (--group-column)."
+            "Stage 1 needs at least 2 tumour-free participants, one to train on and one to "
+            f"validate on; {len(persons)} preprocessed at {settings.profile.resolution:g} mm "
+            f"(profile {settings.profile.name}) under {settings.output_dir}. Run --steps "
+            "preprocess with this --profile first, name more with --tumourfree-dir, or mark them "
+            "in participants.tsv (--group-column)."
         )
         raise DataError(msg)
-    train, shifted = split_hosts(
-        [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts],
-        **({"fraction_shifted": REFERENCE_SHARE} if settings.preset == "reference" else {}),
-        seed=settings.seed,
-    )
+    validated = training.shifted_for_junior(job)
+    if validated is None:
+        train, shifted = split_hosts(
+            [(scan.key, f"{scan.dataset_name}/{scan.subject}") for scan in hosts],
+            **({"fraction_shifted": REFERENCE_SHARE} if settings.preset == "reference" else {}),
+            seed=settings.seed,
+        )
+    else:  # those without a sample are gone, and fewer would be split in another way
+        shifted = sorted(scan.key for scan in hosts if scan.key in validated)
+        train = sorted(scan.key for scan in hosts if scan.key not in validated)
     folder = settings.work_dir / NAME
-    folder.mkdir(parents=True, exist_ok=True)
     by_key = {scan.key: scan for scan in hosts}
     tasks = []
     for purpose, keys, count in (

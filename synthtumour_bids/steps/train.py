@@ -18,6 +18,7 @@ from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
+from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
@@ -85,6 +86,14 @@ def _finished(job: Job, name: str, print_: str) -> bool:
     return not _starts_anew(job) and cohort.finished(job, name, print_) is not None
 
 
+def shifted_for_junior(job: Job) -> frozenset[str] | None:
+    """Keys of the tumour-free scans that a finished junior was validated with; else ``None``."""
+    if not junior_is_finished(job):
+        return None
+    stamp = job.stamps.read(cohort.STEP, "junior") or {}
+    return frozenset(stamp["shifted"]) if "shifted" in stamp else None
+
+
 def known_to_junior(job: Job, scans: Sequence[Scan]) -> list[Scan]:
     """Those of the scans that a finished junior has learned from; all, where none is finished.
 
@@ -111,6 +120,7 @@ def run(job: Job) -> list[ScanOutcome]:
         LOGGER.info("Using the trained models of %s (--retrain trains anew).", job.models_dir)
         return [ScanOutcome(name, STEP, Status.SKIPPED) for name in ("junior", "senior")]
     if _starts_anew(job):
+        _check_material(job)
         for name in DATASET_IDS:
             job.stamps.clear(cohort.STEP, name)
             shutil.rmtree(job.settings.output_dir / "models" / name, ignore_errors=True)
@@ -120,17 +130,28 @@ def run(job: Job) -> list[ScanOutcome]:
     return records
 
 
+def _check_material(job: Job) -> None:
+    """Raise what would stop the training, before networks that are there are removed for it."""
+    if job.settings.method is Method.FABRICATION:
+        fabricate.cases(job, refined=False)
+    else:
+        synthesise.junior_cases(job)
+        _unlabelled(job)
+
+
 def train_junior(job: Job) -> ScanOutcome:
     """Train the junior on what the synthesise step made; its validation cases choose the epoch."""
     if junior_is_finished(job):
         return ScanOutcome("junior", STEP, Status.SKIPPED)
     if job.settings.method is Method.FABRICATION:
         cases, scans = fabricate.cases(job, refined=False), fabricate.sources(job)
+        details = {}
     else:
         train, shifted = synthesise.sides(job)
         cases, scans = synthesise.junior_cases(job), [*train, *shifted]
+        details = {"shifted": [scan.key for scan in shifted]}
     curve = _train(job, "junior", cases, job.settings.profile.junior)
-    _finish(job, "junior", junior_print(job), scans, curve, cases)
+    _finish(job, "junior", junior_print(job), scans, curve, cases, **details)
     return ScanOutcome("junior", STEP, Status.DONE)
 
 
@@ -157,9 +178,8 @@ def train_senior(job: Job) -> ScanOutcome:
 
 def _unlabelled(job: Job) -> list[Scan]:
     """Tumour scans that may be learned from by their pseudo-labels."""
-    tumours = [
-        scan for scan in job.preprocessed(Role.TUMOUR) if scan.subject not in job.settings.hold_out
-    ]
+    held_out = bare_labels(job.settings.hold_out, "sub-")
+    tumours = [scan for scan in job.preprocessed(Role.TUMOUR) if scan.subject not in held_out]
     if not tumours:
         msg = (
             "The senior learns from real tumour scans, but none is preprocessed under "
@@ -233,8 +253,9 @@ def _finish(
     scans: Sequence[Scan],
     curve: Any,
     cases: Sequence[Any],
+    **details: Any,
 ) -> None:
-    """Write ``model.json`` and the stamp."""
+    """Write ``model.json`` and the stamp, with further details."""
     from synthtumour_bids.bids.derivatives import write_json
 
     model_dir = job.settings.output_dir / "models" / name
@@ -272,7 +293,7 @@ def _finish(
         },
     )
     outputs = [model_dir / "model.json", model_dir / "fold_0" / "checkpoint_best.pth"]
-    cohort.mark(job, name, print_, cohort.members(job, scans), outputs)
+    cohort.mark(job, name, print_, cohort.members(job, scans), outputs, **details)
 
 
 def versions() -> Mapping[str, str]:
