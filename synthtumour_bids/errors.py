@@ -1,6 +1,6 @@
 """Failures a user can meet: one class each, with its exit code and the sentence to print.
 
-Exit codes: 0 all done, 1 some scans failed, 2 usage, 65 no usable data, 69 something needed is
+Exit codes: 0 all done, 1 something failed, 2 usage, 65 no usable data, 69 something needed is
 unavailable, 70 internal error, 75 stopped (run the same command again to continue).
 """
 
