@@ -247,7 +247,7 @@ def test_growth_on_a_fine_grid_is_the_same_tumour() -> None:
 def test_command_writes_the_cohort_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--n-tumourfree", "1", "--n-tumour", "1", "--resolution", "5", "--nprocs", "1"]
+    options = ["--n-tumourfree", "2", "--n-tumour", "1", "--resolution", "5", "--nprocs", "1"]
     assert main([str(tmp_path), *options, "--cohort-only"]) == EXIT_DONE
     assert str(tmp_path / "bids") in capsys.readouterr().out
     assert not (tmp_path / "segmentations").exists()
