@@ -12,6 +12,7 @@ from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, StoppedError, UnavailableError, UsageError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.segmentation.uncertainty import other_opinion
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps import (
     cohort,
@@ -25,7 +26,7 @@ from synthtumour_bids.steps import (
     train,
 )
 from synthtumour_bids.steps.job import Job
-from synthtumour_bids.steps.pseudo import Labelled, other_opinion
+from synthtumour_bids.steps.pseudo import Labelled
 from tests.test_given_models import write_networks
 
 

@@ -1,9 +1,10 @@
-"""How sure a probability map is, and how far two masks agree."""
+"""How sure a probability map is, and how far two masks or two opinions agree."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 
 def entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -34,3 +35,24 @@ def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
         raise ValueError(f"masks of shapes {a.shape} and {b.shape} cannot be compared")
     total = int(a.sum()) + int(b.sum())
     return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
+
+
+def other_opinion(both: NDArray[np.floating], one: NDArray[np.floating]) -> NDArray[np.float32]:
+    """What the network says of the mirrored scan.
+
+    Parameters
+    ----------
+    both
+        Probability with mirroring, in [0, 1], of any shape. nnU-Net takes the mean of the logits
+        of the scan and of its mirror image.
+    one
+        Probability without mirroring, of the same shape.
+
+    Returns
+    -------
+    ndarray
+        Probability in [0, 1]; exact where there is one class.
+    """
+    least = 1e-6  # beyond, the rounding of stored probabilities speaks
+    logit = special.logit(np.clip(np.stack([both, one]).astype(np.float64), least, 1 - least))
+    return special.expit(2 * logit[0] - logit[1]).astype(np.float32)

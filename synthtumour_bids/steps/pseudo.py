@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
@@ -14,10 +14,6 @@ from synthtumour_bids.steps.class_images import labelled
 from synthtumour_bids.steps.job import TEACHER, Job
 from synthtumour_bids.steps.predictions import predict
 from synthtumour_bids.steps.refining import evidence_of, refined
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 LOGGER = logging.getLogger(__name__)
 
@@ -28,30 +24,6 @@ class Labelled:
 
     scan: Scan
     label: Path  # template grid, in the work folder
-
-
-def other_opinion(both: NDArray[np.floating], one: NDArray[np.floating]) -> NDArray[np.floating]:
-    """What the network says of the mirrored scan.
-
-    Parameters
-    ----------
-    both
-        Probability with mirroring, in [0, 1], of any shape. nnU-Net takes the mean of the logits
-        of the scan and of its mirror image.
-    one
-        Probability without mirroring, of the same shape.
-
-    Returns
-    -------
-    ndarray
-        Probability in [0, 1]; exact where there is one class.
-    """
-    import numpy as np
-    from scipy import special
-
-    least = 1e-6  # beyond, the rounding of stored probabilities speaks
-    logit = special.logit(np.clip(np.stack([both, one]).astype(np.float64), least, 1 - least))
-    return special.expit(2 * logit[0] - logit[1]).astype(np.float32)
 
 
 def cases(job: Job, tumours: Sequence[Scan]) -> list[Any]:
@@ -92,6 +64,7 @@ def label(
     from dataclasses import replace
 
     from synthtumour_bids.bids.derivatives import write_image, write_tsv
+    from synthtumour_bids.segmentation.uncertainty import other_opinion
     from synthtumour_bids.steps.volumes import load_volume
     from synthtumour_bids.synthesis.pseudo_labels import assess, criteria_for, select
 
