@@ -95,7 +95,7 @@ def junior(out: Path, more: list[str]) -> int:
     """Train a junior alone and write its masks, through the package's own steps."""
     from synthtumour_bids.bids.derivatives import like_native, write_image
     from synthtumour_bids.bids.inputs import collect_scans
-    from synthtumour_bids.cli import parse_settings
+    from synthtumour_bids.cli.parser import parse_settings
     from synthtumour_bids.execution.logs import open_run_log, start_logging
     from synthtumour_bids.execution.resources import limit_threads
     from synthtumour_bids.preprocessing.registration import carry_to_native

@@ -13,7 +13,9 @@ from typing import Any
 import yaml
 from packaging.version import Version
 
-from synthtumour_bids import __version__, cli, cli_types, errors
+from synthtumour_bids import __version__, errors
+from synthtumour_bids.cli import types
+from synthtumour_bids.cli.parser import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 DESCRIPTOR = ROOT / "boutiques.json"
@@ -22,7 +24,7 @@ IMAGE = "synthtumour_bids"
 # The BIDS mode of `bosh validate` wants these first, in this order.
 LEADING = ("bids_dir", "output_dir", "analysis_level", "participant_label", "session_label")
 NO_INPUTS = (argparse._HelpAction, argparse._VersionAction)
-FILE_TYPES = (cli_types.existing_folder, cli_types.existing_file, cli_types.derivatives)
+FILE_TYPES = (types.existing_folder, types.existing_file, types.derivatives)
 # Defaults that depend on the machine must not be written down.
 DEFAULTS_IN_WORDS = {"nprocs": "all that are available"}
 ERRORS = {
@@ -38,7 +40,7 @@ ERRORS = {
 def descriptor() -> dict[str, Any]:
     """Describe the app as Boutiques wants it (schema 0.5, with the rules for BIDS Apps)."""
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    parser = cli.build_parser()
+    parser = build_parser()
     described: dict[str, list[dict[str, Any]]] = {
         identifier(action): inputs_of(action)
         for action in parser._actions
@@ -139,9 +141,9 @@ def value(action: argparse.Action) -> dict[str, Any]:
     described: dict[str, Any] = {"type": "String"}
     if action.type in FILE_TYPES:
         described = {"type": "File"}
-    elif action.type in (int, cli_types.positive):
+    elif action.type in (int, types.positive):
         described = {"type": "Number", "integer": True}
-        if action.type is cli_types.positive:
+        if action.type is types.positive:
             described["minimum"] = 1
     if action.choices is not None:
         described["value-choices"] = [str(choice) for choice in action.choices]

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from types import FrameType
 
-from synthtumour_bids.cli import parse_settings
+from synthtumour_bids.cli.parser import parse_settings
 from synthtumour_bids.errors import (
     EXIT_INTERNAL,
     EXIT_STOPPED,

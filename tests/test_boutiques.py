@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from synthtumour_bids import errors
-from synthtumour_bids.cli import build_parser, parse_settings
+from synthtumour_bids.cli.parser import build_parser, parse_settings
 from synthtumour_bids.settings import PROFILES, Step
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthtumour_bids.__main__ import main
-from synthtumour_bids.cli import build_parser, parse_settings
+from synthtumour_bids.cli.parser import build_parser, parse_settings
 from synthtumour_bids.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.execution.logs import settings_as_toml
 from synthtumour_bids.settings import Settings, Step

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.__main__ import main as run
+from synthtumour_bids.cli.fetch import main
 from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE
-from synthtumour_bids.fetch import main
 from synthtumour_bids.preprocessing.templates import load_head_template
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthtumour_bids.__main__ import main
-from synthtumour_bids.cli import parse_settings
+from synthtumour_bids.cli.parser import parse_settings
 from synthtumour_bids.errors import (
     EXIT_DONE,
     EXIT_UNAVAILABLE,

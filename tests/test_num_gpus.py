@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from synthtumour_bids.__main__ import main
-from synthtumour_bids.cli import parse_settings
+from synthtumour_bids.cli.parser import parse_settings
 from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE, UnavailableError, UsageError
 from synthtumour_bids.segmentation.environment import training_devices
 

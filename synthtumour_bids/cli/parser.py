@@ -11,10 +11,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids import __version__, cli_options
-from synthtumour_bids.cli_checks import check
-from synthtumour_bids.cli_types import existing_folder
-from synthtumour_bids.config_file import read_config
+from synthtumour_bids import __version__
+from synthtumour_bids.cli.checks import check
+from synthtumour_bids.cli.config_file import read_config
+from synthtumour_bids.cli.options import (
+    add_behaviour_options,
+    add_machine_options,
+    add_method_options,
+    add_scan_options,
+)
+from synthtumour_bids.cli.types import existing_folder
 from synthtumour_bids.settings import PROFILES, Method, Settings, Step
 
 
@@ -46,10 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
         "there; group: train from what is already preprocessed, group tables",
     )
     parser.add_argument("--version", action="version", version=f"synthtumour-bids {__version__}")
-    cli_options.add_scan_options(parser.add_argument_group("Which scans"))
-    cli_options.add_method_options(parser.add_argument_group("Method"))
-    cli_options.add_machine_options(parser.add_argument_group("Machine"))
-    cli_options.add_behaviour_options(parser.add_argument_group("Behaviour"))
+    add_scan_options(parser.add_argument_group("Which scans"))
+    add_method_options(parser.add_argument_group("Method"))
+    add_machine_options(parser.add_argument_group("Machine"))
+    add_behaviour_options(parser.add_argument_group("Behaviour"))
     return parser
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
-from synthtumour_bids.cli_types import (
+from synthtumour_bids.cli.types import (
     derivatives,
     device,
     existing_file,
