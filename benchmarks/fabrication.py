@@ -30,10 +30,10 @@ from fabrication_arms import Labelled, Sample
 from fabrication_cohort import Cohort, Member, open_cohort, score
 
 from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import Training
 from synthtumour_bids.synthesis.pseudo_labels import assess, select
 
 ARMS = ("plain", "carvemix", "tf-free", "tf-aug", "tf-own", "tf-gan", "combined")

@@ -31,10 +31,10 @@ from cohort import cohort_folder, held_out, truths
 from fabrication_cohort import Member, on_grid
 
 from synthtumour_bids.preprocessing.templates import standard_tissues
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import PROFILES
 from synthtumour_bids.synthesis.priors import Priors, load_priors
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.stage_one import samples_plan, split_hosts, synthesise

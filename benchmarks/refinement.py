@@ -20,9 +20,9 @@ from cohort import cohort_folder, dice, held_out, truths
 from fabrication_cohort import array, on_grid
 from scipy import ndimage
 
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
-from synthtumour_bids.settings import PROFILES
 from synthtumour_bids.synthesis.borders import Evidence, refine
 
 WAYS: dict[str, Evidence | None] = {

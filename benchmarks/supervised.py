@@ -23,11 +23,11 @@ from cohort import cohort_folder, held_out, truths
 from fabrication_cohort import SPLIT_SEED, Member, on_grid, score
 
 from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import PROFILES
 
 PROFILE = PROFILES["fast"]
 SEED = 527

@@ -18,6 +18,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.profiles import PROFILES, Training
 from synthtumour_bids.segmentation.dataset import Case, PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.environment import (
     loader_workers,
@@ -27,7 +28,6 @@ from synthtumour_bids.segmentation.environment import (
 )
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
-from synthtumour_bids.settings import PROFILES, Training
 
 GRID_MM = (196.0, 232.0, 188.0)  # about the template's field of view
 

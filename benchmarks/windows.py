@@ -18,10 +18,10 @@ import numpy as np
 from cohort import cohort_folder, held_out, truths
 from fabrication_cohort import array, on_grid
 
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.segmentation.network import Network
-from synthtumour_bids.settings import PROFILES
 
 
 class Windowed(Network):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal, get_args
+
+from synthtumour_bids.profiles import PROFILES, Profile
 
 TEMPLATE = "MNI152NLin2009aSym"
 
@@ -34,134 +38,40 @@ class Step(StrEnum):
     REPORT = "report"
 
 
-@dataclass(frozen=True)
-class Training:
-    """How one network is trained.
+AnalysisLevel = Literal["participant", "group"]
+Contrast = Literal["FLAIR", "T2w", "T1w", "DWI"]
+FurtherContrast = Literal["T1w", "ceT1w", "T2w", "FLAIR"]  # ceT1w: after a contrast agent
+Lesion = Literal["glioma", "metastasis", "stroke"]
+Preset = Literal["default", "reference"]
+SkullStrip = Literal["auto", "force", "skip"]
 
-    Attributes
-    ----------
-    epochs, iterations_per_epoch
-        Length of the learning-rate schedule.
-    patience
-        Epochs without a better shifted-validation score before training stops early.
-    min_epochs
-        Training never stops early before this many epochs.
-    batch_size, patch_size, features
-        Size of the network and its input (voxels, per resolution stage); ``None`` keeps what
-        nnU-Net plans from the data.
-    optimiser
-        ``"sgd"`` (nnU-Net's default, Nesterov momentum .99) or ``"adamw"`` (short schedules).
-    learning_rate
-        Initial learning rate.
-    from_junior
-        Start the senior from the junior's weights instead of random ones.
-    """
+ANALYSIS_LEVELS: tuple[AnalysisLevel, ...] = get_args(AnalysisLevel)
+CONTRASTS: tuple[Contrast, ...] = get_args(Contrast)
+FURTHER_CONTRASTS: tuple[FurtherContrast, ...] = get_args(FurtherContrast)
+LESIONS: tuple[Lesion, ...] = get_args(Lesion)
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+SKULL_STRIP_MODES: tuple[SkullStrip, ...] = get_args(SkullStrip)
 
-    epochs: int
-    iterations_per_epoch: int
-    patience: int
-    min_epochs: int
-    batch_size: int | None = None
-    patch_size: tuple[int, int, int] | None = None
-    features: tuple[int, ...] | None = None
-    optimiser: str = "sgd"
-    learning_rate: float = 1e-2
-    from_junior: bool = False
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A trade of accuracy for time: resolution, amounts of synthetic data, network sizes."""
-
-    name: str
-    resolution: float  # mm, isotropic
-    junior: Training
-    senior: Training
-    n_train: int  # stage-1 training samples
-    n_shifted: int  # shifted-validation samples
-    n_mixed: int  # stage-2 mixes
-
-
-PROFILES: dict[str, Profile] = {
-    "full": Profile(
-        name="full",
-        resolution=1.0,
-        junior=Training(epochs=100, iterations_per_epoch=100, patience=25, min_epochs=10),
-        senior=Training(epochs=150, iterations_per_epoch=100, patience=40, min_epochs=20),
-        n_train=250,
-        n_shifted=60,
-        n_mixed=250,
-    ),
-    "fast": Profile(
-        name="fast",
-        resolution=2.0,
-        junior=Training(
-            epochs=30,
-            iterations_per_epoch=30,
-            patience=15,
-            min_epochs=8,
-            batch_size=2,
-            patch_size=(64, 80, 64),
-            features=(8, 24, 48, 96, 128),
-            optimiser="adamw",
-            learning_rate=2e-3,
-        ),
-        senior=Training(
-            epochs=24,
-            iterations_per_epoch=30,
-            patience=15,
-            min_epochs=8,
-            batch_size=2,
-            patch_size=(64, 80, 64),
-            features=(8, 24, 48, 96, 128),
-            optimiser="adamw",
-            learning_rate=1e-3,
-            from_junior=True,
-        ),
-        n_train=200,
-        n_shifted=32,
-        n_mixed=200,
-    ),
-    "sloppy": Profile(
-        name="sloppy",
-        resolution=4.0,
-        junior=Training(
-            epochs=12,
-            iterations_per_epoch=20,
-            patience=12,
-            min_epochs=2,
-            batch_size=2,
-            patch_size=(40, 48, 40),
-            features=(8, 16, 32),
-            optimiser="adamw",
-            learning_rate=5e-3,
-        ),
-        senior=Training(
-            epochs=10,
-            iterations_per_epoch=20,
-            patience=10,
-            min_epochs=2,
-            batch_size=2,
-            patch_size=(40, 48, 40),
-            features=(8, 16, 32),
-            optimiser="adamw",
-            learning_rate=2e-3,
-            from_junior=True,
-        ),
-        n_train=24,
-        n_shifted=8,
-        n_mixed=24,
-    ),
+# Fields of labels, each with the prefix that a user may write before them or not.
+LABEL_PREFIXES = {
+    "participant_label": "sub-",
+    "exclude_participant_label": "sub-",
+    "session_label": "ses-",
+    "hold_out": "sub-",
 }
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run of the app; field names follow the command line's flags."""
+    """One run of the app; field names follow the command line's flags.
+
+    Labels of participants and sessions may be given with their prefix (``sub-01``) and several in
+    one text (``"01 02"``); they are kept bare and each once.
+    """
 
     bids_dir: Path
     output_dir: Path
-    analysis_level: str = "participant"
+    analysis_level: AnalysisLevel = "participant"
     steps: tuple[Step, ...] = tuple(Step)
 
     # which scans
@@ -187,16 +97,17 @@ class Settings:
     teacher: Path | None = None  # models whose senior labels scans for semi-supervised fabrication
     lesion_volume: tuple[float, float] | None = None  # mL, of fabricated lesions
     lesion_place: Path | None = None  # mask of where their centres may lie, template space
-    lesion: str = "glioma"
-    contrast: str = "FLAIR"
-    more_contrasts: tuple[str, ...] = ()
+    lesion: Lesion = "glioma"
+    contrast: Contrast = "FLAIR"
+    more_contrasts: tuple[FurtherContrast, ...] = ()
     priors: Path | None = None
-    preset: str = "default"
-    profile: Profile = field(default_factory=lambda: PROFILES["full"])
+    preset: Preset = "default"
+    profile: Profile = PROFILES["full"]
+    profile_given: bool = True  # False: to be chosen by output folder and machine
     model: Path | None = None
     retrain: bool = False
     truth: Path | None = None
-    skull_strip: str = "auto"
+    skull_strip: SkullStrip = "auto"
     skull_strip_template: str | None = None
 
     # machine
@@ -216,3 +127,13 @@ class Settings:
     stop_on_first_crash: bool = False
     keep_work: bool = False
     verbosity: int = 0
+
+    def __post_init__(self) -> None:
+        """Bring labels into one form, whoever gave them."""
+        for name, prefix in LABEL_PREFIXES.items():
+            object.__setattr__(self, name, _bare(getattr(self, name), prefix))
+
+
+def _bare(labels: Iterable[str], prefix: str) -> tuple[str, ...]:
+    words = (word.removeprefix(prefix) for text in labels for word in text.split())
+    return tuple(dict.fromkeys(word for word in words if word))

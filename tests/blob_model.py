@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import Training
 from tests.blob_cases import write_cases
 
 SHAPE = (24, 32, 26)

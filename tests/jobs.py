@@ -7,7 +7,8 @@ from typing import Any
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.settings import PROFILES, Role, Settings
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.steps.job import Job
 
 

@@ -22,7 +22,8 @@ from synthtumour_bids.preprocessing.annotation import (
     read_annotation,
 )
 from synthtumour_bids.preprocessing.registration import Preprocessed
-from synthtumour_bids.settings import PROFILES, Role, Settings
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.steps.annotated import carry, load_ranks
 from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
 from tests.datasets import make

@@ -16,7 +16,8 @@ import pytest
 
 from synthtumour_bids import errors
 from synthtumour_bids.cli.parser import build_parser, parse_settings
-from synthtumour_bids.settings import PROFILES, Step
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import Step
 
 ROOT = Path(__file__).resolve().parents[1]
 DESCRIPTOR = ROOT / "boutiques.json"

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
+from synthtumour_bids.profiles import PROFILES, Training
 from synthtumour_bids.segmentation import environment
 from synthtumour_bids.segmentation.cases import times_for_share
 from synthtumour_bids.segmentation.dataset import Case, PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.plans import adapt_plans
-from synthtumour_bids.settings import PROFILES, Training
 from tests.blob_cases import write_cases
 
 TRAINING = replace(PROFILES["sloppy"].junior, patch_size=(16, 24, 16), features=(8, 16))

@@ -22,6 +22,7 @@ from synthtumour_bids.errors import (
     UnavailableError,
     UsageError,
 )
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.curve import SelectionCurve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.distributed import Progress, Stop, check_batch, launch
@@ -30,7 +31,6 @@ from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import Training
 from tests.blob_cases import write_cases
 
 # Three stages, so that there is deep supervision.

@@ -13,7 +13,8 @@ from scipy import ndimage
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
-from synthtumour_bids.settings import PROFILES, Settings
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps.coarse_samples import (
     DrawTask,
     Sample,

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.reports import group, reportlets
 from synthtumour_bids.reports.boilerplate import REFERENCES, methods_text
-from synthtumour_bids.settings import PROFILES, Method, Settings
+from synthtumour_bids.settings import Method, Settings
 
 
 def result(participant: str = "sub-01", session: str = "n/a", **more: object) -> dict:

@@ -16,11 +16,11 @@ import torch
 from torch import nn
 
 from synthtumour_bids.errors import StoppedError, UnavailableError
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.settings import Training
 from tests.blob_cases import write_cases
 
 TRAINING = Training(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from synthtumour_bids.bids.classes import DSEG, WHOLE_TUMOUR, TumourClass, read_classes
 from synthtumour_bids.bids.description import is_ours
-from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.lookup import find_classes, find_truth
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
@@ -82,7 +81,7 @@ def annotate(
     folder = settings.annotated_dir
     if folder is None:
         return list(scans), {}
-    held_out = bare_labels(settings.hold_out, "sub-")
+    held_out = settings.hold_out
     roots = _roots(folder, settings.derivatives)
 
     def drawings(listed: Sequence[Scan]) -> Drawings:

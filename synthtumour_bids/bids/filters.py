@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,9 +108,3 @@ def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
             )
             raise UsageError(msg)
     return dict(filters)
-
-
-def bare_labels(given: Iterable[str], prefix: str) -> tuple[str, ...]:
-    """Labels without prefix, each once; one text may hold several, parted by spaces."""
-    words = (word.removeprefix(prefix) for text in given for word in text.split())
-    return tuple(dict.fromkeys(word for word in words if word))

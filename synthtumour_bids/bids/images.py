@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.filters import Filters, bare_labels
+from synthtumour_bids.bids.filters import Filters
 from synthtumour_bids.bids.index import open_index, query
 from synthtumour_bids.bids.names import ParsedName, parse_name
 from synthtumour_bids.bids.roles import assign_roles
@@ -87,8 +87,8 @@ def _images(
     subjects: Collection[str] | None,
 ) -> dict[Path, ParsedName]:
     """Raw images that pass all filters, with the parts of their names."""
-    excluded = bare_labels(settings.exclude_participant_label, "sub-")
-    sessions = bare_labels(settings.session_label, "ses-") if dataset.name == MAIN else ()
+    excluded = settings.exclude_participant_label
+    sessions = settings.session_label if dataset.name == MAIN else ()
     images = {}
     for relative in query(layout, settings.contrast, filters):
         parsed = parse_name(relative.name)

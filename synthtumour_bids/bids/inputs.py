@@ -11,7 +11,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
-from synthtumour_bids.bids.filters import Filters, bare_labels, read_filters
+from synthtumour_bids.bids.filters import Filters, read_filters
 from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
@@ -68,7 +68,7 @@ def collect_scans(settings: Settings) -> Selection:
         When the filter file or the database cannot be used, a dataset is given twice, or a
         tumour-free participant is to be held out.
     """
-    labels = bare_labels(settings.participant_label, "sub-")
+    labels = settings.participant_label
     filters = read_filters(settings.bids_filter_file)
     used = datasets(settings)
     _check_folders(settings, labels, used)
@@ -165,7 +165,7 @@ def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence
     where = ", ".join(map(str, roots))
     for flag, wanted in (
         ("--participant-label", labels),
-        ("--hold-out", bare_labels(settings.hold_out, "sub-")),
+        ("--hold-out", settings.hold_out),
     ):
         if absent := missing(wanted):
             msg = (
@@ -173,7 +173,7 @@ def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence
                 f"sub-<label> of theirs in {where}. {_present(roots)} {_MOUNT_ADVICE}"
             )
             raise DataError(msg)
-    if absent := missing(bare_labels(settings.exclude_participant_label, "sub-")):
+    if absent := missing(settings.exclude_participant_label):
         LOGGER.warning(
             "Participants %s (--exclude-participant-label) are not in %s anyway.",
             ", ".join(absent),
@@ -198,7 +198,7 @@ def _first(labels: Sequence[str], most: int = 5) -> str:
 
 def _warn_of_those_without(settings: Settings, dataset: Dataset, scans: Iterable[Scan]) -> None:
     """Name those of whom no image is there, lest someone misses them among the results."""
-    excluded = bare_labels(settings.exclude_participant_label, "sub-")
+    excluded = settings.exclude_participant_label
     without = _participants(dataset.root) - {scan.subject for scan in scans} - set(excluded)
     if without:
         filtered = settings.session_label, settings.bids_filter_file, settings.bids_database_dir
@@ -216,9 +216,7 @@ def _warn_of_those_without(settings: Settings, dataset: Dataset, scans: Iterable
 
 def _check_sessions(settings: Settings, scans: Iterable[Scan]) -> None:
     sessions = {scan.session for scan in scans if scan.dataset_name == MAIN}
-    absent = [
-        label for label in bare_labels(settings.session_label, "ses-") if label not in sessions
-    ]
+    absent = [label for label in settings.session_label if label not in sessions]
     if absent:
         msg = (
             f"No {settings.contrast} image of session {', '.join(absent)} (--session-label) was "
@@ -251,7 +249,7 @@ def _check_held_out(settings: Settings, scans: Sequence[Scan]) -> None:
         {scan.subject for scan in scans if (scan.role is Role.TUMOURFREE) is tumourfree}
         for tumourfree in (True, False)
     )
-    labels = [label for label in bare_labels(settings.hold_out, "sub-") if label in free - others]
+    labels = [label for label in settings.hold_out if label in free - others]
     if labels:
         msg = (
             f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
 from synthtumour_bids.cli.types import (
     derivatives,
     device,
@@ -18,12 +17,16 @@ from synthtumour_bids.cli.types import (
     volume,
 )
 from synthtumour_bids.execution.resources import available_cores
-from synthtumour_bids.settings import PROFILES, Method, Step
-
-CONTRASTS = ("FLAIR", "T2w", "T1w", "DWI")
-LESIONS = ("glioma", "metastasis", "stroke")
-PRESETS = ("default", "reference")
-STRIP_MODES = ("auto", "force", "skip")
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import (
+    CONTRASTS,
+    FURTHER_CONTRASTS,
+    LESIONS,
+    PRESETS,
+    SKULL_STRIP_MODES,
+    Method,
+    Step,
+)
 
 
 def add_scan_options(group: Any) -> None:
@@ -180,7 +183,7 @@ def add_method_options(group: Any) -> None:
     group.add_argument(
         "--more-contrasts",
         nargs="+",
-        choices=tuple(MORE_CONTRASTS),
+        choices=FURTHER_CONTRASTS,
         default=(),
         metavar="NAME",
         help="fabrication: further images of each session to learn from (T1w, ceT1w, T2w, FLAIR)",
@@ -211,7 +214,7 @@ def add_method_options(group: Any) -> None:
     group.add_argument(
         "--skull-strip",
         "--skull-strip-flair",
-        choices=STRIP_MODES,
+        choices=SKULL_STRIP_MODES,
         default="auto",
         help="auto: leave scans that are stripped already",
     )

@@ -21,7 +21,8 @@ from synthtumour_bids.cli.options import (
     add_scan_options,
 )
 from synthtumour_bids.cli.types import existing_folder
-from synthtumour_bids.settings import PROFILES, Method, Settings, Step
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import Method, Settings, Step
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):

@@ -13,8 +13,8 @@ from statistics import fmean
 from synthtumour_bids import __version__
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.reports.group import PARTICIPANT_TABLE, SCAN_TABLE
-from synthtumour_bids.settings import PROFILES
 
 
 def build_parser() -> argparse.ArgumentParser:

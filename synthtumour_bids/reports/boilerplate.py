@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.reports.fabrication_text import fabrication_text
-from synthtumour_bids.settings import TEMPLATE, Method, Settings, Step, Training
+from synthtumour_bids.settings import TEMPLATE, Method, Settings, Step
 
 # In the order in which they are numbered when cited.
 REFERENCES = {

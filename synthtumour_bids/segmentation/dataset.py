@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from synthtumour_bids.bids.files import write_text
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.environment import nnunet_environment
 from synthtumour_bids.segmentation.plans import PLANS_NAME, adapt_plans
 from synthtumour_bids.segmentation.stored_cases import store_cases
-from synthtumour_bids.settings import Training
 
 FINGERPRINT_CASES = 32  # all cases lie on one grid, a sample of them says enough for planning
 FINGERPRINT_VOXELS = 10_000  # tumour voxels sampled per case

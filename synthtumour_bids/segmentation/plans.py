@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from synthtumour_bids.errors import UsageError
-from synthtumour_bids.settings import Training
+from synthtumour_bids.profiles import Training
 
 PLANS_NAME = "nnUNetPlans"
 CONFIGURATION = "3d_fullres"

@@ -18,10 +18,10 @@ from nnunetv2.utilities.helpers import dummy_context
 from torch import nn
 from torch.utils.data import DataLoader
 
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.batches import Batches, start_worker
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.ranks import Ranks
-from synthtumour_bids.settings import Training
 
 LOG = logging.getLogger(__name__)
 

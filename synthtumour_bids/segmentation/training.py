@@ -17,6 +17,7 @@ import torch
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError, UnavailableError
 from synthtumour_bids.execution.stopping import stop_signal
+from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.checkpoints import (
     BEST,
     LATEST,
@@ -40,7 +41,6 @@ from synthtumour_bids.segmentation.environment import (
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
-from synthtumour_bids.settings import Training
 
 LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
@@ -141,7 +140,7 @@ def _check_numbers(job: Job) -> None:
     scans = job.selection.everything
     hosts = {(scan.dataset_name, scan.subject) for scan in scans if scan.role is Role.TUMOURFREE}
     tumours = [scan for scan in scans if scan.role is Role.TUMOUR]
-    held_out = bare_labels(job.settings.hold_out, "sub-")
+    held_out = job.settings.hold_out
     n_held_out = sum(scan.subject in held_out for scan in tumours)
     # Synthetic tumours alone can be made, and looked at, without any real one.
     lacks_tumours = Step.TRAIN in steps(job.settings) and n_held_out == len(tumours)

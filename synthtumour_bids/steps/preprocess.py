@@ -56,7 +56,7 @@ class Task:
             skull_strip=settings.skull_strip,
             template=template_print(settings.skull_strip_template),
             resolution=settings.profile.resolution,
-            sloppy=settings.profile.name == "sloppy",
+            sloppy=settings.profile.coarse_registration,
             seed=settings.seed,
             **drawn,
             **{other.contrast: hash_file(other.path) for other in self.scan.contrasts},
@@ -147,7 +147,7 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
             brain_mask=load_nifti(brain_mask) if brain_mask else None,
             work_dir=work_dir,
             seed=settings.seed,
-            sloppy=settings.profile.name == "sloppy",
+            sloppy=settings.profile.coarse_registration,
         )
         # A mixture of old and new outputs is not done.
         Stamps(settings.output_dir).clear(STEP, scan.key)
@@ -204,7 +204,7 @@ def _write_contrast(task: Task, other: Scan, result: Any, work_dir: Path) -> Pat
         result,
         work_dir=work_dir,
         seed=settings.seed,
-        sloppy=settings.profile.name == "sloppy",
+        sloppy=settings.profile.coarse_registration,
     )
     path = standard_contrast(task.scan, other, settings)
     resolution = settings.profile.resolution

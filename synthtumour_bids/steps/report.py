@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.inputs import find_truth
 from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
@@ -216,7 +215,7 @@ def _preprocessed(job: Job) -> Iterator[tuple[Role, Mapping[str, Any]]]:
     """Role and stamp of every preprocessed scan; a job of an array knows its own scans alone."""
     settings, stamps = job.settings, job.stamps
     roles = {stamps.path(Step.PREPROCESS, s.key).stem: s.role for s in job.selection.everything}
-    excluded = bare_labels(settings.exclude_participant_label, "sub-")
+    excluded = settings.exclude_participant_label
     for path in sorted((stamps.folder / Step.PREPROCESS).glob("[!.]*.json")):
         name = path.stem
         stamp = stamps.read(Step.PREPROCESS, name) or {}

@@ -18,13 +18,13 @@ from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
-from synthtumour_bids.bids.filters import bare_labels
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.progress import Progress, describe_seconds
 from synthtumour_bids.execution.stamps import fingerprint
-from synthtumour_bids.settings import TEMPLATE, Method, Role, Training
+from synthtumour_bids.profiles import Training
+from synthtumour_bids.settings import TEMPLATE, Method, Role
 from synthtumour_bids.steps import cohort, fabricate, given_models, mixing, pseudo, synthesise
 from synthtumour_bids.steps.job import Job
 
@@ -178,7 +178,7 @@ def train_senior(job: Job) -> ScanOutcome:
 
 def _unlabelled(job: Job) -> list[Scan]:
     """Tumour scans that may be learned from by their pseudo-labels."""
-    held_out = bare_labels(job.settings.hold_out, "sub-")
+    held_out = job.settings.hold_out
     tumours = [scan for scan in job.preprocessed(Role.TUMOUR) if scan.subject not in held_out]
     if not tumours:
         msg = (
