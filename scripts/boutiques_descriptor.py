@@ -25,8 +25,6 @@ IMAGE = "synthtumour_bids"
 LEADING = ("bids_dir", "output_dir", "analysis_level", "participant_label", "session_label")
 NO_INPUTS = (argparse._HelpAction, argparse._VersionAction)
 FILE_TYPES = (types.existing_folder, types.existing_file, types.derivatives)
-# Defaults that depend on the machine must not be written down.
-DEFAULTS_IN_WORDS = {"nprocs": "all that are available"}
 ERRORS = {
     errors.EXIT_SOME_FAILED: "Some scans failed; the others are finished.",
     errors.EXIT_USAGE: "The command line asks for something that makes no sense.",
@@ -112,13 +110,13 @@ def inputs_of(action: argparse.Action) -> list[dict[str, Any]]:
     made (a string) from one that they have to bring along (a file).
 
     There is no ``default-value``: Boutiques would write it on every command line, where it would
-    override ``--config-file``. The description names the default instead.
+    override ``--config-file``. The help text names the default instead.
     """
     name = identifier(action)
     item: dict[str, Any] = {
         "id": name,
         "name": name.replace("_", " ").capitalize(),
-        "description": description(action),
+        "description": str(action.help),
         "value-key": f"[{name.upper()}]",
         "optional": bool(action.option_strings),
         **value(action),
@@ -153,17 +151,6 @@ def value(action: argparse.Action) -> dict[str, Any]:
         # Given several times: `--flag a --flag b`.
         described |= {"list": True, "list-separator": f" {flag(action)} "}
     return described
-
-
-def description(action: argparse.Action) -> str:
-    """Help text of an argument, with its default."""
-    text = str(action.help)
-    default = DEFAULTS_IN_WORDS.get(action.dest, action.default)
-    if action.nargs == 0 or default in (None, (), []) or "(default:" in text:
-        return text
-    if isinstance(default, list | tuple):
-        default = " ".join(map(str, default))
-    return f"{text} (default: {default})"
 
 
 def text() -> str:

@@ -2,8 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.settings import Method, Settings, Step
+
+_DEFAULTS = {field.name: field.default for field in fields(Settings)}
+
+
+@dataclass(frozen=True)
+class Useless:
+    """Flags that have no effect where something holds.
+
+    Attributes
+    ----------
+    where
+        Whether it is the case.
+    flags
+        Fields of :class:`Settings`.
+    sentence
+        What to say; ``{flags}`` stands for those that were given, ``{have}`` and ``{are}`` for
+        the verb that goes with their number.
+    """
+
+    where: Callable[[Settings], bool]
+    flags: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """A flag that needs one of others beside it, and what to say where none is there."""
+
+    flag: str
+    others: tuple[str, ...]
+    sentence: str
+
+
+USELESS = (
+    Useless(
+        lambda settings: settings.method is not Method.FABRICATION,
+        (
+            *("annotated_dir", "semi_supervised", "teacher"),
+            *("more_contrasts", "lesion_volume", "lesion_place"),
+        ),
+        "{flags} {are} of use with --method fabrication only; add that, or leave it out.",
+    ),
+    Useless(
+        lambda settings: settings.method is Method.FABRICATION,
+        ("preset", "priors"),
+        "--method fabrication makes its tumours from annotated scans, so {flags} {have} no effect "
+        "with it; leave one of them out.",
+    ),
+    Useless(
+        lambda settings: settings.preset == "reference" and settings.model is None,
+        ("lesion", "contrast", "priors"),
+        "--preset reference is the published synthesis of gliomas in FLAIR images, with fixed "
+        "numbers, and cannot follow {flags}; leave one of the two out.",
+    ),
+    Useless(
+        lambda settings: settings.model is not None,
+        ("retrain", "hold_out", "priors"),
+        "--model trains nothing, so {flags} {have} no effect with it; leave one of them out.",
+    ),
+)
+NEEDS = (
+    Need(
+        "method",
+        ("annotated_dir", "model"),
+        "--method fabrication learns from a few annotated scans; name their dataset with "
+        "--annotated-dir.",
+    ),
+    Need(
+        "teacher",
+        ("semi_supervised",),
+        "--teacher makes pseudo-labels; to learn from them, add --semi-supervised.",
+    ),
+)
 
 
 def check(settings: Settings) -> None:
@@ -15,9 +91,36 @@ def check(settings: Settings) -> None:
         Saying which flags do not go together.
     """
     _check_folders(settings)
-    _check_method(settings)
-    _check_model(settings)
+    for rule in USELESS:
+        given = [_flag(settings, name) for name in rule.flags if _is_given(settings, name)]
+        if given and rule.where(settings):
+            have, are = ("has", "is") if len(given) == 1 else ("have", "are")
+            raise UsageError(rule.sentence.format(flags=_joined(given), have=have, are=are))
+    for need in NEEDS:
+        if _is_given(settings, need.flag) and not any(
+            _is_given(settings, name) for name in need.others
+        ):
+            raise UsageError(need.sentence)
+    _check_contrasts(settings)
+    _check_volume(settings)
+    _check_steps(settings)
     _check_machine(settings)
+
+
+def _is_given(settings: Settings, name: str) -> bool:
+    """Whether a field has another value than where its flag is left out."""
+    return bool(getattr(settings, name) != _DEFAULTS[name])
+
+
+def _flag(settings: Settings, name: str) -> str:
+    """The flag of a field, with its value where that is one of some choices."""
+    value = getattr(settings, name)
+    flag = f"--{name.replace('_', '-')}"
+    return f"{flag} {value}" if isinstance(value, str) else flag
+
+
+def _joined(flags: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(flags[:-1]), flags[-1])))
 
 
 def _check_folders(settings: Settings) -> None:
@@ -40,73 +143,26 @@ def _check_folders(settings: Settings) -> None:
             raise UsageError(msg)
 
 
-def _check_method(settings: Settings) -> None:
+def _check_contrasts(settings: Settings) -> None:
     contrasts = (settings.contrast, *settings.more_contrasts)
     if len(set(contrasts)) < len(contrasts):
         msg = f"--more-contrasts names a contrast twice: {', '.join(contrasts)} with --contrast."
         raise UsageError(msg)
-    if settings.method is Method.FABRICATION:
-        if settings.annotated_dir is None and settings.model is None:
-            msg = (
-                "--method fabrication learns from a few annotated scans; name their dataset with "
-                "--annotated-dir."
-            )
-            raise UsageError(msg)
-        if settings.lesion_volume and settings.lesion_volume[0] > settings.lesion_volume[1]:
-            low, high = settings.lesion_volume
-            msg = f"--lesion-volume {low:g} {high:g}: the smallest volume comes first."
-            raise UsageError(msg)
-        if settings.teacher is not None and not settings.semi_supervised:
-            msg = "--teacher makes pseudo-labels; to learn from them, add --semi-supervised."
-            raise UsageError(msg)
+
+
+def _check_volume(settings: Settings) -> None:
+    if settings.lesion_volume is None:
         return
-    for flag, given in (
-        ("--annotated-dir", settings.annotated_dir),
-        ("--semi-supervised", settings.semi_supervised),
-        ("--teacher", settings.teacher),
-        ("--more-contrasts", settings.more_contrasts),
-        ("--lesion-volume", settings.lesion_volume),
-        ("--lesion-place", settings.lesion_place),
-    ):
-        if given:
-            msg = f"{flag} is of use with --method fabrication only; add that, or leave it out."
-            raise UsageError(msg)
-    if settings.preset == "reference" and settings.model is None:
-        _check_reference(settings)
+    low, high = settings.lesion_volume
+    if low > high:
+        msg = f"--lesion-volume {low:g} {high:g}: the smallest volume comes first."
+        raise UsageError(msg)
 
 
-def _check_reference(settings: Settings) -> None:
-    """The published synthesis draws gliomas in FLAIR, with numbers of its own."""
-    for flag, given in (
-        (f"--lesion {settings.lesion}", settings.lesion != "glioma"),
-        (f"--contrast {settings.contrast}", settings.contrast != "FLAIR"),
-        ("--priors", settings.priors is not None),
-    ):
-        if given:
-            msg = (
-                "--preset reference is the published synthesis of gliomas in FLAIR images, with "
-                f"fixed numbers, and cannot follow {flag}; leave one of the two out."
-            )
-            raise UsageError(msg)
-
-
-def _check_model(settings: Settings) -> None:
-    """What only training heeds is not to be asked for where nothing is trained."""
+def _check_steps(settings: Settings) -> None:
+    """Refuse given models where there is nothing to do but what they do away with."""
     if settings.model is None:
         return
-    useless = [
-        flag
-        for flag, given in (
-            ("--retrain", settings.retrain),
-            ("--hold-out", settings.hold_out),
-            ("--priors", settings.priors is not None),
-        )
-        if given
-    ]
-    if useless:
-        flags, verb = " and ".join(useless), "has" if len(useless) == 1 else "have"
-        msg = f"--model trains nothing, so {flags} {verb} no effect with it; leave one of them out."
-        raise UsageError(msg)
     if settings.reports_only or settings.boilerplate_only:
         return
     left = set(settings.steps) - {Step.SYNTHESISE, Step.TRAIN}

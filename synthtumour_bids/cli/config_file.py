@@ -1,29 +1,48 @@
-"""``--config-file``: the options of an earlier run as defaults of this one."""
+"""``--config-file``: the options of an earlier run as defaults of this one.
+
+Every value goes through the same parser as if its flag had been given, so that a file and a
+command line mean the same and are refused in the same words.
+"""
 
 from __future__ import annotations
 
 import argparse
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from synthtumour_bids.errors import UsageError
+from synthtumour_bids.settings import Settings
 
 # What a configuration file may not bring back: it belongs to one run alone.
-_NOT_REUSED = {"bids_dir", "output_dir", "analysis_level", "dry_run", "config_file", "version"}
+_NOT_REUSED = {"bids_dir", "output_dir", "analysis_level", "dry_run", "config_file"}
+
+_KEYS = {field.name for field in fields(Settings)} - {*_NOT_REUSED, "profile_given"}
+_TYPES = get_type_hints(Settings)
+
+# The flags that are not called as their fields are.
+_FLAGS = {
+    "tumourfree_values": "--tumourfree-value",
+    "tumour_values": "--tumour-value",
+    "mem_gb": "--mem",
+}
+_GIVEN_SEVERAL_TIMES = {"tumourfree_dir"}  # each time with one value
+_COUNTED = {"verbosity"}
 
 
-def read_config(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
+def read_config(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> dict[str, Any]:
     """Read the options of an earlier run.
 
     Parameters
     ----------
     parser
-        Knows the options, their types and choices.
-    path
-        TOML file as every run leaves it in ``logs/``.
+        That of the command line; raises UsageError for what it refuses.
+    given
+        What the command line holds. ``config_file`` is the TOML file, as every run leaves one in
+        ``logs/``.
 
     Returns
     -------
@@ -34,73 +53,84 @@ def read_config(parser: argparse.ArgumentParser, path: Path) -> dict[str, Any]:
     UsageError
         For a syntax error, an unknown key, or a value that the flag itself would refuse.
     """
-    try:
-        content = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"--config-file: TOML syntax error in {path}: {error}"
-        raise UsageError(msg) from None
-    unused = {*_NOT_REUSED, "help"}
-    actions = {action.dest: action for action in parser._actions if action.dest not in unused}
+    path: Path = given["config_file"]
+    positional = [str(given[key]) for key in ("bids_dir", "output_dir", "analysis_level")]
     values: dict[str, Any] = {}
-    for key, value in content.items():
-        if key in _NOT_REUSED or (key == "work_dir" and _is_default_work_dir(content)):
-            continue
-        if key not in actions:
-            known = ", ".join(sorted(actions))
-            msg = f"--config-file: unknown key {key!r} in {path}; known keys: {known}."
-            raise UsageError(msg)
+    for key, value in _read(path).items():
         try:
-            values[key] = _converted(parser, actions[key], value)
-        except argparse.ArgumentError as error:
-            msg = f"--config-file: {key} in {path}: {error}"
+            if _TYPES[key] is bool or key in _COUNTED:
+                values[key] = _without_value(key, value)
+            else:
+                parsed = parser.parse_args([*positional, *_arguments(key, value)])
+                values[key] = getattr(parsed, key)
+        except UsageError as error:
+            reason = str(error).partition("\n")[0].removeprefix("error: ")
+            msg = f"--config-file: {key} in {path}: {reason}"
             raise UsageError(msg) from None
     return values
 
 
+def _read(path: Path) -> dict[str, Any]:
+    """Read the values of a file that are for another run, too."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"--config-file: TOML syntax error in {path}: {error}"
+        raise UsageError(msg) from None
+    for key in content:
+        if key not in _KEYS | _NOT_REUSED:
+            msg = (
+                f"--config-file: unknown key {key!r} in {path}; known keys: "
+                f"{', '.join(sorted(_KEYS))}."
+            )
+            raise UsageError(msg)
+    unused = set(_NOT_REUSED)
+    if _is_default_work_dir(content):
+        unused.add("work_dir")
+    return {key: value for key, value in content.items() if key not in unused}
+
+
 def _is_default_work_dir(content: Mapping[str, Any]) -> bool:
     """Whether scratch data were in the earlier run's output: another output has its own place."""
-    output_dir = content.get("output_dir")
-    if output_dir is None:
+    if not {"output_dir", "work_dir"} <= content.keys():
         return False
-    return Path(str(content["work_dir"])) == Path(str(output_dir)) / "work"
+    return Path(str(content["work_dir"])) == Path(str(content["output_dir"])) / "work"
 
 
-def _converted(parser: argparse.ArgumentParser, action: argparse.Action, value: Any) -> Any:
-    """Pass a value of the file through the flag's own type, choices and action."""
-    if action.nargs == 0:
-        return _switch(action, value)
-    repeated = isinstance(action, argparse._AppendAction)
-    items = value if isinstance(value, list) else [value]
-    if isinstance(value, list) and action.nargs is None and not repeated:
-        raise argparse.ArgumentError(action, f"expected one value, found the list {value}")
-    if isinstance(action.nargs, int) and len(items) != action.nargs:
-        raise argparse.ArgumentError(action, f"expected {action.nargs} values, found {value!r}")
-    if not items:
-        msg = "expected at least one value, found an empty list; leave the key out for its default"
-        raise argparse.ArgumentError(action, msg)
-    typed = [parser._get_value(action, _as_text(action, item)) for item in items]
-    for item in typed:
-        parser._check_value(action, item)
-    namespace = argparse.Namespace()
-    for use in typed if repeated else [typed if action.nargs else typed[0]]:
-        action(parser, namespace, use)
-    return getattr(namespace, action.dest)
-
-
-def _switch(action: argparse.Action, value: Any) -> Any:
-    """A flag without a value is given or not, or counts how often it is given."""
+def _without_value(key: str, value: Any) -> bool | int:
+    """Check the key of a flag without a value: given or not, or how often."""
     # Not isinstance: true is an int to Python.
-    if type(value) is not type(action.default) or value < 0:
-        expected = "true or false" if isinstance(action.default, bool) else "a whole number from 0"
-        raise argparse.ArgumentError(action, f"expected {expected}, found {value!r}")
-    return value
+    if type(value) is bool and key not in _COUNTED:
+        return value
+    if type(value) is int and value >= 0 and key in _COUNTED:
+        return value
+    expected = "a whole number from 0" if key in _COUNTED else "true or false"
+    msg = f"expected {expected}, found {value!r}"
+    raise UsageError(msg)
 
 
-def _as_text(action: argparse.Action, item: Any) -> str:
-    """What the command line would have read."""
+def _arguments(key: str, value: Any) -> list[str]:
+    """Write a value as the command line would have it."""
+    flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
+    several = get_origin(_TYPES[key]) is tuple or tuple in map(get_origin, get_args(_TYPES[key]))
+    if isinstance(value, list) and not several:
+        msg = f"expected one value, found the list {value}"
+        raise UsageError(msg)
+    texts = [_text(key, item) for item in (value if isinstance(value, list) else [value])]
+    if not texts:
+        msg = "expected at least one value, found an empty list; leave the key out for its default"
+        raise UsageError(msg)
+    if several and key not in _GIVEN_SEVERAL_TIMES:
+        return [flag, *texts]
+    # In one word: a value may start with a dash.
+    return [f"{flag}={text}" for text in texts]
+
+
+def _text(key: str, item: Any) -> str:
     if isinstance(item, bool) or not isinstance(item, str | int | float):
-        raise argparse.ArgumentError(action, f"expected a text or a number, found {item!r}")
-    if action.dest == "mem_gb" and not isinstance(item, str):
+        msg = f"expected a text or a number, found {item!r}"
+        raise UsageError(msg)
+    if key == "mem_gb" and not isinstance(item, str):
         # The key has the unit in its name, the flag wants it with the number; 1e-05 it refuses.
         return f"{Decimal(str(item)):f}G"
     return str(item)

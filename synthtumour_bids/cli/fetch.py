@@ -7,7 +7,6 @@ arrive in a folder beside, are read, and are moved when both are whole.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import os
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UsageError
 from synthtumour_bids.execution.stamps import hash_file
 from synthtumour_bids.preprocessing.template_files import (
@@ -32,9 +32,9 @@ from synthtumour_bids.preprocessing.template_files import (
 TIMEOUT_SECONDS = 30
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Make the parser of ``synthtumour-fetch``."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="synthtumour-fetch",
         description=(
             "Downloads head templates from TemplateFlow, so that synthtumour-bids finds them "
@@ -70,7 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     Exit code: 0 all there, 2 for an unknown name, 69 when one could not be fetched.
     """
-    options = build_parser().parse_args(argv)
+    try:
+        options = build_parser().parse_args(argv)
+    except UsageError as error:
+        print(f"synthtumour-fetch: {error}", file=sys.stderr)
+        return error.exit_code
     home = options.home.expanduser().absolute()
     worst = 0
     for name in options.names:

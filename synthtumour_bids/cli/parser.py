@@ -6,35 +6,33 @@ Nothing heavy is imported here: ``--help`` and ``--version`` answer at once.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.checks import check
 from synthtumour_bids.cli.config_file import read_config
-from synthtumour_bids.cli.options import (
-    add_behaviour_options,
-    add_machine_options,
-    add_method_options,
-    add_scan_options,
-)
+from synthtumour_bids.cli.options import add_options
 from synthtumour_bids.cli.types import existing_folder
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.settings import Method, Settings, Step
+from synthtumour_bids.settings import ANALYSIS_LEVELS, Method, Settings, Step
 
 
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Adds the default to the help of options that have one."""
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in two lines, not after all its usage."""
 
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default is None else super()._get_help_string(action)
+    def error(self, message: str) -> NoReturn:
+        """Refuse a command line."""
+        raise UsageError(f"error: {message}\nSee {self.prog} --help.")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Make the parser of ``synthtumour-bids``; the container descriptors are made from it too."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="synthtumour-bids",
         description=(
             "Segments brain tumours in FLAIR MRI without a single annotation: synthetic tumours "
@@ -42,21 +40,17 @@ def build_parser() -> argparse.ArgumentParser:
             "train a senior, whose segmentations are written as BIDS derivatives. With a few "
             "annotated scans, --method fabrication makes the synthetic tumours from those."
         ),
-        formatter_class=HelpFormatter,
     )
     parser.add_argument("bids_dir", type=existing_folder, help="BIDS dataset with tumour scans")
     parser.add_argument("output_dir", type=Path, help="folder for the derivatives")
     parser.add_argument(
         "analysis_level",
-        choices=("participant", "group"),
+        choices=ANALYSIS_LEVELS,
         help="participant: all steps for the selected scans, training included when no model is "
         "there; group: train from what is already preprocessed, group tables",
     )
     parser.add_argument("--version", action="version", version=f"synthtumour-bids {__version__}")
-    add_scan_options(parser.add_argument_group("Which scans"))
-    add_method_options(parser.add_argument_group("Method"))
-    add_machine_options(parser.add_argument_group("Machine"))
-    add_behaviour_options(parser.add_argument_group("Behaviour"))
+    add_options(parser)
     return parser
 
 
@@ -66,32 +60,46 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     Raises
     ------
     UsageError
-        For combinations that make no sense, and for what ``--config-file`` cannot bring back.
+        For what the parser refuses, for what ``--config-file`` cannot bring back, and for
+        combinations that make no sense.
     SystemExit
-        For ``--help``, ``--version`` and what argparse itself refuses (code 2).
+        For ``--help`` and ``--version`` (code 0).
     """
     parser = build_parser()
-    options = parser.parse_args(argv)
-    if options.config_file is not None:
-        configured = read_config(parser, options.config_file)
-        for action in parser._actions:
-            # Not as a default: flags that may be repeated would add to it instead of replacing it.
-            if action.dest in configured:
-                action.default = argparse.SUPPRESS
-        options = argparse.Namespace(**{**configured, **vars(parser.parse_args(argv))})
-    values = vars(options)
-    known = {item.name for item in fields(Settings)}
-    settings: dict[str, Any] = {
+    given = vars(parser.parse_args(argv))
+    if "config_file" in given:
+        given = {**read_config(parser, given), **given}
+    settings = to_settings(given)
+    check(settings)
+    return settings
+
+
+def to_settings(given: Mapping[str, Any]) -> Settings:
+    """Make settings of what was given; all else has its default.
+
+    Parameters
+    ----------
+    given
+        Values by the parser's destinations.
+    """
+    known = {field.name for field in fields(Settings)}
+    values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
-        for key, value in values.items()
+        for key, value in given.items()
         if key in known
     }
-    settings["steps"] = tuple(step for step in Step if step.value in options.steps)
-    settings["profile"] = PROFILES[options.profile]
-    settings["method"] = Method(options.method)
-    settings["output_dir"] = options.output_dir.absolute()
-    # The one place that is sure to be writable, in a container above all.
-    settings["work_dir"] = (options.work_dir or options.output_dir / "work").absolute()
-    result = Settings(**settings)
-    check(result)
-    return result
+    output_dir = values["output_dir"].absolute()
+    values |= {
+        "output_dir": output_dir,
+        # The one place that is sure to be writable, in a container above all.
+        "work_dir": values.get("work_dir", output_dir / "work").absolute(),
+        "profile_given": "profile" in values,
+        "nprocs": values.get("nprocs") or available_cores(),
+    }
+    if "profile" in values:
+        values["profile"] = PROFILES[values["profile"]]
+    if "method" in values:
+        values["method"] = Method(values["method"])
+    if "steps" in values:
+        values["steps"] = tuple(step for step in Step if step.value in values["steps"])
+    return Settings(**values)

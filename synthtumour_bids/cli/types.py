@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Any
 
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import parse_memory
@@ -81,20 +80,3 @@ def device(text: str) -> str:
         return text
     msg = f"expected auto, cpu, mps, cuda or cuda:N, found {text!r}"
     raise argparse.ArgumentTypeError(msg)
-
-
-def labels(prefix: str) -> Any:
-    """Accept ``sub-01``, ``01`` and several labels in one quoted string."""
-
-    class Labels(argparse.Action):
-        def __call__(
-            self,
-            parser: argparse.ArgumentParser,
-            namespace: argparse.Namespace,
-            values: Any,
-            option_string: str | None = None,
-        ) -> None:
-            given = [label for value in values for label in value.split()]
-            setattr(namespace, self.dest, tuple(label.removeprefix(prefix) for label in given))
-
-    return Labels
