@@ -93,6 +93,8 @@ def run(out: Path, more: list[str]) -> int:
 
 def junior(out: Path, more: list[str]) -> int:
     """Train a junior alone and write its masks, through the package's own steps."""
+    from synthtumour_bids.steps.job import Job
+
     from synthtumour_bids.bids.derivatives import like_native, write_image
     from synthtumour_bids.bids.inputs import collect_scans
     from synthtumour_bids.cli.parser import parse_settings
@@ -108,8 +110,7 @@ def junior(out: Path, more: list[str]) -> int:
         synthesise,
         train,
     )
-    from synthtumour_bids.steps.job import Job
-    from synthtumour_bids.steps.volumes import load_volume
+    from synthtumour_bids.volumes import load_volume
 
     out.mkdir(parents=True, exist_ok=True)
     settings = parse_settings(arguments(out, more))

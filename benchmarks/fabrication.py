@@ -29,7 +29,7 @@ import numpy as np
 from fabrication_arms import Labelled, Sample
 from fabrication_cohort import Cohort, Member, open_cohort, score
 
-from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.files import write_json
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.prediction import predict

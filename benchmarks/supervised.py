@@ -22,7 +22,7 @@ import numpy as np
 from cohort import cohort_folder, held_out, truths
 from fabrication_cohort import SPLIT_SEED, Member, on_grid, score
 
-from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.files import write_json
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.dataset import build_dataset

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from synthtumour_bids.steps.figures import LOWEST_AGREEMENT
+from synthtumour_bids.steps.refining import evidence_of, refined
 
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
-from synthtumour_bids.steps.figures import LOWEST_AGREEMENT
-from synthtumour_bids.steps.refining import evidence_of, refined
-from synthtumour_bids.steps.volumes import load_volume
+from synthtumour_bids.volumes import load_volume
 
 NETWORKS = ("junior", "senior")
 

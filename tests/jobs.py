@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.steps.job import Job
+
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.settings import Role, Settings
-from synthtumour_bids.steps.job import Job
 
 
 def make_job(root: Path, *, tumours: int = 2, tumourfree: int = 2, **more: Any) -> Job:

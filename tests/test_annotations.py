@@ -9,6 +9,7 @@ import ants
 import nibabel as nib
 import numpy as np
 import pytest
+from synthtumour_bids.steps.annotated import carry, load_ranks
 
 from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.classes import TumourClass, read_classes, write_classes
@@ -24,7 +25,6 @@ from synthtumour_bids.preprocessing.annotation import (
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.settings import Role, Settings
-from synthtumour_bids.steps.annotated import carry, load_ranks
 from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
 from tests.datasets import make
 from tests.fabrication_scans import ball, brain_of

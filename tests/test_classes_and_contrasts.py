@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
+from synthtumour_bids.steps.class_images import labelled, strongest
 
 from synthtumour_bids.errors import DataError, UnusableScanError
 from synthtumour_bids.profiles import Training
@@ -17,7 +18,6 @@ from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.prediction import classes_path, predict
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.steps.class_images import labelled, strongest
 from tests.blob_cases import write_cases
 
 TRAINING = Training(

@@ -24,11 +24,11 @@ from synthtumour_bids.bids.derivatives import (
     write_tsv,
 )
 from synthtumour_bids.bids.description import is_ours
-from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import own_uri, sidecar
 from synthtumour_bids.errors import UsageError
+from synthtumour_bids.files import replacing
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
 
 

@@ -25,7 +25,7 @@ from synthtumour_bids.execution.resources import (
     parse_memory,
     processes_that_fit,
 )
-from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
+from synthtumour_bids.files import Stamps, fingerprint, hash_file
 
 
 def square_or_fail(number: int) -> int:

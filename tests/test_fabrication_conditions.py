@@ -9,12 +9,6 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
-
-from synthtumour_bids.bids.inputs import Selection
-from synthtumour_bids.errors import DataError
-from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
-from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps.coarse_samples import (
     DrawTask,
     Sample,
@@ -31,9 +25,15 @@ from synthtumour_bids.steps.stored_scans import (
     store_label,
     store_lesion,
 )
-from synthtumour_bids.steps.volumes import load_nifti
+
+from synthtumour_bids.bids.inputs import Selection
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.settings import Settings
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out
 from synthtumour_bids.synthesis.fabrication.scans import make_scan
+from synthtumour_bids.volumes import load_nifti
 
 GRID = standard_brain(4.0)
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from synthtumour_bids.bids.files import write_json
-from synthtumour_bids.bids.inputs import Selection
-from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.settings import Method, Role, Settings
-from synthtumour_bids.steps import fabricate, train
 from synthtumour_bids.steps.coarse_samples import Sample, stored_name
 from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.refined_samples import folder, refine_samples
 from synthtumour_bids.steps.stored_scans import StoredScan, store_images, store_label
+
+from synthtumour_bids.bids.inputs import Selection
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.files import write_json
+from synthtumour_bids.settings import Method, Role, Settings
+from synthtumour_bids.steps import fabricate, train
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
 from synthtumour_bids.synthesis.fabrication.quality import Scores, Verdict, judge
 

@@ -18,8 +18,8 @@ from synthtumour_bids.bids.derivatives import (
     write_text,
     write_tsv,
 )
-from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.errors import StoppedError
+from synthtumour_bids.files import replacing
 from synthtumour_bids.settings import Role
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.predictions import model_print
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.execution.stamps import fingerprint
+from synthtumour_bids.files import fingerprint
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.steps import halves
-from synthtumour_bids.steps.job import Job
-from synthtumour_bids.steps.predictions import model_print
 
 SIDES = {"left": slice(8, 16), "right": slice(-16, -8), "both": slice(8, -8)}
 

@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from synthtumour_bids.steps.job import Job
 
-from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.locks import sole
-from synthtumour_bids.execution.stamps import Stamps
+from synthtumour_bids.files import Stamps, write_json
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import tables
-from synthtumour_bids.steps.job import Job
 
 ROOT = Path(__file__).parent.parent
 N_JOBS, N_SCANS = 4, 8
@@ -38,7 +37,7 @@ while not (folder / "go").exists():
 
 MAKE_TABLES = (
     """
-from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.files import write_json
 from synthtumour_bids.steps import tables
 from tests.test_parallel_jobs import N_SCANS, job_of, result_of
 """
@@ -73,7 +72,7 @@ for _ in range(30):
 
 MARK = (
     """
-from synthtumour_bids.execution.stamps import Stamps
+from synthtumour_bids.files import Stamps
 """
     + TOGETHER
     + """

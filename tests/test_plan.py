@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from synthtumour_bids.steps.job import Job
 
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.execution.outcome import Outcome
@@ -21,7 +22,6 @@ from synthtumour_bids.steps import (
     scratch,
     synthesise,
 )
-from synthtumour_bids.steps.job import Job
 from tests.jobs import make_job, mark_preprocessed, mark_trained
 
 

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from synthtumour_bids.steps.job import Job
 
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.preprocessing import preflight, registration, templates
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, HOME_VARIABLE, template_print
 from synthtumour_bids.steps import preprocess, volumes
-from synthtumour_bids.steps.job import Job
 from tests.datasets import make
 from tests.jobs import make_job, mark_preprocessed
 

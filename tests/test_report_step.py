@@ -10,16 +10,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from synthtumour_bids.steps.job import Job
 
 from synthtumour_bids.bids.derivatives import write_tsv
-from synthtumour_bids.bids.files import write_json
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.files import write_json
 from synthtumour_bids.reports import reportlets
 from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import report, tables
-from synthtumour_bids.steps.job import Job
 from synthtumour_bids.steps.segment import results_file
 from tests.jobs import make_job
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthtumour_bids.reports.boilerplate import REFERENCES, methods_text
 
-from synthtumour_bids.bids.files import write_json
+from synthtumour_bids.files import write_json
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.reports import group, reportlets
-from synthtumour_bids.reports.boilerplate import REFERENCES, methods_text
 from synthtumour_bids.settings import Method, Settings
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import special
+from synthtumour_bids.steps.job import Job
+from synthtumour_bids.steps.pseudo import Labelled
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
@@ -25,8 +27,6 @@ from synthtumour_bids.steps import (
     synthesise,
     train,
 )
-from synthtumour_bids.steps.job import Job
-from synthtumour_bids.steps.pseudo import Labelled
 from tests.test_given_models import write_networks
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from synthtumour_bids.steps.job import TEACHER, Job
 
 from synthtumour_bids.__main__ import main as command
 from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.settings import Method, Role
 from synthtumour_bids.steps import given_models, pseudo, train
-from synthtumour_bids.steps.job import TEACHER, Job
 from tests.blob_cases import blob_brain
 from tests.blob_model import SHAPE, VOXEL
 from tests.datasets import make

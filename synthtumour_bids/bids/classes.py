@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.files import write_tsv
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import write_tsv
 
 DSEG = "desc-tumour_dseg"
 

@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from synthtumour_bids import __version__
-from synthtumour_bids.bids.files import write_json, write_text
 from synthtumour_bids.errors import UsageError
+from synthtumour_bids.files import write_json, write_text
+from synthtumour_bids.settings import Settings
 
 GENERATOR = "synthtumour_bids"
 BIDS_VERSION = "1.10.1"
@@ -160,5 +161,38 @@ def check_writable(output: Path, shown: Path) -> None:
             f"The output folder {shown} cannot be written to. {where} refuses: {error.strerror}. "
             "Check its permissions and free space and, in a container, that it is mounted "
             "writable and that the container runs as a user who may write there (-u)."
+        )
+        raise UsageError(msg) from error
+
+
+def check_folders(settings: Settings) -> None:
+    """Refuse an output folder or a work folder that a run cannot or must not write to.
+
+    Raises
+    ------
+    UsageError
+        As ``check_output_dir`` does, for each dataset of the run, and ``check_work_dir``.
+    """
+    annotated = () if settings.annotated_dir is None else (settings.annotated_dir,)
+    for dataset in (settings.bids_dir, *settings.tumourfree_dir, *annotated):
+        check_output_dir(settings.output_dir, dataset)
+    check_work_dir(settings.work_dir)
+
+
+def check_work_dir(work_dir: Path) -> None:
+    """Refuse a work folder that cannot be written to; nothing is created.
+
+    Raises
+    ------
+    UsageError
+        With what the system says.
+    """
+    try:
+        check_writable(work_dir.resolve(), work_dir)
+    except (UsageError, OSError) as error:
+        msg = (
+            f"The work folder {work_dir} (--work-dir) cannot be written to "
+            f"({error.__cause__ or error}): name another one, or leave the flag out to use "
+            "OUTPUT_DIR/work."
         )
         raise UsageError(msg) from error

@@ -17,7 +17,7 @@ from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, UsageError
-from synthtumour_bids.settings import Method, Role, Settings, Step
+from synthtumour_bids.settings import Role, Settings, Step
 
 __all__ = ["Selection", "collect_scans", "find_brain_mask", "find_truth"]
 
@@ -65,8 +65,7 @@ def collect_scans(settings: Settings) -> Selection:
         (``UnknownRoleError`` for unknown groups), annotations cannot be used as they are (see
         ``annotations.annotate``), or a scan lacks a contrast of ``more_contrasts``.
     UsageError
-        When the filter file or the database cannot be used, a dataset is given twice, or a
-        tumour-free participant is to be held out.
+        When the filter file or the database cannot be used, or a dataset is given twice.
     """
     labels = settings.participant_label
     filters = read_filters(settings.bids_filter_file)
@@ -83,7 +82,6 @@ def collect_scans(settings: Settings) -> Selection:
         everything += found
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
-    _check_held_out(settings, everything)
     whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
     found_at_all = everything
     everything, annotations = annotate(found_at_all, settings, whole)
@@ -239,23 +237,6 @@ def _check_distinct(scans: Iterable[Scan], datasets: Sequence[Dataset]) -> None:
                 "--exclude-participant-label."
             )
             raise DataError(msg)
-
-
-def _check_held_out(settings: Settings, scans: Sequence[Scan]) -> None:
-    """Only tumours can be held out; fabrication ignores the labels of others."""
-    if settings.method is Method.FABRICATION:
-        return
-    free, others = (
-        {scan.subject for scan in scans if (scan.role is Role.TUMOURFREE) is tumourfree}
-        for tumourfree in (True, False)
-    )
-    labels = [label for label in settings.hold_out if label in free - others]
-    if labels:
-        msg = (
-            f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "
-            "and never segmented. Leave them out with --exclude-participant-label."
-        )
-        raise UsageError(msg)
 
 
 def _nothing_message(settings: Settings, dataset: Dataset) -> str:

@@ -58,9 +58,24 @@ class Scan:
         return "_".join(f"{key}-{value}" for key, value in self.entities)
 
     @property
+    def name(self) -> str:
+        """File name without extension: ``sub-01_ses-2_acq-x_FLAIR``."""
+        return f"{self.stem}_{self.suffix}"
+
+    @property
     def key(self) -> str:
         """Identifier that is unique over all datasets: ``raw/sub-01_ses-2_acq-x_FLAIR``."""
-        return f"{self.dataset_name}/{self.stem}_{self.suffix}"
+        return f"{self.dataset_name}/{self.name}"
+
+    @property
+    def slug(self) -> str:
+        """The key as part of a file name: ``raw__sub-01_ses-2_acq-x_FLAIR``."""
+        return f"{self.dataset_name}__{self.name}"
+
+    @property
+    def person(self) -> str:
+        """Who was scanned: two datasets may have a sub-01 each."""
+        return f"{self.dataset_name}/{self.subject}"
 
     @property
     def uri(self) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UsageError
-from synthtumour_bids.execution.stamps import hash_file
+from synthtumour_bids.files import hash_file
 from synthtumour_bids.preprocessing.template_files import (
     HOME_VARIABLE,
     TEMPLATEFLOW_NAMES,

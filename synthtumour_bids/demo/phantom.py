@@ -14,10 +14,10 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids import __version__
-from synthtumour_bids.bids.files import replacing, write_json, write_text, write_tsv
 from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.head import Head, simulate_head
 from synthtumour_bids.errors import UsageError
+from synthtumour_bids.files import replacing, write_json, write_text, write_tsv
 from synthtumour_bids.settings import Role
 
 BIDS_VERSION = "1.10.1"

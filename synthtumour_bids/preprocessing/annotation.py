@@ -45,7 +45,7 @@ def read_annotation(path: Path) -> nib.Nifti1Image:
     return nib.Nifti1Image(data, image.affine, image.header)
 
 
-def ranked(values: NDArray, indices: Sequence[int], name: str) -> NDArray[np.uint8]:
+def numbered(values: NDArray, indices: Sequence[int], name: str) -> NDArray[np.uint8]:
     """Turn an annotation's values into 0 for none and 1, 2, ... for its classes.
 
     Parameters
@@ -73,10 +73,10 @@ def ranked(values: NDArray, indices: Sequence[int], name: str) -> NDArray[np.uin
         )
     if not present.any():
         raise UnusableScanError(f"The annotation {name} is empty: every voxel is 0. {ADVICE}")
-    ranks = np.zeros(values.shape, np.uint8)
-    for rank, index in enumerate(indices, 1):
-        ranks[values == index] = rank
-    return ranks
+    numbers = np.zeros(values.shape, np.uint8)
+    for number, index in enumerate(indices, 1):
+        numbers[values == index] = number
+    return numbers
 
 
 def explained_shift(
@@ -151,7 +151,7 @@ def check_in_brain(
 
 
 def carry_to_standard(
-    ranks: NDArray[np.uint8],
+    numbers: NDArray[np.uint8],
     affine: NDArray,
     transform: Path,
     brain: nib.Nifti1Image,
@@ -163,7 +163,7 @@ def carry_to_standard(
 
     Parameters
     ----------
-    ranks, affine
+    numbers, affine
         Classes 0, 1, ... and voxel to RAS mm of the annotation, on whatever grid.
     transform
         From the scan to the template.
@@ -182,11 +182,11 @@ def carry_to_standard(
         [
             ants.apply_transforms(
                 grid,
-                geometry.to_ants((ranks == rank).astype(np.float32), affine),
+                geometry.to_ants((numbers == number).astype(np.float32), affine),
                 [str(transform)],
                 interpolator="linear",
             ).numpy()
-            for rank in range(1, int(ranks.max()) + 1)
+            for number in range(1, int(numbers.max()) + 1)
         ]
     )
     tumour = (shares.sum(axis=0) >= 0.5) & (np.asanyarray(brain.dataobj) > 0)

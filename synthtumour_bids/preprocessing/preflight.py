@@ -15,9 +15,9 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 
-from synthtumour_bids.bids.derivatives import like_native
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing.reading import TRUNCATED, UnreadableError, open_scan
+from synthtumour_bids.volumes import like_native
 
 THICK_SLICE_MM = 6.0
 SMALL_VIEW_MM = 80.0

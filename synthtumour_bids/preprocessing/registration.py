@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.bids.files import copy_file
 from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.files import copy_file
 from synthtumour_bids.preprocessing import alignment, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.errors import UnavailableError
-from synthtumour_bids.execution.stamps import fingerprint, hash_file
+from synthtumour_bids.files import fingerprint, hash_file
 
 EMBEDDED = "ICBM152-FLAIR-like"
 TEMPLATEFLOW_NAMES = ("OASIS30ANTs", "MNI152NLin2009cAsym")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
-from synthtumour_bids.bids.files import write_json, write_tsv
+from synthtumour_bids.files import write_json, write_tsv
 
 RESULTS = "logs/results"
 SCAN_TABLE = "group_desc-tumour_volumes.tsv"
@@ -29,7 +29,17 @@ _COLUMNS: dict[str, dict[str, Any]] = {
             "annotated": "Learned from by its annotation; not segmented",
         },
     },
-    "n_scans": {"Description": "Segmented scans of the participant"},
+    "status": {
+        "Description": "What became of the participant's scans",
+        "Levels": {
+            "segmented": "A tumour mask of at least one scan was written",
+            "preprocessed": "Preprocessed, and not or not yet segmented",
+            "failed": "A step failed for at least one scan; see failure",
+            "not preprocessed": "Nothing was made of the participant's scans yet",
+        },
+    },
+    "failure": {"Description": "Which step failed, and why; n/a where none did"},
+    "n_scans": {"Description": "Preprocessed scans of the participant"},
     "volume_mL": {"Description": "Volume of the segmented tumour", "Units": "mL"},
     "n_components": {"Description": "Separate parts of the segmented tumour (26-connected)"},
     "brain_volume_mL": {"Description": "Volume of the brain mask", "Units": "mL"},
@@ -58,7 +68,8 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "junior_dice": {"Description": "Dice of the junior's mask and the manual one"},
 }
 
-SCAN_COLUMNS = tuple(name for name in _COLUMNS if name != "n_scans")
+_OF_PARTICIPANTS = ("n_scans", "status", "failure")
+SCAN_COLUMNS = tuple(name for name in _COLUMNS if name not in _OF_PARTICIPANTS)
 WITH_TRUTH = (
     *("dice", "hd95_mm", "volume_error_mL", "volume_error_percent"),
     "junior_dice",
@@ -75,7 +86,76 @@ _PARTICIPANT_RULES = {
     "qc_flags": "of any of the participant's scans",
     "dice": "mean of the participant's scans",
 }
-PARTICIPANT_COLUMNS = ("participant_id", "role", "n_scans", *_PARTICIPANT_RULES)
+PARTICIPANT_COLUMNS = (
+    "participant_id",
+    "role",
+    "status",
+    "n_scans",
+    *_PARTICIPANT_RULES,
+    "failure",
+)
+
+
+@dataclass(frozen=True)
+class Participant:
+    """What is known of a participant besides the segmented scans.
+
+    Attributes
+    ----------
+    participant_id
+        With ``sub-``.
+    role
+        What the scans are good for.
+    n_preprocessed
+        Scans whose preprocessing is finished.
+    brain_volume_ml
+        Largest brain of these scans, mL; ``None`` where it was not recorded.
+    flags
+        Of the preprocessing of any of these scans.
+    failures
+        Which steps failed, and why.
+    """
+
+    participant_id: str
+    role: str
+    n_preprocessed: int = 0
+    brain_volume_ml: float | None = None
+    flags: frozenset[str] = frozenset()
+    failures: tuple[str, ...] = ()
+
+    def with_scan(self, measurements: Mapping[str, Any], flags: Iterable[str]) -> Participant:
+        """Add a preprocessed scan."""
+        volumes = [self.brain_volume_ml, measurements.get("brain_volume_mL")]
+        return replace(
+            self,
+            n_preprocessed=self.n_preprocessed + 1,
+            brain_volume_ml=max((one for one in volumes if one is not None), default=None),
+            flags=self.flags | set(flags),
+        )
+
+    def with_failure(self, step: str, message: str) -> Participant:
+        """Add a scan that a step failed for."""
+        return replace(self, failures=(*self.failures, f"{step}: {message}"))
+
+    def row(self, scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Make the participant's row from these facts and the figures of the segmented scans."""
+        if self.failures:
+            status = "failed"
+        elif scans:
+            status = "segmented"
+        else:
+            status = "preprocessed" if self.n_preprocessed else "not preprocessed"
+        segmented = _of_participant(scans)
+        return {
+            "participant_id": self.participant_id,
+            "role": self.role,
+            "status": status,
+            "n_scans": max(self.n_preprocessed, len(scans)),
+            "failure": "; ".join(self.failures) or None,
+            **segmented,
+            "brain_volume_mL": segmented.get("brain_volume_mL", self.brain_volume_ml),
+            "qc_flags": sorted(self.flags | set(segmented.get("qc_flags", ()))),
+        }
 
 
 @dataclass(frozen=True)
@@ -131,7 +211,7 @@ def read_results(output_dir: Path) -> list[dict[str, Any]]:
 
 
 def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Make one table row a scan, in the order of participant, session and name."""
+    """Make one table row per scan, in the order of participant, session and name."""
     rows = [{name: result.get(name) for name in SCAN_COLUMNS} for result in results]
     return sorted(
         rows,
@@ -140,30 +220,25 @@ def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def participant_rows(
-    results: Iterable[Mapping[str, Any]], roles: Mapping[str, str]
+    results: Iterable[Mapping[str, Any]], participants: Iterable[Participant]
 ) -> list[dict[str, Any]]:
-    """Make one table row a participant.
+    """Make one table row per participant.
 
     Parameters
     ----------
     results
         Figures of the segmented scans.
-    roles
-        Role by ``participant_id`` of everyone with a folder in the output dataset, which BIDS
-        wants to be listed; those without segmented scans have ``n/a`` everywhere else.
+    participants
+        Everyone with a folder in the output dataset, whom BIDS wants to be listed, and those for
+        whom a step failed.
     """
-    by_participant: dict[str, list[Mapping[str, Any]]] = {name: [] for name in roles}
+    known = {one.participant_id: one for one in participants}
+    by_participant: dict[str, list[Mapping[str, Any]]] = {name: [] for name in known}
     for result in results:
-        by_participant.setdefault(result["participant_id"], []).append(result)
-    return [
-        {
-            "participant_id": name,
-            "role": roles.get(name) or (scans[0].get("role") if scans else None),
-            "n_scans": len(scans),
-            **_of_participant(scans),
-        }
-        for name, scans in sorted(by_participant.items())
-    ]
+        name = result["participant_id"]
+        by_participant.setdefault(name, []).append(result)
+        known.setdefault(name, Participant(name, result.get("role") or "tumour"))
+    return [known[name].row(scans) for name, scans in sorted(by_participant.items())]
 
 
 def _of_participant(scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -210,7 +285,9 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
 
 
 def write_tables(
-    output_dir: Path, results: Sequence[Mapping[str, Any]], roles: Mapping[str, str]
+    output_dir: Path,
+    results: Sequence[Mapping[str, Any]],
+    participants: Sequence[Participant],
 ) -> Summary:
     """Write the scans' table, the participants' table, their dictionaries and the summary.
 
@@ -220,7 +297,7 @@ def write_tables(
     with_truth = {name for name in WITH_TRUTH if _numbers(rows, name)}
     tables = (
         (SCAN_TABLE, rows, SCAN_COLUMNS, False),
-        (PARTICIPANT_TABLE, participant_rows(results, roles), PARTICIPANT_COLUMNS, True),
+        (PARTICIPANT_TABLE, participant_rows(results, participants), PARTICIPANT_COLUMNS, True),
     )
     for name, table, all_columns, of_participants in tables:
         columns = [c for c in all_columns if c not in WITH_TRUTH or c in with_truth]

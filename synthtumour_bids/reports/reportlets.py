@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtumour_bids.bids.files import replacing
+from synthtumour_bids.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

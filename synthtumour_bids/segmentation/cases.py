@@ -24,6 +24,8 @@ class Case:
         Images of further contrasts on the same grid, in an order that all cases share.
     times
         How often the case is drawn in training, where another is drawn once.
+    persons
+        Whose brains and tumours are in it; see ``Scan.person``.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Case:
     validation: bool
     more: tuple[Path, ...] = ()
     times: int = 1
+    persons: frozenset[str] = frozenset()
 
     @property
     def images(self) -> tuple[Path, ...]:
@@ -46,13 +49,17 @@ class Case:
             "files": paths,
             "validation": self.validation,
             "times": self.times,
+            "persons": sorted(self.persons),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
         """Rebuild from what :meth:`to_json` gave, possibly through a file."""
         image, *more, label = map(Path, data["files"])
-        return cls(data["name"], image, label, data["validation"], tuple(more), data["times"])
+        persons = frozenset(data.get("persons", ()))  # 0.1.0 did not record them
+        return cls(
+            data["name"], image, label, data["validation"], tuple(more), data["times"], persons
+        )
 
 
 def times_for_share(real: int, made: int, share: float) -> int:

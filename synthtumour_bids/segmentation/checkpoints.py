@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from synthtumour_bids.bids.files import replacing, write_text
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.files import replacing, write_text
 from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset
 from synthtumour_bids.segmentation.plans import CONFIGURATION

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.files import replacing, write_text
+from synthtumour_bids.files import replacing, write_text
 
 CURVE_JSON = "selection_curve.json"
 CURVE_PNG = "selection_curve.png"

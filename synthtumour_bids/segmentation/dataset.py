@@ -13,8 +13,8 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtumour_bids.bids.files import write_text
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import write_text
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.environment import nnunet_environment

@@ -12,8 +12,9 @@ import torch
 from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
-from synthtumour_bids.bids.files import replacing
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UnusableScanError
+from synthtumour_bids.files import replacing
+from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
 
@@ -121,11 +122,6 @@ def iter_predict(
             yield Prediction(name, None, error)
         else:
             yield Prediction(name, target)
-
-
-def classes_path(path: Path) -> Path:
-    """Path of the probabilities of single classes, from that of the whole tumour."""
-    return path.with_name(path.name.removesuffix(".nii.gz") + "_classes.nii.gz")
 
 
 def _read(path: Path) -> nib.Nifti1Image:

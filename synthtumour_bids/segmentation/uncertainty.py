@@ -37,15 +37,17 @@ def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
 
 
-def other_opinion(both: NDArray[np.floating], one: NDArray[np.floating]) -> NDArray[np.float32]:
+def mirrored_probability(
+    averaged: NDArray[np.floating], plain: NDArray[np.floating]
+) -> NDArray[np.float32]:
     """What the network says of the mirrored scan.
 
     Parameters
     ----------
-    both
+    averaged
         Probability with mirroring, in [0, 1], of any shape. nnU-Net takes the mean of the logits
         of the scan and of its mirror image.
-    one
+    plain
         Probability without mirroring, of the same shape.
 
     Returns
@@ -54,5 +56,5 @@ def other_opinion(both: NDArray[np.floating], one: NDArray[np.floating]) -> NDAr
         Probability in [0, 1]; exact where there is one class.
     """
     least = 1e-6  # beyond, the rounding of stored probabilities speaks
-    logit = special.logit(np.clip(np.stack([both, one]).astype(np.float64), least, 1 - least))
+    logit = special.logit(np.clip(np.stack([averaged, plain]).astype(np.float64), least, 1 - least))
     return special.expit(2 * logit[0] - logit[1]).astype(np.float32)

@@ -5,37 +5,51 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from synthtumour_bids import __version__
+import nibabel as nib
+
 from synthtumour_bids.bids.annotations import Annotation
-from synthtumour_bids.bids.inputs import find_brain_mask
-from synthtumour_bids.bids.names import derivative_path, transform_name
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.lookup import find_brain_mask
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.errors import StoppedError, SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
-from synthtumour_bids.execution.pool import map_items
-from synthtumour_bids.execution.resources import processes_that_fit
-from synthtumour_bids.execution.stamps import Stamps, fingerprint, hash_file
+from synthtumour_bids.files import copy_file, fingerprint, hash_file
+from synthtumour_bids.job import Job, Preprocessing, skipped
+from synthtumour_bids.layout import Layout, Scratch
+from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
-from synthtumour_bids.settings import TEMPLATE, Settings
-from synthtumour_bids.steps import annotated
-from synthtumour_bids.steps.job import Job, skipped, standard_contrast
+from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
+from synthtumour_bids.volumes import load_nifti
+
+if TYPE_CHECKING:
+    from synthtumour_bids.preprocessing.registration import Preprocessed
 
 LOGGER = logging.getLogger(__name__)
-STEP = "preprocess"
+STEP = Step.PREPROCESS
 MEMORY_GB = 2.0  # of one process, at 1 mm
+PREPROCESSING_VERSION = "0.1.0"  # changes when the same scan gives other derivatives
 
 
 @dataclass(frozen=True)
-class Task:
+class PreprocessTask:
     """One scan to preprocess, with all a worker process needs to know."""
 
     scan: Scan
     settings: Settings
     annotation: Annotation | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Where to write."""
+        settings = self.settings
+        return Layout(settings.output_dir, settings.work_dir, settings.profile.resolution)
 
     def brain_mask(self) -> Path | None:
         """Brain mask of ``--derivatives``; raises `DataError` where two fit equally well."""
@@ -45,12 +59,12 @@ class Task:
         """Hash of all that the scan's preprocessing depends on, the files' bytes included."""
         settings = self.settings
         brain_mask = self.brain_mask()
-        drawn = {}
+        given = {}
         if self.annotation is not None:
             classes = [one.to_json() for one in self.annotation.classes]
-            drawn = {"annotation": hash_file(self.annotation.path), "classes": classes}
+            given = {"annotation": hash_file(self.annotation.path), "classes": classes}
         return fingerprint(
-            version=__version__,
+            version=PREPROCESSING_VERSION,
             scan=hash_file(self.scan.path),
             brain_mask=hash_file(brain_mask) if brain_mask else None,
             skull_strip=settings.skull_strip,
@@ -58,46 +72,48 @@ class Task:
             resolution=settings.profile.resolution,
             sloppy=settings.profile.coarse_registration,
             seed=settings.seed,
-            **drawn,
+            **given,
             **{other.contrast: hash_file(other.path) for other in self.scan.contrasts},
         )
 
 
 def run(job: Job) -> list[ScanOutcome]:
     """Preprocess the selected scans that are not done yet, several at a time."""
-    done = [scan for scan in job.selected() if is_done(job, scan)]
-    todo = [_task(job, scan) for scan in job.selected() if scan not in done]
-    settings = job.settings
+    wanted = [scan for scan in job.selected() if is_needed(job, scan)]
+    done = [scan for scan in wanted if is_done(job, scan)]
+    todo = [_task(job, scan) for scan in wanted if scan not in done]
     if todo:
-        _tell_template(settings.skull_strip_template)
-    results = map_items(
+        _log_template(job.settings.skull_strip_template)
+    results = job.map(
         preprocess_scan,
         todo,
-        nprocs=processes_that_fit(
-            settings.nprocs, settings.mem_gb, MEMORY_GB, settings.omp_nthreads
-        ),
-        cluster=job.cluster,
         label="Preprocessing",
         describe=lambda task: task.scan.key,
-        stop_on_failure=settings.stop_on_first_crash,
+        memory_gb=MEMORY_GB,
+        omp_nthreads=job.settings.omp_nthreads,
     )
-    return skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan.key)
+    return skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
+
+
+def is_needed(job: Job, scan: Scan) -> bool:
+    """Whether anything is made of the scan: with given networks, tumour-free ones are no hosts."""
+    return job.settings.model is None or scan.role is not Role.TUMOURFREE
 
 
 def is_done(job: Job, scan: Scan) -> bool:
     """Whether the scan is preprocessed as these settings ask, from the file as it is now."""
-    if job.stamps.read(STEP, scan.key) is None:
+    if job.ledger.finished(STEP, scan.key) is None:
         return False  # before any byte of a large cohort is read
     try:
-        print_ = _task(job, scan).fingerprint()
+        current = _task(job, scan).fingerprint()
     except StoppedError:
         raise
     except (OSError, SynthTumourError):  # which stops this scan alone, when it is worked on
         return False
-    return job.stamps.is_done(STEP, scan.key, print_)
+    return job.ledger.is_done(STEP, scan.key, current)
 
 
-def _tell_template(given: str | None) -> None:
+def _log_template(given: str | None) -> None:
     """Log which head template it is, as the environment has a say in that."""
     files = find_template(given)
     LOGGER.info(
@@ -106,16 +122,12 @@ def _tell_template(given: str | None) -> None:
     )
 
 
-def _task(job: Job, scan: Scan) -> Task:
-    return Task(scan, job.settings, job.selection.annotations.get(scan.key))
+def _task(job: Job, scan: Scan) -> PreprocessTask:
+    return PreprocessTask(scan, job.settings, job.selection.annotations.get(scan.key))
 
 
-def preprocess_scan(task: Task) -> dict[str, Any]:
-    """Preprocess one scan and write its derivatives.
-
-    Returns
-    -------
-    Quality figures and flags, as written to the scan's stamp.
+def preprocess_scan(task: PreprocessTask) -> Preprocessing:
+    """Preprocess one scan, write its derivatives and stamp it.
 
     Raises
     ------
@@ -127,18 +139,15 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
     from synthtumour_bids.preprocessing.preflight import check
     from synthtumour_bids.preprocessing.registration import preprocess
     from synthtumour_bids.preprocessing.templates import load_head_template
-    from synthtumour_bids.steps.volumes import load_nifti
+    from synthtumour_bids.steps import annotations
 
-    scan, settings = task.scan, task.settings
+    scan, settings, ledger = task.scan, task.settings, Ledger(task.settings.output_dir)
+    current = task.fingerprint()  # of the file as it is read now, whatever replaces it meanwhile
     brain_mask = task.brain_mask()
     preflight = check(scan.path)
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", scan.key, finding.message)
-    parent = settings.work_dir / "preprocess"
-    parent.mkdir(parents=True, exist_ok=True)
-    # Of this attempt alone: another job may try the same scan.
-    work_dir = Path(tempfile.mkdtemp(prefix=f"{scan.key.replace('/', '__')}-", dir=parent))
-    try:
+    with _own_folder(task) as work_dir:
         result = preprocess(
             preflight.image,
             template=load_head_template(settings.skull_strip_template),
@@ -149,28 +158,39 @@ def preprocess_scan(task: Task) -> dict[str, Any]:
             seed=settings.seed,
             sloppy=settings.profile.coarse_registration,
         )
-        # A mixture of old and new outputs is not done.
-        Stamps(settings.output_dir).clear(STEP, scan.key)
+        ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
         outputs = _write(task, result)
-        for other in scan.contrasts:
-            outputs.append(_write_contrast(task, other, result, work_dir))
+        outputs += [_write_contrast(task, other, result, work_dir) for other in scan.contrasts]
         if task.annotation is not None:
-            outputs += annotated.carry(scan, task.annotation, preflight.image, result, settings)
-    finally:
-        shutil.rmtree(work_dir, ignore_errors=True)
+            outputs += annotations.carry(
+                scan, task.annotation, preflight.image, result, task.layout
+            )
     _warn(scan, settings, result, brain_mask)
-    details = {
-        "role": scan.role.value,
-        "qc": dict(result.qc),
-        "flags": [*result.flags, *(finding.code for finding in preflight.findings)],
-        "resolution": settings.profile.resolution,
-        "template": result.template,
-    }
-    Stamps(settings.output_dir).mark(STEP, scan.key, task.fingerprint(), outputs, **details)
-    return details
+    record = Preprocessing(
+        current,
+        dict(result.qc),
+        (*result.flags, *(finding.code for finding in preflight.findings)),
+        scan.role,
+        settings.profile.resolution,
+        result.template,
+    )
+    ledger.mark(STEP, scan.key, current, outputs, scan=scan, **record.details())
+    return record
 
 
-def _warn(scan: Scan, settings: Settings, result: Any, brain_mask: Path | None) -> None:
+@contextmanager
+def _own_folder(task: PreprocessTask) -> Iterator[Path]:
+    """Scratch folder of this attempt alone: another job may try the same scan."""
+    parent = task.layout.scratch(Scratch.PREPROCESS)
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{task.scan.slug}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _warn(scan: Scan, settings: Settings, result: Preprocessed, brain_mask: Path | None) -> None:
     """Log what a person should look at: a mask that nobody found, and a suspicious one."""
     if settings.derivatives and brain_mask is None and not result.already_stripped:
         LOGGER.warning(
@@ -188,14 +208,13 @@ def _warn(scan: Scan, settings: Settings, result: Any, brain_mask: Path | None) 
         )
 
 
-def _write_contrast(task: Task, other: Scan, result: Any, work_dir: Path) -> Path:
+def _write_contrast(
+    task: PreprocessTask, other: Scan, result: Preprocessed, work_dir: Path
+) -> Path:
     """Bring a further contrast along to the template grid."""
-    from synthtumour_bids.bids.derivatives import write_image
-    from synthtumour_bids.bids.sidecars import sidecar
     from synthtumour_bids.preprocessing.contrast import bring_along
     from synthtumour_bids.preprocessing.preflight import check
 
-    settings = task.settings
     preflight = check(other.path)
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", other.key, finding.message)
@@ -203,67 +222,43 @@ def _write_contrast(task: Task, other: Scan, result: Any, work_dir: Path) -> Pat
         preflight.image,
         result,
         work_dir=work_dir,
-        seed=settings.seed,
-        sloppy=settings.profile.coarse_registration,
+        seed=task.settings.seed,
+        sloppy=task.settings.profile.coarse_registration,
     )
-    path = standard_contrast(task.scan, other, settings)
-    resolution = settings.profile.resolution
+    path = task.layout.standard_contrast(task.scan, other)
     write_image(
         path,
         image,
         sidecar(
             sources=[other.uri, task.scan.uri],
             space=TEMPLATE,
-            resolution=resolution,
+            resolution=task.layout.resolution,
             SkullStripped=True,
         ),
     )
     return path
 
 
-def _write(task: Task, result: Any) -> list[Path]:
-    from synthtumour_bids.bids.derivatives import copy_file, write_image
-    from synthtumour_bids.bids.sidecars import sidecar
-
-    scan, output_dir = task.scan, task.settings.output_dir
-    resolution = task.settings.profile.resolution
-    standard = {"space": TEMPLATE, "res": f"{resolution:g}"}
-    qc = {
+def _write(task: PreprocessTask, result: Preprocessed) -> list[Path]:
+    """Write image and brain mask on both grids, and the transform between them."""
+    scan, layout = task.scan, task.layout
+    mask_details = {
+        "Type": "Brain",
         "Method": result.method,
         "HeadTemplate": result.template or "n/a",
         "QualityControl": dict(result.qc),
         "Flags": list(result.flags),
     }
-    images = (
-        (
-            {"desc": "preproc", "suffix": scan.suffix},
-            result.native,
-            {"SkullStripped": result.already_stripped},
-        ),
-        ({"desc": "brain", "suffix": "mask"}, result.native_mask, {"Type": "Brain", **qc}),
-        (
-            {"desc": "preproc", "suffix": scan.suffix, **standard},
-            result.standard,
-            {"SkullStripped": True},
-        ),
-        ({"desc": "brain", "suffix": "mask", **standard}, result.standard_mask, {"Type": "Brain"}),
+    # By the inheritance principle of BIDS, a reader takes what the template's sidecar does not say
+    # from that of the scan's own grid: so each says it all.
+    on_template = {"space": TEMPLATE, "resolution": layout.resolution}
+    images: tuple[tuple[Path, nib.Nifti1Image, dict[str, Any], dict[str, Any]], ...] = (
+        (layout.native_image(scan), result.native, {}, {"SkullStripped": result.already_stripped}),
+        (layout.native_brain(scan), result.native_mask, {}, mask_details),
+        (layout.standard_image(scan), result.standard, on_template, {"SkullStripped": True}),
+        (layout.standard_brain(scan), result.standard_mask, on_template, mask_details),
     )
-    written = []
-    for names, image, more in images:
-        path = derivative_path(scan, output_dir, **names)
-        write_image(
-            path,
-            image,
-            sidecar(
-                sources=[scan.uri],
-                space=names.get("space"),
-                resolution=resolution if "res" in names else None,
-                **more,
-            ),
-        )
-        written.append(path)
-    transform = written[0].parent / transform_name(
-        scan, to=TEMPLATE, extension=result.transform.suffix
-    )
-    copy_file(result.transform, transform)
-    return [*written, transform]
+    for path, image, grid, more in images:
+        write_image(path, image, sidecar(sources=[scan.uri], **grid, **more))
+    copy_file(result.transform, layout.transform(scan))
+    return [*(path for path, *_ in images), layout.transform(scan)]

@@ -9,20 +9,9 @@ import shutil
 from pathlib import Path
 
 from synthtumour_bids.execution.outcome import Outcome
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Scratch
 from synthtumour_bids.settings import Settings, Step
-from synthtumour_bids.steps import plan
-from synthtumour_bids.steps.job import Job
-
-FOLDERS = (
-    "preprocess",
-    "stage_one",
-    "stage_two",
-    "fabrication",
-    "pseudo_labels",
-    "healthy_halves",
-    "nnunet",
-    "predictions",
-)
 
 
 def with_own_work_dir(settings: Settings) -> Settings:
@@ -65,12 +54,12 @@ def clean_work(job: Job, outcome: Outcome) -> None:
     settings = job.settings
     whole = (
         settings.steps == tuple(Step)
-        and Step.SEGMENT in plan.steps(settings)
+        and Step.SEGMENT in job.steps
         and not settings.participant_label
     )
     if outcome.failures or settings.keep_work or not whole:
         return
-    for name in FOLDERS:
+    for name in Scratch:
         shutil.rmtree(job.settings.work_dir / name, ignore_errors=True)
     if job.settings.work_dir.is_dir() and not any(job.settings.work_dir.iterdir()):
         job.settings.work_dir.rmdir()

@@ -6,113 +6,139 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from synthtumour_bids import __version__
+import numpy as np
+from numpy.typing import NDArray
+
 from synthtumour_bids.bids.classes import TumourClass
-from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.execution.outcome import ScanOutcome, Status
-from synthtumour_bids.execution.pool import Result, map_items
-from synthtumour_bids.execution.resources import processes_that_fit
-from synthtumour_bids.execution.stamps import Stamps, fingerprint
-from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
-from synthtumour_bids.steps import plan
-from synthtumour_bids.steps.class_images import model_classes, write_class_images
-from synthtumour_bids.steps.job import Job, skipped
-from synthtumour_bids.steps.predictions import model_print, predict
-from synthtumour_bids.steps.refining import evidence_of, refined
-from synthtumour_bids.steps.tables import scores_file
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.files import fingerprint, write_json
+from synthtumour_bids.job import Job, Preprocessing, skipped
+from synthtumour_bids.layout import Layout, Network
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.border_refinement import refined
+from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.uncertainty import dice, entropy
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps.measurements import flags_of, measure
+from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
+from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
+from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
 LOGGER = logging.getLogger(__name__)
-STEP = "segment"
+STEP = Step.SEGMENT
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
-THRESHOLD = 0.5
+SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
 
 
 @dataclass(frozen=True)
-class Task:
+class Networks:
+    """What the networks of a run are, by their names.
+
+    Attributes
+    ----------
+    fingerprints
+        Of their weights.
+    evidence
+        How the scan refines the borders that each draws, or ``None``.
+    classes
+        That the senior tells.
+    lesion
+        What they look for.
+    """
+
+    fingerprints: Mapping[str, str]
+    evidence: Mapping[str, Evidence | None]
+    classes: tuple[TumourClass, ...]
+    lesion: str
+
+    @classmethod
+    def of(cls, cards: Mapping[str, ModelCard], method: Method) -> Networks:
+        """Of their cards."""
+        senior = cards[Network.SENIOR]
+        return cls(
+            {name: card.fingerprint for name, card in cards.items()},
+            {name: method.border_evidence(card) for name, card in cards.items()},
+            senior.classes,
+            senior.lesion,
+        )
+
+    def fingerprint(self, preprocessing: Preprocessing) -> str:
+        """Hash of all that the segmentation of a scan depends on."""
+        return fingerprint(
+            version=SEGMENTATION_VERSION,
+            models=dict(self.fingerprints),
+            evidence={name: one and asdict(one) for name, one in self.evidence.items()},
+            scan=preprocessing.fingerprint,
+        )
+
+
+@dataclass(frozen=True)
+class SegmentTask:
     """One scan to write the segmentation of."""
 
     scan: Scan
-    probabilities: Mapping[str, Path]  # of junior and senior, on the template grid
-    fingerprint: str
-    preprocessing: Mapping[str, Any]  # quality figures and flags
-    models: Mapping[str, str]  # fingerprints of the networks
-    evidence: Mapping[str, Any]  # how the scan refines what each says, or None
-    classes: tuple[TumourClass, ...]  # that the senior tells
-    settings: Settings
+    probabilities: Mapping[str, Path]  # of each network, on the template grid
+    preprocessing: Preprocessing
+    networks: Networks
+    layout: Layout
 
 
-def results_file(output_dir: Path, scan: Scan) -> Path:
-    """Figures of one scan's segmentation, read by the report."""
-    return output_dir / "logs" / "results" / f"{scan.stem}_{scan.suffix}.json"
-
-
-def run(job: Job) -> list[ScanOutcome]:
+def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected tumour scans that are preprocessed."""
-    settings = job.settings
-    models = {name: model_print(job.models_dir / name) for name in ("junior", "senior")}
-    classes = model_classes(job.models_dir / "senior")
-    evidence = {name: evidence_of(job.models_dir / name) for name in models}
-    how = {name: one and asdict(one) for name, one in evidence.items()}
+    networks = Networks.of({name.value: job.model(name).card for name in Network}, method)
     selected = job.selected(Role.TUMOUR)
-    scans = [scan for scan in selected if job.preprocessing_print(scan)]
-    prints = {
-        scan.key: fingerprint(
-            version=__version__,
-            models=models,
-            evidence=how,
-            scan=job.preprocessing_print(scan),
-        )
-        for scan in scans
-    }
-    done = [scan for scan in scans if job.stamps.is_done(STEP, scan.key, prints[scan.key])]
-    todo = [scan for scan in scans if scan not in done]
-    predicted = {name: predict(job, name, todo) for name in models} if todo else {}
-    tasks: list[Task] = []
+    records = {scan.key: job.preprocessing(scan) for scan in selected}
+    ready = {key: record for key, record in records.items() if record is not None}
+    done = [
+        scan
+        for scan in selected
+        if scan.key in ready
+        and job.ledger.is_done(STEP, scan.key, networks.fingerprint(ready[scan.key]))
+    ]
+    todo = [scan for scan in selected if scan.key in ready and scan not in done]
+    tasks, failures = _predicted(job, networks, todo, ready)
+    results = job.map(
+        segment_scan,
+        tasks,
+        label="Writing segmentations",
+        describe=lambda task: task.scan.key,
+        memory_gb=MEMORY_GB,
+        omp_nthreads=job.settings.omp_nthreads,
+    )
+    if Step.PREPROCESS not in job.steps:  # else that step has told of those it failed for
+        missing = [scan for scan in selected if scan.key not in ready]
+        failures += [Result(scan, error=_not_preprocessed(job)) for scan in missing]
+    return (
+        skipped(STEP, done)
+        + job.record(STEP, failures, lambda scan: scan)
+        + job.record(STEP, results, lambda task: task.scan)
+    )
+
+
+def _predicted(
+    job: Job, networks: Networks, scans: Sequence[Scan], ready: Mapping[str, Preprocessing]
+) -> tuple[list[SegmentTask], list[Result[Scan, None]]]:
+    """Predict scans with both networks; those that fail are told of."""
+    tasks: list[SegmentTask] = []
     failures: list[Result[Scan, None]] = []
-    for index, scan in enumerate(todo):
+    if not scans:
+        return tasks, failures
+    predicted = {network.value: predict(job, job.model(network), scans) for network in Network}
+    for index, scan in enumerate(scans):
         maps = {name: results[index] for name, results in predicted.items()}
         errors = [result.error for result in maps.values() if result.failed]
         if errors:
             failures.append(Result(scan, error=errors[0]))
             continue
-        stamp = job.stamps.read("preprocess", scan.key) or {}
-        tasks.append(
-            Task(
-                scan,
-                {name: result.value for name, result in maps.items() if result.value},
-                prints[scan.key],
-                {"qc": stamp.get("qc", {}), "flags": stamp.get("flags", [])},
-                models,
-                evidence,
-                classes,
-                settings,
-            )
-        )
-    results = map_items(
-        segment_scan,
-        tasks,
-        nprocs=processes_that_fit(
-            settings.nprocs, settings.mem_gb, MEMORY_GB, settings.omp_nthreads
-        ),
-        cluster=job.cluster,
-        label="Writing segmentations",
-        describe=lambda task: task.scan.key,
-        stop_on_failure=settings.stop_on_first_crash,
-    )
-    missing = [] if Step.PREPROCESS in plan.steps(settings) else selected  # else told by that step
-    return (
-        skipped(STEP, done)
-        + [
-            ScanOutcome(scan.key, STEP, Status.FAILED, _not_preprocessed(job))
-            for scan in missing
-            if scan not in scans
-        ]
-        + job.record(STEP, failures, lambda scan: scan.key)
-        + job.record(STEP, results, lambda task: task.scan.key)
-    )
+        paths = {name: result.value for name, result in maps.items() if result.value is not None}
+        tasks.append(SegmentTask(scan, paths, ready[scan.key], networks, job.layout))
+    return tasks, failures
 
 
 def _not_preprocessed(job: Job) -> str:
@@ -123,170 +149,86 @@ def _not_preprocessed(job: Job) -> str:
     )
 
 
-def segment_scan(task: Task) -> None:
-    """Write masks, probabilities and uncertainty of one scan, and its figures."""
-    import numpy as np
-
-    from synthtumour_bids.bids.files import write_json
-    from synthtumour_bids.preprocessing.registration import carry_to_native
-    from synthtumour_bids.segmentation.uncertainty import dice, entropy
-    from synthtumour_bids.steps.figures import describe, flags_of
-    from synthtumour_bids.steps.volumes import load_nifti, load_volume
-    from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
-
-    criteria = final_criteria(task.settings.lesion)
-    scan, output_dir = task.scan, task.settings.output_dir
-    stamps = Stamps(output_dir)
-    preprocessed = derivative_path(scan, output_dir, desc="preproc", suffix=scan.suffix)
-    reference = load_nifti(preprocessed)
-    brain, standard_brain = (
-        load_volume(derivative_path(scan, output_dir, desc="brain", suffix="mask", **names))
-        for names in ({}, _template_grid(task.settings))
-    )
-    transform = find_transform(preprocessed.parent, scan)
-    image = derivative_path(
-        scan, output_dir, desc="preproc", suffix=scan.suffix, **_template_grid(task.settings)
-    )
-    standard = {name: load_volume(path) for name, path in task.probabilities.items()}
-    standard = {
-        name: replace(volume, data=refined(volume, image, standard_brain.mask, task.evidence[name]))
-        for name, volume in standard.items()
-    }
-    native = {
-        name: carry_to_native(volume.with_data(volume.data), transform, reference).clip(0, 1)
-        for name, volume in standard.items()
-    }
-    assessed = {
-        name: assess(probability, brain.mask, brain.spacing, criteria=criteria)
-        for name, probability in native.items()
-    }
-    masks = {name: verdict.mask for name, verdict in assessed.items()}
-    senior = standard["senior"]
-    standard_mask = assess(senior.data, standard_brain.mask, senior.spacing, criteria=criteria).mask
-    native = {name: probability * brain.mask for name, probability in native.items()}
-    agreement = dice(masks["senior"], masks["junior"])
-    uncertainty = entropy(native["senior"])
-    figures = describe(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
-    outside = assessed["senior"].stats["outside"]
-    flags = [*task.preprocessing["flags"], *flags_of(figures, outside)]
-    stamps.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
-    # Scores are of a segmentation that is no more.
-    scores_file(output_dir, f"{scan.stem}_{scan.suffix}").unlink(missing_ok=True)
-    on_template = [senior.with_data(data) for data in (standard_mask.astype(np.uint8), senior.data)]
-    outputs = _write(task, reference, native, masks, uncertainty, on_template, figures, flags)
-    if len(task.classes) > 1:
-        outputs += write_class_images(
-            scan, task.settings, task.classes, task.probabilities["senior"], transform
-        )
-    result = results_file(output_dir, scan)
+def segment_scan(task: SegmentTask) -> None:
+    """Write masks, probabilities and uncertainty of one scan, its measurements and its stamp."""
+    scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
+    segmented = segment(task)
+    ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
+    layout.scores(scan.name).unlink(missing_ok=True)  # of a segmentation that is no more
+    outputs = write_segmentation(segmented, layout)
+    result = layout.result(scan)
     write_json(
         result,
         {
             "participant_id": f"sub-{scan.subject}",
             "session_id": f"ses-{scan.session}" if scan.session else "n/a",
-            "scan": f"{scan.stem}_{scan.suffix}",
+            "scan": scan.name,
             "role": scan.role.value,
-            **figures,
-            "qc_flags": flags,
+            **segmented.measurements,
+            "qc_flags": segmented.flags,
         },
     )
-    stamps.mark(
+    ledger.mark(
         STEP,
         scan.key,
-        task.fingerprint,
+        task.networks.fingerprint(task.preprocessing),
         [*outputs, result],
-        models=dict(task.models),
+        scan=scan,
+        models=dict(task.networks.fingerprints),
     )
 
 
-def _template_grid(settings: Settings) -> dict[str, str]:
-    """Entities of images on the template grid."""
-    return {"space": TEMPLATE, "res": f"{settings.profile.resolution:g}"}
+def segment(task: SegmentTask) -> SegmentedScan:
+    """Turn the probabilities of one scan into masks on both grids, and measure them."""
+    from synthtumour_bids.preprocessing.registration import carry_to_native
 
-
-def find_transform(folder: Path, scan: Scan) -> Path:
-    """Affine from the scan to the template, as the preprocess step left it."""
-    for extension in (".h5", ".mat"):
-        path = folder / transform_name(scan, to=TEMPLATE, extension=extension)
-        if path.is_file():
-            return path
-    msg = f"No transform of {scan.key} in {folder}; run the preprocess step again."
-    raise FileNotFoundError(msg)
-
-
-def _write(
-    task: Task,
-    reference: Any,
-    native: Mapping[str, Any],
-    masks: Mapping[str, Any],
-    uncertainty: Any,
-    on_template: Sequence[Any],  # mask and probability
-    figures: Mapping[str, Any],
-    flags: Sequence[str],
-) -> list[Path]:
-    import numpy as np
-
-    from synthtumour_bids.bids.derivatives import like_native, write_image
-    from synthtumour_bids.bids.sidecars import sidecar
-    from synthtumour_bids.synthesis.pseudo_labels import final_criteria
-
-    scan, settings = task.scan, task.settings
-    resolution = settings.profile.resolution
-    space = _template_grid(settings)
-    lesion = {
-        "Type": "Lesion",
-        "Threshold": THRESHOLD,
-        "SmallestComponentML": final_criteria(settings.lesion).min_component_ml,
+    scan, layout = task.scan, task.layout
+    reference = load_nifti(layout.native_image(scan))
+    brain = load_volume(layout.native_brain(scan))
+    template_brain = load_volume(layout.standard_brain(scan)).mask
+    transform = layout.transform(scan)
+    standard = {
+        name: _refined(task, name, path, template_brain)
+        for name, path in task.probabilities.items()
     }
-    refined_by = {
-        name: {"Refinement": asdict(evidence)} if evidence else {}
-        for name, evidence in task.evidence.items()
+    native = {
+        name: carry_to_native(volume.with_data(volume.data), transform, reference).clip(0, 1)
+        for name, volume in standard.items()
     }
-    made = {
-        "Models": dict(task.models),
-        "QualityControl": dict(figures),
-        "Flags": list(flags),
-    }
-    images: list[tuple[dict[str, str], Any, dict[str, Any]]] = [
-        (
-            {"label": "L", "suffix": "mask"},
-            like_native(masks["senior"], reference, np.uint8),
-            {**lesion, **refined_by["senior"], **made},
-        ),
-        (
-            {"label": "L", "suffix": "probseg"},
-            like_native(native["senior"], reference, np.float32),
-            refined_by["senior"],
-        ),
-        (
-            {"label": "L", "desc": "junior", "suffix": "mask"},
-            like_native(masks["junior"], reference, np.uint8),
-            {**lesion, **refined_by["junior"]},
-        ),
-        (
-            {"desc": "uncertainty", "suffix": "probseg"},
-            like_native(uncertainty, reference, np.float32),
-            {"Description": "Entropy of the senior's tumour probability", "Units": "bit"},
-        ),
-        (
-            {**space, "label": "L", "suffix": "mask"},
-            on_template[0],
-            {**lesion, **refined_by["senior"]},
-        ),
-        ({**space, "label": "L", "suffix": "probseg"}, on_template[1], refined_by["senior"]),
-    ]
-    written = []
-    for names, image, more in images:
-        path = derivative_path(scan, settings.output_dir, **names)
-        write_image(
-            path,
-            image,
-            sidecar(
-                sources=[scan.uri],
-                space=names.get("space"),
-                resolution=resolution if "res" in names else None,
-                **more,
-            ),
-        )
-        written.append(path)
-    return written
+    criteria = final_criteria(task.networks.lesion)
+
+    def judged(values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume) -> PseudoLabel:
+        return assess(values, where, grid.spacing, criteria=criteria)
+
+    verdicts = {name: judged(values, brain.mask, brain) for name, values in native.items()}
+    senior = standard[Network.SENIOR]
+    on_template = judged(senior.data, template_brain, senior).mask
+    masks = {name: verdict.mask for name, verdict in verdicts.items()}
+    native = {name: values * brain.mask for name, values in native.items()}
+    agreement = dice(masks[Network.SENIOR], masks[Network.JUNIOR])
+    uncertainty = entropy(native[Network.SENIOR])
+    measurements = measure(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
+    outside = verdicts[Network.SENIOR].stats["outside"]
+    return SegmentedScan(
+        scan,
+        reference,
+        masks,
+        native,
+        uncertainty,
+        senior.with_data(on_template.astype(np.uint8)),
+        senior.with_data(senior.data),
+        measurements,
+        (*task.preprocessing.flags, *flags_of(measurements, outside)),
+        task.networks.fingerprints,
+        task.networks.evidence,
+        task.networks.classes,
+        task.networks.lesion,
+        task.probabilities[Network.SENIOR],
+    )
+
+
+def _refined(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Volume:
+    """Probability of a network on the template grid, refined as its method asks for."""
+    volume = load_volume(path)
+    image = task.layout.standard_image(task.scan)
+    return replace(volume, data=refined(volume, image, brain, task.networks.evidence[name]))

@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.reports.group import RESULTS, Summary, read_results, write_tables
+from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.reports.group import Participant, Summary, read_results, write_tables
 from synthtumour_bids.settings import Step
-from synthtumour_bids.steps.job import Job
 
 LOGGER = logging.getLogger(__name__)
-SCORES = "logs/scores"
-
-
-def scores_file(output_dir: Path, name: str) -> Path:
-    """Agreement of one scan's segmentation with its truth; goes with the segmentation."""
-    return output_dir / SCORES / f"{name}.json"
 
 
 def write(job: Job) -> None:
@@ -38,10 +33,11 @@ def write(job: Job) -> None:
 
 def _state(job: Job) -> set[tuple[str, int, int]]:
     """What the tables are made of; any file that was written anew changes it."""
-    output_dir = job.settings.output_dir
-    folders = (output_dir / RESULTS, output_dir / SCORES, job.stamps.folder / Step.PREPROCESS)
+    logs = job.layout.logs
+    folders = (logs / "results", logs / "scores", job.ledger.folder(Step.PREPROCESS))
+    paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
     state = set()
-    for path in (path for folder in folders for path in folder.glob("[!.]*.json")):
+    for path in [*paths, *(logs / "failures").glob("*/[!.]*.json")]:
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -52,14 +48,14 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
 
 def _write(job: Job) -> Summary | None:
     output_dir = job.settings.output_dir
-    results = []
-    for result in read_results(output_dir):
-        scores = _read(scores_file(output_dir, str(result["scan"])))
-        results.append({**result, **scores})
-    roles = dict(_roles(job))
-    if not results and not roles:
+    results = [
+        {**result, **_read(job.layout.scores(str(result["scan"])))}
+        for result in read_results(output_dir)
+    ]
+    participants = list(_participants(job))
+    if not results and not participants:
         return None
-    return write_tables(output_dir, results, roles)
+    return write_tables(output_dir, results, participants)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -70,16 +66,27 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _roles(job: Job) -> Iterator[tuple[str, str]]:
-    """Role of every participant with a folder; a job of an array knows its own scans alone."""
-    output_dir = job.settings.output_dir
-    for path in sorted((job.stamps.folder / Step.PREPROCESS).glob("raw__sub-*.json")):
-        role = _read(path).get("role")
-        participant = path.name.removeprefix("raw__").split("_")[0]
-        if role and (output_dir / participant).is_dir():
-            yield participant, role
+def _participants(job: Job) -> Iterator[Participant]:
+    """Everyone of the main dataset of whom something was made, or tried in vain.
+
+    A job of an array knows its own scans alone; the others are found by what was recorded.
+    """
+    found: dict[str, Participant] = {}
+
+    def known(subject: str, role: str) -> Participant:
+        return found.setdefault(subject, Participant(f"sub-{subject}", role))
+
+    for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
+        if who.dataset == MAIN:
+            record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
+            person = known(who.subject, record.role)
+            found[who.subject] = person.with_scan(record.measurements, record.flags)
+    for failure in job.ledger.failures():
+        if failure.scan.dataset == MAIN:
+            person = known(failure.scan.subject, failure.role)
+            found[failure.scan.subject] = person.with_failure(failure.step, failure.message)
     for scan in job.selection.everything:
-        if scan.output_root(output_dir) == output_dir:
-            participant = f"sub-{scan.subject}"
-            if (output_dir / participant).is_dir():
-                yield participant, scan.role.value
+        folder = scan.output_root(job.settings.output_dir) / f"sub-{scan.subject}"
+        if scan.dataset_name == MAIN and folder.is_dir():
+            known(scan.subject, scan.role)
+    return iter(found.values())

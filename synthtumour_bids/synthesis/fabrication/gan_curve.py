@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...bids.files import replacing
+from ...files import replacing
 
 CURVE = "curve.png"
 _NO_LOSSES = ("step", "distance", "distances")

@@ -1,0 +1,252 @@
+"""What every step of one run shares: settings, scans, places, and what is done already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from synthtumour_bids.bids.inputs import Selection
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.execution.cluster import Cluster
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.pool import Result, map_items
+from synthtumour_bids.execution.resources import processes_that_fit
+from synthtumour_bids.layout import Layout, Network
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.segmentation.model_card import Model
+from synthtumour_bids.settings import Role, Settings, Step
+
+COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The record of a scan's finished preprocessing, as its stamp has it.
+
+    Attributes
+    ----------
+    fingerprint
+        Hash of all that it depends on.
+    measurements, flags
+        Of extraction and registration; what a person should look at.
+    role
+        What the scan was taken for.
+    resolution
+        Voxel size of the template grid, mm.
+    template
+        Name of the head template; empty where none was needed.
+    """
+
+    fingerprint: str
+    measurements: Mapping[str, float]
+    flags: tuple[str, ...]
+    role: Role
+    resolution: float
+    template: str
+
+    @classmethod
+    def from_details(cls, fingerprint: str, details: Mapping[str, Any]) -> Preprocessing:
+        """Read what `details` gave."""
+        return cls(
+            fingerprint,
+            dict(details.get("qc", {})),
+            tuple(details.get("flags", ())),
+            Role(details.get("role", Role.TUMOUR)),
+            float(details.get("resolution", 0)),
+            str(details.get("template") or ""),
+        )
+
+    def details(self) -> dict[str, Any]:
+        """Return what the stamp holds besides the fingerprint."""
+        return {
+            "qc": dict(self.measurements),
+            "flags": list(self.flags),
+            "role": self.role.value,
+            "resolution": self.resolution,
+            "template": self.template,
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run.
+
+    Attributes
+    ----------
+    settings
+        As resolved: with the profile and the networks that the run uses.
+    selection
+        ``selected`` scans get per-scan work; training may use ``everything``.
+    log_dir
+        Folder of this run's log, for the traces of failures.
+    ledger
+        What is done already.
+    cluster
+        The Dask cluster that does the per-scan work; ``None``: this machine does.
+    """
+
+    settings: Settings
+    selection: Selection
+    log_dir: Path
+    ledger: Ledger = field(compare=False)
+    cluster: Cluster | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies."""
+        settings = self.settings
+        return Layout(settings.output_dir, settings.work_dir, settings.profile.resolution)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps of this run: level, ``--steps`` and given networks all narrow them."""
+        return steps_of(self.settings)
+
+    # ------------------------------------------------------------------ scans
+
+    def selected(self, role: Role | None = None) -> list[Scan]:
+        """Scans to work on one by one."""
+        return [scan for scan in self.selection.selected if role in (None, scan.role)]
+
+    def preprocessing(self, scan: Scan) -> Preprocessing | None:
+        """Record of a scan's finished preprocessing on this run's template grid."""
+        stamp = self.ledger.finished(Step.PREPROCESS, scan.key)
+        if stamp is None:
+            return None
+        record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
+        return record if record.resolution == self.settings.profile.resolution else None
+
+    def preprocessed(self, role: Role) -> list[Scan]:
+        """Scans of a role, selected or not, whose preprocessing is finished."""
+        scans = self.selection.everything
+        return [s for s in scans if s.role is role and self.preprocessing(s) is not None]
+
+    def preprocessing_fingerprints(self, scans: Iterable[Scan]) -> dict[str, str]:
+        """Fingerprint of the finished preprocessing of each scan, by its key."""
+        records = {scan.key: self.preprocessing(scan) for scan in scans}
+        return {key: record.fingerprint for key, record in records.items() if record is not None}
+
+    def is_held_out(self, scan: Scan) -> bool:
+        """Whether the scan's participant is kept out of all training."""
+        return scan.subject in self.settings.hold_out
+
+    # ------------------------------------------------------------------ networks
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of the networks to segment with: those given, or this output's own."""
+        return self.settings.model or self.layout.models
+
+    def model(self, network: Network) -> Model:
+        """Junior or senior: the given one, or this output's own."""
+        return Model(network, self.models_dir / network)
+
+    # ------------------------------------------------------------------ work
+
+    def map(
+        self,
+        function: Callable[[Item], Value],
+        tasks: Sequence[Item],
+        *,
+        label: str,
+        describe: Callable[[Item], str],
+        memory_gb: float,
+        omp_nthreads: int = 1,
+        stoppable: bool = True,
+    ) -> list[Result[Item, Value]]:
+        """Apply a function to every task, in processes of this machine or on the cluster.
+
+        Parameters
+        ----------
+        function, tasks
+            Picklable.
+        label, describe
+            Words for the progress lines.
+        memory_gb
+            Memory of one process.
+        omp_nthreads
+            Threads of one process.
+        stoppable
+            Whether ``--stop-on-first-crash`` ends it after a failure.
+        """
+        settings = self.settings
+        results = map_items(
+            function,
+            tasks,
+            nprocs=processes_that_fit(settings.nprocs, settings.mem_gb, memory_gb, omp_nthreads),
+            cluster=self.cluster,
+            label=label,
+            describe=describe,
+            stop_on_failure=stoppable and settings.stop_on_first_crash,
+        )
+        self.ledger.forget()  # the workers have written stamps of their own
+        return results
+
+    def record(
+        self,
+        step: str,
+        results: Iterable[Result[Item, Any]],
+        scan_of: Callable[[Item], Scan],
+    ) -> list[ScanOutcome]:
+        """Turn results into outcomes; what failed is kept in the ledger, its trace in the log."""
+        records = []
+        for result in results:
+            scan = scan_of(result.item)
+            if not result.failed:
+                self.ledger.clear_failure(step, scan)
+                records.append(ScanOutcome(scan.key, step, Status.DONE))
+                continue
+            log = ""
+            if result.trace:
+                path = self.log_dir / f"crash-{step}-{scan.slug}.txt"
+                path.write_text(result.trace, encoding="utf-8")
+                log = str(path)
+            self.ledger.mark_failure(step, scan, result.error)
+            records.append(ScanOutcome(scan.key, step, Status.FAILED, result.error, log))
+        return records
+
+
+def steps_of(settings: Settings) -> tuple[Step, ...]:
+    """Steps of a run: level, ``--steps`` and given networks all narrow them."""
+    if settings.reports_only:
+        return (Step.REPORT,)
+    chosen = settings.steps
+    if settings.analysis_level == "group":
+        chosen = tuple(step for step in chosen if step in COHORT_STEPS)
+    if settings.model is not None:
+        chosen = tuple(step for step in chosen if step not in (Step.SYNTHESISE, Step.TRAIN))
+    return chosen
+
+
+def cluster_of(settings: Settings) -> Cluster | None:
+    """The Dask cluster that settings name, and what its workers must see."""
+    if settings.dask_scheduler is None:
+        return None
+    home = os.environ.get("TEMPLATEFLOW_HOME")
+    named = (
+        settings.priors,
+        settings.truth,
+        settings.annotated_dir,
+        settings.lesion_place,
+        *(map(Path, filter(None, (settings.skull_strip_template, home)))),
+    )
+    return Cluster(
+        settings.dask_scheduler,
+        settings.work_dir,
+        (
+            *(settings.bids_dir, settings.output_dir, *settings.tumourfree_dir),
+            *settings.derivatives,
+            *(path.absolute() for path in named if path is not None and path.exists()),
+        ),
+        settings.omp_nthreads,
+    )
+
+
+def skipped(step: str, scans: Iterable[Scan]) -> list[ScanOutcome]:
+    """Outcomes of scans whose step was finished before."""
+    return [ScanOutcome(scan.key, step, Status.SKIPPED) for scan in scans]

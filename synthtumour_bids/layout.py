@@ -1,0 +1,156 @@
+"""Where everything lies: every path of the output folder and of the work folder, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from synthtumour_bids.bids.names import derivative_folder, derivative_path, transform_name
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.settings import TEMPLATE
+
+
+class Network(StrEnum):
+    """The networks of a run, in the order in which they are trained."""
+
+    JUNIOR = "junior"
+    SENIOR = "senior"
+
+
+class Scratch(StrEnum):
+    """Folders of the work folder; whatever the app leaves there lies in one of them."""
+
+    PREPROCESS = "preprocess"
+    STAGE_ONE = "stage_one"
+    STAGE_TWO = "stage_two"
+    FABRICATION = "fabrication"
+    PSEUDO_LABELS = "pseudo_labels"
+    HEALTHY_HALVES = "healthy_halves"
+    NNUNET = "nnunet"
+    PREDICTIONS = "predictions"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one run.
+
+    Attributes
+    ----------
+    output_dir
+        The derivative dataset.
+    work_dir
+        Scratch data of this output alone.
+    resolution
+        Voxel size of the template grid, mm.
+    """
+
+    output_dir: Path
+    work_dir: Path
+    resolution: float
+
+    # ------------------------------------------------------------------ images of a scan
+
+    @property
+    def template_entities(self) -> dict[str, str]:
+        """Entities of images on the template grid."""
+        return {"space": TEMPLATE, "res": f"{self.resolution:g}"}
+
+    def native(self, scan: Scan, **names: str) -> Path:
+        """Path of a derivative on the scan's own grid."""
+        return derivative_path(scan, self.output_dir, **names)
+
+    def standard(self, scan: Scan, **names: str) -> Path:
+        """Path of a derivative on the template grid."""
+        return derivative_path(scan, self.output_dir, **self.template_entities, **names)
+
+    def native_image(self, scan: Scan) -> Path:
+        """Bias-corrected scan on its own grid."""
+        return self.native(scan, desc="preproc", suffix=scan.suffix)
+
+    def native_brain(self, scan: Scan) -> Path:
+        """Brain mask on the scan's own grid."""
+        return self.native(scan, desc="brain", suffix="mask")
+
+    def standard_image(self, scan: Scan) -> Path:
+        """Skull-stripped image on the template grid."""
+        return self.standard(scan, desc="preproc", suffix=scan.suffix)
+
+    def standard_contrast(self, scan: Scan, other: Scan) -> Path:
+        """Path of a further contrast on the template grid, named after the scan it goes with."""
+        return self.standard(scan, desc=f"preproc{other.contrast}", suffix=other.suffix)
+
+    def standard_images(self, scan: Scan) -> tuple[Path, ...]:
+        """The image and its further contrasts on the template grid."""
+        others = (self.standard_contrast(scan, other) for other in scan.contrasts)
+        return (self.standard_image(scan), *others)
+
+    def standard_brain(self, scan: Scan) -> Path:
+        """Brain mask on the template grid."""
+        return self.standard(scan, desc="brain", suffix="mask")
+
+    def standard_annotation(self, scan: Scan) -> Path:
+        """Class image of an annotated scan on the template grid, with the annotation's values."""
+        return self.standard(scan, desc="annotation", suffix="dseg")
+
+    def transform(self, scan: Scan) -> Path:
+        """Affine transform from the scan to the template."""
+        folder = derivative_folder(scan, self.output_dir)
+        return folder / transform_name(scan, to=TEMPLATE, extension=".mat")
+
+    def picture(self, scan: Scan, desc: str) -> Path:
+        """Picture of a scan for its report."""
+        root = scan.output_root(self.output_dir) / f"sub-{scan.subject}" / "figures"
+        return root / f"{scan.stem}_desc-{desc}_{scan.suffix}.png"
+
+    # ------------------------------------------------------------------ records
+
+    @property
+    def logs(self) -> Path:
+        """Logs of all runs, and the records that runs leave for one another."""
+        return self.output_dir / "logs"
+
+    @property
+    def methods_text(self) -> Path:
+        """How the results were made, ready to be copied into a paper."""
+        return self.logs / "CITATION.md"
+
+    def result(self, scan: Scan) -> Path:
+        """Measurements of a scan's segmentation."""
+        return self.logs / "results" / f"{scan.name}.json"
+
+    def scores(self, scan_name: str) -> Path:
+        """Agreement of a scan's segmentation with its truth; goes with the segmentation."""
+        return self.logs / "scores" / f"{scan_name}.json"
+
+    # ------------------------------------------------------------------ networks
+
+    @property
+    def models(self) -> Path:
+        """The networks trained in this output folder."""
+        return self.output_dir / "models"
+
+    def network(self, network: Network) -> Path:
+        """Folder of a network trained in this output folder."""
+        return self.models / network
+
+    @property
+    def fabricator(self) -> Path:
+        """The GAN of fabrication, and the record of all its samples."""
+        return self.models / "fabricator"
+
+    # ------------------------------------------------------------------ scratch data
+
+    def scratch(self, folder: Scratch, *more: str) -> Path:
+        """Folder for scratch data; whoever writes there makes it."""
+        return self.work_dir.joinpath(folder, *more)
+
+
+def pseudo_label_table(models: Path) -> Path:
+    """Table of all pseudo-labels and what their quality control said, in a models folder."""
+    return models / "pseudo_labels.tsv"
+
+
+def class_table(image: Path) -> Path:
+    """Table of the classes of a class image, beside it."""
+    return image.with_name(image.name.partition(".")[0] + ".tsv")

@@ -1,0 +1,163 @@
+"""The methods text of a run, written from the settings that ran, with its references."""
+
+from __future__ import annotations
+
+from synthtumour_bids import __version__
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.base import Cite, Method, RunFacts
+from synthtumour_bids.settings import TEMPLATE, Role, Step
+
+# In the order in which they are numbered when cited.
+REFERENCES = {
+    "synthtumour": "Zhang X, et al. Unsupervised brain MRI tumour segmentation via two-stage "
+    "image synthesis. Medical Image Analysis 102:103568, 2025.",
+    "fabrication": "Dong N, et al. From healthy scans to annotated tumors: a tumor fabrication "
+    "framework for 3D brain MRI synthesis. arXiv:2511.18654, 2025.",
+    "bids": "Gorgolewski KJ, et al. The brain imaging data structure, a format for organizing and "
+    "describing outputs of neuroimaging experiments. Scientific Data 3:160044, 2016. "
+    "doi:10.1038/sdata.2016.44",
+    "bidsapps": "Gorgolewski KJ, et al. BIDS apps: improving ease of use, accessibility, and "
+    "reproducibility of neuroimaging data analysis methods. PLOS Computational Biology "
+    "13(3):e1005209, 2017. doi:10.1371/journal.pcbi.1005209",
+    "n4": "Tustison NJ, et al. N4ITK: improved N3 bias correction. IEEE Transactions on Medical "
+    "Imaging 29(6):1310-1320, 2010. doi:10.1109/TMI.2010.2046908",
+    "ants": "Avants BB, et al. A reproducible evaluation of ANTs similarity metric performance in "
+    "brain image registration. NeuroImage 54(3):2033-2044, 2011. "
+    "doi:10.1016/j.neuroimage.2010.09.025",
+    "icbm": "Fonov V, et al. Unbiased average age-appropriate atlases for pediatric studies. "
+    "NeuroImage 54(1):313-327, 2011. doi:10.1016/j.neuroimage.2010.07.033",
+    "nilearn": "Abraham A, et al. Machine learning for neuroimaging with scikit-learn. Frontiers "
+    "in Neuroinformatics 8:14, 2014. doi:10.3389/fninf.2014.00014",
+    "nnunet": "Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based "
+    "biomedical image segmentation. Nature Methods 18:203-211, 2021. "
+    "doi:10.1038/s41592-020-01008-z",
+    "monai": "Cardoso MJ, et al. MONAI: an open-source framework for deep learning in healthcare. "
+    "arXiv:2211.02701, 2022.",
+}
+
+_INTRODUCTION = """\
+# Methods
+
+*The text below was written from the settings of this run. It is released under the
+[CC0 licence](https://creativecommons.org/publicdomain/zero/1.0/): copy it into your paper,
+unchanged or not.*
+"""
+
+
+class _Bibliography:
+    """Numbers references in the order in which the text cites them."""
+
+    def __init__(self) -> None:
+        self._cited: list[str] = []
+
+    def cite(self, *keys: str) -> str:
+        for key in keys:
+            if key not in self._cited:
+                self._cited.append(key)
+        return "[" + ", ".join(str(self._cited.index(key) + 1) for key in keys) + "]"
+
+    def text(self) -> str:
+        lines = [f"{n}. {REFERENCES[key]}" for n, key in enumerate(self._cited, 1)]
+        return "## References\n\n" + "\n".join(lines) + "\n"
+
+
+def methods_text(facts: RunFacts, method: Method) -> str:
+    """Write the methods section.
+
+    Parameters
+    ----------
+    facts
+        What is known of the run.
+    method
+        That the networks were, or are to be, trained by.
+
+    Returns
+    -------
+    Markdown, with the references that the text cites. It tells of the whole procedure whichever
+    steps one run covers, apart from training where a model was given.
+    """
+    bibliography = _Bibliography()
+    cite, settings = bibliography.cite, facts.settings
+    paragraphs = [_overview(facts, method, cite), _preprocessing(facts, cite)]
+    if settings.model is None:
+        paragraphs += method.paragraphs(facts, cite)
+    else:
+        paragraphs.append(_given_model(facts))
+    paragraphs.append(_segmentation(facts, method))
+    if settings.truth is not None and Step.REPORT in settings.steps:
+        paragraphs.append(_evaluation(facts, cite))
+    return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
+
+
+def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
+    settings = facts.settings
+    n_tumour, n_tumourfree = (facts.counts.get(role, 0) for role in (Role.TUMOUR, Role.TUMOURFREE))
+    bidsapps = cite("bids", "bidsapps")
+    hosts = ""
+    if n_tumourfree:
+        hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
+    return (
+        f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
+        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(cite)}; "
+        f"{hosts}Settings: profile `{settings.profile.name}`, preset `{settings.preset}`, seed "
+        f"{settings.seed}, PyTorch{facts.version('torch')}."
+    )
+
+
+def _preprocessing(facts: RunFacts, cite: Cite) -> str:
+    sentences = [f"**Preprocessing.** Intensity non-uniformity was corrected (N4 {cite('n4')})."]
+    ants = f"ANTs (antspyx{facts.version('antspyx')}) {cite('ants')}"
+    if facts.head_templates:
+        names = " and ".join(facts.head_templates)
+        sentences.append(
+            f"Brains were extracted by registering a head template ({names}) to each scan with "
+            f"{ants} and carrying its brain over; scans that came without skull were left as "
+            "they were."
+        )
+    else:
+        sentences.append(
+            "Brain masks were those of the scans, which came without skull or with "
+            "a precomputed mask."
+        )
+    sentences.append(
+        f"Brains were aligned by an affine transform ({ants}) to the ICBM 152 non-linear 2009 "
+        f"template {cite('icbm')} ({TEMPLATE}, as distributed with nilearn"
+        f"{facts.version('nilearn')} {cite('nilearn')}) and resampled once, to "
+        f"{facts.settings.profile.resolution:g} mm isotropic voxels."
+    )
+    return " ".join(sentences)
+
+
+def _given_model(facts: RunFacts) -> str:
+    senior = facts.cards.get(Network.SENIOR)
+    if senior is None:
+        return "**Model.** An existing senior network was applied."
+    return (
+        "**Model.** Nothing was trained in this run: an existing senior network (profile "
+        f"{senior.profile}, preset {senior.preset}, seed {senior.seed}), trained on "
+        f"{len(senior.scans)} other scans, was applied."
+    )
+
+
+def _segmentation(facts: RunFacts, method: Method) -> str:
+    senior = facts.cards.get(Network.SENIOR)
+    border = ""
+    if senior is not None and method.border_evidence(senior):
+        border = (
+            "put together with the likelihood ratio of tumour and normal brain, whose brightness "
+            "was estimated in the scan on either side of the predicted border, "
+        )
+    return (
+        "**Segmentation.** The senior's tumour probability was predicted on the template grid, "
+        f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
+        "at 0.5 inside the brain; specks were removed. The entropy of the probability and the "
+        "agreement of junior and senior are reported as measures of uncertainty."
+    )
+
+
+def _evaluation(facts: RunFacts, cite: Cite) -> str:
+    return (
+        "**Evaluation.** Masks were compared with manual ones, which nothing but this comparison "
+        f"read, by Dice and the 95th percentile of the surface distance (MONAI"
+        f"{facts.version('monai')} {cite('monai')}) and by volume."
+    )

@@ -1,0 +1,259 @@
+"""All pairs of image and label that fabrication learns from, and how they were made."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthtumour_bids.bids.annotations import FEWEST_PERSONS, FEWEST_SCANS
+from synthtumour_bids.bids.classes import TumourClass
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.files import fingerprint, write_json
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Scratch
+from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods.fabrication.coarse_samples import (
+    Sample,
+    Source,
+    draw_samples,
+    store_sources,
+    stored_name,
+)
+from synthtumour_bids.methods.fabrication.refined_samples import (
+    QUALITY,
+    Side,
+    refine_samples,
+    train_fabricator,
+)
+from synthtumour_bids.methods.fabrication.stored_scans import StoredScan
+from synthtumour_bids.methods.sample_sheets import SHOWN, draw_sheet
+from synthtumour_bids.segmentation.cases import Case, times_for_share
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
+from synthtumour_bids.synthesis.hosts import split_hosts
+
+LOGGER = logging.getLogger(__name__)
+NAME = "fabrication"
+TRAIN, VALIDATION = "train", "validation"
+ANNOTATED, COARSE, REFINED = "annotated", "coarse", "refined"
+REAL_SHARE = 1.0  # real scans drawn in training per made one
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pair.
+
+    Attributes
+    ----------
+    kind
+        ``annotated``, ``coarse`` or ``refined``.
+    purpose
+        ``train`` or ``validation``.
+    files
+        Image, brain and label.
+    """
+
+    kind: str
+    purpose: str
+    files: StoredScan
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-able values."""
+        return {"kind": self.kind, "purpose": self.purpose, "scan": self.files.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Pair:
+        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
+        return cls(data["kind"], data["purpose"], StoredScan.from_json(data["scan"]))
+
+
+def list_file(job: Job) -> Path:
+    """List of all pairs."""
+    return job.layout.scratch(Scratch.FABRICATION) / "pairs.json"
+
+
+def read_pairs(job: Job) -> list[Pair]:
+    """All pairs, as they were made.
+
+    Raises
+    ------
+    DataError
+        When they were not made yet.
+    """
+    path = list_file(job)
+    if not path.is_file():
+        msg = f"The fabricated samples are not in {path.parent}; run the synthesise step first."
+        raise DataError(msg)
+    return [Pair.from_json(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def make_pairs(
+    job: Job, scans: Sequence[Scan], classes: Sequence[TumourClass], settings_fingerprint: str
+) -> list[ScanOutcome]:
+    """Draw coarse samples on both sides, train the GAN, refine, and list all pairs.
+
+    Raises
+    ------
+    DataError
+        With too few annotated scans or tumour-free persons preprocessed, or a class that no
+        annotation has.
+    """
+    used = job.preprocessing_fingerprints(scans)
+    records, train, held_out = _coarse_sides(job, scans, classes)
+    recipe = fingerprint(settings=settings_fingerprint, members=used)
+    fabricator = train_fabricator(job, train, held_out, len(classes), recipe)
+    samples = [*train.samples, *held_out.samples]
+    refined = refine_samples(job, fabricator, samples)
+    path = list_file(job)
+    write_json(path, [pair.to_json() for pair in _pairs(train, held_out, refined)])
+    _picture(job, samples, refined)
+    folder = job.layout.fabricator
+    outputs = [path, folder / "fabricator.pt", folder / QUALITY]
+    if not any(record.status is Status.FAILED for record in records):
+        job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used)
+    return records
+
+
+def cases(
+    pairs: Sequence[Pair], *, refined: bool, pseudo_labelled: Sequence[Case] = ()
+) -> list[Case]:
+    """Cases of a network: annotated scans and coarse samples, and the refined ones if asked for.
+
+    Half of the draws in training are real: annotated scans and the `pseudo_labelled` cases.
+    """
+    wanted = [pair for pair in pairs if refined or pair.kind != REFINED]
+    training = [pair.kind for pair in wanted if pair.purpose == TRAIN]
+    annotated = training.count(ANNOTATED)
+    made = len(training) - annotated
+    times = times_for_share(annotated + len(pseudo_labelled), made, REAL_SHARE)
+    found = []
+    for pair in wanted:
+        validation = pair.purpose == VALIDATION
+        case = pair.files.case(validation=validation)
+        real = pair.kind == ANNOTATED and not validation
+        found.append(replace(case, times=times) if real else case)
+    return found + [replace(case, times=times) for case in pseudo_labelled]
+
+
+def validating_persons(job: Job, pairs: Sequence[Pair]) -> set[str]:
+    """Persons whose annotated scans validate."""
+    validating = {
+        pair.files.name for pair in pairs if (pair.kind, pair.purpose) == (ANNOTATED, VALIDATION)
+    }
+    scans = job.preprocessed(Role.ANNOTATED)
+    return {scan.person for scan in scans if stored_name(scan) in validating}
+
+
+def _coarse_sides(
+    job: Job, scans: Sequence[Scan], classes: Sequence[TumourClass]
+) -> tuple[list[ScanOutcome], Side, Side]:
+    """Divide scans into training and validation, and draw the coarse samples of both."""
+    _check_numbers(job, scans)
+    stored = store_sources(job, _by_role(scans))
+    records = job.record(Step.SYNTHESISE, stored, lambda task: task.scan)
+    made = {result.item.scan.key: result.value for result in stored if result.value is not None}
+    scans = [scan for scan in scans if scan.key in made]
+    _check_numbers(job, scans)
+    hosts = [(scan.key, scan.person) for scan in scans if scan.role is Role.TUMOURFREE]
+    host_sides = split_hosts(hosts, seed=job.settings.seed)
+    annotated = [made[scan.key] for scan in scans if scan.role is Role.ANNOTATED]
+    annotated_sides = _split_annotated(job, annotated, classes)
+    profile = job.settings.profile
+    sides = []
+    for host_keys, annotated_keys, count, purpose in (
+        (host_sides[0], annotated_sides[0], profile.n_train, TRAIN),
+        (host_sides[1], annotated_sides[1], profile.n_shifted, VALIDATION),
+    ):
+        own_hosts, own_annotated = ([made[k] for k in keys] for keys in (host_keys, annotated_keys))
+        results = draw_samples(job, own_hosts, own_annotated, purpose, count)
+        records += job.record(Step.SYNTHESISE, results, lambda task: task.host.scan)
+        samples = tuple(sample for result in results for sample in result.value or ())
+        if not samples:
+            msg = f"Fabrication made no {purpose} sample; see the failures above."
+            raise DataError(msg)
+        files = [tuple(source.stored for source in part) for part in (own_annotated, own_hosts)]
+        sides.append(Side(files[0], files[1], samples))
+    return records, sides[0], sides[1]
+
+
+def _by_role(scans: Sequence[Scan]) -> list[Scan]:
+    """Hosts first, then annotated scans."""
+    return [s for role in (Role.TUMOURFREE, Role.ANNOTATED) for s in scans if s.role is role]
+
+
+def _check_numbers(job: Job, scans: Sequence[Scan]) -> None:
+    hosts, annotated = (
+        [scan for scan in scans if scan.role is role] for role in (Role.TUMOURFREE, Role.ANNOTATED)
+    )
+    n_hosts, n_persons = (len({scan.person for scan in part}) for part in (hosts, annotated))
+    if n_hosts < 2:
+        msg = (
+            "Fabrication needs at least 2 tumour-free participants, one to train on and one to "
+            f"validate on; {n_hosts} preprocessed under {job.settings.output_dir}. Name more with "
+            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
+        )
+        raise DataError(msg)
+    if len(annotated) < FEWEST_SCANS or n_persons < FEWEST_PERSONS:
+        msg = (
+            f"Fabrication needs at least {FEWEST_SCANS} annotated scans of at least "
+            f"{FEWEST_PERSONS} persons; {len(annotated)} of {n_persons} could be preprocessed "
+            f"with their annotations under {job.settings.output_dir} (--annotated-dir); see the "
+            "failures above."
+        )
+        raise DataError(msg)
+
+
+def _split_annotated(
+    job: Job, sources: Sequence[Source], classes: Sequence[TumourClass]
+) -> tuple[list[str], list[str]]:
+    """Keys of the annotated scans on either side; each class stands on both if it can."""
+    described = {}
+    for source in sources:
+        present = np.unique(source.stored.load().classes).tolist()
+        described[source.scan.key] = Annotated(source.scan.person, frozenset(present) - {0})
+    rare, absent = rare_classes(described, [one.name for one in classes])
+    for sentence in rare:
+        LOGGER.warning("%s", sentence)
+    if absent:
+        msg = (
+            f"No annotated scan has class {', '.join(absent)}, so it cannot be learned: take it "
+            "out of the class tables (--annotated-dir)."
+        )
+        raise DataError(msg)
+    return split_annotated(described, job.settings.seed)
+
+
+def _pairs(train: Side, held_out: Side, refined: Sequence[StoredScan]) -> list[Pair]:
+    pairs = []
+    purposes = {}
+    for side, purpose in ((train, TRAIN), (held_out, VALIDATION)):
+        samples = [sample.files for sample in side.samples]
+        purposes.update({files.label: purpose for files in samples})
+        pairs += [Pair(ANNOTATED, purpose, files) for files in side.annotated]
+        pairs += [Pair(COARSE, purpose, files) for files in samples]
+    # A refined sample has its coarse sample's label.
+    return pairs + [Pair(REFINED, purposes[files.label], files) for files in refined]
+
+
+def _picture(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) -> None:
+    """Picture samples before and after refinement, side by side."""
+    after = {scan.label: scan for scan in refined}
+    shown = [s.files for s in samples if s.files.label in after] or [s.files for s in samples]
+    pictures = []
+    for number, scan in enumerate(shown[:: max(1, len(shown) * 2 // SHOWN)][: SHOWN // 2], 1):
+        for one, word in ((scan, COARSE), (after.get(scan.label), REFINED)):
+            if one is not None and one.label is not None:
+                pictures.append((one.images[0], one.label, f"{word} {number}"))
+    draw_sheet(
+        pictures,
+        job.layout.models / "fabrication.png",
+        "Fabricated samples before and after refinement" if after else "Coarse samples",
+    )

@@ -1,0 +1,103 @@
+"""Tumor Fabrication in the methods text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.base import Cite, RunFacts
+from synthtumour_bids.methods.fabrication.refined_samples import read_quality
+from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
+from synthtumour_bids.settings import Role
+
+
+def summary(cite: Cite) -> str:
+    """Say what it is, in half a sentence."""
+    return (
+        "was trained with a few annotated scans and samples made from them, following Tumor "
+        f"Fabrication {cite('fabrication')}"
+    )
+
+
+def paragraphs(facts: RunFacts, cite: Cite) -> tuple[str, str]:
+    """Tell of samples and networks."""
+    senior = facts.cards.get(Network.SENIOR)
+    quality = read_quality(facts.models_dir)
+    classes = tuple(one.name for one in senior.classes) if senior else ()
+    return _samples(facts, quality, classes, cite), _networks(facts, quality, cite)
+
+
+def _samples(
+    facts: RunFacts, quality: Mapping[str, Any] | None, classes: tuple[str, ...], cite: Cite
+) -> str:
+    profile = facts.settings.profile
+    kinds = f" with {len(classes)} classes ({', '.join(classes)})" if len(classes) > 1 else ""
+    return (
+        f"**Fabrication.** Lesions of {facts.counts.get(Role.ANNOTATED, 0)} annotated scans{kinds} "
+        "were cut out, changed "
+        "in shape, place and brightness, and blended into tumour-free brains: "
+        f"{profile.n_train} coarse training samples and, of other annotated persons and in other "
+        f"brains, {profile.n_shifted} validation samples.{_in_annotated(quality)} A generative "
+        "adversarial network with a dual-head discriminator and class-wise perceptual guidance "
+        f"{'was trained to refine' if _useless(quality) else 'refined'} those in tumour-free "
+        f"brains, after Tumor Fabrication {cite('fabrication')}; its design is this software's "
+        f"own.{_judged(quality)}"
+    )
+
+
+def _networks(facts: RunFacts, quality: Mapping[str, Any] | None, cite: Cite) -> str:
+    profile = facts.settings.profile
+    start = ", started from the junior's weights, " if profile.senior.from_junior else " "
+    learned = "the same" if _useless(quality) else "these and on the refined samples that were kept"
+    text = (
+        f"**Training.** A junior network, nnU-Net{facts.version('nnunetv2')} {cite('nnunet')}, "
+        f"{trained(profile.junior)}{best_epoch(facts, Network.JUNIOR)} on the annotated scans and "
+        f"the coarse samples. A senior network{start}{trained(profile.senior)}"
+        f"{best_epoch(facts, Network.SENIOR)} on {learned}. Held-out annotated scans and "
+        "validation samples chose each network's checkpoint. Half of the draws in training were "
+        "real scans."
+    )
+    senior = facts.cards.get(Network.SENIOR)
+    told = senior.details if senior else {}
+    if not told.get("SemiSupervised", facts.settings.semi_supervised):
+        return text
+    whose = "the junior's segmentations"
+    if teacher := told.get("Teacher"):
+        unsupervised = ", without any annotation" if teacher["Method"] == "synthtumour" else ""
+        whose = (
+            f"segmentations by a network trained before (method {teacher['Method']}{unsupervised})"
+        )
+    return (
+        f"{text} The senior's training was semi-supervised: {whose} of unlabelled tumour scans, "
+        f"chosen by a quality control{pseudo_label_count(facts)}, joined it as pseudo-labels."
+    )
+
+
+def _useless(quality: Mapping[str, Any] | None) -> bool:
+    return quality is not None and not quality["RefinementHelps"]
+
+
+def _in_annotated(quality: Mapping[str, Any] | None) -> str:
+    """How many samples have a host with a tumour of its own, as a sentence."""
+    count = 0 if quality is None else quality.get("InAnnotatedScans", 0)
+    if not count:
+        return ""
+    return f" The hosts of {count} of them were other annotated scans instead, with their tumours."
+
+
+def _judged(quality: Mapping[str, Any] | None) -> str:
+    """What became of the refined samples, as a sentence."""
+    if quality is None:
+        return ""
+    if _useless(quality):
+        return (
+            " Refinement did not bring the samples nearer to held-out real lesions, so no refined "
+            "samples were used: the networks learned from the annotated scans and the coarse "
+            "samples."
+        )
+    return (
+        f" Of {quality['Judged']} refined samples {quality['Dropped']} "
+        f"({100 * quality['Rate']:.0f} %) were dropped because the discriminator or a "
+        "segmentation network scored them below real lesions."
+    )

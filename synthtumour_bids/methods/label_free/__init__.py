@@ -1,0 +1,1 @@
+"""SynthTumour: synthetic tumours teach a junior, whose pseudo-labels, mixed, teach a senior."""

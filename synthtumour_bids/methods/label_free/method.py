@@ -1,0 +1,283 @@
+"""SynthTumour, step by step: what junior and senior learn from, without a single annotation."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError, UsageError
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.files import fingerprint, write_json
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network, Scratch
+from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.base import Cite, Material, RunFacts
+from synthtumour_bids.methods.label_free import stage_one, stage_two, words
+from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
+from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, unlabelled
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.priors import load_priors
+
+FEWEST_HOSTS = 2  # tumour-free participants: one to train on, one to validate on
+STAGE_TWO = "stage_two"
+
+
+@dataclass(frozen=True)
+class LabelFree:
+    """SynthTumour.
+
+    Attributes
+    ----------
+    recipe
+        Our synthesis, or the published one.
+    """
+
+    recipe: Recipe
+    name: str = "synthtumour"
+
+    @property
+    def preset(self) -> str:
+        """Name of the recipe."""
+        return self.recipe.name
+
+    # ------------------------------------------------------------------ what is learned from
+
+    def make_samples(self, job: Job) -> list[ScanOutcome]:
+        """Draw synthetic tumours into tumour-free brains, unless that is done.
+
+        The junior learns from them; so does the senior, and with few tumour scans they validate it.
+        """
+        if lineage.is_trained(job, self) or self.has_samples(job):
+            return [ScanOutcome(stage_one.NAME, Step.SYNTHESISE, Status.SKIPPED, of_scan=False)]
+        return stage_one.draw_all(job, self, self.recipe)
+
+    def has_samples(self, job: Job) -> bool:
+        """Whether the stage-1 samples are there, made from the hosts as they are."""
+        return stage_one.is_drawn(job, self, self.recipe)
+
+    def material(self, job: Job, network: Network) -> Material:
+        """Gather what a network learns from.
+
+        The junior: synthetic tumours. The senior: mixes of real tumours, the pseudo-labelled
+        scans, and synthetic tumours.
+        """
+        samples = stage_one.read_samples(job)
+        train, shifted = stage_one.sides(job, samples)
+        if network is Network.JUNIOR:
+            return Material(
+                tuple(sample.case() for sample in samples),
+                (*train, *shifted),
+                details={stage_one.SHIFTED: [scan.key for scan in shifted]},
+                card=self._card,
+            )
+        tumours = unlabelled(job)
+        scans = (*train, *shifted, *tumours)
+        path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
+        current = fingerprint(
+            settings=self.fingerprint(job, Network.SENIOR),
+            junior=job.model(Network.JUNIOR).card.fingerprint,
+        )
+        if not (lineage.is_made_from(job, STAGE_TWO, current, scans) and path.is_file()):
+            cases = self._senior_cases(job, tumours, train, shifted)
+            write_json(path, [case.to_json() for case in cases])
+            used = job.preprocessing_fingerprints(scans)
+            job.ledger.mark(COHORT, STAGE_TWO, current, [path], members=used)
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Material(tuple(Case.from_json(case) for case in stored), scans, card=self._card)
+
+    @property
+    def _card(self) -> Mapping[str, Any]:
+        """What the model cards tell besides."""
+        return {"BorderRefinement": dataclasses.asdict(self._evidence) if self._evidence else None}
+
+    def _senior_cases(
+        self,
+        job: Job,
+        tumours: Sequence[Scan],
+        train_hosts: Sequence[Scan],
+        validation_hosts: Sequence[Scan],
+    ) -> list[Case]:
+        """Pseudo-label the real tumours, mix them into tumour-free brains, and list all cases."""
+        junior, count = job.model(Network.JUNIOR), job.settings.profile.n_mixed
+        labelled = pseudo_labelled(job, junior, self._evidence, tumours)
+        if not labelled:
+            raise DataError(NO_PSEUDO_LABEL.format(len(tumours)))
+        train, validation = stage_two.split_tumours(labelled, job.settings.seed)
+        hosts = stage_one.whole_brains(job, train_hosts)
+        synthetic = stage_one.read_samples(job)
+        in_halves: list[stage_one.Sample] = []
+        if self.recipe.healthy_halves:
+            halves = healthy_halves(job, junior, [item.scan for item in train])
+            hosts += halves
+            in_halves = stage_one.draw_into(job, halves, self.recipe, count)
+        tasks = stage_two.mix_tasks(job, self.recipe, stage_two.TRAIN, train, hosts, count)
+        if validation:
+            others = stage_one.whole_brains(job, validation_hosts)
+            tasks += stage_two.mix_tasks(
+                job, self.recipe, stage_two.VALIDATION, validation, others, max(4, count // 8)
+            )
+        mixes = stage_two.mix_all(job, tasks)
+        real = [_real_case(job, item, stage_two.TRAIN) for item in train]
+        real += [_real_case(job, item, stage_two.VALIDATION) for item in validation]
+        drawn = [s.case() for s in synthetic] if self.recipe.healthy_halves else []
+        return senior_cases(
+            mixes, real, drawn, [s.case("half-") for s in in_halves], [s.case() for s in synthetic]
+        )
+
+    # ------------------------------------------------------------------ what it depends on
+
+    def fingerprint(self, job: Job, network: Network) -> str:
+        """Hash of all settings that a network depends on."""
+        settings = job.settings
+        junior = fingerprint(
+            stage_one=stage_one.settings_fingerprint(settings),
+            training=dataclasses.asdict(settings.profile.junior),
+        )
+        if network is Network.JUNIOR:
+            return junior
+        return fingerprint(
+            junior=junior,
+            training=dataclasses.asdict(settings.profile.senior),
+            n_mixed=settings.profile.n_mixed,
+            hold_out=sorted(settings.hold_out),
+            evidence=dataclasses.asdict(self._evidence) if self._evidence else None,
+        )
+
+    def refuse(self, job: Job) -> None:
+        """Refuse priors that cannot be used, and cohorts too small to learn from.
+
+        Raises
+        ------
+        PriorsError
+            When the priors cannot be used.
+        UsageError
+            When a tumour-free participant is to be held out.
+        DataError
+            With too few participants to make samples from and to learn from.
+        """
+        settings = job.settings
+        load_priors(settings.lesion, settings.contrast, settings.priors)
+        _check_held_out(job)
+        if not lineage.is_trained(job, self):
+            _check_numbers(job)
+
+    def check_material(self, job: Job) -> None:
+        """Raise what would stop the training, before networks that are there are removed for it."""
+        stage_one.read_samples(job)
+        unlabelled(job)
+
+    # ------------------------------------------------------------------ what its networks do
+
+    @property
+    def _evidence(self) -> Evidence | None:
+        return self.recipe.evidence
+
+    def classes(self, job: Job) -> tuple[TumourClass, ...]:
+        """Return the whole tumour: there are no parts without annotations."""
+        return WHOLE_TUMOUR
+
+    def border_evidence(self, card: ModelCard) -> Evidence | None:
+        """Refine the borders of our own synthesis; networks of the published one are left so."""
+        stored = card.details.get("BorderRefinement")
+        return Evidence(**stored) if stored else self._evidence
+
+    # ------------------------------------------------------------------ what is told of it
+
+    def summary(self, cite: Cite) -> str:
+        """Say what it is."""
+        return words.summary(cite)
+
+    def paragraphs(self, facts: RunFacts, cite: Cite) -> Sequence[str]:
+        """Tell of both stages."""
+        return words.paragraphs(facts, self.recipe, cite)
+
+
+NO_PSEUDO_LABEL = (
+    "The junior found no usable tumour in any of {} tumour scans, so there is nothing for the "
+    "senior to learn from. Look at models/junior/selection_curve.png and models/pseudo_labels.tsv; "
+    "train longer (--profile), or check --contrast and --lesion."
+)
+
+
+def senior_cases(
+    mixes: Sequence[Case],
+    real: Sequence[Case],
+    synthetic: Sequence[Case],
+    in_halves: Sequence[Case],
+    junior_cases: Sequence[Case],
+) -> list[Case]:
+    """List the senior's cases; a pure function of what was made.
+
+    Real scans with their pseudo-labels come once each: were they a third of all, as published,
+    the senior would stay where the junior is. No person stands on both sides of the validation,
+    which for hosts are those of stage 1.
+
+    Parameters
+    ----------
+    mixes, real
+        Of both sides.
+    synthetic
+        The junior's samples, of which those for training are used again.
+    in_halves
+        Synthetic tumours in healthy halves of the training tumours' brains.
+    junior_cases
+        Their shifted-validation samples validate the senior, too, where there are too few tumour
+        scans to divide.
+    """
+    cases = [*mixes, *real, *(case for case in synthetic if not case.validation), *in_halves]
+    if any(case.validation for case in real):
+        return cases
+    return cases + [case for case in junior_cases if case.validation]
+
+
+def _real_case(job: Job, item: Labelled, side: str) -> Case:
+    return Case(
+        f"{side}-{item.scan.stem}",
+        job.layout.standard_image(item.scan),
+        item.label,
+        validation=side == stage_two.VALIDATION,
+        persons=frozenset((item.scan.person,)),
+    )
+
+
+def _check_numbers(job: Job) -> None:
+    """Count who is there to learn from, preprocessed or not."""
+    scans = job.selection.everything
+    hosts = {scan.person for scan in scans if scan.role is Role.TUMOURFREE}
+    tumours = [scan for scan in scans if scan.role is Role.TUMOUR]
+    n_held_out = sum(map(job.is_held_out, tumours))
+    # Synthetic tumours alone can be made, and looked at, without any real one.
+    lacks_tumours = Step.TRAIN in job.steps and n_held_out == len(tumours)
+    if len(hosts) < FEWEST_HOSTS or lacks_tumours:
+        msg = (
+            f"Training needs at least {FEWEST_HOSTS} tumour-free participants and 1 tumour scan "
+            f"outside --hold-out; found {len(hosts)} tumour-free participants and {len(tumours)} "
+            f"tumour scans, {n_held_out} of them held out. Name tumour-free scans with "
+            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
+        )
+        raise DataError(msg)
+
+
+def _check_held_out(job: Job) -> None:
+    """Only tumours can be held out."""
+    free, others = (
+        {scan.subject for scan in job.selection.everything if (scan.role is Role.TUMOURFREE) is one}
+        for one in (True, False)
+    )
+    labels = [label for label in job.settings.hold_out if label in free - others]
+    if labels:
+        msg = (
+            f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "
+            "and never segmented. Leave them out with --exclude-participant-label."
+        )
+        raise UsageError(msg)

@@ -1,0 +1,346 @@
+"""Stage 1: synthetic tumours are drawn into tumour-free brains.
+
+Training samples and shifted-validation samples come from disjoint persons.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.files import fingerprint, write_json
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Scratch
+from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.sample_sheets import draw_sheet
+from synthtumour_bids.preprocessing.templates import standard_tissues
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
+from synthtumour_bids.synthesis.priors import load_priors
+from synthtumour_bids.synthesis.seeds import stream
+from synthtumour_bids.synthesis.stage_one import synthesise
+from synthtumour_bids.volumes import load_volume
+
+LOGGER = logging.getLogger(__name__)
+STEP = "synthesise"
+NAME = "stage_one"
+WHOLE = "whole brain"
+TRAIN, SHIFTED = "train", "shifted"  # what a sample is for
+MEMORY_GB = 1.0  # of one process at 1 mm; 0.43 at 2 mm
+SYNTHESIS_VERSION = "0.1.0"  # changes when the same seed gives other samples
+
+
+@dataclass(frozen=True)
+class Host:
+    """A tumour-free brain on the template grid: a scan's own, or made of its healthy half."""
+
+    scan: Scan
+    image: Path
+    mask: Path
+    part: str = WHOLE
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One synthetic tumour in a host.
+
+    Attributes
+    ----------
+    name
+        Unique among the samples.
+    purpose
+        ``train`` or ``shifted``.
+    host, person
+        Key of the host's scan; who that is.
+    image, label
+        NIfTI files on the template grid.
+    """
+
+    name: str
+    purpose: str
+    host: str
+    image: Path
+    label: Path
+    person: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return JSON-able values."""
+        return {key: str(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, str]) -> Sample:
+        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
+        image, label = Path(data["image"]), Path(data["label"])
+        person = data.get("person", "")  # 0.1.0 did not record it
+        return cls(data["name"], data["purpose"], data["host"], image, label, person)
+
+    def case(self, prefix: str = "") -> Case:
+        """Give it to a network; shifted samples validate."""
+        return Case(
+            f"{prefix}{self.name}",
+            self.image,
+            self.label,
+            validation=self.purpose == SHIFTED,
+            persons=frozenset((self.person,) if self.person else ()),
+        )
+
+
+@dataclass(frozen=True)
+class DrawTask:
+    """All samples to draw into one host."""
+
+    host: Host
+    purpose: str
+    indices: tuple[int, ...]
+    folder: Path
+    recipe: Recipe
+    settings: Settings
+
+
+def settings_fingerprint(settings: Settings) -> str:
+    """Hash of all settings that stage 1 depends on."""
+    return fingerprint(
+        version=SYNTHESIS_VERSION,
+        preset=settings.preset,
+        lesion=settings.lesion,
+        contrast=settings.contrast,
+        priors=asdict(load_priors(settings.lesion, settings.contrast, settings.priors)),
+        seed=settings.seed,
+        resolution=settings.profile.resolution,
+        n_train=settings.profile.n_train,
+        n_shifted=settings.profile.n_shifted,
+    )
+
+
+def read_samples(job: Job) -> list[Sample]:
+    """Stage-1 samples, as they were drawn.
+
+    Raises
+    ------
+    DataError
+        When they were not made yet.
+    """
+    path = _list_file(job)
+    if not path.is_file():
+        msg = f"The stage-1 samples are not in {path.parent}; run the synthesise step first."
+        raise DataError(msg)
+    return [Sample.from_json(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def sides(job: Job, samples: Sequence[Sample]) -> tuple[list[Scan], list[Scan]]:
+    """Hosts of the training samples and of the shifted-validation samples."""
+    purposes = {sample.host: sample.purpose for sample in samples}
+    hosts = job.preprocessed(Role.TUMOURFREE)
+    train, shifted = (
+        [scan for scan in hosts if purposes.get(scan.key) == purpose]
+        for purpose in (TRAIN, SHIFTED)
+    )
+    return train, shifted
+
+
+def whole_brains(job: Job, scans: Sequence[Scan]) -> list[Host]:
+    """Tumour-free scans as hosts."""
+    layout = job.layout
+    return [Host(s, layout.standard_image(s), layout.standard_brain(s)) for s in scans]
+
+
+def is_drawn(job: Job, method: Method, recipe: Recipe) -> bool:
+    """Whether the samples are there and were made from the hosts as they are now."""
+    try:
+        tasks = _tasks(job, method, recipe)
+    except DataError:  # too few are preprocessed yet
+        return False
+    hosts = [task.host.scan for task in tasks]
+    fingerprint = settings_fingerprint(job.settings)
+    return lineage.is_made_from(job, NAME, fingerprint, hosts) and _list_file(job).is_file()
+
+
+def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
+    """Draw the stage-1 samples; where a junior is finished, into its hosts alone.
+
+    Raises
+    ------
+    DataError
+        With fewer than two tumour-free persons preprocessed: one side must train, one validate.
+    """
+    tasks = _tasks(job, method, recipe)
+    results = job.map(
+        draw,
+        tasks,
+        label="Stage 1",
+        describe=lambda task: task.host.scan.key,
+        memory_gb=MEMORY_GB,
+    )
+    samples = [sample for result in results for sample in result.value or ()]
+    for purpose in (TRAIN, SHIFTED):
+        if not any(sample.purpose == purpose for sample in samples):
+            msg = f"Stage 1 made no {purpose} sample; see the failures above."
+            raise DataError(msg)
+    write_json(_list_file(job), [sample.to_json() for sample in samples])
+    draw_sheet(
+        [(sample.image, sample.label, sample.purpose) for sample in samples],
+        job.layout.models / "stage_one.png",
+        "Stage 1: synthetic tumours in tumour-free brains",
+    )
+    _keep_parameters(job, samples)
+    if not any(result.failed for result in results):
+        used = job.preprocessing_fingerprints(task.host.scan for task in tasks)
+        current = settings_fingerprint(job.settings)
+        job.ledger.mark(COHORT, NAME, current, [_list_file(job)], members=used)
+    return job.record(STEP, results, lambda task: task.host.scan)
+
+
+def draw_into(job: Job, hosts: Sequence[Host], recipe: Recipe, count: int) -> list[Sample]:
+    """Draw `count` training samples into further hosts; none where there is no host.
+
+    Raises
+    ------
+    DataError
+        No sample could be drawn.
+    """
+    if not hosts:
+        return []
+    plan = samples_plan([host.scan.key for host in hosts], count)
+    folder = job.layout.scratch(Scratch.HEALTHY_HALVES)
+    tasks = [
+        DrawTask(host, TRAIN, _indices(plan, host.scan.key), folder, recipe, job.settings)
+        for host in hosts
+    ]
+    results = job.map(
+        draw,
+        [task for task in tasks if task.indices],
+        label="Stage 1 in healthy halves",
+        describe=lambda task: task.host.scan.key,
+        memory_gb=MEMORY_GB,
+        stoppable=False,
+    )
+    samples = [sample for result in results for sample in result.value or ()]
+    if not samples:
+        raise DataError(f"No synthetic tumour could be drawn: {results[0].error}")
+    return samples
+
+
+def _list_file(job: Job) -> Path:
+    return job.layout.scratch(Scratch.STAGE_ONE) / "samples.json"
+
+
+def _keep_parameters(job: Job, samples: Sequence[Sample]) -> None:
+    """Keep with the models what every sample can be made from again; scratch data are removed."""
+    sidecars = {s.name: s.image.with_suffix(".json").read_text(encoding="utf-8") for s in samples}
+    content = {name: json.loads(text) for name, text in sorted(sidecars.items())}
+    write_json(job.layout.models / "stage_one.json", content)
+
+
+def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
+    return tuple(index for other, index in plan if other == key)
+
+
+def _tasks(job: Job, method: Method, recipe: Recipe) -> list[DrawTask]:
+    """Share the samples out among the hosts; with few samples asked for, not all get some."""
+    settings = job.settings
+    hosts = lineage.known_to_junior(job, method, job.preprocessed(Role.TUMOURFREE))
+    _check_persons(job, hosts)
+    train, shifted = _split(job, method, recipe, hosts)
+    folder = job.layout.scratch(Scratch.STAGE_ONE)
+    by_key = {host.scan.key: host for host in whole_brains(job, hosts)}
+    tasks = []
+    for purpose, keys, count in (
+        (TRAIN, train, settings.profile.n_train),
+        (SHIFTED, shifted, settings.profile.n_shifted),
+    ):
+        plan = samples_plan(keys, count)
+        tasks += [
+            DrawTask(by_key[key], purpose, indices, folder, recipe, settings)
+            for key in keys
+            if (indices := _indices(plan, key))
+        ]
+    return tasks
+
+
+def _check_persons(job: Job, hosts: Sequence[Scan]) -> None:
+    persons = {scan.person for scan in hosts}
+    if len(persons) < 2:
+        settings = job.settings
+        msg = (
+            "Stage 1 needs at least 2 tumour-free participants, one to train on and one to "
+            f"validate on; {len(persons)} preprocessed at {settings.profile.resolution:g} mm "
+            f"(profile {settings.profile.name}) under {settings.output_dir}. Run --steps "
+            "preprocess with this --profile first, name more with --tumourfree-dir, or mark them "
+            "in participants.tsv (--group-column)."
+        )
+        raise DataError(msg)
+
+
+def _split(
+    job: Job, method: Method, recipe: Recipe, hosts: Sequence[Scan]
+) -> tuple[list[str], list[str]]:
+    """Keys of the hosts on either side; those of a finished junior keep theirs."""
+    validated = lineage.detail_of_junior(job, method, SHIFTED)
+    if not isinstance(validated, list):
+        return split_hosts(
+            [(scan.key, scan.person) for scan in hosts],
+            recipe.fraction_shifted,
+            seed=job.settings.seed,
+        )
+    # Hosts without a sample are gone, and fewer would be split in another way.
+    keys = sorted(scan.key for scan in hosts)
+    return (
+        [key for key in keys if key not in validated],
+        [key for key in keys if key in validated],
+    )
+
+
+def draw(task: DrawTask) -> list[Sample]:
+    """Draw one host's samples and write them with their parameters."""
+    settings, scan = task.settings, task.host.scan
+    priors = load_priors(settings.lesion, settings.contrast, settings.priors)
+    host = load_volume(task.host.image)
+    brain = load_volume(task.host.mask).mask
+    tissues = standard_tissues(settings.profile.resolution)
+    samples = []
+    for index in task.indices:
+        made = synthesise(
+            host.data,
+            brain,
+            host.spacing,
+            priors,
+            stream(settings.seed, scan.key, scan.session, index, task.purpose),
+            preset=task.recipe.name,
+            purpose=task.purpose,
+            placement=tissues["gm"] + tissues["wm"],
+            white_matter=tissues["wm"],
+        )
+        # Not compressed: these files live for one training, and zipping takes longer than drawing.
+        name = f"{task.purpose}-{scan.dataset_name}-{scan.stem}-{index:04d}"
+        sample = Sample(
+            name,
+            task.purpose,
+            scan.key,
+            task.folder / f"{name}_image.nii",
+            task.folder / f"{name}_label.nii",
+            scan.person,
+        )
+        sidecar: dict[str, Any] = {
+            "Host": scan.uri,
+            "HostPart": task.host.part,
+            "Index": index,
+            "Parameters": made.to_json(),
+        }
+        write_image(sample.image, host.with_data(made.image), sidecar)
+        write_image(sample.label, host.with_data(made.label.astype(np.uint8)), {})
+        samples.append(sample)
+    return samples

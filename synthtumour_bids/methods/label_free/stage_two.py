@@ -1,0 +1,176 @@
+"""Stage 2: real tumour voxels, cut out by the pseudo-labels, mixed into tumour-free brains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Scratch
+from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.label_free.stage_one import MEMORY_GB, Host
+from synthtumour_bids.methods.pseudo_labels import Labelled
+from synthtumour_bids.methods.sample_sheets import draw_sheet
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.synthesis.hosts import split_hosts
+from synthtumour_bids.synthesis.seeds import stream
+from synthtumour_bids.synthesis.stage_two import mix, plan_pairs, sample_mix
+from synthtumour_bids.volumes import load_volume
+
+TRAIN, VALIDATION = "train", "val"
+VALIDATION_SHARE = 0.2  # of the tumour scans
+FEWEST_TO_VALIDATE = 4  # persons with a tumour
+FEWEST_PER_FAILURE = 10  # mixes: more failures than a tenth of them end the run
+
+
+@dataclass(frozen=True)
+class MixTask:
+    """One mix: which tumour goes into which host.
+
+    Attributes
+    ----------
+    name
+        Unique among the mixes.
+    tumour, host
+        Where voxels come from, and where they go to.
+    index
+        Which mix of this pair it is.
+    tumour_image, tumour_brain
+        The tumour's scan on the template grid.
+    folder
+        Where to write to.
+    recipe, seed
+        How to draw the parameters.
+    """
+
+    name: str
+    tumour: Labelled
+    host: Host
+    index: int
+    tumour_image: Path
+    tumour_brain: Path
+    folder: Path
+    recipe: Recipe
+    seed: int
+
+    @property
+    def persons(self) -> frozenset[str]:
+        """Whose voxels are in the mix."""
+        return frozenset((self.tumour.scan.person, self.host.scan.person))
+
+
+def split_tumours(labelled: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
+    """Divide pseudo-labelled scans into training and validation, persons kept together.
+
+    With fewer than 4 persons all of them train.
+    """
+    if len({item.scan.person for item in labelled}) < FEWEST_TO_VALIDATE:
+        return list(labelled), []
+    train, _ = split_hosts(
+        [(item.scan.key, item.scan.person) for item in labelled], VALIDATION_SHARE, seed=seed
+    )
+    return (
+        [item for item in labelled if item.scan.key in train],
+        [item for item in labelled if item.scan.key not in train],
+    )
+
+
+def mix_tasks(
+    job: Job,
+    recipe: Recipe,
+    side: str,
+    tumours: Sequence[Labelled],
+    hosts: Sequence[Host],
+    count: int,
+) -> list[MixTask]:
+    """Pair tumours and hosts for `count` mixes of one side."""
+    folder = job.layout.scratch(Scratch.STAGE_TWO)
+    by_tumour = {item.scan.key: item for item in tumours}
+    by_host = {host.scan.key: host for host in hosts}
+    seed = job.settings.seed
+    return [
+        MixTask(
+            f"{side}-mix-{pair.index:04d}",
+            by_tumour[pair.tumour],
+            by_host[pair.host],
+            pair.index,
+            job.layout.standard_image(by_tumour[pair.tumour].scan),
+            job.layout.standard_brain(by_tumour[pair.tumour].scan),
+            folder,
+            recipe,
+            seed,
+        )
+        for pair in plan_pairs(sorted(by_tumour), sorted(by_host), count, seed)
+    ]
+
+
+def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
+    """Mix all pairs, and picture some.
+
+    Raises
+    ------
+    DataError
+        When more than a tenth of them failed.
+    """
+    results = job.map(
+        mix_one,
+        tasks,
+        label="Stage 2",
+        describe=lambda task: task.name,
+        memory_gb=MEMORY_GB,
+        stoppable=False,
+    )
+    failed = [result for result in results if result.failed]
+    if FEWEST_PER_FAILURE * len(failed) > len(tasks):
+        msg = f"{len(failed)} of {len(tasks)} mixes failed; the first: {failed[0].error}"
+        raise DataError(msg)
+    cases = [
+        Case(
+            result.item.name,
+            *result.value,
+            validation=result.item.name.startswith(VALIDATION),
+            persons=result.item.persons,
+        )
+        for result in results
+        if result.value is not None
+    ]
+    draw_sheet(
+        [(case.image, case.label, case.name) for case in cases],
+        job.layout.models / "stage_two.png",
+        "Stage 2: real tumours mixed into tumour-free brains",
+    )
+    return cases
+
+
+def mix_one(task: MixTask) -> tuple[Path, Path]:
+    """Mix one pair and write image and label, with its parameters in the sidecar."""
+    tumour, label, tumour_brain, host, host_brain = map(
+        load_volume,
+        (task.tumour_image, task.tumour.label, task.tumour_brain, task.host.image, task.host.mask),
+    )
+    rng = stream(task.seed, task.name, task.host.scan.key, task.index, "mix")
+    params = sample_mix(rng, task.recipe.name)
+    image, mask = mix(
+        tumour.data,
+        label.mask,
+        tumour_brain.mask,
+        host.data,
+        host_brain.mask,
+        host.spacing,
+        params,
+    )
+    paths = task.folder / f"{task.name}_image.nii", task.folder / f"{task.name}_label.nii"
+    sidecar = {
+        "Tumour": task.tumour.scan.uri,
+        "Host": task.host.scan.uri,
+        "HostPart": task.host.part,
+        "Parameters": params.to_json(),
+    }
+    write_image(paths[0], host.with_data(image), sidecar)
+    write_image(paths[1], host.with_data(mask.astype(np.uint8)), {})
+    return paths

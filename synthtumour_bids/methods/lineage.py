@@ -1,0 +1,79 @@
+"""Which finished network is still good: by its settings, and by the scans it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT, Stamp
+from synthtumour_bids.methods.base import Method
+
+RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
+
+
+def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
+    """Stamp of a result of the cohort that is still good.
+
+    It is, when it was made with the same settings and no scan it was made from has changed.
+    Scans that came or went since do not call for training anew; ``--retrain`` does.
+    """
+    stamp = job.ledger.finished(COHORT, name)
+    if stamp is None or stamp.fingerprint != fingerprint:
+        return None
+    members = stamp.details["members"]
+    known = [scan for scan in job.selection.everything if scan.key in members]
+    now = job.preprocessing_fingerprints(known)
+    return stamp if all(members[key] == fingerprint for key, fingerprint in now.items()) else None
+
+
+def is_made_from(job: Job, name: str, fingerprint: str, scans: Iterable[Scan]) -> bool:
+    """Whether a result is still good and was made from just these scans."""
+    stamp = finished(job, name, fingerprint)
+    if stamp is None:
+        return False
+    return bool(stamp.details["members"] == job.preprocessing_fingerprints(scans))
+
+
+def is_finished(job: Job, method: Method, network: Network) -> bool:
+    """Whether a network is trained and still good, or was given."""
+    if job.settings.model is not None:
+        return True
+    return not starts_anew(job) and _stamp(job, method, network) is not None
+
+
+def is_trained(job: Job, method: Method) -> bool:
+    """Whether there is nothing left to train."""
+    return all(is_finished(job, method, network) for network in Network)
+
+
+def starts_anew(job: Job) -> bool:
+    """Whether ``--retrain`` is still to remove the networks; a run that goes on keeps the new."""
+    return job.settings.retrain and job.ledger.read(COHORT, RETRAINING) is None
+
+
+def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
+    """Those of the scans that a finished junior has learned from; all, where none is finished.
+
+    What is still to be made for the senior is made from these, or the sides of its validation
+    would not be those of the junior.
+    """
+    stamp = _junior(job, method)
+    if stamp is None:
+        return list(scans)
+    return [scan for scan in scans if scan.key in stamp.details.get("members", ())]
+
+
+def detail_of_junior(job: Job, method: Method, name: str) -> object | None:
+    """What the material of a finished junior told; ``None`` where none is finished."""
+    stamp = _junior(job, method)
+    return None if stamp is None else stamp.details.get(name)
+
+
+def _junior(job: Job, method: Method) -> Stamp | None:
+    return None if starts_anew(job) else _stamp(job, method, Network.JUNIOR)
+
+
+def _stamp(job: Job, method: Method, network: Network) -> Stamp | None:
+    return finished(job, network, method.fingerprint(job, network))

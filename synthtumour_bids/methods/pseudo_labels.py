@@ -1,0 +1,189 @@
+"""Pseudo-labels: a network's segmentations of real tumours, with quality control."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import write_json, write_tsv
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Scratch, pseudo_label_table
+from synthtumour_bids.methods.border_refinement import refined
+from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.class_maps import labelled
+from synthtumour_bids.segmentation.model_card import Model
+from synthtumour_bids.segmentation.uncertainty import mirrored_probability
+from synthtumour_bids.settings import Role
+from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, criteria_for, select
+from synthtumour_bids.volumes import load_volume
+
+LOGGER = logging.getLogger(__name__)
+
+_COLUMNS: dict[str, dict[str, Any]] = {
+    "scan": {"Description": "Dataset and file name of the scan, without its extension"},
+    "used": {"Description": "Whether the senior learned from this pseudo-label"},
+    "accepted": {"Description": "Whether it passed quality control"},
+    "reasons": {"Description": "Criteria that it failed, separated by commas; n/a for none"},
+    "volume_mL": {"Description": "Volume of the pseudo-label", "Units": "mL"},
+    "brain_fraction": {"Description": "Volume of the pseudo-label over that of the brain"},
+    "confidence": {"Description": "Mean tumour probability inside the pseudo-label"},
+    "undecided_ratio": {
+        "Description": "Brain voxels with a probability between .2 and .8, over those of the "
+        "pseudo-label"
+    },
+    "entropy_mL": {"Description": "Binary entropy summed over these voxels", "Units": "mL"},
+    "components": {"Description": "Separate parts (26-connected) before specks were removed"},
+    "specks_mL": {"Description": "Volume of the specks that were removed", "Units": "mL"},
+    "filled_mL": {"Description": "Volume of the holes that were filled", "Units": "mL"},
+    "outside": {"Description": "Share of the thresholded map that lies outside the brain"},
+    "symmetry": {"Description": "Share of the pseudo-label that overlaps its mirror image"},
+    "agreement": {"Description": "Dice with what the network finds in the mirrored scan"},
+}
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A tumour scan whose pseudo-label is good enough to learn from."""
+
+    scan: Scan
+    label: Path  # template grid, in the work folder
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """A scan's pseudo-label, with the verdict of the quality control."""
+
+    scan: Scan
+    label: Path
+    pseudo: PseudoLabel
+
+
+def unlabelled(job: Job) -> list[Scan]:
+    """Tumour scans that may be learned from by their pseudo-labels.
+
+    Raises
+    ------
+    DataError
+        When there is none.
+    """
+    tumours = [scan for scan in job.preprocessed(Role.TUMOUR) if not job.is_held_out(scan)]
+    if not tumours:
+        msg = (
+            "The senior learns from real tumour scans, but none is preprocessed under "
+            f"{job.settings.output_dir}"
+            + (" apart from those of --hold-out." if job.settings.hold_out else ".")
+        )
+        raise DataError(msg)
+    return tumours
+
+
+def pseudo_labelled(
+    job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
+) -> list[Labelled]:
+    """Segment tumour scans with a network and keep the labels that pass quality control.
+
+    What the network says about the mirrored scan counts as the second opinion. Writes
+    ``models/pseudo_labels.tsv`` with every scan's figures and the reasons of refusals.
+
+    Parameters
+    ----------
+    job
+        The run.
+    model
+        The network.
+    evidence
+        How the scan refines the borders that it draws; ``None``: not at all.
+    tumours
+        Preprocessed scans.
+    """
+    mirrored = predict(job, model, tumours)
+    plain = predict(job, model, tumours, mirroring=False)
+    assessed = [
+        _assess(job, averaged.item, averaged.value, single.value, evidence)
+        for averaged, single in zip(mirrored, plain, strict=True)
+        if averaged.value is not None and single.value is not None
+    ]
+    selection = select({one.scan.key: one.pseudo for one in assessed})
+    if selection.note:
+        LOGGER.warning("%s", selection.note)
+    _write_table(job.layout.models, assessed, selection.names)
+    LOGGER.info(
+        "Pseudo-labels: %d of %d scans are learned from.", len(selection.names), len(tumours)
+    )
+    by_key = {one.scan.key: one for one in assessed}
+    return [Labelled(by_key[key].scan, by_key[key].label) for key in sorted(selection.names)]
+
+
+def _assess(
+    job: Job, scan: Scan, averaged: Path, plain: Path, evidence: Evidence | None
+) -> _Assessed:
+    """Make the pseudo-label of one scan and judge it."""
+    probability = load_volume(averaged)
+    brain = load_volume(job.layout.standard_brain(scan)).mask
+    image = job.layout.standard_image(scan)
+    other = mirrored_probability(probability.data, load_volume(plain).data)
+    pseudo = assess(
+        refined(probability, image, brain, evidence),
+        brain,
+        probability.spacing,
+        reference_probability=refined(replace(probability, data=other), image, brain, evidence),
+        criteria=criteria_for(job.settings.lesion),
+    )
+    path = job.layout.scratch(Scratch.PSEUDO_LABELS) / f"{scan.slug}_label.nii"
+    write_image(path, probability.with_data(labelled(pseudo.mask, averaged)), {})
+    return _Assessed(scan, path, pseudo)
+
+
+def _write_table(models: Path, assessed: Sequence[_Assessed], used: Collection[str]) -> None:
+    rows = [
+        {
+            "scan": one.scan.key,
+            "used": one.scan.key in used,
+            "accepted": one.pseudo.accepted,
+            "reasons": ", ".join(one.pseudo.reasons) or "n/a",
+            **one.pseudo.stats,
+        }
+        for one in assessed
+    ]
+    if not rows:
+        return
+    path = pseudo_label_table(models)
+    write_tsv(path, rows, list(rows[0]))
+    write_json(path.with_suffix(".json"), {name: _COLUMNS[name] for name in rows[0]})
+
+
+def as_cases(job: Job, found: Sequence[Labelled], *, prefix: str) -> list[Case]:
+    """Pseudo-labelled scans as training cases, named after the prefix and the scan."""
+    return [
+        Case(
+            f"{prefix}-{one.scan.dataset_name}-{one.scan.name}",
+            job.layout.standard_image(one.scan),
+            one.label,
+            validation=False,
+            more=job.layout.standard_images(one.scan)[1:],
+            persons=frozenset((one.scan.person,)),
+        )
+        for one in found
+    ]
+
+
+def count_used(models: Path) -> tuple[int | None, int]:
+    """Scans whose pseudo-labels were learned from, and how many of these did not pass.
+
+    The first is ``None`` where that is not recorded.
+    """
+    table = pseudo_label_table(models)
+    if not table.is_file():
+        return None, 0
+    with table.open(encoding="utf-8", newline="") as stream:
+        used = [row for row in csv.DictReader(stream, delimiter="\t") if row["used"] == "true"]
+    return len(used), sum(row["accepted"] != "true" for row in used)

@@ -1,0 +1,91 @@
+"""What a run is refused for before anything is computed, beyond single flags."""
+
+from __future__ import annotations
+
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
+from synthtumour_bids.bids.validation import warn_of_input_errors
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.job import Job
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.preprocessing.template_files import find_template
+from synthtumour_bids.settings import Settings, Step
+
+
+def refuse(job: Job, method: Method) -> None:
+    """Refuse a run that cannot end well.
+
+    Raises
+    ------
+    SynthTumourError
+        A head template or a GPU that is not there, an output folder of another contrast, what the
+        method cannot learn from, batches that the GPUs cannot share.
+    """
+    if Step.PREPROCESS in job.steps:
+        find_template(job.settings.skull_strip_template)
+    _check_contrast(job)
+    if {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps):
+        return
+    method.refuse(job)
+    if Step.TRAIN in job.steps and not lineage.is_trained(job, method):
+        _check_batches(job.settings)
+
+
+def look_around(job: Job, method: Method) -> None:
+    """Look at what only a run that computes needs: GPUs, cluster, and whether the input is valid.
+
+    Raises
+    ------
+    UnavailableError
+        When there are fewer GPUs than ``--num-gpus``, or the device or the cluster is not there.
+    """
+    if Step.TRAIN in job.steps and not lineage.is_trained(job, method):
+        _check_devices(job.settings)
+    if job.cluster is not None:
+        job.cluster.check()
+    # In whole runs, not in each job of an array.
+    whole = not job.settings.participant_label and Step.PREPROCESS in job.steps
+    if whole and not job.settings.skip_bids_validation:
+        warn_of_input_errors(job.settings.bids_dir)
+
+
+def _check_devices(settings: Settings) -> None:
+    n, device = settings.num_gpus, settings.device
+    always_there = n == 1 and device in ("auto", "cpu")
+    if always_there:
+        return
+    from synthtumour_bids.segmentation.environment import training_devices
+
+    training_devices(device, n)
+
+
+def _check_batches(settings: Settings) -> None:
+    """Refuse a number of GPUs that cannot share a batch out; torch is imported to say so only.
+
+    Raises
+    ------
+    UsageError
+        Naming the size of a batch.
+    """
+    n, profile = settings.num_gpus, settings.profile
+    for training in (profile.junior, profile.senior):
+        size = training.batch_size  # None: nnU-Net plans it later
+        if size is not None and size % n:
+            from synthtumour_bids.segmentation.distributed import check_batch
+
+            check_batch(size, n)
+
+
+def _check_contrast(job: Job) -> None:
+    """Refuse an output folder that holds results of another contrast: mask names would collide."""
+    contrast, output_dir = job.settings.contrast, job.settings.output_dir
+    ours = CONTRAST_SUFFIXES[contrast]
+    others = {scan.suffix for scan, _ in Ledger(output_dir).of_scans(Step.PREPROCESS)} - set(ours)
+    if others:
+        msg = (
+            f"{output_dir} holds results of {', '.join(sorted(others))} scans, and masks "
+            f"of {contrast} scans would have the same names; choose another output "
+            f"folder for --contrast {contrast}."
+        )
+        raise UsageError(msg)

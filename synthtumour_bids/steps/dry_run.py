@@ -1,0 +1,88 @@
+"""``--dry-run``: what a run is going to do, as a table."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps import preprocess
+
+HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
+
+
+def table(job: Job, method: Method) -> str:
+    """Plan of the run: one line per scan, and the cohort's steps below."""
+    fingerprints = _network_fingerprints(job)
+    to_train = Step.TRAIN in job.steps and not lineage.is_trained(job, method)
+    networks = None if to_train else fingerprints
+    scans = sorted(job.selected(), key=lambda scan: scan.key)
+    rows = [HEADER, *(_row(job, scan, networks) for scan in scans)]
+    return "\n".join([*_aligned(rows), "", _summary(job), *_cohort_lines(job, method)])
+
+
+def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ...]:
+    """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
+    preprocessed = preprocess.is_done(job, scan)
+    stamp = job.ledger.finished(Step.SEGMENT, scan.key)
+    segmented = stamp is not None and stamp.details.get("models") == networks
+    return (
+        f"sub-{scan.subject}",
+        f"ses-{scan.session}" if scan.session else "-",
+        scan.path.name,
+        scan.role.value,
+        _state(job, Step.PREPROCESS, preprocessed) if preprocess.is_needed(job, scan) else "-",
+        _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role is Role.TUMOUR else "-",
+    )
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def _summary(job: Job) -> str:
+    counts = {role: len(job.selected(role)) for role in Role}
+    annotated = f", {counts[Role.ANNOTATED]} annotated scans" if counts[Role.ANNOTATED] else ""
+    return (
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{annotated}; "
+        f"method {job.settings.method}, profile {job.settings.profile.name}, "
+        f"preset {job.settings.preset}."
+    )
+
+
+def _network_fingerprints(job: Job) -> dict[str, str]:
+    """Fingerprints of the networks that are there."""
+    found = {}
+    for network in Network:
+        with suppress(UnavailableError):
+            found[network.value] = job.model(network).card.fingerprint
+    return found
+
+
+def _cohort_lines(job: Job, method: Method) -> list[str]:
+    """State of the steps that are done once for all scans."""
+    trained = lineage.is_trained(job, method)
+    made = job.settings.model is None and (trained or method.has_samples(job))
+    states = {"synthesise": _state(job, Step.SYNTHESISE, made)}
+    done = True
+    for network in Network:  # the senior is trained anew after its junior
+        done = done and lineage.is_finished(job, method, network)
+        states[network] = _state(job, Step.TRAIN, done)
+    states["report"] = _state(job, Step.REPORT, done=False)  # it is written anew each time
+    return [f"{name}: {state}" for name, state in states.items()]
+
+
+def _state(job: Job, step: Step, done: bool) -> str:
+    if done:
+        return "done"
+    return "to do" if step in job.steps else "not asked"

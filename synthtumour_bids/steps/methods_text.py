@@ -1,0 +1,131 @@
+"""The methods text: of each run beside its log, and of the whole output folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.files import write_json, write_text
+from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.base import Method, RunFacts
+from synthtumour_bids.methods.boilerplate import methods_text
+from synthtumour_bids.methods.pseudo_labels import count_used
+from synthtumour_bids.methods.registry import method_of_card
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.segmentation.model_card import Model, ModelCard
+from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.versions import versions
+
+RUN_RECORD = "run.json"
+
+
+def write_methods(job: Job, method: Method) -> None:
+    """Write how the results were made, ready to be copied.
+
+    ``logs/<run>/CITATION.md`` tells of this run. ``logs/CITATION.md`` tells of how the networks of
+    this output folder were trained, if they were, and lists all its runs; as with the tables, the
+    last job of an array to write has seen what the others left.
+    """
+    facts = _facts(job, job.settings)
+    write_text(job.log_dir / "CITATION.md", methods_text(facts, method))
+    write_json(job.log_dir / RUN_RECORD, _record(job, facts))
+    before = None
+    while (text := _of_output(job, method)) != before:
+        before = text
+        write_text(job.layout.methods_text, text)
+
+
+def _of_output(job: Job, method: Method) -> str:
+    """Text on the whole output folder."""
+    card = _own_senior(job)
+    if job.settings.model is not None and card is not None:
+        method = method_of_card(card)
+        settings = _as_trained(job.settings, card)
+    else:
+        settings = job.settings
+    text = methods_text(_facts(job, settings), method)
+    lines = "\n".join(_line(record) for record in _records(job))
+    return f"{text}\n## Runs of this output folder\n\n{lines}\n"
+
+
+def _own_senior(job: Job) -> ModelCard | None:
+    with suppress(UnavailableError):
+        return ModelCard.read(job.layout.network(Network.SENIOR))
+    return None
+
+
+def _as_trained(settings: Settings, card: ModelCard) -> Settings:
+    """Settings that the networks of the output folder were trained with, as far as told of."""
+    return dataclasses.replace(
+        settings,
+        model=None,
+        profile=PROFILES.get(card.profile, settings.profile),
+        seed=card.seed,
+        hold_out=card.held_out,
+    )
+
+
+def _facts(job: Job, settings: Settings) -> RunFacts:
+    models_dir = settings.model or job.layout.models
+    cards = {}
+    for network in Network:
+        with suppress(UnavailableError):
+            cards[network.value] = Model(network, models_dir / network).card
+    records = list(_preprocessed(job))
+    n_pseudo_labels, n_relaxed = count_used(models_dir)
+    return RunFacts(
+        settings,
+        versions(),
+        Counter(record.role for record in records),
+        models_dir,
+        tuple(sorted({record.template for record in records if record.template})),
+        cards,
+        n_pseudo_labels,
+        n_relaxed,
+    )
+
+
+def _preprocessed(job: Job) -> Iterator[Preprocessing]:
+    """Records of all preprocessed scans; a job of an array knows its own scans alone."""
+    settings = job.settings
+    roles = {scan.key: scan.role for scan in job.selection.everything}
+    for scan, stamp in job.ledger.of_scans(Step.PREPROCESS):
+        record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
+        if scan.subject in settings.exclude_participant_label:
+            continue
+        whole = job.ledger.finished(Step.PREPROCESS, scan.key) is not None
+        if whole and record.resolution == settings.profile.resolution:
+            yield dataclasses.replace(record, role=roles.get(scan.key, record.role))
+
+
+def _record(job: Job, facts: RunFacts) -> dict[str, Any]:
+    return {
+        "Run": job.log_dir.name,
+        "Version": __version__,
+        "Steps": [step.value for step in job.steps],
+        "Scans": len(job.selected()),
+        "GivenModel": job.settings.model is not None,
+        "Networks": {name: card.fingerprint for name, card in facts.cards.items()},
+    }
+
+
+def _records(job: Job) -> Iterator[Mapping[str, Any]]:
+    for path in sorted(job.layout.logs.glob(f"*/{RUN_RECORD}")):
+        with suppress(OSError, ValueError):
+            yield json.loads(path.read_text(encoding="utf-8"))
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    networks = ", ".join(f"{name} {value}" for name, value in record["Networks"].items())
+    given = "given " if record["GivenModel"] else ""
+    return (
+        f"* {record['Run']}: steps {' '.join(record['Steps'])} on {record['Scans']} scans, "
+        f"version {record['Version']}, {given}networks {networks or 'none yet'}."
+    )

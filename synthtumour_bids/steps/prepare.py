@@ -1,0 +1,83 @@
+"""Before the first step: settings resolved, scans found, the run's log and folders begun."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from pathlib import Path
+
+from synthtumour_bids.bids.description import check_folders, write_dataset_description
+from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.bids.inputs import collect_scans, datasets
+from synthtumour_bids.execution.logs import open_run_log
+from synthtumour_bids.execution.resources import limit_threads
+from synthtumour_bids.job import Job, cluster_of
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.profiles import begin_with, choose
+from synthtumour_bids.settings import Settings
+from synthtumour_bids.steps.given_networks import with_networks
+from synthtumour_bids.steps.scratch import with_own_work_dir
+
+LOGGER = logging.getLogger(__name__)
+
+
+def prepare(settings: Settings) -> Job:
+    """Resolve the settings and find the scans; nothing is written.
+
+    Raises
+    ------
+    SynthTumourError
+        For folders, networks or scans that cannot be used; see :mod:`synthtumour_bids.errors`.
+    """
+    check_folders(settings)
+    limit_threads(settings.omp_nthreads)
+    settings, why = _with_profile(with_networks(settings))
+    selection = collect_scans(settings)
+    LOGGER.info("%s", why)
+    return Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
+
+
+def begin(job: Job, given: Settings) -> Job:
+    """Describe the output folder, open the log and give the output its own work folder.
+
+    Parameters
+    ----------
+    job
+        As prepared.
+    given
+        The settings as told, for the log.
+    """
+    settings = with_own_work_dir(_with_stored_profile(job.settings))
+    write_descriptions(settings)
+    log_dir = open_run_log(given)
+    return Job(settings, job.selection, log_dir, job.ledger, cluster_of(settings))
+
+
+def _with_profile(settings: Settings) -> tuple[Settings, str]:
+    """Settle the profile, and say why it is that one."""
+    if settings.model is not None:
+        return settings, f"Profile {settings.profile.name}: the model was trained with it."
+    if settings.profile_given:
+        return settings, f"Profile {settings.profile.name}: asked for."
+    profile, why = choose(settings.output_dir, settings.device)
+    return dataclasses.replace(settings, profile=profile), why
+
+
+def _with_stored_profile(settings: Settings) -> Settings:
+    """Store the profile that an output folder is begun with; the first of several jobs decides."""
+    if settings.model is not None:
+        return settings
+    stored = begin_with(settings.output_dir, settings.profile)
+    return settings if settings.profile_given else dataclasses.replace(settings, profile=stored)
+
+
+def write_descriptions(settings: Settings) -> None:
+    """Write ``dataset_description.json`` of the output and of the datasets nested in it."""
+    further = {one.name: one.root for one in datasets(settings) if one.name != MAIN}
+    links = {"raw": settings.bids_dir, **further}
+    write_dataset_description(settings.output_dir, links=links)
+    for name in further:
+        nested = settings.output_dir / "derivatives" / name
+        nested.mkdir(parents=True, exist_ok=True)
+        write_dataset_description(nested, links=links)

@@ -1,0 +1,211 @@
+"""A segmented scan, and the images and sidecars that tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtumour_bids.bids.classes import TumourClass, write_classes
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.sidecars import sidecar
+from synthtumour_bids.layout import Layout, Network, class_table
+from synthtumour_bids.segmentation.class_maps import classes_path, strongest
+from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.pseudo_labels import final_criteria
+from synthtumour_bids.volumes import like_native, load_nifti
+
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedScan:
+    """What is known of one scan's tumour.
+
+    Attributes
+    ----------
+    scan
+        Which one.
+    reference
+        Image on the scan's own grid, for its forms.
+    masks, probabilities
+        By network, on the scan's own grid, (X, Y, Z).
+    uncertainty
+        Entropy of the senior's probability there, bits.
+    template_mask, template_probability
+        The senior's, on the template grid.
+    measurements, flags
+        For tables and sidecars.
+    fingerprints, evidence
+        By network: hash of the weights; how the scan refined the borders, if it did.
+    classes
+        That the senior tells.
+    lesion
+        What was looked for.
+    probability_file
+        The senior's prediction; maps of its classes lie beside it.
+    """
+
+    scan: Scan
+    reference: nib.Nifti1Image
+    masks: Mapping[str, NDArray[np.bool_]]
+    probabilities: Mapping[str, NDArray[np.float32]]
+    uncertainty: NDArray[np.float32]
+    template_mask: nib.Nifti1Image
+    template_probability: nib.Nifti1Image
+    measurements: Mapping[str, Any]
+    flags: tuple[str, ...]
+    fingerprints: Mapping[str, str]
+    evidence: Mapping[str, Evidence | None]
+    classes: tuple[TumourClass, ...]
+    lesion: str
+    probability_file: Path
+
+    def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
+        """Values on the scan's own grid as an image."""
+        return like_native(values, self.reference, dtype)
+
+
+def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
+    """Write all images of a segmented scan with their sidecars; return their paths.
+
+    By the inheritance principle of BIDS, a reader takes from a sidecar with fewer entities what a
+    sidecar does not say itself. So all of one suffix have the same fields.
+    """
+    scan = segmented.scan
+    senior, junior = Network.SENIOR, Network.JUNIOR
+    masks, probabilities = segmented.masks, segmented.probabilities
+    images: tuple[tuple[Path, nib.Nifti1Image, bool, dict[str, Any]], ...] = (
+        (
+            layout.native(scan, label="L", suffix="mask"),
+            segmented.native(masks[senior], np.uint8),
+            False,
+            _mask_fields(segmented, senior),
+        ),
+        (
+            layout.native(scan, label="L", suffix="probseg"),
+            segmented.native(probabilities[senior], np.float32),
+            False,
+            _probability_fields(segmented, senior),
+        ),
+        (
+            layout.native(scan, label="L", desc=junior, suffix="mask"),
+            segmented.native(masks[junior], np.uint8),
+            False,
+            _mask_fields(segmented, junior),
+        ),
+        (
+            layout.native(scan, desc="uncertainty", suffix="probseg"),
+            segmented.native(segmented.uncertainty, np.float32),
+            False,
+            {"Description": "Entropy of the senior's tumour probability", "Units": "bit"},
+        ),
+        (
+            layout.standard(scan, label="L", suffix="mask"),
+            segmented.template_mask,
+            True,
+            _mask_fields(segmented, senior),
+        ),
+        (
+            layout.standard(scan, label="L", suffix="probseg"),
+            segmented.template_probability,
+            True,
+            _probability_fields(segmented, senior),
+        ),
+    )
+    for path, image, on_template, fields in images:
+        write_image(path, image, _sidecar(segmented, layout, on_template, fields))
+    written = [path for path, *_ in images]
+    if len(segmented.classes) > 1:
+        written += _write_classes(segmented, layout)
+    return written
+
+
+def _sidecar(
+    segmented: SegmentedScan, layout: Layout, on_template: bool, fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    return sidecar(
+        sources=[segmented.scan.uri],
+        space=TEMPLATE if on_template else None,
+        resolution=layout.resolution if on_template else None,
+        **fields,
+    )
+
+
+def _refinement(segmented: SegmentedScan, network: Network) -> dict[str, Any] | None:
+    evidence = segmented.evidence[network]
+    return asdict(evidence) if evidence else None
+
+
+def _mask_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
+    """Fields of a mask; measurements and flags are the senior's alone."""
+    main = network is Network.SENIOR
+    fingerprints = segmented.fingerprints
+    return {
+        "Type": "Lesion",
+        "Threshold": THRESHOLD,
+        "SmallestComponentML": final_criteria(segmented.lesion).min_component_ml,
+        "Refinement": _refinement(segmented, network),
+        "Models": dict(fingerprints) if main else {network.value: fingerprints[network]},
+        "QualityControl": dict(segmented.measurements)
+        if main
+        else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},
+        "Flags": list(segmented.flags) if main else [],
+    }
+
+
+def _probability_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
+    return {
+        "Refinement": _refinement(segmented, network),
+        "Models": {network.value: segmented.fingerprints[network]},
+    }
+
+
+def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:
+    """Write ``desc-tumour_dseg`` with its table, on the scan's grid and on the template's.
+
+    Every voxel of the tumour mask gets the class that is strongest there, so that mask and
+    classes tell of one tumour.
+    """
+    from synthtumour_bids.preprocessing.registration import carry_to_native
+
+    scan, transform = segmented.scan, layout.transform(segmented.scan)
+    native_mask = segmented.native(segmented.masks[Network.SENIOR], np.uint8)
+    maps = load_nifti(classes_path(segmented.probability_file))
+    on_template = np.asarray(maps.dataobj, dtype=np.float32)
+    on_scan = np.stack(
+        [
+            carry_to_native(nib.Nifti1Image(one, maps.affine), transform, native_mask)
+            for one in np.moveaxis(on_template, -1, 0)
+        ],
+        axis=-1,
+    )
+    indices = np.array([0, *(one.index for one in segmented.classes)], np.uint8)
+    written = []
+    for path, mask, values, standard in (
+        (layout.native(scan, desc="tumour", suffix="dseg"), native_mask, on_scan, False),
+        (
+            layout.standard(scan, desc="tumour", suffix="dseg"),
+            segmented.template_mask,
+            on_template,
+            True,
+        ),
+    ):
+        numbers = strongest(values, np.asanyarray(mask.dataobj) > 0)
+        voxel_ml = float(np.prod(nib.affines.voxel_sizes(mask.affine))) / 1000
+        volumes = {
+            one.name: round(float((numbers == number).sum()) * voxel_ml, 3)
+            for number, one in enumerate(segmented.classes, 1)
+        }
+        fields = _sidecar(segmented, layout, standard, {"VolumesML": volumes})
+        write_image(path, like_native(indices[numbers], mask, np.uint8), fields)
+        write_classes(class_table(path), segmented.classes)
+        written += [path, class_table(path)]
+    return written

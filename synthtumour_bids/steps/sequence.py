@@ -1,0 +1,88 @@
+"""The steps one after the other: those asked for, until a failure ends the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec
+
+from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
+from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
+from synthtumour_bids.job import Job
+from synthtumour_bids.settings import Step
+
+Arguments = ParamSpec("Arguments")
+
+
+class Sequence:
+    """Runs steps and keeps their outcomes."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._records: list[ScanOutcome] = []
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of everything so far."""
+        return Outcome(tuple(self._records))
+
+    def __call__(
+        self,
+        step: Step,
+        function: Callable[Arguments, list[ScanOutcome]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> None:
+        """Run a step where it is asked for, unless an earlier failure ends the run.
+
+        Raises
+        ------
+        DataError
+            When no scan at all could be preprocessed: nothing is left to do.
+        """
+        if step not in self._job.steps or self._gives_up:
+            return
+        records = function(*args, **kwargs)
+        self._records += records
+        if step is Step.PREPROCESS:
+            _stop_when_nothing_is_left(records)
+
+    @contextmanager
+    def reporting(
+        self,
+        function: Callable[Arguments, list[ScanOutcome]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Iterator[None]:
+        """Report at the end of the block, however it ends: that is when reports are worth most."""
+        try:
+            yield
+        except StoppedError:
+            raise  # there is no time left
+        except SynthTumourError:
+            self._report(function, *args, **kwargs)
+            raise
+        self._report(function, *args, **kwargs)
+
+    def _report(
+        self,
+        function: Callable[Arguments, list[ScanOutcome]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> None:
+        if Step.REPORT in self._job.steps:
+            self._records += function(*args, **kwargs)
+
+    @property
+    def _gives_up(self) -> bool:
+        """Whether a failure ends the run (``--stop-on-first-crash``)."""
+        failed = any(record.status is Status.FAILED for record in self._records)
+        return failed and self._job.settings.stop_on_first_crash
+
+
+def _stop_when_nothing_is_left(records: list[ScanOutcome]) -> None:
+    failures = [record for record in records if record.status is Status.FAILED]
+    if records and len(failures) == len(records):
+        sentences = "\n".join(f"  {record.key}: {record.message}" for record in failures)
+        msg = f"None of the {len(records)} scans could be preprocessed:\n{sentences}"
+        raise DataError(msg)
