@@ -104,7 +104,7 @@ def run(job: Job) -> list[ScanOutcome]:
     scans = sources(job)
     made = cohort.up_to_date(job, NAME, print_, scans) and pairs_file(job).is_file()
     if trained or made:
-        return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
+        return [ScanOutcome(NAME, STEP, Status.SKIPPED, of_scan=False)]
     used = cohort.members(job, scans)
     records, sides = _coarse_sides(job, scans)
     recipe = fingerprint(settings=print_, members=used)

@@ -11,7 +11,7 @@ from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import datasets
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
-from synthtumour_bids.execution.locks import sole
+from synthtumour_bids.execution.locks import exclusive_lock
 from synthtumour_bids.preprocessing.template_files import find_template
 from synthtumour_bids.settings import Method, Role, Settings, Step
 from synthtumour_bids.steps.job import Job
@@ -66,7 +66,7 @@ def sole_training(job: Job) -> Iterator[None]:
         "same command again. Jobs that share one output folder take the steps apart: "
         "--steps preprocess for each participant, level group once, then --steps segment report."
     )
-    with sole(models / ".lock", refusal):
+    with exclusive_lock(models / ".lock", refusal):
         yield
 
 

@@ -129,11 +129,11 @@ def run(job: Job) -> list[ScanOutcome]:
     print_ = settings_print(job)
     trained = all(train.is_finished(job, name) for name in ("junior", "senior"))
     if trained:
-        return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
+        return [ScanOutcome(NAME, STEP, Status.SKIPPED, of_scan=False)]
     tasks = _tasks(job)
     hosts = [task.host for task in tasks]
     if cohort.up_to_date(job, NAME, print_, hosts) and samples_file(job).is_file():
-        return [ScanOutcome(NAME, STEP, Status.SKIPPED)]
+        return [ScanOutcome(NAME, STEP, Status.SKIPPED, of_scan=False)]
     (job.settings.work_dir / NAME).mkdir(parents=True, exist_ok=True)
     results = map_items(
         draw,

@@ -118,7 +118,9 @@ def run(job: Job) -> list[ScanOutcome]:
         return []
     if _finished(job, "senior", senior_print(job)) and junior_is_finished(job):
         LOGGER.info("Using the trained models of %s (--retrain trains anew).", job.models_dir)
-        return [ScanOutcome(name, STEP, Status.SKIPPED) for name in ("junior", "senior")]
+        return [
+            ScanOutcome(name, STEP, Status.SKIPPED, of_scan=False) for name in ("junior", "senior")
+        ]
     if _starts_anew(job):
         _check_material(job)
         for name in DATASET_IDS:
@@ -142,7 +144,7 @@ def _check_material(job: Job) -> None:
 def train_junior(job: Job) -> ScanOutcome:
     """Train the junior on what the synthesise step made; its validation cases choose the epoch."""
     if junior_is_finished(job):
-        return ScanOutcome("junior", STEP, Status.SKIPPED)
+        return ScanOutcome("junior", STEP, Status.SKIPPED, of_scan=False)
     if job.settings.method is Method.FABRICATION:
         cases, scans = fabricate.cases(job, refined=False), fabricate.sources(job)
         details = {}
@@ -152,7 +154,7 @@ def train_junior(job: Job) -> ScanOutcome:
         details = {"shifted": [scan.key for scan in shifted]}
     curve = _train(job, "junior", cases, job.settings.profile.junior)
     _finish(job, "junior", junior_print(job), scans, curve, cases, **details)
-    return ScanOutcome("junior", STEP, Status.DONE)
+    return ScanOutcome("junior", STEP, Status.DONE, of_scan=False)
 
 
 def train_senior(job: Job) -> ScanOutcome:
@@ -173,7 +175,7 @@ def train_senior(job: Job) -> ScanOutcome:
     initial = job.models_dir / "junior" if job.settings.profile.senior.from_junior else None
     curve = _train(job, "senior", cases, job.settings.profile.senior, initial=initial)
     _finish(job, "senior", senior_print(job), scans, curve, cases)
-    return ScanOutcome("senior", STEP, Status.DONE)
+    return ScanOutcome("senior", STEP, Status.DONE, of_scan=False)
 
 
 def _unlabelled(job: Job) -> list[Scan]:
