@@ -1,4 +1,4 @@
-"""Seconds per training step, and the share of them spent waiting for data.
+"""Seconds, memory and disk of training: per step, per scored case, per prepared case.
 
     python benchmarks/training_step.py --profile fast --nprocs 2 --steps 20
 
@@ -9,6 +9,7 @@ on what else the machine does; wall-clock seconds do.
 from __future__ import annotations
 
 import argparse
+import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -61,7 +62,9 @@ def main() -> None:
         )  # fmt: skip
         done = time.perf_counter()
         print(f"planning and preprocessing {len(cases)} cases: {done - written:.1f} s "
-              f"(writing them: {written - began:.1f} s)")  # fmt: skip
+              f"(writing them: {written - began:.1f} s); a case takes "
+              f"{megabytes(folder / 'cases') / len(cases):.1f} MB as written and "
+              f"{megabytes(prepared.folder) / len(cases):.1f} MB prepared")  # fmt: skip
         measure(prepared, training, arguments.device, arguments.nprocs, arguments.workers)
 
 
@@ -78,11 +81,15 @@ def write_cases(folder: Path, n: int, resolution: float) -> list[Case]:
         label = brain & (((grid - centre) ** 2).sum(0) < rng.uniform(0.15, 0.35) ** 2)
         image = np.where(brain, image * np.where(label, 1.8, 1.0), 0).astype(np.float32)
         affine = np.diag([resolution] * 3 + [1.0])
-        paths = folder / f"case{i:03d}.nii.gz", folder / f"case{i:03d}_label.nii.gz"
+        paths = folder / f"case{i:03d}.nii", folder / f"case{i:03d}_label.nii"
         nib.save(nib.Nifti1Image(image, affine), paths[0])
         nib.save(nib.Nifti1Image(label.astype(np.uint8), affine), paths[1])
         cases.append(Case(f"case{i:03d}", *paths, validation=i % 4 == 3))
     return cases
+
+
+def megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def measure(
@@ -117,6 +124,7 @@ def measure(
         scored, cpu_scored = time.perf_counter() - t0, time.process_time() - c0
     total = np.mean(waited) + np.mean(stepped)
     n_shifted = len(prepared.validation)
+    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         f"{on}, {nprocs} threads, {workers} data workers; batch {trainer.batch_size}, "
         f"patch {patch} (Z, Y, X), features {training.features}, {n_weights / 1e6:.2f} M weights\n"
@@ -124,7 +132,8 @@ def measure(
         f"for data {100 * np.mean(waited) / total:.0f} %\n"
         f"  CPU seconds of this process: {np.mean(cpu_step):.2f} network, "
         f"{np.mean(cpu_data):.2f} data\n"
-        f"  scoring: {scored / n_shifted:.2f} s a case ({cpu_scored / n_shifted:.2f} CPU s)"
+        f"  scoring: {scored / n_shifted:.2f} s a case ({cpu_scored / n_shifted:.2f} CPU s)\n"
+        f"  peak memory of this process: {peak_kb / 1e6:.1f} GB"
     )
 
 

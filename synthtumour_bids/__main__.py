@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(STOPPED, file=sys.stderr)
         return EXIT_STOPPED
     except SynthTumourError as error:
-        print(f"synthtumour-bids: {error}", file=sys.stderr)
+        print(f"synthtumour-bids: error: {error}", file=sys.stderr)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
         if _disk_is_full(error):

@@ -77,6 +77,28 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_once(path: Path, text: str) -> str:
+    """Write a text file unless it is there.
+
+    Returns
+    -------
+    What the file holds: of several jobs that write it at once, the first one's text.
+    """
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        try:
+            os.link(partial, path)  # unlike a rename, does not replace another job's file
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return path.read_text(encoding="utf-8")
+
+
 def copy_file(source: Path, destination: Path) -> None:
     """Copy the content of a file, not its permissions: a read-only source stays alone in it."""
     with replacing(destination) as temporary:

@@ -88,6 +88,8 @@ class Job:
         What is done already.
     cluster
         The Dask cluster that does the per-scan work; ``None``: this machine does.
+    notes
+        What the user should know before it starts, in sentences.
     """
 
     settings: Settings
@@ -95,6 +97,7 @@ class Job:
     log_dir: Path
     ledger: Ledger = field(compare=False)
     cluster: Cluster | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Layout:

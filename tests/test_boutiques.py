@@ -123,7 +123,7 @@ def test_defaults_are_told_but_not_those_of_this_machine(
     inputs: dict[str, dict[str, Any]],
 ) -> None:
     assert inputs["random_seed"]["description"].endswith("(default: 527)")
-    assert inputs["profile"]["description"].endswith("(default: full)")
+    assert inputs["lesion"]["description"].endswith("(default: glioma)")
     assert inputs["nprocs"]["description"].endswith("(default: all that are available)")
     assert "(default" not in inputs["participant_label"]["description"]
     assert inputs["tumour_value"]["description"].count("(default") == 1

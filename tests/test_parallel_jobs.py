@@ -18,7 +18,7 @@ from synthtumour_bids.steps.job import Job
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.errors import UnavailableError
-from synthtumour_bids.execution.locks import sole
+from synthtumour_bids.execution.locks import exclusive_lock
 from synthtumour_bids.files import Stamps, write_json
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import tables
@@ -87,8 +87,8 @@ for _ in range(200):
 HOLD = """
 import sys, time
 from pathlib import Path
-from synthtumour_bids.execution.locks import sole
-with sole(Path(sys.argv[1]), "taken by {holder}"):
+from synthtumour_bids.execution.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), "taken by {holder}"):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -189,7 +189,7 @@ def test_one_run_at_a_time_holds_the_lock(tmp_path: Path) -> None:
         assert holder.stdout.readline() == "held\n"
         with (
             pytest.raises(UnavailableError, match=f"taken by process {holder.pid} on"),
-            sole(path, "taken by {holder}"),
+            exclusive_lock(path, "taken by {holder}"),
         ):
             pass
     finally:
@@ -197,5 +197,5 @@ def test_one_run_at_a_time_holds_the_lock(tmp_path: Path) -> None:
         holder.wait()
         if holder.stdout is not None:
             holder.stdout.close()
-    with sole(path, "taken by {holder}"):
+    with exclusive_lock(path, "taken by {holder}"):
         assert f"process {os.getpid()} on" in path.read_text()

@@ -64,7 +64,7 @@ def read_config(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> di
                 parsed = parser.parse_args([*positional, *_arguments(key, value)])
                 values[key] = getattr(parsed, key)
         except UsageError as error:
-            reason = str(error).partition("\n")[0].removeprefix("error: ")
+            reason = str(error).splitlines()[0]
             msg = f"--config-file: {key} in {path}: {reason}"
             raise UsageError(msg) from None
     return values
@@ -112,7 +112,8 @@ def _without_value(key: str, value: Any) -> bool | int:
 def _arguments(key: str, value: Any) -> list[str]:
     """Write a value as the command line would have it."""
     flag = _FLAGS.get(key, f"--{key.replace('_', '-')}")
-    several = get_origin(_TYPES[key]) is tuple or tuple in map(get_origin, get_args(_TYPES[key]))
+    kinds = (_TYPES[key], *get_args(_TYPES[key]))  # a tuple, or a tuple or None
+    several = any(get_origin(kind) is tuple for kind in kinds)
     if isinstance(value, list) and not several:
         msg = f"expected one value, found the list {value}"
         raise UsageError(msg)

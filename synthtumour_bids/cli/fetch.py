@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = build_parser().parse_args(argv)
     except UsageError as error:
-        print(f"synthtumour-fetch: {error}", file=sys.stderr)
+        print(f"synthtumour-fetch: error: {error}", file=sys.stderr)
         return error.exit_code
     home = options.home.expanduser().absolute()
     worst = 0
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             files = fetch(name.removeprefix("tpl-"), home, options.source)
         except SynthTumourError as error:
-            print(f"synthtumour-fetch: {error}", file=sys.stderr)
+            print(f"synthtumour-fetch: error: {error}", file=sys.stderr)
             worst = max(worst, error.exit_code)
             continue
         print(f"{files.name}: whole, in {files.head.parent}")

@@ -189,9 +189,8 @@ def _add_method_options(add: Add) -> None:
     add(
         "--profile",
         choices=tuple(PROFILES),
-        help="full (1 mm, for a GPU), fast (2 mm) or sloppy (4 mm, for tests); left out: that which "
-        "the output folder was begun with, in a new one full where there is a CUDA device, else "
-        "fast",
+        help="full (1 mm, for a GPU), fast (2 mm) or sloppy (4 mm, for tests); left out: what the "
+        "output folder was begun with, in a new one full where there is a CUDA device, else fast",
     )
     add("--preset", choices=PRESETS, help="our synthesis, or the published one")
     add("--lesion", choices=LESIONS, help="kind of lesion to draw")

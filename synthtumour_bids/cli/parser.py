@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse a command line."""
-        raise UsageError(f"error: {message}\nSee {self.prog} --help.")
+        raise UsageError(f"{message}\nSee {self.prog} --help.")
 
 
 def build_parser() -> Parser:

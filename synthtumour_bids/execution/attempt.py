@@ -66,7 +66,7 @@ class Answer(Generic[Item, Value]):
         return self.result
 
 
-def attempt_elsewhere(function: Callable[[Item], Value], item: Item) -> Answer[Item, Value]:
+def attempt_in_worker(function: Callable[[Item], Value], item: Item) -> Answer[Item, Value]:
     """Do as :func:`attempt` does, in a process whose log lines nobody would see."""
     with _captured_log() as records:
         result = attempt(function, item)

@@ -29,7 +29,7 @@ from synthtumour_bids.execution.attempt import (
     Item,
     Result,
     Value,
-    attempt_elsewhere,
+    attempt_in_worker,
 )
 
 SECONDS_BETWEEN_LOOKS = 2.0
@@ -103,7 +103,7 @@ def main() -> None:
         os.dup2(2, 1)
         function: Callable[[Item], Value]
         function, item = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - the worker's
-        pickle.dump(attempt_elsewhere(function, item), answer)
+        pickle.dump(attempt_in_worker(function, item), answer)
 
 
 def tie_to_parent() -> None:

@@ -18,8 +18,8 @@ from synthtumour_bids.execution.child import Call, run_in_child
 from synthtumour_bids.execution.cluster_checks import (
     CONNECT_SECONDS,
     check_paths,
+    check_scheduler_responds,
     check_versions,
-    knock,
     scheduler_address,
 )
 from synthtumour_bids.execution.progress import describe_seconds
@@ -154,7 +154,7 @@ def _connect(cluster: Cluster) -> Iterator[tuple[Any, Path]]:
     address = scheduler_address(cluster.address)
     with _quiet_dask():
         try:
-            knock(address)
+            check_scheduler_responds(address)
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             msg = (

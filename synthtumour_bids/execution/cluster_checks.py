@@ -28,8 +28,8 @@ def scheduler_address(given: str) -> str:
         raise UnavailableError(msg) from error
 
 
-def knock(address: str) -> None:
-    """Ask who is there; Dask's client alone would wait for ever for another kind of server.
+def check_scheduler_responds(address: str) -> None:
+    """Ask what is there; Dask's client alone would wait for ever for another kind of server.
 
     Raises
     ------

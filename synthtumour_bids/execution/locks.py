@@ -17,7 +17,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 @contextmanager
-def sole(path: Path, refusal: str) -> Iterator[None]:
+def exclusive_lock(path: Path, message: str) -> Iterator[None]:
     """Hold a lock for the block.
 
     The lock ends with the process, however that ends. It holds among all hosts where the file
@@ -27,7 +27,7 @@ def sole(path: Path, refusal: str) -> Iterator[None]:
     ----------
     path
         The lock file; it stays, and says who had the lock last.
-    refusal
+    message
         What to tell the user when another process has it; ``{holder}`` stands for that one.
 
     Raises
@@ -42,7 +42,7 @@ def sole(path: Path, refusal: str) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 holder = path.read_text(encoding="utf-8").strip() or "another process"
-                raise UnavailableError(refusal.format(holder=holder)) from error
+                raise UnavailableError(message.format(holder=holder)) from error
             LOGGER.warning(
                 "The file system of %s has no locks (%s): make sure that no other run trains "
                 "there at the same time.",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.execution.progress import BesideBars
 from synthtumour_bids.settings import Settings
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -32,7 +33,7 @@ def start_logging(settings: Settings) -> None:
     logger.propagate = False
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = BesideBars(sys.stderr)
     handler.setLevel(logging.INFO if settings.verbosity == 0 else logging.DEBUG)
     handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))
     logger.addHandler(handler)
@@ -59,7 +60,10 @@ def open_run_log(settings: Settings) -> Path:
 
 
 def settings_as_toml(settings: Settings) -> str:
-    """Write settings as a TOML document; options that are not set are left out."""
+    """Write settings as a TOML document; options that are not set are left out.
+
+    A profile that nobody gave is not set: another output folder, on another machine, has its own.
+    """
     import tomli_w
 
     def plain(value: Any) -> Any:
@@ -74,8 +78,10 @@ def settings_as_toml(settings: Settings) -> str:
     content = {
         item.name: plain(getattr(settings, item.name))
         for item in dataclasses.fields(settings)
-        if getattr(settings, item.name) not in (None, ())
+        if item.name not in ("profile", "profile_given")
+        and getattr(settings, item.name) not in (None, ())
     }
-    content["profile"] = settings.profile.name
+    if settings.profile_given:
+        content["profile"] = settings.profile.name
     header = f"# synthtumour-bids {__version__}, {len(os.sched_getaffinity(0))} cores\n"
     return header + tomli_w.dumps(content)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,13 +20,24 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class ScanOutcome:
-    """How one step ended for one scan (or for the cohort, with the step's own name as key)."""
+    """How one step ended for one scan, or for something that is made once for all scans.
+
+    Attributes
+    ----------
+    key
+        The scan's, or a name such as ``junior``.
+    message, log
+        What went wrong, and the file with its trace.
+    of_scan
+        Whether ``key`` is that of a scan.
+    """
 
     key: str
     step: str
     status: Status
     message: str = ""
     log: str = ""
+    of_scan: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,9 +65,7 @@ class Outcome:
             + (f" Details: {record.log}" if record.log else "")
             for record in self.failures
         ]
-        done = sum(record.status is Status.DONE for record in self.records)
-        skipped = sum(record.status is Status.SKIPPED for record in self.records)
-        counts = f"{done} done, {skipped} already done, {len(self.failures)} failed"
+        counts = self._counts()
         if not self.failures:
             lines.append(f"synthtumour-bids finished: {counts}.")
         elif self.exit_code == EXIT_SOME_FAILED:
@@ -67,7 +77,27 @@ class Outcome:
             lines.append(f"synthtumour-bids could use none of the scans: {counts}.")
         return "\n".join(lines)
 
+    def _counts(self) -> str:
+        """How many scans ended how, whatever the number of their steps, and each common step."""
+        scans = _worst((record.key, record) for record in self.records if record.of_scan)
+        steps = _worst((record.step, record) for record in self.records if not record.of_scan)
+        parts = []
+        if scans or not steps:
+            numbers = Counter(scans.values())
+            states = [f"{numbers[s]} {_WORDS[s]}" for s in _WORDS if numbers[s]] or ["none to do"]
+            noun = "scan" if len(scans) == 1 else "scans"
+            parts.append(f"{len(scans)} {noun}: {', '.join(states)}")
+        parts += [f"{step} {_WORDS[status]}" for step, status in steps.items()]
+        return "; ".join(parts)
 
-def merge(*parts: Sequence[ScanOutcome]) -> Outcome:
-    """Join the records of several steps."""
-    return Outcome(tuple(record for part in parts for record in part))
+
+_WORDS = {Status.DONE: "done", Status.SKIPPED: "already done", Status.FAILED: "failed"}
+
+
+def _worst(records: Iterable[tuple[str, ScanOutcome]]) -> dict[str, Status]:
+    """The status of each name: failed where one record failed, already done where all were."""
+    order = (Status.SKIPPED, Status.DONE, Status.FAILED)
+    worst: dict[str, Status] = {}
+    for name, record in records:
+        worst[name] = max(worst.get(name, record.status), record.status, key=order.index)
+    return worst

@@ -20,7 +20,7 @@ from synthtumour_bids.execution.attempt import (
     Result,
     Value,
     attempt,
-    attempt_elsewhere,
+    attempt_in_worker,
 )
 from synthtumour_bids.execution.cluster import Cluster, map_on_cluster
 from synthtumour_bids.execution.progress import Progress
@@ -109,7 +109,7 @@ def _map_in_pool(
     broken: list[int] = []
     with worker_pool(min(nprocs, len(items))) as executor:
         futures: dict[Future[Answer[Item, Value]], int] = {
-            executor.submit(attempt_elsewhere, function, item): index
+            executor.submit(attempt_in_worker, function, item): index
             for index, item in enumerate(items)
         }
         for future in as_completed(futures):
@@ -128,7 +128,7 @@ def _map_in_pool(
         with worker_pool(1) as executor:
             try:
                 result = (
-                    executor.submit(attempt_elsewhere, function, items[index]).result().unpack()
+                    executor.submit(attempt_in_worker, function, items[index]).result().unpack()
                 )
             except BrokenProcessPool:
                 result = Result(items[index], error=KILLED)

@@ -1,26 +1,37 @@
-"""Progress of long work: a bar on a terminal, plain log lines with the remaining time elsewhere."""
+"""Progress of long work: a log line for each piece, and on a terminal a bar instead of these."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from types import TracebackType
 from typing import Any
 
+from tqdm import tqdm
+
 LOGGER = logging.getLogger("synthtumour_bids")
 
 
 def describe_seconds(seconds: float) -> str:
-    """Write a duration as people say it: ``40 s``, ``12 min``, ``3 h 05 min``."""
+    """Write a duration as people say it: ``40 s``, ``12 min``, ``3 h 05 min``, ``4 days``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 90:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes / (24 * 60):.0f} days"
 
 
 class Progress:
-    """Count ``total`` pieces of work: a context manager, told by ``advance`` or ``reach``."""
+    """Count ``total`` pieces of work: a context manager, told by ``advance`` or ``reach``.
+
+    Every piece is a line of the log. Where a bar is on the terminal, these lines go to the log
+    file alone.
+    """
 
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.count = label, total, 0
@@ -29,9 +40,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         """Show the bar on an interactive terminal."""
-        if sys.stderr.isatty() and self.total:
-            from tqdm import tqdm
-
+        if self.total and _has_room_for_a_bar():
             self._bar = tqdm(total=self.total, desc=self.label, leave=False, dynamic_ncols=True)
         return self
 
@@ -46,23 +55,49 @@ class Progress:
             self._bar.close()
 
     def reach(self, count: int, what: str) -> None:
-        """Say that `count` pieces have ended, and how it stands: beside the bar or in the log."""
-        if self._bar is None:
-            LOGGER.info("%s %d/%d: %s", self.label, count, self.total, what)
-        else:
-            self._bar.set_postfix_str(what, refresh=False)
-            self._bar.update(count - self.count)
-        self.count = count
+        """Say that `count` pieces have ended, and how it stands."""
+        self._show(count, what, f": {what}")
 
     def advance(self, what: str = "") -> None:
-        """Count one piece as ended."""
-        self.count += 1
+        """Count one piece as ended; the line tells the time a piece takes and what is left."""
+        count = self.count + 1
+        each = (time.monotonic() - self._start) / count
+        left = each * (self.total - count)
+        tail = f", {_describe_rate(each)}, about {describe_seconds(left)} left"
+        self._show(count, what, f" {what}" * bool(what) + tail * (count < self.total))
+
+    def _show(self, count: int, postfix: str, tail: str) -> None:
         if self._bar is not None:
-            self._bar.update(1)
-            return
-        elapsed = time.monotonic() - self._start
-        left = elapsed / self.count * (self.total - self.count)
-        tail = f", about {describe_seconds(left)} left" if self.count < self.total else ""
+            self._bar.set_postfix_str(postfix, refresh=False)
+            self._bar.update(count - self.count)
+        self.count = count
         LOGGER.info(
-            "%s %d/%d%s%s", self.label, self.count, self.total, f" {what}" * bool(what), tail
+            "%s %d/%d%s",
+            *(self.label, count, self.total, tail),
+            extra={"on_bar": self._bar is not None},
         )
+
+
+class BesideBars(logging.StreamHandler[Any]):
+    """Writes log lines above the bars of the terminal, without those that the bars show."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        if not getattr(record, "on_bar", False):
+            with tqdm.external_write_mode(file=self.stream):
+                super().emit(record)
+
+
+def _describe_rate(seconds_each: float) -> str:
+    """Write a rate with the number that is above 1: ``12 s each`` or ``3.5 a second``."""
+    if seconds_each >= 1 or seconds_each == 0:
+        return f"{describe_seconds(seconds_each)} each"
+    return f"{1 / seconds_each:.1f} a second"
+
+
+def _has_room_for_a_bar() -> bool:
+    """Whether standard error is a terminal that has a width; some consoles say 0 by 0."""
+    try:
+        return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):  # no terminal after all; or a stream without a file
+        return False

@@ -181,7 +181,7 @@ class _Member:
         except (EOFError, OSError):
             self.speaks = False
         if code is not None and not self.ended:
-            error = UnavailableError(_obituary(self.ranks, code))
+            error = UnavailableError(_exit_message(self.ranks, code))
             self.ended, self.failure = True, _Failure(_Kind.DIED, error, time.monotonic())
 
     def _hear(self, message: Any, progress: Progress | None) -> None:
@@ -208,7 +208,7 @@ class _Member:
         self.connection.close()
 
 
-def _obituary(ranks: Ranks, code: int) -> str:
+def _exit_message(ranks: Ranks, code: int) -> str:
     which = f"Process {ranks.rank + 1} of {ranks.size} of the training, on {ranks.device},"
     if code >= 0:
         return f"{which} ended with code {code}, and the others with it. {AGAIN}"

@@ -23,7 +23,8 @@ def table(job: Job, method: Method) -> str:
     networks = None if to_train else fingerprints
     scans = sorted(job.selected(), key=lambda scan: scan.key)
     rows = [HEADER, *(_row(job, scan, networks) for scan in scans)]
-    return "\n".join([*_aligned(rows), "", _summary(job), *_cohort_lines(job, method)])
+    cohort = _cohort_lines(job, method)
+    return "\n".join([*_aligned(rows), "", _summary(job), *cohort, *job.notes])
 
 
 def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ...]:

@@ -6,16 +6,18 @@ import dataclasses
 import logging
 import os
 from pathlib import Path
+from typing import cast
 
 from synthtumour_bids.bids.description import check_folders, write_dataset_description
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import collect_scans, datasets
+from synthtumour_bids.estimates import DeviceKind, Estimate, estimate
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.resources import limit_threads
 from synthtumour_bids.job import Job, cluster_of
 from synthtumour_bids.ledger import Ledger
-from synthtumour_bids.profiles import begin_with, choose
-from synthtumour_bids.settings import Settings
+from synthtumour_bids.profile_choice import begin_with, choose
+from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.scratch import with_own_work_dir
 
@@ -34,8 +36,8 @@ def prepare(settings: Settings) -> Job:
     limit_threads(settings.omp_nthreads)
     settings, why = _with_profile(with_networks(settings))
     selection = collect_scans(settings)
-    LOGGER.info("%s", why)
-    return Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
+    job = Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
+    return dataclasses.replace(job, notes=(_sentence(why), _estimate(job).sentence()))
 
 
 def begin(job: Job, given: Settings) -> Job:
@@ -51,17 +53,48 @@ def begin(job: Job, given: Settings) -> Job:
     settings = with_own_work_dir(_with_stored_profile(job.settings))
     write_descriptions(settings)
     log_dir = open_run_log(given)
-    return Job(settings, job.selection, log_dir, job.ledger, cluster_of(settings))
+    for note in job.notes:
+        LOGGER.info("%s", note)
+    return dataclasses.replace(
+        job, settings=settings, log_dir=log_dir, cluster=cluster_of(settings)
+    )
 
 
 def _with_profile(settings: Settings) -> tuple[Settings, str]:
     """Settle the profile, and say why it is that one."""
     if settings.model is not None:
-        return settings, f"Profile {settings.profile.name}: the model was trained with it."
+        return settings, f"profile {settings.profile.name}: the model was trained with it."
     if settings.profile_given:
-        return settings, f"Profile {settings.profile.name}: asked for."
-    profile, why = choose(settings.output_dir, settings.device)
+        return settings, f"profile {settings.profile.name}: asked for."
+    profile, why = choose(
+        settings.output_dir, lambda: _device(settings) == "cuda", nprocs=settings.nprocs
+    )
     return dataclasses.replace(settings, profile=profile), why
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _estimate(job: Job) -> Estimate:
+    """What the whole run takes."""
+    settings = job.settings
+    return estimate(
+        settings.profile,
+        len(job.selected()),
+        _device(settings),
+        settings.nprocs,
+        trains=Step.TRAIN in job.steps,
+    )
+
+
+def _device(settings: Settings) -> DeviceKind:
+    """Kind of the device that networks run on."""
+    if settings.device == "auto":
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if settings.device.startswith("cuda") else cast(DeviceKind, settings.device)
 
 
 def _with_stored_profile(settings: Settings) -> Settings:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 import shutil
-from pathlib import Path
 
 from synthtumour_bids.execution.outcome import Outcome
+from synthtumour_bids.files import write_once
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.settings import Settings, Step
@@ -23,25 +22,8 @@ def with_own_work_dir(settings: Settings) -> Settings:
     """
     if settings.output_dir.resolve() in settings.work_dir.resolve().parents:
         return settings
-    name = f"synthtumour-{_output_id(settings.output_dir / 'logs' / 'output_id')}"
-    return dataclasses.replace(settings, work_dir=settings.work_dir / name)
-
-
-def _output_id(path: Path) -> str:
-    """Read the output's word; the first of several jobs that start together makes it."""
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-        partial.write_text(secrets.token_hex(4), encoding="utf-8")
-        try:
-            os.link(partial, path)  # unlike a rename, does not replace another job's word
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    return path.read_text(encoding="utf-8")
+    word = write_once(settings.output_dir / "logs" / "output_id", secrets.token_hex(4))
+    return dataclasses.replace(settings, work_dir=settings.work_dir / f"synthtumour-{word}")
 
 
 def clean_work(job: Job, outcome: Outcome) -> None:

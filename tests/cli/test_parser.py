@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
+from synthtumour_bids.cli.parser import build_parser, parse_settings
+from synthtumour_bids.errors import EXIT_USAGE
+from synthtumour_bids.settings import CONTRASTS, FURTHER_CONTRASTS, LESIONS, PRESETS, Settings
+from synthtumour_bids.synthesis import stage_one, stage_two
+from synthtumour_bids.synthesis.priors import packaged_lesions
+
+HEAVY = ("numpy", "nibabel", "pandas", "scipy", "torch", "ants", "bids", "tqdm", "nnunetv2")
+
+
+def test_help_takes_less_than_a_fifth_of_a_second() -> None:
+    command = [sys.executable, "-m", "synthtumour_bids", "--help"]
+    used = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = subprocess.run(command, capture_output=True, text=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.startswith("usage: synthtumour-bids ")
+        # Of the processor: other work on the machine is none of its business.
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(used) < 0.2
+
+
+def test_the_parser_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from synthtumour_bids.cli.parser import parse_settings\n"
+        f"parse_settings(['{tmp_path}', '{tmp_path / 'out'}', 'participant'])\n"
+        f"print(*set({HEAVY}) & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == []
+
+
+def test_the_help_names_defaults_and_no_empty_ones() -> None:
+    text = " ".join(build_parser().format_help().split())
+    for default in ("glioma", "527", "auto", "all that are available", "all"):
+        assert f"(default: {default})" in text
+    for empty in ("()", "[]", "False", "None", "0", "==SUPPRESS=="):
+        assert f"(default: {empty})" not in text
+    assert "full where there is a CUDA device, else fast" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--no-such-flag"],
+        ["--steps", "rest"],
+        ["--nprocs", "none"],
+        ["--hold-out"],
+        ["--lesion-volume", "3"],
+        ["--preset", "reference", "--lesion", "stroke"],
+    ],
+)
+def test_a_usage_error_is_one_or_two_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    command = [str(tmp_path), str(tmp_path / "out"), "participant", *arguments]
+    assert main(command if arguments else []) == EXIT_USAGE
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) <= 2
+    assert lines[0].startswith("synthtumour-bids: error: ")
+    if len(lines) == 2:
+        assert lines[1] == "See synthtumour-bids --help."
+
+
+def test_what_is_not_given_has_the_defaults_of_the_settings(tmp_path: Path) -> None:
+    settings = parse_settings([str(tmp_path), str(tmp_path / "out"), "participant"])
+    out = tmp_path / "out"
+    assert settings == Settings(
+        tmp_path, out, work_dir=out / "work", nprocs=settings.nprocs, profile_given=False
+    )
+    assert 1 <= settings.nprocs <= (os.cpu_count() or 1)
+
+
+def test_labels_are_bare_however_they_are_given(tmp_path: Path) -> None:
+    settings = Settings(
+        tmp_path, tmp_path, participant_label=("sub-01", "01 02"), session_label=("ses-a", "sub-b")
+    )
+    assert settings.participant_label == ("01", "02")
+    assert settings.session_label == ("a", "sub-b")
+    assert Settings(tmp_path, tmp_path, hold_out=(" ", "sub-")).hold_out == ()
+
+
+def test_every_choice_is_known_where_it_is_used() -> None:
+    assert set(CONTRASTS) == set(CONTRAST_SUFFIXES)
+    assert set(FURTHER_CONTRASTS) == set(MORE_CONTRASTS)
+    assert packaged_lesions() == LESIONS
+    assert stage_one.PRESETS == stage_two.PRESETS == PRESETS
