@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.datasets import make, table
+from tests.builders.datasets import make, table
 
 if TYPE_CHECKING:
-    from tests.finished import Finished
+    from tests.builders.finished import Finished
 
 # Two test processes on two cores: one thread each. Set before ants and torch are imported.
 for _variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"):
@@ -25,7 +25,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The demo cohort, segmented once."""
-    from tests.finished import run_on_demo_cohort
+    from tests.builders.finished import run_on_demo_cohort
 
     return run_on_demo_cohort(tmp_path_factory.mktemp("cohort"))
 
@@ -33,7 +33,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a small trained network."""
-    from tests.blob_model import train_on_blobs
+    from tests.builders.networks import train_on_blobs
 
     return train_on_blobs(tmp_path_factory.mktemp("trained"))
 

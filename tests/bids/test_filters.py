@@ -1,0 +1,83 @@
+"""Filter files narrow which scans are found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.errors import DataError, UsageError
+from tests.builders.datasets import collect, found
+
+
+def filtered(main: Path, *others: Path, **queries) -> list[str]:
+    path = main.parent / "filters.json"
+    path.write_text(json.dumps(queries))
+    return found(main, *others, bids_filter_file=path)
+
+
+@pytest.mark.parametrize("query", ["flair", "image"])
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"acquisition": "3D"}, ["sub-02_ses-1_acq-3D"]),
+        ({"run": 2}, ["sub-02_ses-2_run-02"]),
+        ({"run": "02"}, ["sub-02_ses-2_run-02"]),
+        ({"run": [1, 2]}, ["sub-02_ses-2_run-01", "sub-02_ses-2_run-02"]),
+        ({"run": None}, ["sub-01", "sub-02_ses-1_acq-3D", "sub-03"]),
+        ({"session": "*", "run": None}, ["sub-02_ses-1_acq-3D"]),
+        ({"session": "*", "run": [None, 1]}, ["sub-02_ses-1_acq-3D", "sub-02_ses-2_run-01"]),
+        ({"subject": ["01", "03"]}, ["sub-01", "sub-03"]),
+    ],
+)
+def test_filters(main, query, filters, expected):
+    assert filtered(main, **{query: filters}) == expected
+
+
+def test_filters_by_role(main, healthy):
+    assert filtered(main, tumour={"session": "1"}) == ["sub-01", "sub-02_ses-1_acq-3D"]
+    assert filtered(main, tumourfree={"subject": "none"}) == [
+        key for key in found(main) if key != "sub-01"
+    ]
+    assert filtered(main, healthy, healthy={"session": "*"})[-1:] == ["tumourfree/sub-h1_ses-9"]
+    # A role's own filter goes before the common one.
+    assert filtered(main, image={"session": "2"}, tumourfree={"session": None}) == [
+        "sub-01",
+        "sub-02_ses-2_run-01",
+        "sub-02_ses-2_run-02",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"JSON syntax error in: .*filters\.json"),
+        ("[]", "must hold an object"),
+        ('{"bold": {}}', r"does not make: 'bold'.*flair"),
+        ('{"flair": []}', "must be an object"),
+        ('{"flair": {"run": {}}}', "neither a text"),
+        ('{"flair": {"run": []}}', "neither a text"),
+        ('{"flair": {"suffix": "T1w"}}', "decided by --contrast"),
+        ('{"flair": {"colour": "red"}}', "colour.*not a recognized entity"),
+    ],
+)
+def test_filter_files_with_mistakes(main, content, message):
+    path = main.parent / "filters.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=message):
+        collect(main, bids_filter_file=path)
+
+
+def test_a_missing_filter_file(main):
+    with pytest.raises(UsageError, match="cannot be read"):
+        collect(main, bids_filter_file=main / "no.json")
+
+
+def test_nothing_left_is_an_error_with_the_filters_in_it(main):
+    path = main.parent / "filters.json"
+    path.write_text('{"flair": {"acquisition": "2D"}}')
+    with pytest.raises(DataError) as info:
+        collect(main, bids_filter_file=path, exclude_participant_label=("01",))
+    for part in ("No FLAIR image", str(main), f"--bids-filter-file {path}", "label 01"):
+        assert part in str(info.value)

@@ -1,0 +1,87 @@
+"""Brain masks and truth of other derivatives, found by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.bids.inputs import find_brain_mask, find_truth
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.settings import Role
+from tests.builders.datasets import make
+
+
+def scan_of(name: str, dataset_name: str = "raw") -> Scan:
+    stem, suffix = name.rsplit("_", 1)
+    parts = tuple(tuple(part.split("-")) for part in stem.split("_"))
+    root = Path("/data")
+    return Scan(root / f"{name}.nii.gz", parts, suffix, Role.TUMOUR, root, dataset_name)
+
+
+@pytest.mark.parametrize(
+    ("names", "scan", "expected"),
+    [
+        (["sub-01_desc-brain_mask.nii.gz"], "sub-01_FLAIR", 0),
+        (["sub-01_desc-brain_mask.nii"], "sub-01_run-2_FLAIR", 0),
+        (["sub-01_ses-1_desc-brain_mask.nii.gz"], "sub-01_ses-2_FLAIR", None),
+        (["sub-01_ses-1_desc-brain_mask.nii.gz"], "sub-01_ses-1_FLAIR", 0),
+        (["sub-01_desc-brain_mask.nii.gz"], "sub-01_ses-1_FLAIR", None),
+        (["sub-01_space-MNI_desc-brain_mask.nii.gz"], "sub-01_FLAIR", None),
+        (["sub-01_space-T1w_desc-brain_mask.nii.gz"], "sub-01_FLAIR", None),
+        (["sub-01_space-FLAIR_desc-brain_mask.nii.gz"], "sub-01_FLAIR", 0),
+        (["sub-01_run-1_desc-brain_mask.nii.gz"], "sub-01_run-2_FLAIR", None),
+        (["sub-01_label-L_mask.nii.gz"], "sub-01_FLAIR", None),
+        (["sub-011_desc-brain_mask.nii.gz"], "sub-01_FLAIR", None),
+        (
+            ["sub-01_desc-brain_mask.nii.gz", "sub-01_run-2_desc-brain_mask.nii.gz"],
+            "sub-01_run-2_FLAIR",
+            1,
+        ),
+        (["sub-01_desc-brain_mask.nii", "sub-01_desc-brain_mask.nii.gz"], "sub-01_FLAIR", 1),
+    ],
+)
+@pytest.mark.parametrize("layout", ["bids", "plain"])
+def test_brain_masks_by_name(tmp_path, names, scan, expected, layout):
+    for name in names:
+        if layout == "bids":
+            make(tmp_path, name)
+        else:
+            (tmp_path / name).write_text("")
+    result = find_brain_mask(scan_of(scan), [tmp_path / "none", tmp_path])
+    assert (result and result.name) == (None if expected is None else names[expected])
+
+
+def test_the_first_folder_with_a_mask_wins(tmp_path):
+    for name in ("a", "b"):
+        make(tmp_path / name, "sub-01_desc-brain_mask.nii.gz")
+    result = find_brain_mask(scan_of("sub-01_FLAIR"), [tmp_path / "b", tmp_path / "a"])
+    assert result.is_relative_to(tmp_path / "b")
+    assert find_brain_mask(scan_of("sub-01_FLAIR"), []) is None
+
+
+def test_truth_by_name(tmp_path):
+    scan = scan_of("sub-01_ses-1_FLAIR")
+    assert find_truth(scan, tmp_path) is None
+    make(tmp_path, "sub-01_ses-1_label-L_desc-expert_mask.nii.gz")
+    assert find_truth(scan, tmp_path).name == "sub-01_ses-1_label-L_desc-expert_mask.nii.gz"
+    make(tmp_path, "sub-01_ses-1_label-L_mask.nii.gz")
+    assert find_truth(scan, tmp_path).name == "sub-01_ses-1_label-L_mask.nii.gz"
+
+
+def test_two_truths_of_one_scan_are_refused(tmp_path):
+    make(tmp_path, "sub-01_label-L_desc-a_mask.nii.gz", "sub-01_label-L_desc-b_mask.nii.gz")
+    with pytest.raises(DataError, match="equally well"):
+        find_truth(scan_of("sub-01_FLAIR"), tmp_path)
+
+
+def test_masks_of_the_apps_own_outputs_are_of_the_right_cohort(tmp_path):
+    make(tmp_path, "sub-01_desc-brain_mask.nii.gz")
+    description = {"GeneratedBy": [{"Name": "synthtumour_bids"}]}
+    (tmp_path / "dataset_description.json").write_text(json.dumps(description))
+    other = scan_of("sub-01_FLAIR", "tumourfree")
+    assert find_brain_mask(other, [tmp_path]) is None
+    nested = make(tmp_path / "derivatives/tumourfree", "sub-01_desc-brain_mask.nii.gz")
+    assert find_brain_mask(other, [tmp_path]).is_relative_to(nested)

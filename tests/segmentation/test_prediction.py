@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from synthtumour_bids.errors import UnavailableError, UnusableScanError
+from synthtumour_bids.segmentation.dataset import build_dataset
+from synthtumour_bids.segmentation.metrics import evaluate
+from synthtumour_bids.segmentation.network import Network
+from synthtumour_bids.segmentation.prediction import iter_predict, predict
+from synthtumour_bids.segmentation.training import train
+from tests.builders.blob_cases import blob_brain, write_cases
+from tests.builders.networks import SHAPE, TRAINING, VOXEL
+
+OPTIONS = {"device": "cpu", "mirroring": False, "nprocs": 1}
+
+
+def write_image(path: Path, data: np.ndarray) -> Path:
+    affine = np.diag([VOXEL, VOXEL, VOXEL, 1.0])
+    affine[:3, 3] = -40, -60, -50
+    image = nib.Nifti1Image(data, affine)
+    image.set_qform(affine, 4)
+    image.set_sform(affine, 4)
+    image.header.set_xyzt_units("mm", "sec")
+    nib.save(image, path)
+    return path
+
+
+def test_probability_on_the_grid_of_the_image(model: Path, tmp_path: Path) -> None:
+    data, label = blob_brain(77, SHAPE)
+    image = write_image(tmp_path / "in.nii.gz", data)
+    done = predict(model, {"scan": image}, tmp_path / "out", **OPTIONS)
+    assert done == {"scan": tmp_path / "out" / "scan.nii.gz"}
+    result, source = nib.load(done["scan"]), nib.load(image)
+    assert result.get_data_dtype() == np.float32
+    assert result.shape == SHAPE
+    np.testing.assert_array_equal(result.affine, source.affine)
+    assert int(result.header["qform_code"]) == int(result.header["sform_code"]) == 4
+    assert result.header.get_xyzt_units() == ("mm", "sec")
+    probability = np.asarray(result.dataobj)
+    assert 0 <= probability.min() < 0.1
+    assert 0.9 < probability.max() <= 1
+    brain = ndimage.binary_fill_holes(data != 0)
+    assert not probability[~brain].any()
+    # Axes are not mixed up: the blob is where it was put.
+    assert evaluate(probability > 0.5, label > 0, (VOXEL,) * 3).dice > 0.7
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["scan.nii.gz"]
+
+
+def test_a_small_brain_in_a_large_grid(model: Path, tmp_path: Path) -> None:
+    # The nonzero crop (10 x 12 x 10) is smaller than the patch along every axis.
+    data = np.zeros(SHAPE, np.float32)
+    data[12:22, 3:15, 9:19] = 100 + np.random.default_rng(0).normal(0, 10, (10, 12, 10))
+    data[14:18, 6:10, 12:16] *= 2
+    image = write_image(tmp_path / "in.nii.gz", data)
+    probability = np.asarray(
+        nib.load(predict(model, {"s": image}, tmp_path, **OPTIONS)["s"]).dataobj
+    )
+    assert probability.shape == SHAPE
+    assert not probability[data == 0].any()
+    inside = np.zeros(SHAPE, bool)
+    inside[14:18, 6:10, 12:16] = True
+    assert probability[inside].mean() > probability[(data != 0) & ~inside].mean()
+
+
+def test_the_whole_brain_is_seen_at_once(model: Path) -> None:
+    data, _ = blob_brain(77, SHAPE)
+    network = Network(model, device="cpu", mirroring=False)
+    found = network.probabilities(data[None], (VOXEL,) * 3)[0]
+
+    brain = data != 0
+    box = ndimage.find_objects(brain.astype(int))[0]
+    normal = np.where(brain, (data - data[brain].mean()) / data[brain].std(), 0)[box]
+    # The crop is larger than the patch, and padded to what two halvings need.
+    assert any(a > b for a, b in zip(normal.shape, TRAINING.patch_size, strict=True))
+    room = [(-size) % 4 for size in normal.shape]
+    padded = np.pad(normal, [(r // 2, r - r // 2) for r in room]).astype(np.float32)
+    with torch.inference_mode():
+        logits = network.bare(torch.from_numpy(padded.transpose(2, 1, 0).copy())[None, None])
+    expected = torch.softmax(logits, 1)[0, 1].numpy().transpose(2, 1, 0)
+    inner = tuple(slice(r // 2, r // 2 + s) for r, s in zip(room, normal.shape, strict=True))
+    np.testing.assert_allclose(found[box], np.where(brain[box], expected[inner], 0), atol=0.01)
+
+
+@pytest.mark.parametrize("when", ["asked", "told by the device"])
+def test_windows_where_memory_is_too_small(
+    when: str, model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, label = blob_brain(77, SHAPE)
+    network = Network(model, device="cpu", mirroring=False)
+    slide, seen, trained = network.slide, [], list(TRAINING.patch_size[::-1])
+
+    def small(images: torch.Tensor, window: list[int]) -> torch.Tensor:
+        seen.append(window)
+        if window != trained:
+            raise torch.OutOfMemoryError
+        return slide(images, window)
+
+    monkeypatch.setattr(network, "slide", small)
+    if when == "asked":
+        monkeypatch.setattr("synthtumour_bids.segmentation.network.memory_limit_gb", lambda: 0.001)
+    found = network.probabilities(data[None], (VOXEL,) * 3)[0]
+    assert seen.count(trained) == 1
+    assert len(seen) == (1 if when == "asked" else 2)
+    assert "cannot hold the whole brain" in caplog.text
+    assert evaluate(found > 0.5, label > 0, (VOXEL,) * 3).dice > 0.7
+
+
+def test_mirroring_makes_the_prediction_symmetric(model: Path, tmp_path: Path) -> None:
+    data, _ = blob_brain(78, SHAPE)
+    images = {
+        "as-is": write_image(tmp_path / "a.nii.gz", data),
+        "flipped": write_image(tmp_path / "b.nii.gz", data[::-1]),
+    }
+    done = predict(model, images, tmp_path / "out", **(OPTIONS | {"mirroring": True}))
+    as_is, flipped = (np.asarray(nib.load(done[name]).dataobj) for name in images)
+    np.testing.assert_allclose(as_is[::-1], flipped, atol=0.02)
+    plain = predict(model, images, tmp_path / "plain", **OPTIONS)
+    assert not np.array_equal(np.asarray(nib.load(plain["as-is"]).dataobj), as_is)
+
+
+def test_one_bad_scan_fails_alone(model: Path, tmp_path: Path) -> None:
+    good, _ = blob_brain(79, SHAPE)
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"not an image")
+    nan = good.copy()
+    nan[5, 5, 5] = np.nan
+    images = {
+        "broken": broken,
+        "missing": tmp_path / "missing.nii.gz",
+        "empty": write_image(tmp_path / "empty.nii.gz", np.zeros(SHAPE, np.float32)),
+        "nan": write_image(tmp_path / "nan.nii.gz", nan),
+        "flat": write_image(tmp_path / "flat.nii.gz", good[..., 0]),
+        "good": write_image(tmp_path / "good.nii.gz", good),
+    }
+    made = {one.name: one for one in iter_predict(model, images, tmp_path / "out", **OPTIONS)}
+    assert list(made) == list(images)
+    assert made["good"].path is not None
+    for name in ("broken", "missing", "empty", "nan", "flat"):
+        assert made[name].path is None
+        assert isinstance(made[name].error, UnusableScanError)
+        assert str(images[name]) in str(made[name].error)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.nii.gz"]
+    with pytest.raises(UnusableScanError, match="broken"):
+        predict(model, images, tmp_path / "out", **OPTIONS)
+
+
+def test_models_that_are_not_there(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="is not there"):
+        predict(tmp_path / "none", {}, tmp_path / "out", **OPTIONS)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(model, damaged)
+    checkpoint = damaged / "fold_0" / "checkpoint_best.pth"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        predict(damaged, {}, tmp_path / "out", **OPTIONS)
+
+
+def test_the_device_is_checked(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="cuda:77"):
+        predict(model, {}, tmp_path / "out", **(OPTIONS | {"device": "cuda:77"}))
+
+
+def test_networks_of_two_stages(tmp_path: Path) -> None:
+    # Networks of two stages have no coarser output that could be supervised.
+    two = replace(TRAINING, features=(4, 8), epochs=1, iterations_per_epoch=1)
+    cases = write_cases(tmp_path / "cases", 1, 1, shape=SHAPE, voxel=VOXEL)
+    prepared = build_dataset(
+        cases, tmp_path / "work", dataset_id=504, name="two", training=two, n_processes=1
+    )
+    curve = train(prepared, tmp_path / "model", training=two, device="cpu", seed=1, nprocs=1)
+    assert np.isfinite(curve.train_loss).all()

@@ -1,0 +1,114 @@
+"""Segmenting with the networks of an earlier run (--model): what is taken, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.cli.parser import parse_settings
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_UNAVAILABLE,
+    EXIT_USAGE,
+    UnavailableError,
+    UsageError,
+)
+from synthtumour_bids.settings import Settings
+from synthtumour_bids.steps import given_models
+from tests.builders.datasets import make
+
+
+def write_networks(models: Path, *names: str) -> Path:
+    """Folder with all files of networks that are looked for; only the descriptions can be read."""
+    for name in names or ("junior", "senior"):
+        for file in given_models.NEEDED:
+            path = models / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        model = {"Contrast": "FLAIR", "Resolution": 4.0, "Lesion": "glioma"}
+        (models / name / "model.json").write_text(json.dumps(model))
+    return models
+
+
+def taken(root: Path, model: Path) -> Settings:
+    given = Settings(root / "bids", root / "new", model=model)
+    return given_models.with_model(given)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """A run over one scan, without the model's folder."""
+    bids = make(tmp_path / "bids", "sub-01_FLAIR.nii.gz")
+    return [str(bids), str(tmp_path / "new"), "participant", "--model"]
+
+
+@pytest.mark.parametrize("given", ["out", "out/models", "out/models/senior"])
+def test_the_folder_may_be_the_output_its_models_or_the_senior(given: str, tmp_path: Path) -> None:
+    models = write_networks(tmp_path / "out" / "models")
+    settings = taken(tmp_path, tmp_path / given)
+    assert settings.model == models
+    assert settings.profile.resolution == 4.0
+
+
+@pytest.mark.parametrize("given", ["", "junior", "senior/fold_0"])
+def test_other_folders_are_refused(given: str, tmp_path: Path) -> None:
+    write_networks(tmp_path / "out" / "models", "junior")
+    (tmp_path / "out" / "models" / "senior" / "fold_0").mkdir(parents=True)
+    folder = tmp_path / "out" / "models" / given
+    with pytest.raises(UnavailableError, match=r"looked for senior/model\.json .*Name the output"):
+        taken(tmp_path, folder)
+
+
+@pytest.mark.parametrize(
+    "missing", [f"{name}/{file}" for name in ("junior", "senior") for file in given_models.NEEDED]
+)
+def test_both_networks_are_looked_for_at_once(
+    missing: str, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = write_networks(tmp_path / "models")
+    assert main([*command, str(models), "--dry-run"]) == EXIT_DONE
+    (models / missing).unlink()
+    assert main([*command, str(models), "--dry-run"]) == EXIT_UNAVAILABLE
+    assert missing in capsys.readouterr().err
+
+
+def test_a_senior_without_its_junior_is_no_models_folder(tmp_path: Path) -> None:
+    write_networks(tmp_path / "models", "senior")
+    with pytest.raises(UnavailableError, match=r"missing: junior/model\.json, .*\. Name the"):
+        taken(tmp_path, tmp_path / "models")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--retrain"], "so --retrain has no effect with it; leave one of them out"),
+        (["--hold-out", "01"], "so --hold-out has no effect"),
+        (["--priors", __file__], "so --priors has no effect"),
+        (["--retrain", "--hold-out", "01"], "so --retrain and --hold-out have no effect"),
+        (["--steps", "train", "synthesise"], "--steps synthesise train at level participant"),
+    ],
+)
+def test_what_only_training_heeds_is_refused(
+    flags: list[str],
+    words: str,
+    tmp_path: Path,
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([*command, str(tmp_path), *flags]) == EXIT_USAGE
+    assert f"--model trains nothing, so {words.removeprefix('so ')}" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_level_group_has_its_report_to_write(tmp_path: Path, command: list[str]) -> None:
+    bids, out = command[:2]
+    group = [bids, out, "group", "--model", str(tmp_path)]
+    assert parse_settings(group)
+    assert parse_settings([*group, "--steps", "train", "report"])
+    assert parse_settings([*group, "--steps", "train", "--reports-only"])
+    for steps in (["train"], ["preprocess", "segment"]):
+        with pytest.raises(UsageError, match="at level group leaves nothing to do"):
+            parse_settings([*group, "--steps", *steps])

@@ -1,0 +1,87 @@
+"""What the steps hand to their processes: how many there are, and which truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthtumour_bids.steps import preprocess, report, segment, synthesise, tables
+from tests.builders.datasets import make
+from tests.builders.jobs import make_job, mark_preprocessed, mark_trained
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Arguments of each map over scans, none of which is worked on."""
+    noted: list[dict[str, Any]] = []
+
+    def note(_: Callable[[Any], Any], items: Sequence[Any], **more: Any) -> list[Any]:
+        noted.append({"items": items, **more})
+        return []
+
+    for step in (preprocess, segment, report):
+        monkeypatch.setattr(step, "map_items", note)
+    monkeypatch.setattr(tables, "write", lambda _: None)
+    monkeypatch.setattr(report, "write_methods", lambda _: None)
+    return noted
+
+
+@pytest.mark.parametrize("step", [preprocess, segment, report])
+@pytest.mark.parametrize(("mem_gb", "expected"), [(5.0, 2), (100.0, 4)])
+def test_cores_threads_and_memory_limit_the_processes_of_a_step(
+    tmp_path: Path, calls: list[dict[str, Any]], step: Any, mem_gb: float, expected: int
+) -> None:
+    job = make_job(tmp_path, nprocs=8, omp_nthreads=2, mem_gb=mem_gb)
+    for name in ("junior", "senior"):
+        mark_trained(job, name)
+    step.run(job)
+    assert [call["nprocs"] for call in calls] == [expected]
+
+
+class Asked(Exception):
+    """Processes were asked for."""
+
+
+@pytest.mark.parametrize(("mem_gb", "expected"), [(3.0, 3), (100.0, 8)])
+def test_memory_limits_the_processes_that_make_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mem_gb: float, expected: int
+) -> None:
+    def ask(*_: Any, nprocs: int, **__: Any) -> list[Any]:
+        raise Asked(nprocs)
+
+    monkeypatch.setattr(synthesise, "map_items", ask)
+    job = make_job(tmp_path, tumourfree=4, nprocs=8, mem_gb=mem_gb)
+    mark_preprocessed(job, *job.selection.everything)
+    with pytest.raises(Asked, match=f"^{expected}$"):
+        synthesise.run(job)
+
+
+def test_a_scan_with_two_truths_is_reported_without_scores(
+    tmp_path: Path, calls: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = tmp_path / "truth"
+    job = make_job(tmp_path, tumourfree=0, truth=truth)
+    ambiguous, other = job.selected()
+    mark_preprocessed(job, ambiguous, other)
+    make(
+        truth,
+        f"{ambiguous.stem}_label-L_desc-a_mask.nii.gz",
+        f"{ambiguous.stem}_label-L_desc-b_mask.nii.gz",
+        f"{other.stem}_label-L_mask.nii.gz",
+    )
+    for scan in (ambiguous, other):
+        result = segment.results_file(job.settings.output_dir, scan)
+        result.parent.mkdir(parents=True, exist_ok=True)
+        result.write_text("{}")
+    warnings: list[str] = []
+    monkeypatch.setattr(report.LOGGER, "warning", lambda text, *more: warnings.append(text % more))
+    report.run(job)
+    truths = {task.scan.key: task.truth for task in calls[0]["items"]}
+    assert truths[ambiguous.key] is None
+    assert truths[other.key].name == f"{other.stem}_label-L_mask.nii.gz"
+    assert len(warnings) == 1
+    assert ambiguous.key in warnings[0]
+    assert "equally well" in warnings[0]

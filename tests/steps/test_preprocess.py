@@ -1,0 +1,158 @@
+"""What is done again, what is left, and which scan fails alone in the preprocess step."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from synthtumour_bids.steps.job import Job
+
+from synthtumour_bids.execution.outcome import Status
+from synthtumour_bids.preprocessing import preflight, registration, templates
+from synthtumour_bids.preprocessing.template_files import EMBEDDED, HOME_VARIABLE, template_print
+from synthtumour_bids.steps import preprocess, volumes
+from tests.builders.datasets import make
+from tests.builders.jobs import make_job, mark_preprocessed
+
+
+def write_template(folder: Path, head: str = "head") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "tpl-X_T1w.nii.gz").write_text(head)
+    (folder / "tpl-X_label-brain_probseg.nii.gz").write_text("brain")
+    return folder
+
+
+def with_settings(job: Job, **more: Any) -> Job:
+    return dataclasses.replace(job, settings=dataclasses.replace(job.settings, **more))
+
+
+@pytest.fixture(autouse=True)
+def _no_templateflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+
+
+def test_a_preprocessing_that_is_interrupted_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path)
+    scan = job.selected()[0]
+    mark_preprocessed(job, scan)
+    assert preprocess.is_done(job, scan)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
+    monkeypatch.setattr(registration, "preprocess", lambda *_, **__: None)
+    monkeypatch.setattr(templates, "load_head_template", lambda _: None)
+    monkeypatch.setattr(preprocess, "_write", stop)
+    other = with_settings(job, seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        preprocess.preprocess_scan(preprocess.Task(scan, other.settings))
+    assert not preprocess.is_done(job, scan)
+
+
+def test_two_masks_of_one_scan_stop_that_scan_alone(tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    job = make_job(tmp_path, tumourfree=0, derivatives=(masks,))
+    ambiguous, other = job.selected()
+    mark_preprocessed(job, ambiguous, other)
+    make(
+        masks,
+        f"{ambiguous.stem}_desc-brain_mask.nii.gz",
+        f"{ambiguous.stem}_space-orig_desc-brain_mask.nii.gz",
+    )
+    records = {record.key: record for record in preprocess.run(job)}
+    assert records[other.key].status is Status.SKIPPED
+    assert records[ambiguous.key].status is Status.FAILED
+    assert "equally well" in records[ambiguous.key].message
+
+
+def test_another_head_template_calls_for_preprocessing_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path)
+    scan = job.selected()[0]
+    mark_preprocessed(job, scan)
+    assert preprocess.is_done(with_settings(job, skull_strip_template="embedded"), scan)
+    home = tmp_path / "templateflow"
+    folder = write_template(home / "tpl-OASIS30ANTs")
+    monkeypatch.setenv(HOME_VARIABLE, str(home))
+    assert not preprocess.is_done(job, scan)
+    mark_preprocessed(job, scan)
+    assert preprocess.is_done(with_settings(job, skull_strip_template="OASIS30ANTs"), scan)
+    monkeypatch.delenv(HOME_VARIABLE)
+    assert not preprocess.is_done(job, scan)
+    assert not preprocess.is_done(with_settings(job, skull_strip_template="OASIS30ANTs"), scan)
+    assert template_print(str(folder)) != template_print(
+        str(write_template(tmp_path / "other" / "tpl-OASIS30ANTs", "another head"))
+    )
+
+
+@pytest.fixture
+def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What preprocessing finds in every scan, without any image being read or written."""
+    result = SimpleNamespace(flags=(), qc={}, template="head", already_stripped=False)
+    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
+    monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
+    monkeypatch.setattr(templates, "load_head_template", lambda _: None)
+    monkeypatch.setattr(volumes, "load_nifti", lambda _: None)
+    monkeypatch.setattr(preprocess, "_write", lambda *_: [])
+    return result
+
+
+def test_a_scan_without_its_mask_in_the_derivatives_is_told(
+    tmp_path: Path, outcome: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    masks = (tmp_path / "masks", tmp_path / "more")
+    job = make_job(tmp_path, tumourfree=0, derivatives=masks)
+    drawn, other = job.selected()
+    make(masks[1], f"{drawn.stem}_desc-brain_mask.nii.gz")
+    preprocess.run(job)
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told.startswith(f"{other.key}: no desc-brain_mask named after it under ")
+    assert all(str(folder) in told for folder in masks)
+    caplog.clear()
+    outcome.already_stripped = True  # nothing was extracted then
+    preprocess.run(with_settings(job, seed=1))
+    outcome.already_stripped = False
+    preprocess.run(with_settings(job, derivatives=()))
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+def test_quality_flags_are_told(
+    tmp_path: Path, outcome: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    outcome.flags = ("brain_volume_low", "registration_poor")
+    preprocess.run(job)
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == (
+        f"{job.selected()[0].key}: quality flags brain_volume_low, registration_poor; look at its "
+        "desc-brain_FLAIR.png."
+    )
+
+
+@pytest.mark.usefixtures("outcome")
+def test_the_head_template_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path)
+
+    def told() -> list[str]:
+        caplog.clear()
+        with caplog.at_level("INFO", logger=preprocess.LOGGER.name):
+            preprocess.run(job)
+        return [record.message for record in caplog.records if "template" in record.message]
+
+    (embedded,) = told()
+    assert EMBEDDED in embedded
+    assert "--skull-strip-template" in embedded
+    assert told() == []  # there is nothing left to do
+    folder = write_template(tmp_path / "templateflow" / "tpl-MNI152NLin2009cAsym")
+    monkeypatch.setenv(HOME_VARIABLE, str(folder.parent))
+    (found,) = told()
+    assert f"MNI152NLin2009cAsym in {folder}" in found

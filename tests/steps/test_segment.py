@@ -1,0 +1,135 @@
+"""From probabilities on the template grid to one scan's masks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import ants
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.bids import derivatives
+from synthtumour_bids.bids.classes import WHOLE_TUMOUR
+from synthtumour_bids.bids.names import transform_name
+from synthtumour_bids.segmentation.uncertainty import dice
+from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.steps import segment
+from synthtumour_bids.steps.segment import STEP, Task, segment_scan
+from synthtumour_bids.synthesis.borders import Evidence
+from tests.builders.jobs import make_job
+
+SHAPE = (24, 28, 26)
+VOXEL = 3.0
+LESION = (slice(5, 12), slice(8, 16), slice(8, 16))  # 12 mL
+SATELLITE = (slice(16, 18), slice(10, 12), slice(12, 15))  # 0.32 mL: under 3 % of the lesion
+SMALL = (slice(16, 18), slice(10, 12), slice(18, 19))  # 0.1 mL
+SPECK = (18, 20, 18)  # 0.03 mL
+
+
+def save(path: Path, data: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(data, np.diag([VOXEL, VOXEL, VOXEL, 1.0])), path)
+    return path
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    """A preprocessed scan on the template's very grid, and what both networks say about it."""
+    job = make_job(tmp_path, tumours=1)
+    scan = job.selection.everything[0]
+    brain = np.zeros(SHAPE, np.uint8)
+    brain[2:-2, 2:-2, 2:-2] = 1
+    probability = np.zeros(SHAPE, np.float32)
+    for place in (LESION, SATELLITE, SMALL, SPECK):
+        probability[place] = 0.9
+    save(job.native(scan, desc="preproc", suffix="FLAIR"), brain.astype(np.float32))
+    for path in (job.native(scan, desc="brain", suffix="mask"), job.standard_mask(scan)):
+        save(path, brain)
+    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
+    folder = job.native(scan, suffix="FLAIR").parent
+    ants.write_transform(
+        identity, str(folder / transform_name(scan, to=TEMPLATE, extension=".mat"))
+    )
+    predicted = {
+        name: save(tmp_path / "predictions" / f"{name}.nii.gz", probability)
+        for name in ("junior", "senior")
+    }
+    unrefined = dict.fromkeys(predicted)
+    return Task(scan, predicted, "print", {"flags": []}, {}, unrefined, WHOLE_TUMOUR, job.settings)
+
+
+@pytest.mark.parametrize(
+    ("lesion", "smallest", "components"), [("glioma", 0.3, 2), ("metastasis", 0.05, 3)]
+)
+def test_satellites_stay_and_specks_go_on_both_grids(
+    task: Task, lesion: str, smallest: float, components: int
+) -> None:
+    segment_scan(replace(task, settings=replace(task.settings, lesion=lesion)))
+    folder = task.settings.output_dir / f"sub-{task.scan.subject}" / "anat"
+    native = folder / f"{task.scan.stem}_label-L_mask.nii.gz"
+    standard = folder / f"{task.scan.stem}_space-{TEMPLATE}_res-4_label-L_mask.nii.gz"
+    for path in (native, standard):
+        mask = np.asanyarray(nib.load(path).dataobj)
+        assert mask.dtype == np.uint8
+        assert mask[LESION].all()
+        assert mask[SATELLITE].all()
+        assert mask[SMALL].all() == (lesion == "metastasis")
+        assert not mask[SPECK]
+        described = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert described["SmallestComponentML"] == smallest
+        assert described["Threshold"] == 0.5
+    figures = json.loads(segment.results_file(task.settings.output_dir, task.scan).read_text())
+    assert figures["n_components"] == components
+
+
+def test_a_segmentation_that_is_interrupted_is_not_done(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment_scan(task)
+    stamps = segment.Stamps(task.settings.output_dir)
+    assert stamps.is_done(STEP, task.scan.key, "print")
+    write_image = derivatives.write_image
+    written = []
+
+    def stop_after_two(path: Path, *more: object) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path)
+        write_image(path, *more)
+
+    monkeypatch.setattr(derivatives, "write_image", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        segment_scan(task)
+    assert not stamps.is_done(STEP, task.scan.key, "print")
+
+
+def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: Task) -> None:
+    """The networks find the lesion a voxel too wide; the scan shows where it ends."""
+    probability = np.zeros(SHAPE, np.float32)
+    probability[tuple(slice(s.start - 1, s.stop + 1) for s in LESION)] = 0.8
+    probability[LESION] = 0.95
+    folder = task.settings.output_dir / f"sub-{task.scan.subject}" / "anat"
+    grid = f"space-{TEMPLATE}_res-4"
+    brain = nib.load(folder / f"{task.scan.stem}_{grid}_desc-brain_mask.nii.gz").get_fdata() > 0
+    image = np.where(brain, np.random.default_rng(0).normal(100, 5, SHAPE), 0)
+    image[LESION] += 60
+    save(folder / f"{task.scan.stem}_{grid}_desc-preproc_FLAIR.nii.gz", image.astype(np.float32))
+    for path in task.probabilities.values():
+        save(path, probability)
+    segment_scan(replace(task, evidence={"senior": Evidence(), "junior": None}))
+    lesion = np.zeros(SHAPE, bool)
+    lesion[LESION] = True
+    for name, wanted, refined in (
+        ("label-L_mask", lesion, True),
+        (f"{grid}_label-L_mask", lesion, True),
+        ("label-L_probseg", lesion, True),
+        ("label-L_desc-junior_mask", probability > 0, False),
+    ):
+        path = folder / f"{task.scan.stem}_{name}.nii.gz"
+        found = np.asanyarray(nib.load(path).dataobj) >= 0.5
+        assert dice(found, wanted) > 0.95, name
+        described = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert ("Refinement" in described) is refined
