@@ -59,7 +59,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class _Assessed:
+class Assessed:
     """A scan's pseudo-label, with the verdict of the quality control."""
 
     scan: Scan
@@ -115,7 +115,7 @@ def pseudo_labelled(
     selection = select({one.scan.key: one.pseudo for one in assessed})
     if selection.note:
         LOGGER.warning("%s", selection.note)
-    _write_table(job.layout.models, assessed, selection.names)
+    write_table(job.layout.models, assessed, selection.names)
     LOGGER.info(
         "Pseudo-labels: %d of %d scans are learned from.", len(selection.names), len(tumours)
     )
@@ -125,7 +125,7 @@ def pseudo_labelled(
 
 def _assess(
     job: Job, scan: Scan, averaged: Path, plain: Path, evidence: Evidence | None
-) -> _Assessed:
+) -> Assessed:
     """Make the pseudo-label of one scan and judge it."""
     probability = load_volume(averaged)
     brain = load_volume(job.layout.standard_brain(scan)).mask
@@ -140,10 +140,11 @@ def _assess(
     )
     path = job.layout.scratch(Scratch.PSEUDO_LABELS) / f"{scan.slug}_label.nii"
     write_image(path, probability.with_data(labelled(pseudo.mask, averaged)), {})
-    return _Assessed(scan, path, pseudo)
+    return Assessed(scan, path, pseudo)
 
 
-def _write_table(models: Path, assessed: Sequence[_Assessed], used: Collection[str]) -> None:
+def write_table(models: Path, assessed: Sequence[Assessed], used: Collection[str]) -> None:
+    """Write the table of all pseudo-labels with its dictionary into a models folder."""
     rows = [
         {
             "scan": one.scan.key,

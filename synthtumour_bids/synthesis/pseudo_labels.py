@@ -33,7 +33,7 @@ class Criteria:
         Limits of the whole label.
     min_confidence
         Mean probability inside the label.
-    max_doubt
+    max_undecided_ratio
         Volume of undecided voxels (probability 0.2 to 0.8), as a share of the label's volume.
     max_components
         Components left once the specks are gone.
@@ -54,7 +54,7 @@ class Criteria:
     min_volume_ml: float = 1.0
     max_brain_fraction: float = 0.35
     min_confidence: float = 0.75
-    max_doubt: float = 0.8
+    max_undecided_ratio: float = 0.8
     max_components: int = 6
     min_agreement: float = 0.6
     max_outside: float = 0.1
@@ -87,11 +87,11 @@ class PseudoLabel:
     mask
         bool, (X, Y, Z), inside the brain, without specks.
     accepted
-        Whether it may be learnt from.
+        Whether it may be learned from.
     reasons
         Why not; empty when accepted.
     stats
-        ``volume_mL``, ``brain_fraction``, ``confidence``, ``doubt``, ``entropy_mL``,
+        ``volume_mL``, ``brain_fraction``, ``confidence``, ``undecided_ratio``, ``entropy_mL``,
         ``components``, ``specks_mL``, ``filled_mL``, ``outside``, ``symmetry`` and,
         with a second opinion, ``agreement``.
     """
@@ -170,7 +170,7 @@ def assess(
         "volume_mL": size * voxel_ml,
         "brain_fraction": size / brain_voxels,
         "confidence": float(probability[mask].mean(dtype=np.float64)) if size else 0.0,
-        "doubt": np.count_nonzero(undecided) / size if size else float("inf"),
+        "undecided_ratio": np.count_nonzero(undecided) / size if size else float("inf"),
         "entropy_mL": _entropy(probability[undecided]) * voxel_ml,
         "components": float(n_components),
         "specks_mL": (np.count_nonzero(inside) - kept) * voxel_ml,
@@ -187,7 +187,7 @@ def assess(
 
 
 def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0.5) -> Selection:
-    """Choose the scans of a cohort whose pseudo-labels are learnt from.
+    """Choose the scans of a cohort whose pseudo-labels are learned from.
 
     All accepted ones; when these are fewer than ``max(minimum, share x cohort)``, the best of the
     others (by confidence, then agreement, among labels that are not empty) fill up, so that a
@@ -207,7 +207,7 @@ def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0
         for name, label in labels.items()
         if not label.accepted and label.stats["volume_mL"] > 0
     ]
-    spare.sort(key=lambda name: (-_worth(labels[name]), name))
+    spare.sort(key=lambda name: (-_rank(labels[name]), name))
     relaxed = sorted(spare[: max(wanted - len(accepted), 0)])
     note = ""
     if relaxed:
@@ -219,7 +219,7 @@ def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0
     return Selection(tuple(accepted), tuple(relaxed), note)
 
 
-def _worth(label: PseudoLabel) -> float:
+def _rank(label: PseudoLabel) -> float:
     """Rank of a label that did not pass: sure, agreed upon, and of a plausible size."""
     stats = label.stats
     size_penalty = 0.5 if any("volume" in r or "brain" in r for r in label.reasons) else 0.0
@@ -270,7 +270,7 @@ def _reasons(stats: Mapping[str, float], rules: Criteria) -> tuple[str, ...]:
         )
     limits = (
         ("confidence", rules.min_confidence, -1, "mean probability inside the label"),
-        ("doubt", rules.max_doubt, 1, "undecided volume per labelled volume"),
+        ("undecided_ratio", rules.max_undecided_ratio, 1, "undecided volume per labelled volume"),
         ("components", rules.max_components, 1, "number of components"),
         ("outside", rules.max_outside, 1, "share of the prediction outside the brain"),
         ("symmetry", rules.max_symmetry, 1, "share of the label that its mirror image repeats"),

@@ -195,7 +195,7 @@ def test_sigterm_saves_and_stops(
 
 
 def test_patience_ends_training_early(prepared: PreparedDataset, tmp_path: Path) -> None:
-    # Nothing is learnt at this rate, so the score stays where it is.
+    # Nothing is learned at this rate, so the score stays where it is.
     training = replace(
         TRAINING, learning_rate=1e-9, epochs=9, iterations_per_epoch=2, patience=2, min_epochs=4,
         optimiser="sgd",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -16,26 +15,16 @@ from synthtumour_bids.errors import (
     UnavailableError,
     UsageError,
 )
+from synthtumour_bids.layout import Network
+from synthtumour_bids.segmentation.model_card import NEEDED
 from synthtumour_bids.settings import Settings
-from synthtumour_bids.steps import given_models
+from synthtumour_bids.steps.given_networks import with_networks
 from tests.builders.datasets import make
+from tests.builders.jobs import write_network, write_networks
 
 
-def write_networks(models: Path, *names: str) -> Path:
-    """Folder with all files of networks that are looked for; only the descriptions can be read."""
-    for name in names or ("junior", "senior"):
-        for file in given_models.NEEDED:
-            path = models / name / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        model = {"Contrast": "FLAIR", "Resolution": 4.0, "Lesion": "glioma"}
-        (models / name / "model.json").write_text(json.dumps(model))
-    return models
-
-
-def taken(root: Path, model: Path) -> Settings:
-    given = Settings(root / "bids", root / "new", model=model)
-    return given_models.with_model(given)
+def taken(root: Path, model: Path, **more: str) -> Settings:
+    return with_networks(Settings(root / "bids", root / "new", model=model, **more))
 
 
 @pytest.fixture
@@ -53,18 +42,25 @@ def test_the_folder_may_be_the_output_its_models_or_the_senior(given: str, tmp_p
     assert settings.profile.resolution == 4.0
 
 
+def test_a_model_brings_its_profile_resolution_and_lesion(tmp_path: Path) -> None:
+    models = write_networks(tmp_path / "models", profile="fast", resolution=2.0, lesion="stroke")
+    settings = taken(tmp_path, models)
+    assert (settings.profile.name, settings.profile.resolution) == ("fast", 2.0)
+    assert settings.lesion == "stroke"
+    with pytest.raises(UsageError, match="--contrast"):
+        taken(tmp_path, models, contrast="T1w")
+
+
 @pytest.mark.parametrize("given", ["", "junior", "senior/fold_0"])
 def test_other_folders_are_refused(given: str, tmp_path: Path) -> None:
-    write_networks(tmp_path / "out" / "models", "junior")
+    write_network(tmp_path / "out" / "models" / "junior", Network.JUNIOR)
     (tmp_path / "out" / "models" / "senior" / "fold_0").mkdir(parents=True)
     folder = tmp_path / "out" / "models" / given
     with pytest.raises(UnavailableError, match=r"looked for senior/model\.json .*Name the output"):
         taken(tmp_path, folder)
 
 
-@pytest.mark.parametrize(
-    "missing", [f"{name}/{file}" for name in ("junior", "senior") for file in given_models.NEEDED]
-)
+@pytest.mark.parametrize("missing", [f"{name}/{file}" for name in Network for file in NEEDED])
 def test_both_networks_are_looked_for_at_once(
     missing: str, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,7 +72,7 @@ def test_both_networks_are_looked_for_at_once(
 
 
 def test_a_senior_without_its_junior_is_no_models_folder(tmp_path: Path) -> None:
-    write_networks(tmp_path / "models", "senior")
+    write_network(tmp_path / "models" / "senior")
     with pytest.raises(UnavailableError, match=r"missing: junior/model\.json, .*\. Name the"):
         taken(tmp_path, tmp_path / "models")
 

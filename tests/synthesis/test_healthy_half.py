@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthtumour_bids.synthesis.healthy_half import MAX_SUSPECT, SEAM_MM, healthy_half
-
-from .ellipsoid import ellipsoid_brain
+from tests.builders.ellipsoid import ellipsoid_brain
 
 IMAGE, BRAIN, SPACING = ellipsoid_brain((4.0, 4.0, 4.0), seed=1)
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from synthtumour_bids.synthesis.pseudo_labels import Criteria, assess, select
-
-from .ellipsoid import ellipsoid_brain
+from tests.builders.ellipsoid import ellipsoid_brain
 
 _, BRAIN, SPACING = ellipsoid_brain((3.0, 3.0, 3.0))
 MIDDLE = np.array(BRAIN.shape) // 2

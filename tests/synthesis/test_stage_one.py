@@ -19,8 +19,7 @@ from synthtumour_bids.synthesis.priors import load_priors
 from synthtumour_bids.synthesis.ranges import CoreKind, Mixture, Range
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.shape import Surface
-
-from .ellipsoid import ellipsoid_brain
+from tests.builders.ellipsoid import ellipsoid_brain
 
 GLIOMA = load_priors("glioma", "FLAIR")
 BRAIN = ellipsoid_brain()

@@ -11,8 +11,7 @@ from scipy import ndimage
 
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.stage_two import MixParams, mix, plan_pairs, sample_mix
-
-from .ellipsoid import ellipsoid_brain
+from tests.builders.ellipsoid import ellipsoid_brain
 
 HOST, HOST_BRAIN, SPACING = ellipsoid_brain((2.0, 2.0, 2.0), seed=1)
 PLAIN = MixParams("default", False, (0.0, 0.0, 0.0), 0.0, 3.0, 1.0, 0.0)

@@ -194,16 +194,17 @@ def draw(task: DrawTask) -> list[Sample]:
         donors = task.donors
         if volume_ml is None:
             donors = (donors[int(rng.integers(len(donors)))],)
-        lesions = [load_lesion(path) for donor in donors for path in donor.lesions]
-        lesion = pick_lesion(rng, lesions, volume_ml)
+        found = [(donor, load_lesion(path)) for donor in donors for path in donor.lesions]
+        lesion = pick_lesion(rng, [one for _, one in found], volume_ml)
         params = coarse.sample(
             rng, lesion, host, ranges=ranges, volume_ml=volume_ml, placement=placement
         )
         made = coarse.render(host, lesion, params)
         if np.array_equal(made.classes, host.classes):
             continue  # it lies outside of the brain wherever it was tried
-        donor = next(one for one in donors if one.stored.source == lesion.source)
-        samples.append(_store(task, index, made, donor, params, volume_ml, grid.affine))
+        donor = next(donor for donor, one in found if one is lesion)
+        made_from = lesion.source, donor.scan.person
+        samples.append(_store(task, index, made, made_from, params, volume_ml, grid.affine))
     return samples
 
 
@@ -211,12 +212,12 @@ def _store(
     task: DrawTask,
     index: int,
     made: BrainScan,
-    donor: Source,
+    lesion: tuple[str, str],
     params: CoarseParams,
     wanted_ml: float | None,
     affine: NDArray[np.float64],
 ) -> Sample:
-    """Write one sample, with what it was made from and how."""
+    """Write one sample, with what it was made from and how; `lesion` is its source and person."""
     host = task.host
     name = f"{task.purpose}-{host.stored.name}-{index:04d}"
     volume_ml = round(float(np.count_nonzero(made.classes) * np.prod(made.spacing)) / 1000, 3)
@@ -236,13 +237,13 @@ def _store(
         host.stored.brain,
         store_label(made.classes, *where, "label"),
         name,
-        frozenset((host.scan.person, donor.scan.person)),
+        frozenset((host.scan.person, lesion[1])),
     )
     return Sample(
         files,
         task.purpose,
         host.stored.source,
-        donor.stored.source,
+        lesion[0],
         index,
         wanted_ml,
         volume_ml,

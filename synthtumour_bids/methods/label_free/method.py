@@ -127,8 +127,8 @@ class LabelFree:
                 job, self.recipe, stage_two.VALIDATION, validation, others, max(4, count // 8)
             )
         mixes = stage_two.mix_all(job, tasks)
-        real = [_real_case(job, item, stage_two.TRAIN) for item in train]
-        real += [_real_case(job, item, stage_two.VALIDATION) for item in validation]
+        real = [real_case(job, item, stage_two.TRAIN) for item in train]
+        real += [real_case(job, item, stage_two.VALIDATION) for item in validation]
         drawn = [s.case() for s in synthetic] if self.recipe.healthy_halves else []
         return senior_cases(
             mixes, real, drawn, [s.case("half-") for s in in_halves], [s.case() for s in synthetic]
@@ -240,7 +240,8 @@ def senior_cases(
     return cases + [case for case in junior_cases if case.validation]
 
 
-def _real_case(job: Job, item: Labelled, side: str) -> Case:
+def real_case(job: Job, item: Labelled, side: str) -> Case:
+    """Give a pseudo-labelled scan to a network."""
     return Case(
         f"{side}-{item.scan.stem}",
         job.layout.standard_image(item.scan),

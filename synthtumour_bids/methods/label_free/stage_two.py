@@ -129,22 +129,19 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
     if FEWEST_PER_FAILURE * len(failed) > len(tasks):
         msg = f"{len(failed)} of {len(tasks)} mixes failed; the first: {failed[0].error}"
         raise DataError(msg)
-    cases = [
-        Case(
-            result.item.name,
-            *result.value,
-            validation=result.item.name.startswith(VALIDATION),
-            persons=result.item.persons,
-        )
-        for result in results
-        if result.value is not None
-    ]
+    cases = [case_of(result.item, *result.value) for result in results if result.value is not None]
     draw_sheet(
         [(case.image, case.label, case.name) for case in cases],
         job.layout.models / "stage_two.png",
         "Stage 2: real tumours mixed into tumour-free brains",
     )
     return cases
+
+
+def case_of(task: MixTask, image: Path, label: Path) -> Case:
+    """Give a mix to a network."""
+    validation = task.name.startswith(VALIDATION)
+    return Case(task.name, image, label, validation, persons=task.persons)
 
 
 def mix_one(task: MixTask) -> tuple[Path, Path]:

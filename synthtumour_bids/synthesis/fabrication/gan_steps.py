@@ -1,4 +1,4 @@
-"""The optimisation steps of TF-GAN: what is learnt from one step's patches."""
+"""The optimisation steps of TF-GAN: what is learned from one step's patches."""
 
 from __future__ import annotations
 

@@ -4,11 +4,11 @@ Not settled by the paper; ours: the three scores, both thresholds, and their qua
 
 Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
 by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
-networks have not learnt from make the fairer thresholds, as networks flatter what they know.
+networks have not learned from make the fairer thresholds, as networks flatter what they know.
 
 With few of them such a threshold is the score of one lesion, and a discriminator that has won
 puts every sample below it. A sample is therefore also good enough if it scores higher than a
-quarter of the refined samples that nothing was learnt from.
+quarter of the refined samples that nothing was learned from.
 """
 
 from __future__ import annotations

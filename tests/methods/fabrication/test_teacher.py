@@ -20,9 +20,9 @@ from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.settings import Method, Role
 from synthtumour_bids.steps import given_models, pseudo, train
 from tests.builders.blob_cases import blob_brain
-from tests.builders.networks import SHAPE, VOXEL
 from tests.builders.datasets import make
 from tests.builders.jobs import make_job, mark_preprocessed
+from tests.builders.networks import SHAPE, VOXEL
 
 TUMOUR = {"index": 1, "name": "tumour", "abbreviation": "", "color": ""}
 DESCRIPTION = {

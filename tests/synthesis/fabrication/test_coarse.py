@@ -17,8 +17,7 @@ from synthtumour_bids.synthesis.fabrication.rims import distance_mm
 from synthtumour_bids.synthesis.fabrication.warp import Warp, origins
 from synthtumour_bids.synthesis.ranges import Range
 from synthtumour_bids.synthesis.seeds import stream
-
-from .fabrication_scans import SHAPE, annotated, brain_of, host
+from tests.builders.fabrication_scans import SHAPE, annotated, brain_of, host
 
 HOST = host()
 SCAN = annotated()

@@ -7,8 +7,15 @@ from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
 from synthtumour_bids.synthesis.fabrication.rims import distance_mm, gate_of
 from synthtumour_bids.synthesis.fabrication.scans import make_scan, on_own_scale
-
-from .fabrication_scans import SHAPE, SPACING, annotated, ball, brain_of, host, images_of
+from tests.builders.fabrication_scans import (
+    SHAPE,
+    SPACING,
+    annotated,
+    ball,
+    brain_of,
+    host,
+    images_of,
+)
 
 
 def test_scans_are_normalised_on_normal_brain():

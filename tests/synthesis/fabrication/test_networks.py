@@ -14,8 +14,7 @@ from synthtumour_bids.synthesis.fabrication.perceptual import Bank, Pooled, Segm
 from synthtumour_bids.synthesis.fabrication.realism import Reference, describe, energy_distance
 from synthtumour_bids.synthesis.fabrication.refinement import refine
 from synthtumour_bids.synthesis.fabrication.rims import distance_mm
-
-from .fabrication_scans import annotated, host
+from tests.builders.fabrication_scans import annotated, host
 
 PATCH = (16, 16, 16)
 

@@ -18,8 +18,7 @@ from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, tr
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out
 from synthtumour_bids.synthesis.fabrication.quality import Scores, judge, report, thresholds_from
 from synthtumour_bids.synthesis.seeds import stream
-
-from .fabrication_scans import annotated, host
+from tests.builders.fabrication_scans import annotated, host
 
 
 @pytest.fixture(scope="module")

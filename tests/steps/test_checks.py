@@ -1,0 +1,112 @@
+"""What a run is refused for before anything is computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from synthtumour_bids.errors import DataError, UnavailableError, UsageError
+from synthtumour_bids.job import Job
+from synthtumour_bids.settings import Step
+from synthtumour_bids.steps import checks
+from tests.builders.jobs import (
+    make_job,
+    mark_preprocessed,
+    mark_trained,
+    method_of,
+    with_settings,
+)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    job = make_job(tmp_path, skip_bids_validation=True)
+    mark_preprocessed(job, *job.selection.everything)
+    return job
+
+
+def refuse(job: Job) -> None:
+    checks.refuse(job, method_of(job))
+
+
+def look_around(job: Job) -> None:
+    checks.look_around(job, method_of(job))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "held_out", "counts"),
+    [
+        ({"tumourfree": 1}, (), "1 tumour-free participants and 2 tumour scans, 0 of them"),
+        ({"tumours": 0}, (), "2 tumour-free participants and 0 tumour scans, 0 of them"),
+        ({}, ("tumour0", "sub-tumour1"), "participants and 2 tumour scans, 2 of them"),
+    ],
+)
+def test_a_cohort_that_cannot_train_is_refused(
+    tmp_path: Path, numbers: dict[str, int], held_out: tuple[str, ...], counts: str
+) -> None:
+    job = make_job(tmp_path, hold_out=held_out, **numbers)
+    message = f"found .*{counts} held out.*--tumourfree-dir.*--group-column"
+    with pytest.raises(DataError, match=message):
+        refuse(job)
+    with pytest.raises(DataError, match=message):
+        refuse(with_settings(job, analysis_level="group"))
+    # Whoever is preprocessed alone needs no others, if there are others.
+    refuse(with_settings(job, steps=(Step.PREPROCESS,)))
+    refuse(with_settings(job, steps=(Step.PREPROCESS, Step.SEGMENT, Step.REPORT)))
+    mark_trained(job)
+    refuse(job)
+    refuse(with_settings(job, model=job.layout.models))
+    with pytest.raises(DataError, match=message):
+        refuse(with_settings(job, retrain=True))
+
+
+def test_a_cohort_that_can_train_is_taken(job: Job) -> None:
+    refuse(with_settings(job, hold_out=("tumour0",)))
+    one = job.selection.selected[:1]
+    refuse(dataclasses.replace(job, selection=dataclasses.replace(job.selection, selected=one)))
+
+
+def test_tumourfree_participants_are_not_held_out(job: Job) -> None:
+    with pytest.raises(UsageError, match="--hold-out tumourfree0: these are tumour-free"):
+        refuse(with_settings(job, hold_out=("tumourfree0", "tumour0")))
+
+
+def test_synthetic_tumours_alone_need_no_real_ones(tmp_path: Path) -> None:
+    refuse(make_job(tmp_path, tumours=0, steps=(Step.SYNTHESISE,)))
+
+
+def test_broken_priors_are_refused_before_scans_are_preprocessed(job: Job, tmp_path: Path) -> None:
+    priors = tmp_path / "priors.json"
+    priors.write_text("{broken")
+    with pytest.raises(UsageError, match=r"priors\.json"):
+        refuse(with_settings(job, priors=priors))
+    refuse(with_settings(job, priors=priors, steps=(Step.PREPROCESS,)))
+
+
+def test_batches_that_cannot_be_shared_out_are_refused(job: Job) -> None:
+    with pytest.raises(UsageError, match=r"Use --num-gpus 1 or 2\."):
+        refuse(with_settings(job, num_gpus=3))
+    refuse(with_settings(job, num_gpus=2))
+
+
+def test_a_device_that_is_named_must_be_there(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    cuda = with_settings(job, device="cuda")
+    with pytest.raises(UnavailableError, match="--device cuda was asked for"):
+        look_around(cuda)
+    for device in ("auto", "cpu"):
+        look_around(with_settings(job, device=device))
+    look_around(with_settings(cuda, steps=(Step.PREPROCESS,)))
+    mark_trained(job)
+    look_around(cuda)
+    with pytest.raises(UnavailableError, match="--device cuda was asked for"):
+        look_around(with_settings(cuda, retrain=True))
+
+
+def test_contrasts_do_not_share_an_output_folder(job: Job) -> None:
+    refuse(job)
+    with pytest.raises(UsageError, match="FLAIR"):
+        refuse(with_settings(job, contrast="T2w"))

@@ -1,0 +1,41 @@
+"""What every step of a run shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from synthtumour_bids.job import cluster_of, steps_of
+from synthtumour_bids.settings import Step
+from tests.builders.jobs import make_job, mark_preprocessed, with_settings
+
+
+def test_steps_are_narrowed_by_level_model_and_reports_only(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    assert job.steps == tuple(Step)
+    group = with_settings(job, analysis_level="group")
+    assert group.steps == (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)
+    model = with_settings(job, model=job.settings.output_dir)
+    assert model.steps == (Step.PREPROCESS, Step.SEGMENT, Step.REPORT)
+    assert steps_of(with_settings(job, reports_only=True).settings) == (Step.REPORT,)
+
+
+def test_preprocessing_at_another_resolution_does_not_count(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    one = job.selection.everything[0]
+    mark_preprocessed(job, one, resolution=1.0)
+    assert job.preprocessing(one) is None
+    mark_preprocessed(job, one, fingerprint="p")
+    record = job.preprocessing(one)
+    assert record is not None
+    assert record.fingerprint == "p"
+
+
+def test_dask_workers_must_see_all_files_that_they_read(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("priors", "lesion_place")}
+    for path in files.values():
+        path.touch()
+    job = make_job(tmp_path / "job", dask_scheduler="tcp://host:1", **files)
+    cluster = cluster_of(job.settings)
+    assert cluster is not None
+    assert {*files.values(), job.settings.bids_dir, job.settings.output_dir} <= {*cluster.paths}
+    assert cluster_of(make_job(tmp_path / "other").settings) is None
