@@ -360,7 +360,7 @@ def test_the_scratch_keeps_its_name_without_hard_links(
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")  # as on exFAT and many SMB shares
 
-    monkeypatch.setattr(scratch.os, "link", refuse)
+    monkeypatch.setattr("os.link", refuse)
     one = scratch.with_own_work_dir(job.settings)
     assert scratch.with_own_work_dir(job.settings) == one
     logs = job.settings.output_dir / "logs"
