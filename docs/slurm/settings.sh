@@ -5,7 +5,9 @@ TUMOURFREE=/data/healthy                     # empty where BIDS holds both group
 OUT=/data/derivatives/synthtumour_bids
 WORK=/scratch/$USER/synthtumour              # shared by all nodes: what a training goes on from
 LOCAL=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}       # of one node: what one scan needs for a while
-OPTIONS=(--profile full)                     # further flags of synthtumour-bids
+# Further flags of synthtumour-bids. The profile must be named: the first jobs have no GPU, and would
+# choose fast for all. Without a GPU for the training, take fast.
+OPTIONS=(--profile full)
 
 # The app in a virtual environment ...
 APP=(/opt/synthtumour/bin/synthtumour-bids)

@@ -113,7 +113,7 @@ def records(*states: Status) -> Outcome:
 def test_verdict_and_exit_code_come_from_the_same_records() -> None:
     fine = records(Status.DONE, Status.SKIPPED)
     assert fine.exit_code == EXIT_DONE
-    assert "1 done, 1 already done, 0 failed" in fine.verdict()
+    assert "2 scans: 1 done, 1 already done." in fine.verdict()
     some = records(Status.DONE, Status.FAILED)
     assert some.exit_code == EXIT_SOME_FAILED
     assert "FAILED  raw/sub-01 (preprocess): because" in some.verdict()
