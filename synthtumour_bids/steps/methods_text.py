@@ -37,12 +37,12 @@ def write_methods(job: Job, method: Method) -> None:
     write_text(job.log_dir / "CITATION.md", methods_text(facts, method))
     write_json(job.log_dir / RUN_RECORD, _record(job, facts))
     before = None
-    while (text := _of_output(job, method)) != before:
+    while (text := of_output(job, method)) != before:
         before = text
         write_text(job.layout.methods_text, text)
 
 
-def _of_output(job: Job, method: Method) -> str:
+def of_output(job: Job, method: Method) -> str:
     """Text on the whole output folder."""
     card = _own_senior(job)
     if job.settings.model is not None and card is not None:

@@ -139,9 +139,10 @@ def _sidecar(
     )
 
 
-def _refinement(segmented: SegmentedScan, network: Network) -> dict[str, Any] | None:
+def _refinement(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
+    """How the scan refined the borders; empty where it did not."""
     evidence = segmented.evidence[network]
-    return asdict(evidence) if evidence else None
+    return asdict(evidence) if evidence else {}
 
 
 def _mask_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:

@@ -76,8 +76,9 @@ def _participants(job: Job) -> Iterator[Participant]:
     def known(subject: str, role: str) -> Participant:
         return found.setdefault(subject, Participant(f"sub-{subject}", role))
 
+    output_dir = job.settings.output_dir
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
-        if who.dataset == MAIN:
+        if who.dataset == MAIN and (output_dir / f"sub-{who.subject}").is_dir():
             record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
             person = known(who.subject, record.role)
             found[who.subject] = person.with_scan(record.measurements, record.flags)
@@ -86,7 +87,6 @@ def _participants(job: Job) -> Iterator[Participant]:
             person = known(failure.scan.subject, failure.role)
             found[failure.scan.subject] = person.with_failure(failure.step, failure.message)
     for scan in job.selection.everything:
-        folder = scan.output_root(job.settings.output_dir) / f"sub-{scan.subject}"
-        if scan.dataset_name == MAIN and folder.is_dir():
+        if scan.dataset_name == MAIN and (output_dir / f"sub-{scan.subject}").is_dir():
             known(scan.subject, scan.role)
     return iter(found.values())

@@ -76,7 +76,7 @@ def test_a_missing_network_is_named(tmp_path: Path) -> None:
 def test_other_weights_than_the_card_tells_of_are_refused(tmp_path: Path) -> None:
     folder = write_network(tmp_path / "senior")
     (folder / CHECKPOINT).write_text("others")
-    with pytest.raises(UnavailableError, match="are not those that .*Copy the folder again"):
+    with pytest.raises(UnavailableError, match=r"are not those that .*Copy the folder again"):
         ModelCard.read(folder)
 
 

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from synthtumour_bids.steps import preprocess, report, segment, synthesise, tables
+from synthtumour_bids import job as jobs
+from synthtumour_bids.files import write_json
+from synthtumour_bids.steps import preprocess, report, segment, tables
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_preprocessed, mark_trained
+from tests.builders.jobs import make_job, mark_preprocessed, mark_trained, method_of
+
+STEPS: dict[str, Callable[[Any], Any]] = {
+    "preprocess": preprocess.run,
+    "segment": lambda job: segment.run(job, method_of(job)),
+    "report": lambda job: report.run(job, method_of(job)),
+}
 
 
 @pytest.fixture
@@ -22,22 +30,20 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         noted.append({"items": items, **more})
         return []
 
-    for step in (preprocess, segment, report):
-        monkeypatch.setattr(step, "map_items", note)
+    monkeypatch.setattr(jobs, "map_items", note)
     monkeypatch.setattr(tables, "write", lambda _: None)
-    monkeypatch.setattr(report, "write_methods", lambda _: None)
+    monkeypatch.setattr(report, "write_methods", lambda *_: None)
     return noted
 
 
-@pytest.mark.parametrize("step", [preprocess, segment, report])
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(("mem_gb", "expected"), [(5.0, 2), (100.0, 4)])
 def test_cores_threads_and_memory_limit_the_processes_of_a_step(
-    tmp_path: Path, calls: list[dict[str, Any]], step: Any, mem_gb: float, expected: int
+    tmp_path: Path, calls: list[dict[str, Any]], step: str, mem_gb: float, expected: int
 ) -> None:
     job = make_job(tmp_path, nprocs=8, omp_nthreads=2, mem_gb=mem_gb)
-    for name in ("junior", "senior"):
-        mark_trained(job, name)
-    step.run(job)
+    mark_trained(job)
+    STEPS[step](job)
     assert [call["nprocs"] for call in calls] == [expected]
 
 
@@ -52,11 +58,11 @@ def test_memory_limits_the_processes_that_make_samples(
     def ask(*_: Any, nprocs: int, **__: Any) -> list[Any]:
         raise Asked(nprocs)
 
-    monkeypatch.setattr(synthesise, "map_items", ask)
+    monkeypatch.setattr(jobs, "map_items", ask)
     job = make_job(tmp_path, tumourfree=4, nprocs=8, mem_gb=mem_gb)
     mark_preprocessed(job, *job.selection.everything)
     with pytest.raises(Asked, match=f"^{expected}$"):
-        synthesise.run(job)
+        method_of(job).make_samples(job)
 
 
 def test_a_scan_with_two_truths_is_reported_without_scores(
@@ -73,12 +79,10 @@ def test_a_scan_with_two_truths_is_reported_without_scores(
         f"{other.stem}_label-L_mask.nii.gz",
     )
     for scan in (ambiguous, other):
-        result = segment.results_file(job.settings.output_dir, scan)
-        result.parent.mkdir(parents=True, exist_ok=True)
-        result.write_text("{}")
+        write_json(job.layout.result(scan), {})
     warnings: list[str] = []
     monkeypatch.setattr(report.LOGGER, "warning", lambda text, *more: warnings.append(text % more))
-    report.run(job)
+    STEPS["report"](job)
     truths = {task.scan.key: task.truth for task in calls[0]["items"]}
     assert truths[ambiguous.key] is None
     assert truths[other.key].name == f"{other.stem}_label-L_mask.nii.gz"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from synthtumour_bids.steps.job import Job
 
+from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.preprocessing import preflight, registration, templates
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, HOME_VARIABLE, template_print
-from synthtumour_bids.steps import preprocess, volumes
+from synthtumour_bids.settings import Role
+from synthtumour_bids.steps import preprocess
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_preprocessed
+from tests.builders.jobs import make_job, mark_preprocessed, with_settings
 
 
 def write_template(folder: Path, head: str = "head") -> Path:
@@ -23,10 +22,6 @@ def write_template(folder: Path, head: str = "head") -> Path:
     (folder / "tpl-X_T1w.nii.gz").write_text(head)
     (folder / "tpl-X_label-brain_probseg.nii.gz").write_text("brain")
     return folder
-
-
-def with_settings(job: Job, **more: Any) -> Job:
-    return dataclasses.replace(job, settings=dataclasses.replace(job.settings, **more))
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +46,8 @@ def test_a_preprocessing_that_is_interrupted_is_not_done(
     monkeypatch.setattr(preprocess, "_write", stop)
     other = with_settings(job, seed=1)
     with pytest.raises(KeyboardInterrupt):
-        preprocess.preprocess_scan(preprocess.Task(scan, other.settings))
+        preprocess.preprocess_scan(preprocess.PreprocessTask(scan, other.settings))
+    job.ledger.forget()  # it was another process
     assert not preprocess.is_done(job, scan)
 
 
@@ -99,7 +95,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
     monkeypatch.setattr(templates, "load_head_template", lambda _: None)
-    monkeypatch.setattr(volumes, "load_nifti", lambda _: None)
+    monkeypatch.setattr(preprocess, "load_nifti", lambda _: None)
     monkeypatch.setattr(preprocess, "_write", lambda *_: [])
     return result
 
@@ -156,3 +152,42 @@ def test_the_head_template_is_told_once(
     monkeypatch.setenv(HOME_VARIABLE, str(folder.parent))
     (found,) = told()
     assert f"MNI152NLin2009cAsym in {folder}" in found
+
+
+def test_a_stop_is_obeyed_while_finished_scans_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_: object) -> str:
+        raise StoppedError("no time left")
+
+    job = make_job(tmp_path)
+    mark_preprocessed(job, job.selection.everything[0])
+    monkeypatch.setattr(preprocess.PreprocessTask, "fingerprint", stopped)
+    with pytest.raises(StoppedError):
+        preprocess.run(job)
+
+
+@pytest.mark.usefixtures("outcome")
+def test_a_file_that_is_replaced_meanwhile_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    (scan,) = job.selected()
+
+    def replace_file(*_: object) -> list[Path]:
+        scan.path.write_bytes(b"another scan")
+        return []
+
+    monkeypatch.setattr(preprocess, "_write", replace_file)
+    preprocess.run(job)
+    assert not preprocess.is_done(job, scan)
+    preprocess.run(job)
+    assert preprocess.is_done(job, scan)
+
+
+def test_tumourfree_scans_are_not_preprocessed_for_given_networks(
+    tmp_path: Path, outcome: SimpleNamespace
+) -> None:
+    job = make_job(tmp_path, model=tmp_path)
+    records = preprocess.run(job)
+    assert [record.key for record in records] == [s.key for s in job.selected(Role.TUMOUR)]

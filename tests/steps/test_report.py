@@ -6,22 +6,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
-from synthtumour_bids.steps.job import Job
 
-from synthtumour_bids.bids.derivatives import write_tsv
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.files import write_json
+from synthtumour_bids.files import write_json, write_tsv
+from synthtumour_bids.job import Job
 from synthtumour_bids.reports import reportlets
 from synthtumour_bids.settings import Method, Role, Step
-from synthtumour_bids.steps import report, tables
-from synthtumour_bids.steps.segment import results_file
-from tests.builders.jobs import make_job
+from synthtumour_bids.steps import methods_text, report
+from tests.builders.jobs import make_job, mark_preprocessed, method_of
 
 SPACING = (1.0, 2.0, 3.0)  # mm, towards the right, the front and the top
 
@@ -70,8 +69,8 @@ def reported(root: Path, head: dict[str, np.ndarray], order: str) -> tuple[Job, 
     for path, kind in ((truth, "truth"), (junior, "mask"), *((p, k) for k, p in paths.items())):
         path.parent.mkdir(parents=True, exist_ok=True)
         nib.save(stored(head[kind], order), path)
-    write_json(results_file(out, scan), {"volume_mL": 1.2})
-    report.report_scan(report.Task(scan, truth, job.settings, redraw=False))
+    write_json(job.layout.result(scan), {"volume_mL": 1.2})
+    report.report_scan(report.ReportTask(scan, truth, job.layout, redraw=False))
     return job, scan
 
 
@@ -106,7 +105,7 @@ def test_scores_do_not_depend_on_how_a_scan_is_stored(
     scores = []
     for order in ("RAS", "PIR"):
         job, scan = reported(tmp_path / order, head, order)
-        path = tables.scores_file(job.settings.output_dir, f"{scan.stem}_FLAIR")
+        path = job.layout.scores(scan.name)
         scores.append(json.loads(path.read_text()))
     assert scores[0] == scores[1]
     assert 0 < scores[0]["dice"] < 1
@@ -116,21 +115,14 @@ def test_scores_do_not_depend_on_how_a_scan_is_stored(
 
 
 def methods(job: Job) -> str:
-    report.write_methods(job)
+    report.write_methods(job, method_of(job))
     return (job.settings.output_dir / "logs" / "CITATION.md").read_text()
 
 
 def mark(job: Job, scans: Sequence[Scan], *templates: str) -> None:
     """Say that scans are preprocessed, each with a head template, or none for a stripped one."""
     for scan, template in zip(scans, templates, strict=True):
-        job.stamps.mark(
-            Step.PREPROCESS,
-            scan.key,
-            "p",
-            role=scan.role.value,
-            resolution=job.settings.profile.resolution,
-            template=template,
-        )
+        mark_preprocessed(job, scan, fingerprint="p", template=template)
 
 
 def alone(job: Job, scan: Scan) -> Job:
@@ -164,10 +156,11 @@ def test_scans_that_are_not_used_are_not_counted(tmp_path: Path) -> None:
     first, excluded, coarser, without_outputs, other_role = job.selected()
     mark(job, (first, excluded, other_role), "", "embedded", "")
     resolution = job.settings.profile.resolution
-    more = {"role": "tumour", "template": "embedded"}
-    job.stamps.mark(Step.PREPROCESS, coarser.key, "p", resolution=resolution + 1, **more)
+    mark_preprocessed(job, coarser, template="embedded", resolution=resolution + 1)
     gone = [job.settings.output_dir / "gone.nii.gz"]
-    job.stamps.mark(Step.PREPROCESS, without_outputs.key, "p", gone, resolution=resolution, **more)
+    more = {"resolution": resolution, "role": "tumour", "template": "embedded"}
+    step = Step.PREPROCESS
+    job.ledger.mark(step, without_outputs.key, "p", gone, scan=without_outputs, **more)
     known = replace(other_role, role=Role.TUMOURFREE)  # participants.tsv has changed since
     written = methods(replace(job, selection=Selection((known,), (known,))))
     assert "in 1 FLAIR scans" in written
@@ -181,14 +174,14 @@ def test_what_arrives_while_the_text_is_written_is_in_it(
     job = make_job(tmp_path, tumours=2, tumourfree=0)
     first, second = job.selected()
     mark(job, [first], "")
-    made = report._methods
+    made = methods_text.of_output
 
-    def meanwhile(own: Job) -> str:
-        text = made(own)
+    def meanwhile(*given: Any) -> str:
+        text = made(*given)
         mark(job, [second], "embedded")
         return text
 
-    monkeypatch.setattr(report, "_methods", meanwhile)
+    monkeypatch.setattr(methods_text, "of_output", meanwhile)
     assert "in 2 FLAIR scans" in methods(alone(job, first))
 
 
@@ -203,7 +196,7 @@ def test_pseudo_labels_that_did_not_pass_are_told_apart(
         {"scan": f"raw/sub-{number}_FLAIR", "used": used, "accepted": passed}
         for number, (used, passed) in enumerate(verdicts)
     ]
-    write_tsv(job.models_dir / "pseudo_labels.tsv", rows, list(rows[0]))
+    write_tsv(job.layout.models / "pseudo_labels.tsv", rows, list(rows[0]))
     written = methods(job)
     assert "chosen by a quality control" in written
     assert "that passed a quality control" not in written

@@ -11,15 +11,17 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from synthtumour_bids.bids import derivatives
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
-from synthtumour_bids.bids.names import transform_name
+from synthtumour_bids.execution.outcome import Status
+from synthtumour_bids.files import write_json
+from synthtumour_bids.job import Preprocessing
+from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.segmentation.uncertainty import dice
-from synthtumour_bids.settings import TEMPLATE
-from synthtumour_bids.steps import segment
-from synthtumour_bids.steps.segment import STEP, Task, segment_scan
+from synthtumour_bids.settings import TEMPLATE, Step
+from synthtumour_bids.steps import segment, segmented_scan
+from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
 from synthtumour_bids.synthesis.borders import Evidence
-from tests.builders.jobs import make_job
+from tests.builders.jobs import make_job, mark_trained, method_of, with_settings
 
 SHAPE = (24, 28, 26)
 VOXEL = 3.0
@@ -36,7 +38,7 @@ def save(path: Path, data: np.ndarray) -> Path:
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Task:
+def task(tmp_path: Path) -> SegmentTask:
     """A preprocessed scan on the template's very grid, and what both networks say about it."""
     job = make_job(tmp_path, tumours=1)
     scan = job.selection.everything[0]
@@ -45,30 +47,31 @@ def task(tmp_path: Path) -> Task:
     probability = np.zeros(SHAPE, np.float32)
     for place in (LESION, SATELLITE, SMALL, SPECK):
         probability[place] = 0.9
-    save(job.native(scan, desc="preproc", suffix="FLAIR"), brain.astype(np.float32))
-    for path in (job.native(scan, desc="brain", suffix="mask"), job.standard_mask(scan)):
+    layout = job.layout
+    save(layout.native_image(scan), brain.astype(np.float32))
+    for path in (layout.native_brain(scan), layout.standard_brain(scan)):
         save(path, brain)
     identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
-    folder = job.native(scan, suffix="FLAIR").parent
-    ants.write_transform(
-        identity, str(folder / transform_name(scan, to=TEMPLATE, extension=".mat"))
-    )
+    ants.write_transform(identity, str(layout.transform(scan)))
     predicted = {
         name: save(tmp_path / "predictions" / f"{name}.nii.gz", probability)
         for name in ("junior", "senior")
     }
     unrefined = dict.fromkeys(predicted)
-    return Task(scan, predicted, "print", {"flags": []}, {}, unrefined, WHOLE_TUMOUR, job.settings)
+    fingerprints = {name: f"weights of {name}" for name in predicted}
+    networks = Networks(fingerprints, unrefined, WHOLE_TUMOUR, "glioma")
+    record = Preprocessing("p", {}, (), scan.role, 4.0, "")
+    return SegmentTask(scan, predicted, record, networks, layout)
 
 
 @pytest.mark.parametrize(
     ("lesion", "smallest", "components"), [("glioma", 0.3, 2), ("metastasis", 0.05, 3)]
 )
 def test_satellites_stay_and_specks_go_on_both_grids(
-    task: Task, lesion: str, smallest: float, components: int
+    task: SegmentTask, lesion: str, smallest: float, components: int
 ) -> None:
-    segment_scan(replace(task, settings=replace(task.settings, lesion=lesion)))
-    folder = task.settings.output_dir / f"sub-{task.scan.subject}" / "anat"
+    segment_scan(replace(task, networks=replace(task.networks, lesion=lesion)))
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
     native = folder / f"{task.scan.stem}_label-L_mask.nii.gz"
     standard = folder / f"{task.scan.stem}_space-{TEMPLATE}_res-4_label-L_mask.nii.gz"
     for path in (native, standard):
@@ -81,17 +84,18 @@ def test_satellites_stay_and_specks_go_on_both_grids(
         described = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
         assert described["SmallestComponentML"] == smallest
         assert described["Threshold"] == 0.5
-    figures = json.loads(segment.results_file(task.settings.output_dir, task.scan).read_text())
+    figures = json.loads(task.layout.result(task.scan).read_text())
     assert figures["n_components"] == components
 
 
 def test_a_segmentation_that_is_interrupted_is_not_done(
-    task: Task, monkeypatch: pytest.MonkeyPatch
+    task: SegmentTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     segment_scan(task)
-    stamps = segment.Stamps(task.settings.output_dir)
-    assert stamps.is_done(STEP, task.scan.key, "print")
-    write_image = derivatives.write_image
+    fingerprint = task.networks.fingerprint(task.preprocessing)
+    ledger = Ledger(task.layout.output_dir)
+    assert ledger.is_done(STEP, task.scan.key, fingerprint)
+    write_image = segmented_scan.write_image
     written = []
 
     def stop_after_two(path: Path, *more: object) -> None:
@@ -100,18 +104,19 @@ def test_a_segmentation_that_is_interrupted_is_not_done(
         written.append(path)
         write_image(path, *more)
 
-    monkeypatch.setattr(derivatives, "write_image", stop_after_two)
+    monkeypatch.setattr(segmented_scan, "write_image", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         segment_scan(task)
-    assert not stamps.is_done(STEP, task.scan.key, "print")
+    ledger.forget()
+    assert not ledger.is_done(STEP, task.scan.key, fingerprint)
 
 
-def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: Task) -> None:
+def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: SegmentTask) -> None:
     """The networks find the lesion a voxel too wide; the scan shows where it ends."""
     probability = np.zeros(SHAPE, np.float32)
     probability[tuple(slice(s.start - 1, s.stop + 1) for s in LESION)] = 0.8
     probability[LESION] = 0.95
-    folder = task.settings.output_dir / f"sub-{task.scan.subject}" / "anat"
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
     grid = f"space-{TEMPLATE}_res-4"
     brain = nib.load(folder / f"{task.scan.stem}_{grid}_desc-brain_mask.nii.gz").get_fdata() > 0
     image = np.where(brain, np.random.default_rng(0).normal(100, 5, SHAPE), 0)
@@ -119,7 +124,8 @@ def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: Task) -> None:
     save(folder / f"{task.scan.stem}_{grid}_desc-preproc_FLAIR.nii.gz", image.astype(np.float32))
     for path in task.probabilities.values():
         save(path, probability)
-    segment_scan(replace(task, evidence={"senior": Evidence(), "junior": None}))
+    evidence = {"senior": Evidence(), "junior": None}
+    segment_scan(replace(task, networks=replace(task.networks, evidence=evidence)))
     lesion = np.zeros(SHAPE, bool)
     lesion[LESION] = True
     for name, wanted, refined in (
@@ -132,4 +138,36 @@ def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: Task) -> None:
         found = np.asanyarray(nib.load(path).dataobj) >= 0.5
         assert dice(found, wanted) > 0.95, name
         described = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
-        assert ("Refinement" in described) is refined
+        assert bool(described["Refinement"]) is refined
+
+
+def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
+    """By the inheritance principle a sidecar speaks for names with more entities, too."""
+    from bids import BIDSLayout
+
+    segment_scan(task)
+    root = task.layout.output_dir
+    write_json(
+        root / "dataset_description.json",
+        {"Name": "x", "BIDSVersion": "1.10.1", "DatasetType": "derivative"},
+    )
+    layout = BIDSLayout(root, validate=False, is_derivative=True)
+    files = layout.get(extension=".nii.gz", subject=task.scan.subject)
+    assert len(files) >= 6
+    for file in files:
+        own = Path(file.path.replace(".nii.gz", ".json"))
+        if own.is_file():
+            assert file.get_metadata() == json.loads(own.read_text()), file.filename
+
+
+def test_segmenting_what_is_not_preprocessed_fails_with_the_flag(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=4)
+    mark_trained(job)
+    alone = with_settings(job, steps=(Step.SEGMENT, Step.REPORT))
+    records = segment.run(alone, method_of(job))
+    assert [record.status for record in records] == [Status.FAILED] * 4
+    assert "Run --steps preprocess first, with the same --profile" in records[0].message
+    failures = Ledger(job.settings.output_dir).failures()
+    assert {one.step for one in failures} == {"segment"}
+    assert len(failures) == 4
+    assert segment.run(job, method_of(job)) == []  # whole runs have told why

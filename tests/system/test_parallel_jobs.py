@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from synthtumour_bids.steps.job import Job
 
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.locks import exclusive_lock
-from synthtumour_bids.files import Stamps, write_json
+from synthtumour_bids.files import write_json
+from synthtumour_bids.job import Job
+from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import tables
 
@@ -39,17 +40,19 @@ MAKE_TABLES = (
     """
 from synthtumour_bids.files import write_json
 from synthtumour_bids.steps import tables
+from tests.builders.jobs import make_scan, mark_preprocessed
 from tests.system.test_parallel_jobs import N_SCANS, job_of, result_of
 """
     + TOGETHER
     + """
 job = job_of(folder)
-for scan in range(N_SCANS):
-    name = f"sub-{number}x{scan}"
+for index in range(N_SCANS):
+    name = f"sub-{number}x{index}"
     out = job.settings.output_dir
     (out / name).mkdir(parents=True)
-    job.stamps.mark("preprocess", f"raw/{name}_FLAIR", "p", role="tumour")
-    write_json(tables.scores_file(out, f"{name}_FLAIR"), {"dice": 0.5})
+    scan = make_scan(folder, name.removeprefix("sub-"))
+    mark_preprocessed(job, scan, fingerprint="p")
+    write_json(job.layout.scores(f"{name}_FLAIR"), {"dice": 0.5})
     write_json(out / "logs" / "results" / f"{name}_FLAIR.json", result_of(name))
     tables.write(job)
 """
@@ -72,15 +75,15 @@ for _ in range(30):
 
 MARK = (
     """
-from synthtumour_bids.files import Stamps
+from synthtumour_bids.ledger import Ledger
 """
     + TOGETHER
     + """
-stamps = Stamps(folder / "out")
+ledger = Ledger(folder / "out")
 for _ in range(200):
-    stamps.mark("preprocess", "raw/sub-01_FLAIR", "p", note=str(number) * 5000)
-    stamp = stamps.read("preprocess", "raw/sub-01_FLAIR")
-    assert stamp is not None and len(set(stamp["note"])) == 1
+    ledger.mark("preprocess", "raw/sub-01_FLAIR", "p", note=str(number) * 5000)
+    stamp = ledger.read("preprocess", "raw/sub-01_FLAIR")
+    assert stamp is not None and len(set(stamp.details["note"])) == 1
 """
 )
 
@@ -95,7 +98,8 @@ with exclusive_lock(Path(sys.argv[1]), "taken by {holder}"):
 
 
 def job_of(folder: Path) -> Job:
-    return Job(Settings(folder / "bids", folder / "out"), Selection((), ()), folder)
+    settings = Settings(folder / "bids", folder / "out")
+    return Job(settings, Selection((), ()), folder, Ledger(settings.output_dir))
 
 
 def result_of(name: str) -> dict[str, object]:
@@ -159,11 +163,11 @@ def test_participants_that_another_job_preprocessed_stay_in_the_table(tmp_path: 
     job = job_of(tmp_path)
     out = job.settings.output_dir
     for name, role in (("sub-01", "tumour"), ("sub-02", "tumourfree"), ("sub-03", "tumourfree")):
-        job.stamps.mark(Step.PREPROCESS, f"raw/{name}_FLAIR", "p", role=role)
+        job.ledger.mark(Step.PREPROCESS, f"raw/{name}_FLAIR", "p", role=role)  # as 0.1.0 did
         if name != "sub-03":  # its outputs were deleted
             (out / name).mkdir(parents=True)
     # Participants of further datasets are listed in tables of their own, if at all.
-    job.stamps.mark(Step.PREPROCESS, "tumourfree/sub-04_FLAIR", "p", role="tumourfree")
+    job.ledger.mark(Step.PREPROCESS, "tumourfree/sub-04_FLAIR", "p", role="tumourfree")
     (out / "sub-04").mkdir()
     tables.write(job)
     rows = rows_of(tmp_path, "participants.tsv")
@@ -178,7 +182,7 @@ def test_jobs_that_start_together_take_the_folder_for_theirs(tmp_path: Path) -> 
 
 def test_stamps_written_together_are_whole(tmp_path: Path) -> None:
     assert run_together(MARK, tmp_path) == [0] * N_JOBS
-    assert Stamps(tmp_path / "out").is_done("preprocess", "raw/sub-01_FLAIR", "p")
+    assert Ledger(tmp_path / "out").is_done("preprocess", "raw/sub-01_FLAIR", "p")
 
 
 def test_one_run_at_a_time_holds_the_lock(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
-from synthtumour_bids.steps.coarse_samples import (
+
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.methods.fabrication.coarse_samples import (
     DrawTask,
     Sample,
     Source,
@@ -17,23 +19,21 @@ from synthtumour_bids.steps.coarse_samples import (
     draw_samples,
     load_place,
 )
-from synthtumour_bids.steps.job import Job
-from synthtumour_bids.steps.stored_scans import (
+from synthtumour_bids.methods.fabrication.stored_scans import (
     StoredScan,
     load_lesion,
     store_images,
     store_label,
     store_lesion,
 )
-
-from synthtumour_bids.bids.inputs import Selection
-from synthtumour_bids.errors import DataError
 from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
 from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.settings import Settings
+from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out
 from synthtumour_bids.synthesis.fabrication.scans import make_scan
 from synthtumour_bids.volumes import load_nifti
+from tests.builders.jobs import make_job
+from tests.builders.jobs import make_scan as named_scan
 
 GRID = standard_brain(4.0)
 
@@ -63,7 +63,16 @@ def task(tmp_path: Path) -> DrawTask:
     settings = Settings(
         tmp_path, tmp_path, profile=dataclasses.replace(PROFILES["sloppy"], resolution=4.0)
     )
-    return DrawTask(stored, tuple(paths), "train", tuple(range(8)), tmp_path, settings)
+    donors = tuple(
+        Source(
+            named_scan(tmp_path, f"t{number}", Role.ANNOTATED),
+            dataclasses.replace(stored, name=f"t{number}", source=f"t{number}"),
+            lesions,
+        )
+        for number, lesions in enumerate(paths)
+    )
+    host = Source(named_scan(tmp_path, "host", Role.TUMOURFREE), stored, ())
+    return DrawTask(host, donors, "train", tuple(range(8)), tmp_path, settings)
 
 
 def asked(task: DrawTask, **wanted: object) -> list[Sample]:
@@ -108,8 +117,9 @@ def test_a_place_outside_of_the_brain_is_refused(tmp_path: Path) -> None:
 def sources(task: DrawTask, tmp_path: Path) -> tuple[list[Source], list[Source]]:
     """The host, and the two scans that the lesions come from."""
     annotated = []
-    for number, lesions in enumerate(task.lesions):
-        host = task.host.load()
+    for number, donor in enumerate(task.donors):
+        lesions = donor.lesions
+        host = task.host.stored.load()
         label = np.zeros(host.grid, np.uint8)
         lesion = load_lesion(lesions[0])
         box = tuple(
@@ -117,16 +127,16 @@ def sources(task: DrawTask, tmp_path: Path) -> tuple[list[Source], list[Source]]
         )
         label[box] = lesion.classes
         where = (GRID.affine, tmp_path, f"t{number}")
-        stored = dataclasses.replace(
-            task.host, name=f"t{number}", label=store_label(label, *where, "label"), source=where[2]
-        )
-        annotated.append(Source(stored, lesions))
-    return [Source(task.host, ())], annotated
+        stored = dataclasses.replace(donor.stored, label=store_label(label, *where, "label"))
+        annotated.append(dataclasses.replace(donor, stored=stored))
+    return [task.host], annotated
 
 
 def drawn(task: DrawTask, sources: tuple[list[Source], list[Source]], **wanted: object):
     settings = dataclasses.replace(task.settings, work_dir=task.folder, **wanted)
-    results = draw_samples(Job(settings, Selection((), ()), task.folder), *sources, "train", 8)
+    job = make_job(task.folder / "job", scans=())
+    job = dataclasses.replace(job, settings=settings)
+    results = draw_samples(job, *sources, "train", 8)
     return [sample for result in results for sample in result.value]
 
 
@@ -138,8 +148,10 @@ def test_half_of_the_lesions_go_into_other_annotated_scans(
     for sample in samples:
         assert sample.mixed == (sample.host != "host")
         assert sample.lesion.split("#")[0] != sample.host
+        whose = {f"raw/{sample.host}", f"raw/{sample.lesion.split('#')[0]}"}
+        assert sample.files.persons == whose
         if sample.mixed:
-            own = next(s.scan for s in sources[1] if s.scan.name == sample.host).load()
+            own = next(s.stored for s in sources[1] if s.stored.name == sample.host).load()
             made = sample.files.load()
             assert (made.classes[own.classes > 0] > 0).any()
 

@@ -10,28 +10,44 @@ from typing import Any
 
 import numpy as np
 import pytest
-from synthtumour_bids.steps.coarse_samples import Sample, stored_name
-from synthtumour_bids.steps.job import Job
-from synthtumour_bids.steps.refined_samples import folder, refine_samples
-from synthtumour_bids.steps.stored_scans import StoredScan, store_images, store_label
+from hypothesis import given
+from hypothesis import strategies as st
 
-from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import write_json
-from synthtumour_bids.settings import Method, Role, Settings
-from synthtumour_bids.steps import fabricate, train
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.base import Material
+from synthtumour_bids.methods.fabrication import method, pairs
+from synthtumour_bids.methods.fabrication.coarse_samples import Sample, stored_name
+from synthtumour_bids.methods.fabrication.pairs import Pair
+from synthtumour_bids.methods.fabrication.refined_samples import refine_samples
+from synthtumour_bids.methods.fabrication.stored_scans import (
+    StoredScan,
+    store_images,
+    store_label,
+)
+from synthtumour_bids.methods.pseudo_labels import Labelled, unlabelled
+from synthtumour_bids.settings import Method, Role
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
 from synthtumour_bids.synthesis.fabrication.quality import Scores, Verdict, judge
-
-from .fabrication_scans import annotated
+from tests.builders.fabrication_scans import annotated
+from tests.builders.jobs import (
+    make_job,
+    make_scan,
+    mark_preprocessed,
+    method_of,
+    with_scans,
+    with_settings,
+    write_network,
+)
 
 LEAST = Scores(0.0, 0.5, 0.5)
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    settings = Settings(tmp_path / "bids", tmp_path / "out", work_dir=tmp_path / "work")
-    return Job(settings, Selection((), ()), tmp_path)
+    return make_job(tmp_path, tumours=0, tumourfree=0)
 
 
 # ---------------------------------------------------------------------- refined samples
@@ -55,7 +71,15 @@ class Judge:
         return judge(Scores(self.realness[refined.source], 0.9, 0.9), self.thresholds)
 
 
-def stored(where: Path, name: str) -> Sample:
+@dataclass(frozen=True)
+class Parameters:
+    """In the place of what a coarse sample was drawn with."""
+
+    def to_json(self) -> dict[str, float]:
+        return {"match": 1.0}
+
+
+def stored(where: Path, name: str, *, mixed: bool = False) -> Sample:
     made = annotated(contrasts=1)
     where.mkdir(exist_ok=True)
     to = (np.eye(4), where, name)
@@ -66,15 +90,19 @@ def stored(where: Path, name: str) -> Sample:
         store_label(made.classes, *to, "label"),
         name,
     )
-    return Sample(files, "train", "bids:raw:h", "bids:raw:a#0", 0, None, 4.2, {"match": 1.0})
+    origin = ("bids:raw:h", "bids:raw:a#0", 0)
+    return Sample(files, "train", *origin, None, 4.2, Parameters(), mixed)
 
 
-def refined(job: Job, helps: bool, **realness: float) -> tuple[list[str], Any, Any]:
+def refined(
+    job: Job, helps: bool, mixed: tuple[str, ...] = (), **realness: float
+) -> tuple[list[str], Any, Any]:
     """Names kept, and the contents of both records."""
-    where = folder(job)
+    where = job.layout.fabricator
     where.mkdir(parents=True)
     (where / "fabricator.pt").write_text("weights")
-    samples = [stored(job.settings.work_dir.parent / "coarse", name) for name in realness]
+    coarse = job.settings.work_dir.parent / "coarse"
+    samples = [stored(coarse, name, mixed=name in mixed) for name in realness]
     kept = refine_samples(job, Judge(helps, realness), samples)
     records = (json.loads((where / f"{name}.json").read_text()) for name in ("samples", "quality"))
     return [scan.name for scan in kept], *records
@@ -106,58 +134,100 @@ def test_no_verdict_is_told_where_refinement_does_not_help(job: Job, caplog: Any
     assert "dropped" not in caplog.text
 
 
-def test_samples_in_annotated_scans_are_neither_refined_nor_judged(
-    job: Job, monkeypatch: Any
-) -> None:
-    made = stored
-    monkeypatch.setitem(
-        globals(), "stored", lambda *where: replace(made(*where), mixed=where[1] == "mixed")
-    )
-    kept, samples, quality = refined(job, True, good=1.0, mixed=-9.0)
+def test_samples_in_annotated_scans_are_neither_refined_nor_judged(job: Job) -> None:
+    kept, samples, quality = refined(job, True, ("within",), good=1.0, within=-9.0)
     assert kept == ["refined-good"]
     assert [sample["HostIsAnnotated"] for sample in samples["Samples"]] == [False, True]
     assert "Accepted" not in samples["Samples"][1]
     assert (quality["Judged"], quality["InAnnotatedScans"]) == (1, 1)
 
 
-# ---------------------------------------------------------------------- pseudo-labels
+# ---------------------------------------------------------------------- who learns from whom
 
 
-def scan(subject: str, session: str, role: Role, dataset: str = "raw") -> Scan:
-    root = Path("/data")
-    name = f"sub-{subject}_ses-{session}_FLAIR.nii.gz"
-    entities = (("sub", subject), ("ses", session))
-    return Scan(root / name, entities, "FLAIR", role, root, dataset)
+def pair(scan: Scan, kind: str, purpose: str, *persons: str) -> Pair:
+    files = (Path(f"{scan.name}-{kind}.nii"),), Path("brain.nii"), Path(f"{scan.name}-{kind}-l.nii")
+    name = stored_name(scan) if kind == "annotated" else f"{kind}-{scan.name}"
+    return Pair(kind, purpose, StoredScan(name, *files, scan.uri, frozenset(persons)))
 
 
-def test_no_session_of_a_validating_person_gets_a_pseudo_label(job: Job, monkeypatch: Any) -> None:
-    annotated_scans = [scan(subject, "1", Role.ANNOTATED) for subject in ("01", "02")]
+@pytest.fixture
+def cohort(job: Job) -> Job:
+    """Two annotated persons, one on each side, with later visits that nobody annotated."""
+    root = job.settings.bids_dir
+    one, two = (make_scan(root, name, Role.ANNOTATED, "1") for name in ("01", "02"))
     tumours = [
-        scan("01", "2", Role.TUMOUR),
-        scan("02", "2", Role.TUMOUR),
-        scan("03", "1", Role.TUMOUR),
-        scan("01", "1", Role.TUMOUR, "other"),
+        make_scan(root, "01", session="2"),
+        make_scan(root, "02", session="2"),
+        make_scan(root, "03", session="1"),
+        make_scan(root, "01", session="1", dataset="other"),
     ]
-    scans = (*annotated_scans, *tumours)
-    settings = replace(job.settings, method=Method.FABRICATION, semi_supervised=True)
-    job = replace(job, selection=Selection(scans, scans), settings=settings)
-    for one in scans:
-        job.stamps.mark("preprocess", one.key, "p", resolution=settings.profile.resolution)
-    pairs = [
-        {"kind": kind, "purpose": purpose, "scan": {"name": stored_name(one)}}
-        for one, kind, purpose in (
-            (annotated_scans[0], "annotated", "validation"),
-            (annotated_scans[1], "annotated", "train"),
-            (tumours[2], "coarse", "validation"),
-        )
+    job = with_scans(job, one, two, *tumours)
+    job = with_settings(job, method=Method.FABRICATION, semi_supervised=True)
+    mark_preprocessed(job, *job.selection.everything, fingerprint="p")
+    write_network(job.layout.network(Network.JUNIOR), Network.JUNIOR, method="fabrication")
+    made = [
+        pair(one, "annotated", "validation", one.person),
+        pair(two, "annotated", "train", two.person),
+        pair(one, "coarse", "validation", one.person, "raw/h1"),
+        pair(two, "coarse", "train", two.person, "raw/h2"),
     ]
-    write_json(fabricate.pairs_file(job), pairs)
-    asked: list[str] = []
-    monkeypatch.setattr(
-        train.pseudo, "cases", lambda _, given: asked.extend(one.key for one in given) or []
-    )
-    monkeypatch.setattr(train.fabricate, "cases", lambda *_, **__: [])
-    for name in ("_train", "_finish"):
-        monkeypatch.setattr(train, name, lambda *_, **__: None)
-    train.train_senior(job)
-    assert asked == [one.key for one in tumours[1:]]
+    write_json(pairs.list_file(job), [one.to_json() for one in made])
+    return job
+
+
+def test_no_session_of_a_validating_person_gets_a_pseudo_label(
+    cohort: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Scan] = []
+
+    def label(_: Job, __: Any, ___: Any, tumours: list[Scan]) -> list[Labelled]:
+        asked.extend(tumours)
+        return [Labelled(scan, Path(f"{scan.slug}.nii")) for scan in tumours]
+
+    monkeypatch.setattr(method, "pseudo_labelled", label)
+    material = method_of(cohort).material(cohort, Network.SENIOR)
+    tumours = [scan for scan in cohort.selection.everything if scan.role is Role.TUMOUR]
+    assert {scan.key for scan in asked} == {scan.key for scan in tumours[1:]}
+    real = [case for case in material.cases if not case.validation and "coarse" not in case.name]
+    assert len(real) == 4
+    assert material.card["SemiSupervised"] is True
+
+
+def test_the_junior_learns_from_both_kinds_of_pairs(cohort: Job) -> None:
+    material = method_of(cohort).material(cohort, Network.JUNIOR)
+    assert len(material.cases) == 4
+    assert sum(case.validation for case in material.cases) == 2
+
+
+pair_lists = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from(["coarse", "refined"])),
+    max_size=12,
+    unique=True,
+)
+
+
+@given(drawn=pair_lists, validating=st.sets(st.integers(0, 5), min_size=1, max_size=5))
+def test_nobody_stands_on_both_sides(
+    drawn: list[tuple[int, int, str]], validating: set[int]
+) -> None:
+    """Each side has lesions and hosts of its own; ``Material`` refuses anything else."""
+    made = []
+    for person in range(6):
+        side = "validation" if person in validating else "train"
+        scan = make_scan(Path("/d"), f"a{person}", Role.ANNOTATED)
+        made.append(pair(scan, "annotated", side, scan.person))
+    for number, (person, host, kind) in enumerate(drawn):
+        side = "validation" if person in validating else "train"
+        scan = make_scan(Path("/d"), f"x{number}")
+        made.append(pair(scan, kind, side, f"raw/a{person}", f"raw/{side}-h{host}"))
+    for refined in (False, True):
+        cases = pairs.cases(made, refined=refined)
+        material = Material(tuple(cases), ())
+        kept = [one for one in made if refined or one.kind != "refined"]
+        assert len(material.cases) == len(kept)
+
+
+def test_no_held_out_scan_is_learned_from(cohort: Job) -> None:
+    held = with_settings(cohort, hold_out=("02", "03"))
+    assert {scan.subject for scan in unlabelled(held)} == {"01"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,45 +11,40 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from synthtumour_bids.steps.job import TEACHER, Job
 
 from synthtumour_bids.__main__ import main as command
+from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.fabrication.method import TEACHER
+from synthtumour_bids.methods.pseudo_labels import as_cases, pseudo_labelled
+from synthtumour_bids.methods.registry import border_evidence
 from synthtumour_bids.segmentation.metrics import evaluate
+from synthtumour_bids.segmentation.model_card import CHECKPOINT, Model
 from synthtumour_bids.settings import Method, Role
-from synthtumour_bids.steps import given_models, pseudo, train
+from synthtumour_bids.steps.given_networks import with_networks
 from tests.builders.blob_cases import blob_brain
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_preprocessed
+from tests.builders.jobs import make_job, mark_preprocessed, method_of, with_settings, write_network
 from tests.builders.networks import SHAPE, VOXEL
-
-TUMOUR = {"index": 1, "name": "tumour", "abbreviation": "", "color": ""}
-DESCRIPTION = {
-    "Method": "synthtumour",
-    "Preset": "default",
-    "Profile": "sloppy",
-    "Fingerprint": "0123",
-    "Contrast": "FLAIR",
-    "MoreContrasts": [],
-    "Resolution": 4.0,
-    "Classes": [TUMOUR],
-}
 
 
 def write_teacher(models: Path, network: Path | None = None, **changes: Any) -> Path:
     """Models folder of another run, with a real network or with a description alone."""
-    senior = models / "senior"
-    if network is None:
-        senior.mkdir(parents=True)
-    else:
-        shutil.copytree(network, senior)
-    (senior / "model.json").write_text(json.dumps({**DESCRIPTION, **changes}))
+    if network is not None:
+        shutil.copytree(network, models / "senior")
+    write_network(models / "senior", Network.SENIOR, **changes)
     return models
 
 
 def asked(tmp_path: Path, teacher: Path, **more: Any) -> Job:
     more = {"method": Method.FABRICATION, "semi_supervised": True, "teacher": teacher, **more}
     return make_job(tmp_path, **more)
+
+
+def senior_of(models: Path) -> Model:
+    return Model(TEACHER, models / "senior")
 
 
 def write_blobs(job: Job) -> dict[str, np.ndarray]:
@@ -62,8 +56,8 @@ def write_blobs(job: Job) -> dict[str, np.ndarray]:
         data, truth[scan.key] = blob_brain(seed, SHAPE)
         affine = np.diag([VOXEL, VOXEL, VOXEL, 1.0])
         for path, values in (
-            (job.standard_image(scan), data),
-            (job.standard_mask(scan), (data != 0).astype(np.uint8)),
+            (job.layout.standard_image(scan), data),
+            (job.layout.standard_brain(scan), (data != 0).astype(np.uint8)),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             nib.save(nib.Nifti1Image(values, affine), path)
@@ -72,15 +66,20 @@ def write_blobs(job: Job) -> dict[str, np.ndarray]:
 
 def test_the_teacher_labels_the_scans(model: Path, tmp_path: Path) -> None:
     """No junior is there; what the scans' further contrasts show is not given to the teacher."""
-    job = asked(tmp_path, write_teacher(tmp_path / "earlier", model))
+    teacher = write_teacher(tmp_path / "earlier", model)
+    job = asked(tmp_path, teacher)
     truth = write_blobs(job)
     tumours = [scan for scan in job.selection.everything if scan.role is Role.TUMOUR]
     others = [replace(scan, contrasts=(scan,)) for scan in tumours]
-    cases = {case.name: case for case in pseudo.cases(job, others)}
+    evidence = border_evidence(senior_of(teacher).card)
+    found = pseudo_labelled(job, senior_of(teacher), evidence, others)
+    cases = {case.name: case for case in as_cases(job, found, prefix="pseudo")}
     for scan in tumours:
-        label = np.asanyarray(nib.load(cases[f"pseudo-{scan.key.replace('/', '-')}"].label).dataobj)
+        case = cases[f"pseudo-{scan.dataset_name}-{scan.name}"]
+        label = np.asanyarray(nib.load(case.label).dataobj)
+        assert case.persons == {scan.person}
         assert evaluate(label > 0, truth[scan.key] > 0, (VOXEL,) * 3).dice > 0.7
-    with (job.settings.output_dir / "models" / "pseudo_labels.tsv").open() as table:
+    with (job.layout.models / "pseudo_labels.tsv").open() as table:
         used = [row["used"] for row in csv.DictReader(table, delimiter="\t")]
     assert used == ["true", "true"]
 
@@ -90,14 +89,14 @@ def test_the_scans_refine_labels_of_a_network_without_annotations(
 ) -> None:
     labels = {}
     for method in Method:
-        job = asked(tmp_path / method, write_teacher(tmp_path / method / "models", model))
-        described = json.dumps({**DESCRIPTION, "Method": method})
-        (job.model_dir(TEACHER) / "model.json").write_text(described)
+        teacher = write_teacher(tmp_path / method / "models", model, method=method.value)
+        job = asked(tmp_path / method, teacher)
         truth = write_blobs(job)
         tumours = [scan for scan in job.selection.everything if scan.role is Role.TUMOUR]
+        evidence = border_evidence(senior_of(teacher).card)
         labels[method] = {
             item.scan.key: np.asanyarray(nib.load(item.label).dataobj) > 0
-            for item in pseudo.label(job, tumours, network=TEACHER)
+            for item in pseudo_labelled(job, senior_of(teacher), evidence, tumours)
         }
     for key, manual in truth.items():
         refined, said = (labels[method][key] for method in Method)
@@ -107,46 +106,45 @@ def test_the_scans_refine_labels_of_a_network_without_annotations(
         assert better > worse
 
 
-def test_another_teacher_is_another_senior(model: Path, tmp_path: Path) -> None:
-    job = asked(tmp_path, write_teacher(tmp_path / "earlier", model))
-    with_teacher = train.senior_print(job)
-    own = replace(job, settings=replace(job.settings, teacher=None))
-    assert with_teacher != train.senior_print(own)
-    checkpoint = tmp_path / "earlier" / "senior" / "fold_0" / "checkpoint_best.pth"
-    checkpoint.write_bytes(checkpoint.read_bytes() + b" ")
-    assert train.senior_print(job) != with_teacher
-    assert train.junior_print(job) == train.junior_print(own)
+def test_another_teacher_is_another_senior(tmp_path: Path) -> None:
+    teacher = write_teacher(tmp_path / "earlier")
+    job = asked(tmp_path, teacher)
+    method = method_of(job)
+    junior, senior = (method.fingerprint(job, network) for network in Network)
+    own = with_settings(job, teacher=None)
+    assert senior != method.fingerprint(own, Network.SENIOR)
+    (teacher / "senior" / CHECKPOINT).write_text("other weights")
+    write_teacher(teacher)
+    assert method.fingerprint(job, Network.SENIOR) != senior
+    assert method.fingerprint(job, Network.JUNIOR) == junior
+    assert method.fingerprint(own, Network.JUNIOR) == junior
 
 
 def test_the_folder_may_be_the_output_of_the_earlier_run_or_its_senior(tmp_path: Path) -> None:
     models = write_teacher(tmp_path / "earlier" / "models")
     job = asked(tmp_path, models.parent)
-    assert given_models.with_teacher(job.settings).teacher == models
-    senior = replace(job.settings, teacher=models / "senior")
-    assert given_models.with_teacher(senior).teacher == models
+    assert with_networks(job.settings).teacher == models
+    assert with_networks(replace(job.settings, teacher=models / "senior")).teacher == models
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"Contrast": "T2w"}, "trained on T2w images; --contrast asks for FLAIR"),
-        ({"Resolution": 2.0, "Profile": "fast"}, "Choose --profile fast"),
-        ({"MoreContrasts": ["T1w"]}, "--more-contrasts T1w; this run has none"),
+        ({"contrast": "T2w"}, "trained on T2w images; --contrast is FLAIR"),
+        ({"resolution": 2.0, "profile": "fast"}, "Choose --profile fast"),
+        ({"more_contrasts": ("T1w",)}, "--more-contrasts T1w; this run has none"),
+        (
+            {"classes": (TumourClass(1, "oedema"), TumourClass(2, "core"))},
+            "tells oedema, core, the annotations tell tumour",
+        ),
     ],
 )
-def test_teachers_of_other_images_are_refused(
+def test_teachers_of_other_images_or_classes_are_refused(
     changes: dict[str, Any], sentence: str, tmp_path: Path
 ) -> None:
     job = asked(tmp_path, write_teacher(tmp_path / "earlier", **changes))
     with pytest.raises(UsageError, match=sentence):
-        given_models.with_teacher(job.settings)
-
-
-def test_teachers_of_other_classes_are_refused(tmp_path: Path) -> None:
-    classes = [{**TUMOUR, "name": "oedema"}, {**TUMOUR, "index": 2, "name": "core"}]
-    job = asked(tmp_path, write_teacher(tmp_path / "earlier", Classes=classes))
-    with pytest.raises(UsageError, match="tells oedema, core, the annotations tell tumour"):
-        given_models.check_teacher(job)
+        method_of(job).refuse(job)
 
 
 def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
