@@ -13,7 +13,7 @@ DeviceKind = Literal["cpu", "cuda", "mps"]
 
 @dataclass(frozen=True)
 class Cost:
-    """What the work of one profile costs on the processor of `benchmarks/RESULTS.md`.
+    """What the work of one profile costs; `benchmarks/RESULTS.md` names the machine.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ COSTS = {
     "full": Cost(
         step_s=193.0,
         score_s=23.0,
-        training_gb=4.8,
+        training_gb=13.0,
         case_gb=0.043,
         prepared_gb=0.050,
         preprocess_s=600.0,
