@@ -13,7 +13,7 @@ DeviceKind = Literal["cpu", "cuda", "mps"]
 
 @dataclass(frozen=True)
 class Cost:
-    """What the work of one profile costs on the processor of `benchmarks/RESULTS.md`.
+    """What the work of one profile costs; `benchmarks/RESULTS.md` names the machine.
 
     Attributes
     ----------
@@ -25,8 +25,8 @@ class Cost:
     case_gb, prepared_gb
         A training case on disk, as written and as nnU-Net prepares it, GB (the same).
     preprocess_s, segment_s
-        Processor seconds of a scan (``benchmarks/cohort.py steps``; for ``full`` see
-        ``benchmarks/RESULTS.md``, "What profile full takes").
+        Processor seconds of a scan (``benchmarks/cohort.py steps``, ``scripts/demo.sh`` for
+        ``sloppy``; for ``full`` see ``benchmarks/RESULTS.md``, "What a training takes").
     process_gb
         Memory of one of the processes that work on scans (the same), GB.
     """
@@ -45,10 +45,10 @@ COSTS = {
     "full": Cost(
         step_s=193.0,
         score_s=23.0,
-        training_gb=4.8,
+        training_gb=13.0,
         case_gb=0.043,
         prepared_gb=0.050,
-        preprocess_s=600.0,
+        preprocess_s=93.0,
         segment_s=114.0,
         process_gb=2.0,
     ),

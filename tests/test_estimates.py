@@ -44,7 +44,7 @@ def test_sentences_are_for_people() -> None:
     full, sloppy = PROFILES["full"], PROFILES["sloppy"]
     on_cpu = estimate(full, 50, "cpu", 2).sentence()
     assert on_cpu.startswith("Profile full takes up to ")
-    assert " days on 2 CPU cores, about 5 GB of memory and " in on_cpu
+    assert " days on 2 CPU cores, about 13 GB of memory and " in on_cpu
     on_gpu = estimate(full, 50, "cuda", 8).sentence()
     assert "depends on the GPU" in on_gpu
     assert "days" not in on_gpu

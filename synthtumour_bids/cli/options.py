@@ -202,12 +202,7 @@ def _add_method_options(add: Add) -> None:
         metavar="NAME",
         help="fabrication: further images of each session to learn from (T1w, ceT1w, T2w, FLAIR)",
     )
-    add(
-        "--priors",
-        type=existing_file,
-        metavar="FILE",
-        help="JSON priors instead of --lesion's",
-    )
+    add("--priors", type=existing_file, metavar="FILE", help="JSON priors instead of --lesion's")
     add(
         "--model",
         "--model-dir",
@@ -247,12 +242,7 @@ def _add_method_options(add: Add) -> None:
 
 def _add_machine_options(add: Add) -> None:
     """Add the options of the cores, memory and devices to use."""
-    add(
-        "--device",
-        type=device,
-        metavar="NAME",
-        help="auto, cpu, mps, cuda, cuda:N",
-    )
+    add("--device", type=device, metavar="NAME", help="auto, cpu, mps, cuda, cuda:N")
     add("--num-gpus", type=positive, metavar="N", help="CUDA devices to train on")
     add(
         "-w",
@@ -297,11 +287,7 @@ def _add_behaviour_options(add: Add) -> None:
         action="store_true",
         help="only write the methods text",
     )
-    add(
-        "--stop-on-first-crash",
-        action="store_true",
-        help="give up after the first failed scan",
-    )
+    add("--stop-on-first-crash", action="store_true", help="give up after the first failed scan")
     add("--keep-work", action="store_true", help="keep scratch data after success")
     add(
         "--config-file",
