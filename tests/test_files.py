@@ -11,15 +11,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from synthtumour_bids.bids.derivatives import (
-    copy_file,
-    write_image,
-    write_json,
-    write_text,
-    write_tsv,
-)
+from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.errors import StoppedError
-from synthtumour_bids.files import replacing
+from synthtumour_bids.files import copy_file, replacing, write_json, write_text, write_tsv
 from synthtumour_bids.settings import Role
 
 

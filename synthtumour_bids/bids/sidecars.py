@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.settings import TEMPLATE
@@ -46,16 +45,3 @@ def sidecar(
         grid = f"the {space} template" if space == TEMPLATE else f"{space or NATIVE_SPACE} space"
         fields["Resolution"] = f"{resolution:g} mm isotropic grid of {grid}"
     return fields | more
-
-
-def own_uri(path: Path, root: Path) -> str:
-    """BIDS URI of another file of the same derivative dataset, for ``Sources``.
-
-    Parameters
-    ----------
-    path
-        The file.
-    root
-        Root of the dataset that holds it and the image it is a source of.
-    """
-    return f"bids::{path.relative_to(root).as_posix()}"

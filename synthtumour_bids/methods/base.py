@@ -130,8 +130,11 @@ class Method(Protocol):
     def classes(self, job: Job) -> tuple[TumourClass, ...]:
         """Tumour classes that its networks tell."""
 
-    def border_evidence(self, card: ModelCard) -> Evidence | None:
-        """How the scan refines the borders that a network of this method draws, if it does."""
+    def border_evidence(self, card: ModelCard | None = None) -> Evidence | None:
+        """How the scan refines the borders that a network draws, if it does.
+
+        By the network's card; ``None``: one that is still to be trained.
+        """
 
     def summary(self, cite: Cite) -> str:
         """Say in half a sentence what it is, for the methods text."""

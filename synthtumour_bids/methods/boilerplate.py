@@ -140,9 +140,8 @@ def _given_model(facts: RunFacts) -> str:
 
 
 def _segmentation(facts: RunFacts, method: Method) -> str:
-    senior = facts.cards.get(Network.SENIOR)
     border = ""
-    if senior is not None and method.border_evidence(senior):
+    if method.border_evidence(facts.cards.get(Network.SENIOR)):
         border = (
             "put together with the likelihood ratio of tumour and normal brain, whose brightness "
             "was estimated in the scan on either side of the predicted border, "

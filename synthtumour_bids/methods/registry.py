@@ -17,7 +17,7 @@ def method_of_run(job: Job) -> Method:
     """The method that a run asks for, or that its given networks were trained by."""
     if job.settings.model is not None:
         return method_of_card(job.model(Network.SENIOR).card)
-    return _named(job.settings.method, job.settings.preset)
+    return method_for(job.settings.method, job.settings.preset)
 
 
 def method_of_card(card: ModelCard) -> Method:
@@ -29,7 +29,7 @@ def method_of_card(card: ModelCard) -> Method:
         When this version has no such method.
     """
     try:
-        return _named(card.method, card.preset)
+        return method_for(card.method, card.preset)
     except KeyError as error:
         msg = (
             f"The {card.name} was trained by a method that this version does not know: "
@@ -44,7 +44,14 @@ def border_evidence(card: ModelCard) -> Evidence | None:
     return method_of_card(card).border_evidence(card)
 
 
-def _named(name: str, preset: str) -> Method:
+def method_for(name: str, preset: str) -> Method:
+    """The method of a name, in one of its variants.
+
+    Raises
+    ------
+    KeyError
+        When there is none.
+    """
     methods: dict[str, Method] = {
         "synthtumour": LabelFree(RECIPES[preset]),
         "fabrication": Fabrication(border_evidence),

@@ -138,40 +138,6 @@ def synthetic_mosaic(
     _save(figure, path)
 
 
-def registration_mosaic(
-    image: NDArray[Any],
-    template: NDArray[Any],
-    path: Path,
-    title: str,
-    spacing: Spacing = ISOTROPIC,
-) -> None:
-    """A scan on the template's grid, with the template's outline, beside the template itself.
-
-    Parameters
-    ----------
-    image, template
-        Both on one grid, zero outside the brain; (X, Y, Z).
-    path
-        PNG file to write.
-    title
-        Line above.
-    spacing
-        Voxel size in mm.
-    """
-    figure, axes = _figure(2, 7, title)
-    brain = template > 0
-    places = [(2, i) for i in _spread(brain, 2, 3)]
-    places += [(1, i) for i in _spread(brain, 1, 2)] + [(0, i) for i in _spread(brain, 0, 2)]
-    for row, shown in enumerate((image, template)):
-        window = _window(shown)
-        for column, (axis, index) in enumerate(places):
-            _slice(axes[row][column], shown, axis, index, window, spacing)
-            _contour(axes[row][column], brain, axis, index, OTHER_COLOUR)
-    axes[0][0].set_title("scan", color="white", fontsize=8, loc="left")
-    axes[1][0].set_title("template", color="white", fontsize=8, loc="left")
-    _save(figure, path)
-
-
 def _figure(rows: int, columns: int, title: str) -> tuple[Figure, list[list[Axes]]]:
     """Make black panels in a grid; no state of pyplot is touched."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -9,22 +9,22 @@ import ants
 import nibabel as nib
 import numpy as np
 import pytest
-from synthtumour_bids.steps.annotated import carry, load_ranks
 
 from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.classes import TumourClass, read_classes, write_classes
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, UnusableScanError
+from synthtumour_bids.methods.fabrication.annotations import load_class_numbers
 from synthtumour_bids.preprocessing.annotation import (
     carry_to_standard,
     check_in_brain,
     explained_shift,
-    ranked,
+    numbered,
     read_annotation,
 )
 from synthtumour_bids.preprocessing.registration import Preprocessed
-from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.settings import Role
+from synthtumour_bids.steps.annotations import carry
 from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
 from tests.builders.datasets import make
 from tests.builders.fabrication_scans import ball, brain_of
@@ -70,7 +70,7 @@ GRID = np.diag([2.0, 2.0, 2.0, 1.0])
 def test_values_become_ranks():
     values = np.zeros((3, 3, 3))
     values[0], values[1] = 1, 4
-    assert ranked(values, (1, 4), "x")[:, 0, 0].tolist() == [1, 2, 0]
+    assert numbered(values, (1, 4), "x")[:, 0, 0].tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_values_become_ranks():
 )
 def test_values_without_a_class_and_empty_annotations_are_refused(values, words):
     with pytest.raises(UnusableScanError, match=words):
-        ranked(np.array(values, float), (1, 4), "x")
+        numbered(np.array(values, float), (1, 4), "x")
 
 
 def test_a_shared_grid_is_no_shift():
@@ -187,7 +187,7 @@ def test_an_annotation_is_carried_and_told(tmp_path, caplog):
     scan = Scan(
         root / "sub-1/anat/sub-1_FLAIR.nii.gz", (("sub", "1"),), "FLAIR", Role.ANNOTATED, root
     )
-    settings = Settings(root, tmp_path / "out", profile=PROFILES["sloppy"])
+    layout = Layout(tmp_path / "out", tmp_path / "work", 4.0)
     values = np.where(ball((14, 16, 12), 16, spacing=(2, 2, 2)), 4, 0).astype(np.uint8)
     values[14:, ...] = np.where(values[14:, ...], 1, 0)
     cropped = nib.Nifti1Image(values[3:, 2:], GRID @ nib.affines.from_matvec(np.eye(3), [3, 2, 0]))
@@ -195,14 +195,14 @@ def test_an_annotation_is_carried_and_told(tmp_path, caplog):
     annotation = Annotation(tmp_path / "drawn.nii.gz", CLASSES)
     result = preprocessed(tmp_path)
     with caplog.at_level(logging.WARNING):
-        image, table = carry(scan, annotation, result.native, result, settings)
+        image, table = carry(scan, annotation, result.native, result, layout)
     assert "lies on another grid than its scan" in caplog.text
     np.testing.assert_array_equal(np.asanyarray(nib.load(image).dataobj), values)
     assert table.read_text().startswith("index\tname\tcolor\n1\toedema\t#00ff00\n4\tcore\tn/a")
-    ranks = load_ranks(scan, annotation, settings)
+    ranks = load_class_numbers(scan, annotation, layout)
     assert {rank: (ranks == rank).sum() for rank in (1, 2)} == {
         1: (values == 1).sum(),
         2: (values == 4).sum(),
     }
     with pytest.raises(DataError, match="Run the preprocess step again"):
-        load_ranks(scan, Annotation(annotation.path, CLASSES[:1]), settings)
+        load_class_numbers(scan, Annotation(annotation.path, CLASSES[:1]), layout)

@@ -12,24 +12,21 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.bids import derivatives
-from synthtumour_bids.bids.derivatives import (
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.description import (
     check_folders,
     check_output_dir,
     check_work_dir,
-    like_native,
+    is_ours,
     write_dataset_description,
-    write_image,
-    write_json,
-    write_text,
-    write_tsv,
 )
-from synthtumour_bids.bids.description import is_ours
 from synthtumour_bids.bids.names import derivative_path, transform_name
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.bids.sidecars import own_uri, sidecar
+from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.errors import UsageError
-from synthtumour_bids.files import replacing
+from synthtumour_bids.files import replacing, write_json, write_text, write_tsv
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
+from synthtumour_bids.volumes import like_native
 
 
 def image(shape=(4, 5, 6)) -> nib.Nifti1Image:
@@ -214,7 +211,6 @@ def test_sidecar_fields():
     assert standard["SpatialReference"] == TEMPLATE
     assert standard["Resolution"].startswith("2 mm")
     assert standard["Type"] == "Lesion"
-    assert own_uri(Path("/o/sub-01/x.nii.gz"), Path("/o")) == "bids::sub-01/x.nii.gz"
 
 
 # ---------------------------------------------------------------------- the validator
@@ -241,7 +237,7 @@ def write_outputs(output_dir: Path, scan: Scan, resolution: float) -> None:
     """Everything the app writes for a scan."""
     standard = {"space": TEMPLATE, "res": f"{resolution:g}"}
     preproc = derivative_path(scan, output_dir, desc="preproc", suffix=scan.suffix)
-    uri = own_uri(preproc, scan.output_root(output_dir))
+    uri = f"bids::{preproc.relative_to(scan.output_root(output_dir)).as_posix()}"
     for where in ({}, standard):
         grid = {"space": where.get("space"), "resolution": resolution if where else None}
         for entities, fields in (

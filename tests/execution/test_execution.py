@@ -25,7 +25,7 @@ from synthtumour_bids.execution.resources import (
     parse_memory,
     processes_that_fit,
 )
-from synthtumour_bids.files import Stamps, fingerprint, hash_file
+from synthtumour_bids.files import hash_file
 
 
 def square_or_fail(number: int) -> int:
@@ -59,38 +59,6 @@ def test_a_killed_worker_fails_its_own_item_alone() -> None:
 def test_stop_on_failure_gives_up_the_rest() -> None:
     results = map_items(square_or_fail, [3, 1, 2], nprocs=1, stop_on_failure=True)
     assert len(results) == 1
-
-
-def test_stamps_hold_only_while_input_and_output_are_there(tmp_path: Path) -> None:
-    output = tmp_path / "sub-01" / "mask.nii.gz"
-    output.parent.mkdir()
-    output.write_bytes(b"x")
-    stamps = Stamps(tmp_path)
-    print_ = fingerprint(scan="abc", seed=1)
-    assert not stamps.is_done("preprocess", "raw/sub-01", print_)
-    stamps.mark("preprocess", "raw/sub-01", print_, [output], qc={"volume": 3})
-    assert stamps.is_done("preprocess", "raw/sub-01", print_)
-    assert not stamps.is_done("preprocess", "raw/sub-01", fingerprint(scan="abc", seed=2))
-    assert (stamps.read("preprocess", "raw/sub-01") or {})["qc"] == {"volume": 3}
-    output.unlink()
-    assert not stamps.is_done("preprocess", "raw/sub-01", print_)
-
-
-def test_stamps_survive_another_mount_point(tmp_path: Path) -> None:
-    first, second = tmp_path / "host", tmp_path / "container"
-    (first / "sub-01").mkdir(parents=True)
-    (first / "sub-01" / "a").write_text("a")
-    Stamps(first).mark("segment", "raw/sub-01", "p", [first / "sub-01" / "a"])
-    first.rename(second)
-    assert Stamps(second).is_done("segment", "raw/sub-01", "p")
-
-
-def test_a_half_written_stamp_counts_as_not_done(tmp_path: Path) -> None:
-    stamps = Stamps(tmp_path)
-    path = stamps.path("segment", "raw/sub-01")
-    path.parent.mkdir(parents=True)
-    path.write_text('{"fingerprint": "p", "outp')
-    assert not stamps.is_done("segment", "raw/sub-01", "p")
 
 
 def test_hash_file_sees_content_not_time(tmp_path: Path) -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from synthtumour_bids.reports.boilerplate import REFERENCES, methods_text
 
 from synthtumour_bids.files import write_json
-from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.reports import group, reportlets
-from synthtumour_bids.settings import Method, Settings
 
 
 def result(participant: str = "sub-01", session: str = "n/a", **more: object) -> dict:
@@ -62,7 +57,8 @@ def test_participants_are_unique_and_everyone_is_listed() -> None:
         result("sub-01", "ses-2", volume_mL=30, junior_senior_dice=0.4, n_components=3, dice=0.5),
         result("sub-02"),
     ]
-    rows = group.participant_rows(scans, {"sub-02": "tumour", "sub-09": "tumourfree"})
+    free = group.Participant("sub-09", "tumourfree").with_scan({"brain_volume_mL": 1300.0}, ["low"])
+    rows = group.participant_rows(scans, [group.Participant("sub-02", "tumour"), free])
     assert [row["participant_id"] for row in rows] == ["sub-01", "sub-02", "sub-09"]
     first, second, third = rows
     assert first["n_scans"] == 2
@@ -71,7 +67,16 @@ def test_participants_are_unique_and_everyone_is_listed() -> None:
     assert first["qc_flags"] == ["empty"]
     assert first["dice"] == 0.75
     assert second["dice"] is None
-    assert third == {"participant_id": "sub-09", "role": "tumourfree", "n_scans": 0}
+    assert third["role"] == "tumourfree"
+    assert (third["status"], third["n_scans"]) == ("preprocessed", 1)
+    assert (third["brain_volume_mL"], third["qc_flags"]) == (1300.0, ["low"])
+
+
+def test_those_who_failed_are_listed_with_the_reason() -> None:
+    one = group.Participant("sub-01", "tumour").with_failure("preprocess", "it is empty")
+    (row,) = group.participant_rows([], [one])
+    assert (row["status"], row["n_scans"]) == ("failed", 0)
+    assert row["failure"] == "preprocess: it is empty"
 
 
 def test_every_column_has_a_description() -> None:
@@ -113,7 +118,7 @@ def test_tables_are_written_with_their_dictionaries(tmp_path: Path, with_truth: 
         write_json(tmp_path / group.RESULTS / f"{name}_FLAIR.json", figures)
     results = group.read_results(tmp_path)
     assert len(results) == 2
-    summary = group.write_tables(tmp_path, results, {"sub-03": "tumourfree"})
+    summary = group.write_tables(tmp_path, results, [group.Participant("sub-03", "tumourfree")])
     assert summary.n_truth == (2 if with_truth else 0)
     for name, n_rows in ((group.SCAN_TABLE, 2), (group.PARTICIPANT_TABLE, 3)):
         header, *rows = (tmp_path / name).read_text().splitlines()
@@ -190,115 +195,8 @@ def test_synthetic_mosaic_has_room_for_every_sample(ball, tmp_path: Path, count:
     assert red(read_png(tmp_path / "samples.png")).sum() > 50 * count
 
 
-def test_registration_mosaic(ball, tmp_path: Path) -> None:
-    image, brain, _ = ball
-    reportlets.registration_mosaic(image, image * brain, tmp_path / "registration.png", "sub-01")
-    assert blue(read_png(tmp_path / "registration.png")).sum() > 500
-
-
 def test_the_same_picture_is_the_same_file(ball, tmp_path: Path) -> None:
     image, brain, _ = ball
     for name in ("a.png", "b.png"):
         reportlets.brain_mask_mosaic(image, brain, tmp_path / name, "sub-01")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-# ---------------------------------------------------------------------- methods text
-
-VERSIONS = {"antspyx": "0.6.3", "nnunetv2": "2.8.1", "torch": "2.5.0"}
-
-
-def text(settings: Settings, **more: object) -> str:
-    return methods_text(settings, n_tumourfree=12, n_tumour=7, versions=VERSIONS, **more)
-
-
-@pytest.fixture
-def settings() -> Settings:
-    return Settings(Path("in"), Path("out"), profile=PROFILES["fast"])
-
-
-def test_methods_tell_what_ran(settings: Settings) -> None:
-    models = {"junior": {"BestEpoch": 17}, "senior": {"BestEpoch": 23}}
-    written = text(settings, head_templates=["OASIS30ANTs"], models=models, n_pseudo_labels=6)
-    for words in (
-        *("7 FLAIR scans", "12 tumour-free", "OASIS30ANTs", "2 mm", "nnU-Net 2.8.1", "seed 527"),
-        *(str(PROFILES["fast"].n_train), "(epoch 17)", "(epoch 23)", "6 scans", "CC0"),
-    ):
-        assert words in written
-    assert "Evaluation" not in written
-
-
-def test_methods_follow_the_settings(settings: Settings) -> None:
-    reference = text(dataclasses.replace(settings, preset="reference", hold_out=("07",)))
-    assert "published shape and intensity parameters" in reference
-    assert "07" in reference
-    assert "Evaluation" in text(dataclasses.replace(settings, truth=Path("truth")))
-    given = dataclasses.replace(settings, model=Path("models"))
-    with_model = text(given, models={"senior": {"Profile": "full", "Scans": ["a", "b"]}})
-    assert "Nothing was trained" in with_model
-    assert "trained on 2 other scans" in with_model
-    assert "Stage 1" not in with_model
-
-
-def test_methods_tell_whose_borders_the_scan_refined(settings: Settings) -> None:
-    told = "likelihood ratio of tumour and normal brain"
-    assert told in text(settings)
-    assert told not in text(dataclasses.replace(settings, preset="reference"))
-    assert told not in text(dataclasses.replace(settings, method=Method.FABRICATION))
-    given = dataclasses.replace(settings, model=Path("models"))
-    for senior, refined in (
-        ({"Method": "synthtumour", "Preset": "default"}, True),
-        ({"Method": "synthtumour", "Preset": "reference"}, False),
-        ({"Method": "fabrication", "Preset": "default"}, False),
-    ):
-        assert (told in text(given, models={"senior": senior})) is refined
-
-
-@pytest.mark.parametrize("method", Method)
-def test_citations_are_numbered_in_their_order_and_all_listed(
-    settings: Settings, method: Method
-) -> None:
-    chosen = dataclasses.replace(settings, truth=Path("truth"), method=method)
-    body, listed = text(chosen, head_templates=["embedded"]).split("## References")
-    cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
-    numbers = list(dict.fromkeys(cited))
-    assert numbers == list(range(1, len(REFERENCES)))  # all but that of the other method
-    assert re.findall(r"^(\d+)\. ", listed, flags=re.M) == [str(n) for n in numbers]
-    assert ("2511.18654" in listed) == (method is Method.FABRICATION)
-
-
-def test_fabrication_tells_its_samples_and_what_was_dropped(settings: Settings) -> None:
-    quality = {"Judged": 232, "Dropped": 29, "Rate": 0.125, "RefinementHelps": True}
-    classes = [{"index": 1, "name": "oedema"}, {"index": 3, "name": "core"}]
-    models = {"junior": {"BestEpoch": 17}, "senior": {"BestEpoch": 23, "Classes": classes}}
-    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
-    more = {"quality": quality, "models": models, "n_annotated": 3, "n_pseudo_labels": 6}
-    written = text(chosen, **more)
-    for words in (
-        *("3 annotated scans with 2 classes (oedema, core)", "Of 232 refined samples 29 (12 %)"),
-        *("(epoch 17)", "(epoch 23)", "design is this software's own"),
-    ):
-        assert words in written
-    assert "without manual annotations" not in written
-    for words in ("semi-supervised", "other annotated scans"):
-        assert words not in written
-    semi = dataclasses.replace(chosen, semi_supervised=True)
-    assert "the junior's segmentations of unlabelled tumour scans" in text(semi, **more)
-    assert "(6 scans)" in text(semi, **more)
-    models["senior"]["Teacher"] = {"Method": "synthtumour"}
-    assert "(method synthtumour, without any annotation)" in text(semi, **more)
-    quality["InAnnotatedScans"] = 116
-    assert "hosts of 116 of them were other annotated scans" in text(chosen, **more)
-
-
-def test_fabrication_claims_no_verdict_where_refinement_did_not_help(settings: Settings) -> None:
-    none = dict.fromkeys(("Judged", "Dropped", "Rate", "Reasons", "Thresholds"))
-    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
-    # Older records have a rate all the same; it tells nothing.
-    for judged in (none, {"Judged": 232, "Dropped": 29, "Rate": 0.125}):
-        quality = {**judged, "RefinementHelps": False}
-        useless = text(chosen, quality=quality, n_annotated=3)
-        assert "no refined samples were used" in useless
-        assert "was trained to refine those in tumour-free brains" in useless
-        for words in ("dropped", "%", "discriminator or", "that were kept"):
-            assert words not in useless.split("## References")[0].split("**Fabrication.**")[1]

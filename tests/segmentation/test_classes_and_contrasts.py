@@ -10,11 +10,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 from scipy import ndimage
-from synthtumour_bids.steps.class_images import labelled, strongest
 
 from synthtumour_bids.errors import DataError, UnusableScanError
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.class_maps import labelled, strongest
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.prediction import classes_path, predict
 from synthtumour_bids.segmentation.training import train

@@ -13,10 +13,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from synthtumour_bids.steps.stored_scans import StoredScan, load_lesion
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE
+from synthtumour_bids.methods.fabrication.stored_scans import StoredScan, load_lesion
 from synthtumour_bids.synthesis.fabrication import coarse
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from tests.builders.cohorts import TABLE, AnnotatedCohort, write_annotated_cohort

@@ -184,7 +184,7 @@ class Fabrication:
         annotations = list(job.selection.annotations.values())
         return annotations[0].classes if annotations else WHOLE_TUMOUR
 
-    def border_evidence(self, card: ModelCard) -> Evidence | None:
+    def border_evidence(self, card: ModelCard | None = None) -> Evidence | None:
         """Leave borders alone: these networks have learned them from annotations."""
         return None
 

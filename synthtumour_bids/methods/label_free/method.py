@@ -186,9 +186,9 @@ class LabelFree:
         """Return the whole tumour: there are no parts without annotations."""
         return WHOLE_TUMOUR
 
-    def border_evidence(self, card: ModelCard) -> Evidence | None:
+    def border_evidence(self, card: ModelCard | None = None) -> Evidence | None:
         """Refine the borders of our own synthesis; networks of the published one are left so."""
-        stored = card.details.get("BorderRefinement")
+        stored = card.details.get("BorderRefinement") if card else None
         return Evidence(**stored) if stored else self._evidence
 
     # ------------------------------------------------------------------ what is told of it

@@ -1,0 +1,143 @@
+"""The methods text of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synthtumour_bids.bids.classes import TumourClass
+from synthtumour_bids.files import write_json
+from synthtumour_bids.methods.base import RunFacts
+from synthtumour_bids.methods.boilerplate import REFERENCES, methods_text
+from synthtumour_bids.methods.registry import method_for
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.settings import Method, Role, Settings
+from synthtumour_bids.synthesis.borders import Evidence
+
+VERSIONS = {"antspyx": "0.6.3", "nnunetv2": "2.8.1", "torch": "2.5.0"}
+
+
+def text(
+    settings: Settings,
+    *,
+    cards: dict[str, dict[str, Any]] | None = None,
+    n_annotated: int = 0,
+    models_dir: Path = Path("none"),
+    **more: Any,
+) -> str:
+    counts = {Role.TUMOURFREE: 12, Role.TUMOUR: 7, Role.ANNOTATED: n_annotated}
+    known = {name: card(name, **fields) for name, fields in (cards or {}).items()}
+    facts = RunFacts(settings, VERSIONS, counts, models_dir, cards=known, **more)
+    return methods_text(facts, method_for(settings.method, settings.preset))
+
+
+def card(name: str, **fields: Any) -> ModelCard:
+    given = {"method": "synthtumour", "preset": "default", "contrast": "FLAIR", "lesion": "glioma"}
+    given |= {"profile": "full", "resolution": 1.0, "seed": 527, "training": {}}
+    return ModelCard(name=name, fingerprint="f", recipe="r", **{**given, **fields})
+
+
+def write_quality(models: Path, quality: dict[str, Any]) -> None:
+    write_json(models / "fabricator" / "quality.json", quality)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(Path("in"), Path("out"), profile=PROFILES["fast"])
+
+
+def test_methods_tell_what_ran(settings: Settings) -> None:
+    cards = {"junior": {"best_epoch": 17}, "senior": {"best_epoch": 23}}
+    written = text(settings, head_templates=("OASIS30ANTs",), cards=cards, n_pseudo_labels=6)
+    for words in (
+        *("7 FLAIR scans", "12 tumour-free", "OASIS30ANTs", "2 mm", "nnU-Net 2.8.1", "seed 527"),
+        *(str(PROFILES["fast"].n_train), "(epoch 17)", "(epoch 23)", "6 scans", "CC0"),
+    ):
+        assert words in written
+    assert "Evaluation" not in written
+
+
+def test_methods_follow_the_settings(settings: Settings) -> None:
+    reference = text(dataclasses.replace(settings, preset="reference", hold_out=("07",)))
+    assert "published shape and intensity parameters" in reference
+    assert "07" in reference
+    assert "Evaluation" in text(dataclasses.replace(settings, truth=Path("truth")))
+    given = dataclasses.replace(settings, model=Path("models"))
+    with_model = text(given, cards={"senior": {"scans": ("a", "b")}})
+    assert "Nothing was trained" in with_model
+    assert "trained on 2 other scans" in with_model
+    assert "Stage 1" not in with_model
+
+
+def test_methods_tell_whose_borders_the_scan_refined(settings: Settings) -> None:
+    told = "likelihood ratio of tumour and normal brain"
+    assert told in text(settings)
+    assert told not in text(dataclasses.replace(settings, preset="reference"))
+    assert told not in text(dataclasses.replace(settings, method=Method.FABRICATION))
+    stored = dataclasses.asdict(Evidence())
+    for told_by_card in ({}, {"details": {"BorderRefinement": stored}}):
+        assert told in text(settings, cards={"senior": told_by_card})
+
+
+@pytest.mark.parametrize("method", Method)
+def test_citations_are_numbered_in_their_order_and_all_listed(
+    settings: Settings, method: Method
+) -> None:
+    chosen = dataclasses.replace(settings, truth=Path("truth"), method=method)
+    body, listed = text(chosen, head_templates=("embedded",)).split("## References")
+    cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
+    numbers = list(dict.fromkeys(cited))
+    assert numbers == list(range(1, len(REFERENCES)))  # all but that of the other method
+    assert re.findall(r"^(\d+)\. ", listed, flags=re.M) == [str(n) for n in numbers]
+    assert ("2511.18654" in listed) == (method is Method.FABRICATION)
+
+
+def test_fabrication_tells_its_samples_and_what_was_dropped(
+    settings: Settings, tmp_path: Path
+) -> None:
+    quality: dict[str, Any] = {"Judged": 232, "Dropped": 29, "Rate": 0.125, "RefinementHelps": True}
+    classes = (TumourClass(1, "oedema"), TumourClass(3, "core"))
+    cards: dict[str, dict[str, Any]] = {
+        "junior": {"best_epoch": 17},
+        "senior": {"best_epoch": 23, "classes": classes},
+    }
+    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
+    write_quality(tmp_path, quality)
+    more: dict[str, Any] = {"cards": cards, "n_annotated": 3, "n_pseudo_labels": 6}
+    more["models_dir"] = tmp_path
+    written = text(chosen, **more)
+    for words in (
+        *("3 annotated scans with 2 classes (oedema, core)", "Of 232 refined samples 29 (12 %)"),
+        *("(epoch 17)", "(epoch 23)", "design is this software's own"),
+    ):
+        assert words in written
+    assert "without manual annotations" not in written
+    for words in ("semi-supervised", "other annotated scans"):
+        assert words not in written
+    semi = dataclasses.replace(chosen, semi_supervised=True)
+    assert "the junior's segmentations of unlabelled tumour scans" in text(semi, **more)
+    assert "(6 scans)" in text(semi, **more)
+    cards["senior"]["details"] = {"SemiSupervised": True, "Teacher": {"Method": "synthtumour"}}
+    assert "(method synthtumour, without any annotation)" in text(semi, **more)
+    write_quality(tmp_path, {**quality, "InAnnotatedScans": 116})
+    assert "hosts of 116 of them were other annotated scans" in text(chosen, **more)
+
+
+def test_fabrication_claims_no_verdict_where_refinement_did_not_help(
+    settings: Settings, tmp_path: Path
+) -> None:
+    none = dict.fromkeys(("Judged", "Dropped", "Rate", "Reasons", "Thresholds"))
+    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
+    # Older records have a rate all the same; it tells nothing.
+    for judged in (none, {"Judged": 232, "Dropped": 29, "Rate": 0.125}):
+        write_quality(tmp_path, {**judged, "RefinementHelps": False})
+        useless = text(chosen, models_dir=tmp_path, n_annotated=3)
+        assert "no refined samples were used" in useless
+        assert "was trained to refine those in tumour-free brains" in useless
+        for words in ("dropped", "%", "discriminator or", "that were kept"):
+            assert words not in useless.split("## References")[0].split("**Fabrication.**")[1]
