@@ -30,7 +30,7 @@ class Volume:
         """Voxels above zero."""
         return self.data > 0
 
-    def with_data(self, data: NDArray) -> nib.Nifti1Image:
+    def with_data(self, data: NDArray[Any]) -> nib.Nifti1Image:
         """Make an image of other voxels on the same grid."""
         return nib.Nifti1Image(data, self.affine)
 

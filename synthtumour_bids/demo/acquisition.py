@@ -80,7 +80,8 @@ def slices_per_block(acquisition: Acquisition, resolution: float) -> int:
 def thicken(values: np.ndarray, block: int) -> np.ndarray:
     """Average blocks of slices (partial volume of thick slices); (X, Y, Z) to (X, Y, Z/block)."""
     x, y, z = values.shape
-    return values.reshape(x, y, z // block, block).mean(axis=3)
+    result: np.ndarray = values.reshape(x, y, z // block, block).mean(axis=3)
+    return result
 
 
 def thick_affine(affine: np.ndarray, block: int) -> np.ndarray:
@@ -95,11 +96,15 @@ def shade(
     signal: np.ndarray, spacing: float, scanner: Scanner, rng: np.random.Generator
 ) -> np.ndarray:
     """Multiply by a smooth coil sensitivity."""
-    return signal * np.exp(scanner.shading * smooth_field(rng, signal.shape, spacing, 90))
+    values: np.ndarray = signal * np.exp(
+        scanner.shading * smooth_field(rng, signal.shape, spacing, 90)
+    )
+    return values
 
 
 def add_noise(signal: np.ndarray, scanner: Scanner, rng: np.random.Generator) -> np.ndarray:
     """Rician noise: the magnitude of a complex signal with Gaussian noise in both channels."""
     real = signal + scanner.noise * rng.standard_normal(signal.shape, dtype=np.float32)
     imaginary = scanner.noise * rng.standard_normal(signal.shape, dtype=np.float32)
-    return np.hypot(real, imaginary)
+    values: np.ndarray = np.hypot(real, imaginary)
+    return values

@@ -59,21 +59,24 @@ class AverageHead:
 
 def to_voxels(points: np.ndarray) -> np.ndarray:
     """Turn MNI coordinates (3, ...) in mm into voxel coordinates of the maps."""
-    return (points - ORIGIN.reshape(3, *[1] * (points.ndim - 1))) / SPACING
+    values: np.ndarray = (points - ORIGIN.reshape(3, *[1] * (points.ndim - 1))) / SPACING
+    return values
 
 
 def signed_distance(mask: np.ndarray, spacing: float) -> np.ndarray:
     """Distance to the surface of a mask in mm, negative inside."""
     outside = ndimage.distance_transform_edt(~mask, sampling=spacing)
     inside = ndimage.distance_transform_edt(mask, sampling=spacing)
-    return (outside - inside).astype(np.float32)
+    values: np.ndarray = (outside - inside).astype(np.float32)
+    return values
 
 
 def _ellipsoid(mm: np.ndarray, centre: tuple[float, ...], radii: tuple[float, ...]) -> np.ndarray:
     """Approximate signed distance in mm to an ellipsoid; ``inf`` radii make a cylinder."""
     offset = mm - np.array(centre).reshape(3, 1, 1, 1)
     scaled = np.sqrt(sum((offset[i] / radii[i]) ** 2 for i in range(3)))
-    return (scaled - 1) * min(radii)
+    values: np.ndarray = (scaled - 1) * min(radii)
+    return values
 
 
 @lru_cache(maxsize=1)

@@ -56,7 +56,10 @@ def hyperintensity_map(anatomy: Anatomy, burden: float, rng: np.random.Generator
     patches = smooth_step(smooth_field(rng, shape, spacing, 7), 2.3 - 0.9 * burden, 2.9)
     deep = smooth_step(-anatomy.brain_distance, 12, 18)
     cerebrum = smooth_step(anatomy.mni[2], -25, -10)
-    return np.maximum(band, patches) * deep * cerebrum * smooth_step(anatomy.wm, 0.4, 0.8)
+    values: np.ndarray = (
+        np.maximum(band, patches) * deep * cerebrum * smooth_step(anatomy.wm, 0.4, 0.8)
+    )
+    return values
 
 
 def _surroundings(
@@ -91,7 +94,8 @@ def _surroundings(
     signal = signal + (0.03 - signal) * anatomy.airways
     # A film of CSF and dura between brain and bone.
     signal = signal + (signals.csf - signal) * (1 - smooth_step(depth, -1.5, 0.5))
-    return signal * (1 - smooth_step(anatomy.head_distance, -0.8, 0.8))
+    values: np.ndarray = signal * (1 - smooth_step(anatomy.head_distance, -0.8, 0.8))
+    return values
 
 
 def flair_signal(
@@ -158,4 +162,5 @@ def _with_tumour(
     depth = ndimage.distance_transform_edt(density > 0.9, sampling=spacing)
     necrotic = smooth_step(depth + 1.5 * mottle, 8, 11)
     lesion = lesion + (signals.necrosis - lesion) * necrotic
-    return brain + (lesion - brain) * alpha
+    values: np.ndarray = brain + (lesion - brain) * alpha
+    return values

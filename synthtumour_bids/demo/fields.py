@@ -41,7 +41,8 @@ def smooth_field(
     field = np.einsum("ia,abc->ibc", bases[0], coefficients)
     field = np.einsum("jb,ibc->ijc", bases[1], field)
     field = np.einsum("kc,ijc->ijk", bases[2], field)
-    return (field - field.mean()) / max(float(field.std()), 1e-6)
+    values: np.ndarray = (field - field.mean()) / max(float(field.std()), 1e-6)
+    return values
 
 
 def smooth_step(values: np.ndarray, low: float, high: float) -> np.ndarray:

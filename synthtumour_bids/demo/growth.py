@@ -54,14 +54,16 @@ def _step(density: np.ndarray, faces: list[np.ndarray], growth: Growth, days: fl
         along = np.moveaxis(change, axis, 0)
         along[:-1] += np.moveaxis(flux, axis, 0)
         along[1:] -= np.moveaxis(flux, axis, 0)
-    return np.clip(density + days * change, 0, 1)
+    values: np.ndarray = np.clip(density + days * change, 0, 1)
+    return values
 
 
 def _blocks(values: np.ndarray, factor: int) -> np.ndarray:
     """Average blocks of ``factor``³ voxels; the ends are padded with zeros."""
     padded = np.pad(values, [(0, -n % factor) for n in values.shape])
     x, y, z = (n // factor for n in padded.shape)
-    return padded.reshape(x, factor, y, factor, z, factor).mean(axis=(1, 3, 5))
+    result: np.ndarray = padded.reshape(x, factor, y, factor, z, factor).mean(axis=(1, 3, 5))
+    return result
 
 
 def grow(
@@ -126,7 +128,8 @@ def grow(
     if factor == 1:
         return density
     fine = ndimage.zoom(density, factor, order=1, grid_mode=True, mode="nearest")
-    return fine[: wm.shape[0], : wm.shape[1], : wm.shape[2]] * (wm + gm > 0.3)
+    values: np.ndarray = fine[: wm.shape[0], : wm.shape[1], : wm.shape[2]] * (wm + gm > 0.3)
+    return values
 
 
 def _box_of(mask: np.ndarray) -> tuple[slice, ...]:

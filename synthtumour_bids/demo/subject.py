@@ -107,7 +107,8 @@ def _positions(
     for axis in range(3):
         mni[axis] += variation.bend[0] * smooth_field(rng, shape, spacing, 45)
         mni[axis] += variation.bend[1] * smooth_field(rng, shape, spacing, 18)
-    return mni
+    values: np.ndarray = mni
+    return values
 
 
 def build_anatomy(
@@ -132,7 +133,10 @@ def build_anatomy(
     mni = _positions(shape, affine, variation, rng)
 
     def carry(values: np.ndarray, at: np.ndarray, outside: float = 0.0) -> np.ndarray:
-        return ndimage.map_coordinates(values, at, order=1, mode="constant", cval=outside)
+        result: np.ndarray = ndimage.map_coordinates(
+            values, at, order=1, mode="constant", cval=outside
+        )
+        return result
 
     at = to_voxels(mni)
     normal = np.stack([carry(component, at) for component in average.ventricle_normal])

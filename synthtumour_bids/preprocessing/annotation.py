@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ants
 import nibabel as nib
@@ -45,7 +46,7 @@ def read_annotation(path: Path) -> nib.Nifti1Image:
     return nib.Nifti1Image(data, image.affine, image.header)
 
 
-def numbered(values: NDArray, indices: Sequence[int], name: str) -> NDArray[np.uint8]:
+def numbered(values: NDArray[Any], indices: Sequence[int], name: str) -> NDArray[np.uint8]:
     """Turn an annotation's values into 0 for none and 1, 2, ... for its classes.
 
     Parameters
@@ -81,10 +82,10 @@ def numbered(values: NDArray, indices: Sequence[int], name: str) -> NDArray[np.u
 
 def explained_shift(
     inside: NDArray[np.bool_],
-    affine: NDArray,
+    affine: NDArray[Any],
     known: bool,
     scan_shape: Sequence[int],
-    scan_affine: NDArray,
+    scan_affine: NDArray[Any],
     name: str,
 ) -> bool:
     """Tell whether an annotation lies on another grid than its scan, which its affine explains.
@@ -130,7 +131,7 @@ def explained_shift(
 
 
 def check_in_brain(
-    inside: NDArray[np.bool_], affine: NDArray, brain: nib.Nifti1Image, name: str
+    inside: NDArray[np.bool_], affine: NDArray[Any], brain: nib.Nifti1Image, name: str
 ) -> None:
     """Refuse an annotation most of which lies outside of the brain.
 
@@ -152,7 +153,7 @@ def check_in_brain(
 
 def carry_to_standard(
     numbers: NDArray[np.uint8],
-    affine: NDArray,
+    affine: NDArray[Any],
     transform: Path,
     brain: nib.Nifti1Image,
     name: str,

@@ -68,7 +68,8 @@ def from_ants(image: ants.ANTsImage) -> nib.Nifti1Image:
 
 def voxel_sizes(affine: np.ndarray) -> np.ndarray:
     """Edge lengths of a voxel in mm, shape (3,)."""
-    return np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
+    values: np.ndarray = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
+    return values
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice, slice]:
@@ -148,7 +149,7 @@ def resample(
         sigma = np.where(ratio > 1.5, np.sqrt(np.maximum(ratio**2 - 1, 0) / 12), 0.0)
         values = ndimage.gaussian_filter(values, sigma)
     to_source = np.linalg.inv(affine) @ target_affine
-    return ndimage.affine_transform(
+    result: np.ndarray = ndimage.affine_transform(
         values,
         to_source[:3, :3],
         to_source[:3, 3],
@@ -157,3 +158,4 @@ def resample(
         mode="constant" if outside is not None else "nearest",
         cval=outside or 0.0,
     )
+    return result

@@ -54,7 +54,8 @@ _TEMPORALIS = _Organ((64, 8, -20), (15, 34, 36), _MUSCLE)
 def _closed(mask: np.ndarray, radius: float, spacing: float) -> np.ndarray:
     """Morphological closing by a ball; the mask must keep ``radius`` from the array's edge."""
     grown = ndimage.distance_transform_edt(~mask, sampling=spacing) <= radius
-    return ndimage.distance_transform_edt(grown, sampling=spacing) > radius
+    values: np.ndarray = ndimage.distance_transform_edt(grown, sampling=spacing) > radius
+    return values
 
 
 def build_head(
@@ -93,9 +94,10 @@ def build_head(
 
     def within(organ: _Organ, grow: float = 0.0) -> np.ndarray:
         (a, b, c), (ra, rb, rc) = organ.centre, organ.radii
-        return ((x - a) / (ra + grow)) ** 2 + ((y - b) / (rb + grow)) ** 2 + (
+        values: np.ndarray = ((x - a) / (ra + grow)) ** 2 + ((y - b) / (rb + grow)) ** 2 + (
             (z - c) / (rc + grow)
         ) ** 2 <= 1
+        return values
 
     distance = ndimage.distance_transform_edt(~inside, sampling=spacing)
     # Bone is thin at the temples, thick at the forehead and the back of the head.

@@ -173,7 +173,8 @@ def carry_to_native(
         whichtoinvert=[True],
         interpolator="linear",
     )
-    return moved.numpy().astype(np.float32)
+    values: np.ndarray = moved.numpy().astype(np.float32)
+    return values
 
 
 def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExtraction:

@@ -56,4 +56,5 @@ def solid_component(mask: np.ndarray) -> np.ndarray:
         return np.zeros(mask.shape, dtype=bool)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    return ndimage.binary_fill_holes(labels == sizes.argmax())
+    values: np.ndarray = ndimage.binary_fill_holes(labels == sizes.argmax())
+    return values

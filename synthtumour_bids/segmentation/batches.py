@@ -16,7 +16,7 @@ from synthtumour_bids.execution.child import tie_to_parent
 FOREGROUND_SHARE = 0.5  # of the patches are centred on tumour
 
 
-class Batches(IterableDataset):
+class Batches(IterableDataset[dict[str, Any]]):
     """Samples `positions` of the batches `indices`.
 
     A sample follows from `seed`, the index of its batch and its position in that alone, so that a
@@ -59,7 +59,8 @@ class Batches(IterableDataset):
         torch.manual_seed(int(state[1]))
         random.seed(int(state[2]))
         self.loader.oversample_foreground_percent = float(position >= self.first_on_tumour)
-        return self.loader.generate_train_batch()
+        values: dict[str, Any] = self.loader.generate_train_batch()
+        return values
 
 
 def _joined(parts: list[Any]) -> Any:

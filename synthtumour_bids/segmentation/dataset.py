@@ -55,11 +55,15 @@ class PreparedDataset:
 
     def plans(self) -> dict[str, Any]:
         """Read nnU-Net's plans."""
-        return json.loads((self.preprocessed / f"{PLANS_NAME}.json").read_text("utf-8"))
+        values: dict[str, Any] = json.loads(
+            (self.preprocessed / f"{PLANS_NAME}.json").read_text("utf-8")
+        )
+        return values
 
     def dataset_json(self) -> dict[str, Any]:
         """Read nnU-Net's description of channels and labels."""
-        return json.loads((self.preprocessed / "dataset.json").read_text("utf-8"))
+        values: dict[str, Any] = json.loads((self.preprocessed / "dataset.json").read_text("utf-8"))
+        return values
 
 
 def build_dataset(

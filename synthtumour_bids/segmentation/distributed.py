@@ -101,7 +101,7 @@ def launch(
     torch.cuda.empty_cache()  # what was computed here before keeps memory that rank 0 may need
     listener = socket.create_server((LOOPBACK, 0))
     port = listener.getsockname()[1]
-    store = dist.TCPStore(
+    store = dist.TCPStore(  # type: ignore[attr-defined]
         LOOPBACK, port, is_master=True, wait_for_workers=False, master_listen_fd=listener.detach()
     )
     members: list[_Member] = []

@@ -42,7 +42,7 @@ class Ranks:
         timeout = timedelta(seconds=self.seconds_to_answer)
         for backend in BACKENDS.values():  # one machine: no other network is needed
             os.environ.setdefault(f"{backend.upper()}_SOCKET_IFNAME", LOOPBACK_NAME)
-        store = dist.TCPStore(LOOPBACK, self.port, is_master=False, timeout=timeout)
+        store = dist.TCPStore(LOOPBACK, self.port, is_master=False, timeout=timeout)  # type: ignore[attr-defined]
         dist.init_process_group(
             BACKENDS[self.device.type],
             store=store,

@@ -47,7 +47,7 @@ class ShiftedScore:
     loss: float
 
 
-class SynthTumourTrainer(nnUNetTrainer):
+class SynthTumourTrainer(nnUNetTrainer):  # type: ignore[misc]  # nnU-Net has no types
     """nnU-Net's network, loss, loading and augmentation; our schedule, selection and checkpoints.
 
     Differences from nnU-Net's trainer, and why:
@@ -170,7 +170,7 @@ class SynthTumourTrainer(nnUNetTrainer):
         self._shifted_data = shifted
         self._shifted = [(name, self._fixed_patch(name)) for name in shifted.identifiers]
 
-    def batches(self, seed: int, epoch: int, first: int, n_workers: int) -> DataLoader:
+    def batches(self, seed: int, epoch: int, first: int, n_workers: int) -> DataLoader[Any]:
         """Load the batches `first` … of one epoch, as far as they are this rank's share."""
         indices = range(first, self.num_iterations_per_epoch)
         positions = self.ranks.share(self.batch_size)
@@ -203,7 +203,8 @@ class SynthTumourTrainer(nnUNetTrainer):
         """Linear warm-up, then polynomial decay to 0 at the end of the schedule."""
         total = self.num_epochs * self.num_iterations_per_epoch
         rise = min(1.0, (step + 1) / max(1.0, WARM_UP * total))
-        return self.initial_lr * rise * max(0.0, 1 - step / total) ** POLY_EXPONENT
+        values: float = self.initial_lr * rise * max(0.0, 1 - step / total) ** POLY_EXPONENT
+        return values
 
     @contextlib.contextmanager
     def averaged_weights(self) -> Iterator[None]:

@@ -57,4 +57,5 @@ def mirrored_probability(
     """
     least = 1e-6  # beyond, the rounding of stored probabilities speaks
     logit = special.logit(np.clip(np.stack([averaged, plain]).astype(np.float64), least, 1 - least))
-    return special.expit(2 * logit[0] - logit[1]).astype(np.float32)
+    values: NDArray[np.float32] = special.expit(2 * logit[0] - logit[1]).astype(np.float32)
+    return values

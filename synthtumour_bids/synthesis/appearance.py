@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class Appearance:
     edge_mm: float
 
 
-def normal_intensity(image: NDArray, brain: NDArray) -> float:
+def normal_intensity(image: NDArray[Any], brain: NDArray[Any]) -> float:
     """Median of the brain, from every third voxel along each axis; 1 for an empty mask."""
     thin = (slice(None, None, 3),) * 3
     values = image[thin][brain[thin]]
@@ -65,7 +66,7 @@ def normal_intensity(image: NDArray, brain: NDArray) -> float:
 
 
 def soft_mask(
-    mask: NDArray, brain: NDArray, box: Box, edge_mm: float, spacing: Spacing
+    mask: NDArray[Any], brain: NDArray[Any], box: Box, edge_mm: float, spacing: Spacing
 ) -> NDArray[np.float32]:
     """Blur a mask within the brain: 1 inside, 0 outside, 1/2 on its border, 0 beyond the brain.
 
@@ -77,16 +78,19 @@ def soft_mask(
     weights = gaussian(inside, source, box, sigma, SHORT)
     blurred = gaussian(mask, box, box, sigma, SHORT)
     here = brain[box.slices]
-    return np.divide(blurred, weights, out=np.zeros_like(blurred), where=here & (weights > 1e-4))
+    values: NDArray[np.float32] = np.divide(
+        blurred, weights, out=np.zeros_like(blurred), where=here & (weights > 1e-4)
+    )
+    return values
 
 
 def lesion_brightness(
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     box: Box,
     spacing: Spacing,
-    depth: NDArray,
-    core: NDArray | None,
+    depth: NDArray[Any],
+    core: NDArray[Any] | None,
     look: Appearance,
     normal: float,
 ) -> NDArray[np.float32]:
@@ -140,7 +144,12 @@ def lesion_brightness(
 
 
 def raw_brightness(
-    image: NDArray, box: Box, depth: NDArray, core: NDArray | None, look: Appearance, normal: float
+    image: NDArray[Any],
+    box: Box,
+    depth: NDArray[Any],
+    core: NDArray[Any] | None,
+    look: Appearance,
+    normal: float,
 ) -> NDArray[np.float32]:
     """Brightness under the shifted intensity model: the raw scan times the gain, no blending.
 
@@ -150,4 +159,5 @@ def raw_brightness(
     bright = image[box.slices] * (1 + np.float32(look.gain - 1) * share)
     if core is not None:
         bright = np.where(core, image[box.slices] * np.float32(look.core_gain), bright)
-    return np.maximum(bright, np.float32(0))
+    values: NDArray[np.float32] = np.maximum(bright, np.float32(0))
+    return values

@@ -10,6 +10,7 @@ is needed. This is ours; neither the published method nor its reference code has
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Evidence:
 def refine(
     probability: NDArray[np.floating],
     image: NDArray[np.floating],
-    brain: NDArray,
+    brain: NDArray[Any],
     spacing: Spacing,
     evidence: Evidence | None = None,
 ) -> NDArray[np.float32]:
@@ -116,7 +117,7 @@ def refine(
     sign = 1.0 if float(image[around][inside].mean()) >= middle else -1.0
     z = (sign / spread * (image[around] - middle)).astype(np.float32)
 
-    def local_mean(where: NDArray[np.bool_], sigma_mm: float) -> tuple[NDArray, NDArray]:
+    def local_mean(where: NDArray[np.bool_], sigma_mm: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean of `z` over some voxels, over `target`, and where there is any in reach."""
         width = in_voxels(sigma_mm, spacing)
         weight = gaussian(where.astype(np.float32), source, target, width, SHORT)

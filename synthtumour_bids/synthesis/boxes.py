@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ class Box:
         )
         return i, j, k
 
-    def axes_mm(self, spacing: Spacing) -> tuple[NDArray, NDArray, NDArray]:
+    def axes_mm(self, spacing: Spacing) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Voxel centres along each axis, in mm from the first voxel of the array."""
         i, j, k = (
             np.arange(a, b) * s for a, b, s in zip(self.start, self.stop, spacing, strict=True)
@@ -63,14 +64,16 @@ class Box:
         return i, j, k
 
 
-def box_around(low_mm: NDArray, high_mm: NDArray, spacing: Spacing, shape: tuple[int, ...]) -> Box:
+def box_around(
+    low_mm: NDArray[Any], high_mm: NDArray[Any], spacing: Spacing, shape: tuple[int, ...]
+) -> Box:
     """Smallest box of voxels, cut at the array's ends, that holds the given extent."""
     start = np.clip(np.floor(low_mm / np.array(spacing)), 0, shape).astype(int)
     stop = np.clip(np.ceil(high_mm / np.array(spacing)) + 1, 0, shape).astype(int)
     return Box(tuple(start.tolist()), tuple(stop.tolist()))
 
 
-def box_of(mask: NDArray) -> Box:
+def box_of(mask: NDArray[Any]) -> Box:
     """Smallest box that holds a mask; an empty box for an empty mask."""
     start, stop = [], []
     for axis in range(3):

@@ -6,6 +6,8 @@ and cropping afterwards, and the same to the last bit whatever the number of thr
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -24,12 +26,12 @@ def in_voxels(sigma_mm: float, spacing: Spacing) -> tuple[float, float, float]:
 
 
 def gaussian(
-    array: NDArray,
+    array: NDArray[Any],
     source: Box,
     target: Box,
     sigma_voxels: tuple[float, float, float],
     truncate: float = TRUNCATE,
-) -> NDArray:
+) -> NDArray[Any]:
     """Blur an array that covers `source`; return the part that covers `target`.
 
     What lies outside `source` counts as zero, so `source` should reach :func:`margin` voxels
@@ -67,7 +69,7 @@ def margin(
 
 
 def brain_blur(
-    image: NDArray, brain: NDArray, target: Box, sigma_mm: float, spacing: Spacing
+    image: NDArray[Any], brain: NDArray[Any], target: Box, sigma_mm: float, spacing: Spacing
 ) -> NDArray[np.float32]:
     """Local mean over brain voxels only, over `target`.
 
@@ -99,7 +101,7 @@ def _ranges(box: Box) -> list[tuple[int, int]]:
     return list(zip(box.start, box.stop, strict=True))
 
 
-def separable(matrices: list[sparse.csr_matrix], array: NDArray) -> NDArray[np.float32]:
+def separable(matrices: list[sparse.csr_matrix], array: NDArray[Any]) -> NDArray[np.float32]:
     """Apply one matrix along each axis of an (X, Y, Z) array.
 
     The second and third axis are done some planes at a time, which stay in the processor's cache.

@@ -10,6 +10,7 @@ This is ours; neither the published method nor its reference code has it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class HealthyHalf:
 
 
 def healthy_half(
-    image: NDArray, brain: NDArray, probability: NDArray, spacing: Spacing
+    image: NDArray[Any], brain: NDArray[Any], probability: NDArray[Any], spacing: Spacing
 ) -> HealthyHalf | None:
     """Make a tumour-free brain out of a tumour scan, if one of its halves is free of tumour.
 

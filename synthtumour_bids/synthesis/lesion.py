@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,12 +74,12 @@ class TumourParams:
 
 def sample_tumour(
     rng: np.random.Generator,
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     priors: Priors,
     purpose: str,
-    placement: NDArray | None = None,
+    placement: NDArray[Any] | None = None,
 ) -> TumourParams:
     """Draw the parameters of one sample from the priors.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,9 @@ def octaves(points: NDArray[np.float64], n: int = 4) -> NDArray[np.float64]:
     return np.asarray(total / weights.sum())
 
 
-def texture(axes_mm: tuple[NDArray, NDArray, NDArray], seed: int, scale_mm: float) -> NDArray:
+def texture(
+    axes_mm: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], seed: int, scale_mm: float
+) -> NDArray[Any]:
     """Smooth random field over a box, the same at every resolution.
 
     White noise on a periodic lattice of steps `scale_mm`, interpolated by cubic B-splines.
@@ -99,7 +102,7 @@ def texture(axes_mm: tuple[NDArray, NDArray, NDArray], seed: int, scale_mm: floa
     return field * np.float32(0.479**-1.5)
 
 
-def _spline_weights(position: NDArray) -> sparse.csr_matrix:
+def _spline_weights(position: NDArray[Any]) -> sparse.csr_matrix:
     """Interpolation from the lattice to `position` (in lattice steps), (n, lattice)."""
     base = np.floor(position).astype(np.int64)
     t = position - base

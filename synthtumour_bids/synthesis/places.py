@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ _BATCH = 64
 _BATCHES = 64
 
 
-def random_voxel(rng: np.random.Generator, mask: NDArray) -> tuple[int, int, int]:
+def random_voxel(rng: np.random.Generator, mask: NDArray[Any]) -> tuple[int, int, int]:
     """Draw one voxel uniformly from a mask, (i, j, k).
 
     Raises
@@ -35,12 +37,12 @@ def random_voxel(rng: np.random.Generator, mask: NDArray) -> tuple[int, int, int
 
 def tissue_voxel(
     rng: np.random.Generator,
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     normal: float,
     csf: str,
-    placement: NDArray | None,
+    placement: NDArray[Any] | None,
 ) -> tuple[int, int, int]:
     """Draw a voxel of brain tissue: some mm below the surface, not CSF, weighted by `placement`.
 
@@ -77,8 +79,8 @@ def to_mm(voxel: tuple[int, int, int], spacing: Spacing) -> Triple:
 
 
 def _is_tissue(
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     place: tuple[int, int, int],
     normal: float,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,11 +122,11 @@ class Selection:
 
 
 def assess(
-    probability: NDArray,
-    brain: NDArray,
+    probability: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     *,
-    reference_probability: NDArray | None = None,
+    reference_probability: NDArray[Any] | None = None,
     criteria: Criteria | None = None,
 ) -> PseudoLabel:
     """Clean and judge one prediction.
@@ -227,7 +228,7 @@ def _rank(label: PseudoLabel) -> float:
 
 
 def _without_specks(
-    mask: NDArray, voxel_ml: float, rules: Criteria
+    mask: NDArray[Any], voxel_ml: float, rules: Criteria
 ) -> tuple[NDArray[np.bool_], int]:
     out = np.zeros(mask.shape, dtype=bool)
     box = box_of(mask)
@@ -251,7 +252,7 @@ def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _entropy(p: NDArray) -> float:
+def _entropy(p: NDArray[Any]) -> float:
     """Sum of the binary entropy, in bits."""
     p = np.clip(p.astype(np.float64), 1e-7, 1 - 1e-7)
     return float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)).sum())

@@ -10,6 +10,7 @@ reach a voxel or two beyond the brain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class PublishedParams:
 
 
 def sample_published(
-    rng: np.random.Generator, brain: NDArray, spacing: Spacing, purpose: str
+    rng: np.random.Generator, brain: NDArray[Any], spacing: Spacing, purpose: str
 ) -> PublishedParams:
     """Draw the parameters of one tumour.
 
@@ -86,7 +87,7 @@ def sample_published(
 
 
 def render_published(
-    image: NDArray, brain: NDArray, spacing: Spacing, params: PublishedParams
+    image: NDArray[Any], brain: NDArray[Any], spacing: Spacing, params: PublishedParams
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Put the tumour into a copy of the image; see :func:`stage_one.render`."""
     out = np.array(image, dtype=np.float32)
@@ -126,7 +127,7 @@ def _draw_surface(rng: np.random.Generator, centre_mm: Triple) -> Surface:
     return Surface(centre_mm, radii, (a, b, c), (k, k, k))
 
 
-def _rasterise(surface: Surface, box: Box, allowed: NDArray, spacing: Spacing) -> NDArray:
+def _rasterise(surface: Surface, box: Box, allowed: NDArray[Any], spacing: Spacing) -> NDArray[Any]:
     """Largest component of the surface's inside within `allowed`, over the box."""
     mask = np.zeros(box.shape, dtype=bool)
     if not box.empty:

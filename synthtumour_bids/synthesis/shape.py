@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,10 +135,11 @@ def _inverse_radii(surface: Surface) -> NDArray[np.float32]:
     values = (1 / vertex_radii(surface)).astype(np.float32)
     inverse = np.einsum("ni,ni->n", weights, values[corners])
     inverse.flags.writeable = False  # shared by whoever asks for the same surface
-    return inverse
+    result: NDArray[np.float32] = inverse
+    return result
 
 
-def _frame(surface: Surface) -> tuple[NDArray, NDArray]:
+def _frame(surface: Surface) -> tuple[NDArray[Any], NDArray[Any]]:
     """Rotation (3, 3) and semi-axes (3,) that carry the unit body to mm."""
     rotation = Rotation.from_euler("XYZ", surface.angles_deg, degrees=True).as_matrix()
     return rotation, np.array(surface.radii_mm)
@@ -190,7 +192,7 @@ def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
     return out
 
 
-def _table_index(x: NDArray, y: NDArray, z: NDArray) -> NDArray[np.int32]:
+def _table_index(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any]) -> NDArray[np.int32]:
     """Where a direction is in the look-up table.
 
     The octahedral map unfolds the sphere on a square, without trigonometry.
@@ -205,10 +207,11 @@ def _table_index(x: NDArray, y: NDArray, z: NDArray) -> NDArray[np.int32]:
     half = np.float32((_TABLE - 1) / 2)
     column = (v * half + (half + np.float32(0.5))).astype(np.int32)
     row = (u * half + (half + np.float32(0.5))).astype(np.int32)
-    return row * np.int32(_TABLE) + column
+    values: NDArray[np.int32] = row * np.int32(_TABLE) + column
+    return values
 
 
-def largest_component(mask: NDArray) -> NDArray:
+def largest_component(mask: NDArray[Any]) -> NDArray[Any]:
     """Largest face-connected component of a mask."""
     labels, n = ndimage.label(mask)
     if n <= 1:

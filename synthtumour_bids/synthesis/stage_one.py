@@ -64,16 +64,16 @@ class Sample:
 
 
 def synthesise(
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     priors: Priors,
     rng: np.random.Generator,
     *,
     preset: str = "default",
     purpose: str = "train",
-    placement: NDArray | None = None,
-    white_matter: NDArray | None = None,
+    placement: NDArray[Any] | None = None,
+    white_matter: NDArray[Any] | None = None,
 ) -> Sample:
     """Make one synthetic scan.
 
@@ -115,15 +115,15 @@ def synthesise(
 
 
 def sample(
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     priors: Priors,
     rng: np.random.Generator,
     *,
     preset: str = "default",
     purpose: str = "train",
-    placement: NDArray | None = None,
+    placement: NDArray[Any] | None = None,
 ) -> Params:
     """Draw the parameters of one synthetic scan; arguments as for :func:`synthesise`."""
     if preset not in PRESETS or purpose not in PURPOSES:
@@ -137,11 +137,11 @@ def sample(
 
 
 def render(
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     params: Params,
-    white_matter: NDArray | None = None,
+    white_matter: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Put the tumour that `params` describes into a scan: same bytes at every call.
 
@@ -194,7 +194,7 @@ def _surface(data: Mapping[str, Any]) -> Surface:
     return Surface(**fields)
 
 
-def _checked(image: NDArray, brain: NDArray, spacing: Spacing) -> NDArray:
+def _checked(image: NDArray[Any], brain: NDArray[Any], spacing: Spacing) -> NDArray[Any]:
     if image.ndim != 3 or image.shape != brain.shape:
         raise ValueError(
             f"Image and brain mask must be 3-D on one grid; got {image.shape} and {brain.shape}."

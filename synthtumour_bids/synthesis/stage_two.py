@@ -140,11 +140,11 @@ def sample_mix(rng: np.random.Generator, preset: str = "default") -> MixParams:
 
 
 def mix(
-    tumour_image: NDArray,
-    tumour_label: NDArray,
-    tumour_brain: NDArray,
-    host_image: NDArray,
-    host_brain: NDArray,
+    tumour_image: NDArray[Any],
+    tumour_label: NDArray[Any],
+    tumour_brain: NDArray[Any],
+    host_image: NDArray[Any],
+    host_brain: NDArray[Any],
     spacing: Spacing,
     params: MixParams,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -223,7 +223,10 @@ def mix(
 
 
 def _statistics(
-    image: NDArray, brain: NDArray, tumour: NDArray | None, around: tuple[float, Spacing] | None
+    image: NDArray[Any],
+    brain: NDArray[Any],
+    tumour: NDArray[Any] | None,
+    around: tuple[float, Spacing] | None,
 ) -> tuple[float, float]:
     """Mean and standard deviation of the brain, the tumour and its surroundings left out."""
     normal = brain
@@ -239,14 +242,14 @@ def _statistics(
     return float(values.mean()), float(values.std()) + 1e-8
 
 
-def _dilated(mask: NDArray, steps: int) -> NDArray[np.bool_]:
+def _dilated(mask: NDArray[Any], steps: int) -> NDArray[np.bool_]:
     out = np.array(mask)
     box = box_of(mask).grown((steps,) * 3, mask.shape)
     out[box.slices] = ndimage.binary_dilation(mask[box.slices], iterations=steps)
     return out
 
 
-def _share(mask: NDArray, params: MixParams, spacing: Spacing) -> NDArray[np.float32]:
+def _share(mask: NDArray[Any], params: MixParams, spacing: Spacing) -> NDArray[np.float32]:
     """Share of the tumour scan in the mix: 1 inside, 1/2 on the cut, 0 outside."""
     if params.preset == "reference":
         return mask.astype(np.float32)

@@ -6,6 +6,7 @@ What it does otherwise than the published procedure, and why, stands in ``docs/p
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,11 @@ LABEL_THRESHOLD = 0.5
 
 
 def render_tumour(
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     params: TumourParams,
-    white_matter: NDArray | None = None,
+    white_matter: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Put the lesions into a copy of the image; see :func:`stage_one.render`."""
     out = np.array(image, dtype=np.float32)
@@ -64,14 +65,14 @@ def render_tumour(
 
 def _body(
     lesion: Lesion,
-    image: NDArray,
-    brain: NDArray,
+    image: NDArray[Any],
+    brain: NDArray[Any],
     spacing: Spacing,
     normal: float,
     csf: str,
-    white_matter: NDArray | None,
+    white_matter: NDArray[Any] | None,
     rim: tuple[int, int, int],
-) -> tuple[Box, NDArray, NDArray]:
+) -> tuple[Box, NDArray[Any], NDArray[Any]]:
     """Box around the lesion with a rim for blending; mask and depth (0 border, 1 centre) over it.
 
     The border follows the level of the united surfaces, moved inwards in CSF and outside white
@@ -101,9 +102,9 @@ def _body(
 class _Tissue:
     """What a lesion's border follows; (X, Y, Z) arrays on one grid."""
 
-    image: NDArray
-    brain: NDArray
-    white_matter: NDArray | None
+    image: NDArray[Any]
+    brain: NDArray[Any]
+    white_matter: NDArray[Any] | None
     spacing: Spacing
     normal: float
     csf: str
@@ -150,7 +151,7 @@ def _extent(lesion: Lesion, tissue: _Tissue) -> Box | None:
     return Box(tuple(start), tuple(stop))  # type: ignore[arg-type]
 
 
-def _level(lesion: Lesion, tissue: _Tissue, within: Box | None = None) -> tuple[Box, NDArray]:
+def _level(lesion: Lesion, tissue: _Tissue, within: Box | None = None) -> tuple[Box, NDArray[Any]]:
     """How far out of the lesion each voxel lies, over the box of all its bodies or a part of it."""
     spacing, shape = tissue.spacing, tissue.brain.shape
     mass = lesion.core if lesion.core_form == "mass" else None
@@ -187,7 +188,7 @@ def _level(lesion: Lesion, tissue: _Tissue, within: Box | None = None) -> tuple[
     return box, level
 
 
-def _height(level: NDArray, lesion: Lesion, tissue: _Tissue) -> float:
+def _height(level: NDArray[Any], lesion: Lesion, tissue: _Tissue) -> float:
     """Level that as many voxels lie below as the lesion's volume takes, if so many can be had."""
     reach = tissue.reach(lesion)
     candidates = level[level < reach]
@@ -197,7 +198,7 @@ def _height(level: NDArray, lesion: Lesion, tissue: _Tissue) -> float:
     return max(float(np.partition(candidates, wanted)[wanted]), 1e-3)
 
 
-def _fluid(image: NDArray, normal: float, csf: str) -> NDArray:
+def _fluid(image: NDArray[Any], normal: float, csf: str) -> NDArray[Any]:
     """How much each voxel looks like CSF, 0 to 1."""
     if csf == "dark":
         return np.clip((0.75 * normal - image) / (0.5 * normal), 0, 1).astype(np.float32)
@@ -206,12 +207,12 @@ def _fluid(image: NDArray, normal: float, csf: str) -> NDArray:
 
 def _core(
     lesion: Lesion,
-    whole: NDArray,
-    depth: NDArray,
+    whole: NDArray[Any],
+    depth: NDArray[Any],
     box: Box,
     spacing: Spacing,
     shape: tuple[int, ...],
-) -> NDArray | None:
+) -> NDArray[Any] | None:
     """Core mask: a mass, or the part of the lesion nearest the core's centre.
 
     A closed core also keeps away from the lesion's border.

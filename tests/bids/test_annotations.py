@@ -14,6 +14,7 @@ from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.classes import TumourClass, read_classes, write_classes
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, UnusableScanError
+from synthtumour_bids.layout import Layout
 from synthtumour_bids.methods.fabrication.annotations import load_class_numbers
 from synthtumour_bids.preprocessing.annotation import (
     carry_to_standard,

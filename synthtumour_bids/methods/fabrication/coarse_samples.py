@@ -29,6 +29,7 @@ from synthtumour_bids.preprocessing.templates import standard_tissues
 from synthtumour_bids.settings import TEMPLATE, Settings
 from synthtumour_bids.synthesis.fabrication import coarse
 from synthtumour_bids.synthesis.fabrication.coarse import CoarseParams
+from synthtumour_bids.synthesis.fabrication.coarse_ranges import DEFAULT_RANGES
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, make_scan
 from synthtumour_bids.synthesis.hosts import samples_plan
@@ -183,7 +184,7 @@ def draw(task: DrawTask) -> list[Sample]:
     settings, stored = task.settings, task.host.stored
     tissues = standard_tissues(settings.profile.resolution)
     host, grid = stored.load(), load_nifti(stored.images[0])
-    ranges, placement = coarse.DEFAULT_RANGES, tissues["gm"] + tissues["wm"]
+    ranges, placement = DEFAULT_RANGES, tissues["gm"] + tissues["wm"]
     if settings.lesion_place is not None:
         placement = placement * load_place(settings.lesion_place, grid)
         ranges = replace(ranges, home=0.0)
@@ -279,4 +280,5 @@ def load_place(path: Path, grid: nib.Nifti1Image) -> NDArray[np.bool_]:
             "3-D mask in that space, not 0 where lesions may lie."
         )
         raise DataError(msg)
-    return place
+    values: NDArray[np.bool_] = place
+    return values

@@ -60,7 +60,7 @@ def render(host: BrainScan, donor: BrainScan, params: CarveParams) -> BrainScan:
     return host.with_voxels(images, classes)
 
 
-def carved_region(lesion: NDArray, spacing: Spacing, params: CarveParams) -> NDArray[np.bool_]:
+def carved_region(lesion: NDArray[Any], spacing: Spacing, params: CarveParams) -> NDArray[np.bool_]:
     """Voxels whose signed distance from the lesion's border is below the drawn threshold."""
     region = np.zeros(lesion.shape, dtype=bool)
     if not lesion.any():

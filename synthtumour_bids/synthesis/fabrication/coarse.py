@@ -73,7 +73,7 @@ def sample(
     ranges: CoarseRanges = DEFAULT_RANGES,
     volume_ml: float | None = None,
     place_mm: Triple | None = None,
-    placement: NDArray | None = None,
+    placement: NDArray[Any] | None = None,
     csf: str = "dark",
 ) -> CoarseParams:
     """Draw how a lesion is put into a host.
@@ -190,7 +190,7 @@ def _place(
     host: BrainScan,
     warp: Warp,
     ranges: CoarseRanges,
-    placement: NDArray | None,
+    placement: NDArray[Any] | None,
     csf: str,
 ) -> Triple:
     """Draw a place where most of the lesion lies inside the brain.
@@ -222,7 +222,7 @@ def _place(
     return best
 
 
-def _share_inside(points_mm: NDArray, host: BrainScan) -> float:
+def _share_inside(points_mm: NDArray[Any], host: BrainScan) -> float:
     voxels = np.round(points_mm / host.spacing).astype(int)
     inside = ((voxels >= 0) & (voxels < host.grid)).all(axis=1)
     i, j, k = voxels[inside].T
@@ -230,7 +230,7 @@ def _share_inside(points_mm: NDArray, host: BrainScan) -> float:
 
 
 def _bias_fields(
-    jitter: Jitter, axes_mm: tuple[NDArray, NDArray, NDArray], contrasts: int
+    jitter: Jitter, axes_mm: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], contrasts: int
 ) -> NDArray[np.float32]:
     if jitter.bias == 0:
         return np.zeros((contrasts, *(len(axis) for axis in axes_mm)), dtype=np.float32)

@@ -120,7 +120,8 @@ class GanState:
         if not self.history:
             return False
         since = sum(entry["step"] > self.best_step for entry in self.history)
-        return since >= settings.patience
+        values: bool = since >= settings.patience
+        return values
 
     def save(self, path: Path, recipe: str) -> None:
         """Write everything a training needs to go on; whole or not at all."""

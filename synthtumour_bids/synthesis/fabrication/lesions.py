@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ def pick_lesion(
     return lesions[int(rng.choice(len(lesions), p=weights / weights.sum()))]
 
 
-def _foci(whole: NDArray, spacing: Spacing, gap_mm: float) -> list[NDArray[np.bool_]]:
+def _foci(whole: NDArray[Any], spacing: Spacing, gap_mm: float) -> list[NDArray[np.bool_]]:
     """Masks of the lesions, the largest first; foci nearer than the gap are one."""
     box = reach_box(whole, spacing, gap_mm)
     near = distance_mm(whole[box.slices], spacing) <= gap_mm / 2

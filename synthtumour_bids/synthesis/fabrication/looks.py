@@ -7,6 +7,7 @@ limits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Jitter:
 
 
 def jittered(
-    values: NDArray[np.float32], normal: NDArray, jitter: Jitter, fields: NDArray
+    values: NDArray[np.float32], normal: NDArray[Any], jitter: Jitter, fields: NDArray[Any]
 ) -> NDArray[np.float32]:
     """Apply a jitter to the values of a lesion and its surroundings.
 

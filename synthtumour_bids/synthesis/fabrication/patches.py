@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def draw_patch(
     contrasts = scan.contrasts
     gain, offset = rng.uniform(0.9, 1.1, contrasts), rng.uniform(-0.1, 0.1, contrasts)
     images = np.where(brain, images * gain[:, None, None, None] + offset[:, None, None, None], 0)
-    parts: dict[str, NDArray] = {
+    parts: dict[str, NDArray[Any]] = {
         "images": images.astype(np.float32),
         "classes": scan.classes[box.slices].astype(np.int64),
         "gate": gate,
@@ -132,7 +133,7 @@ def _gate(scan: BrainScan, box: Box, reach_mm: float) -> NDArray[np.float32]:
 
 
 def _tensor(
-    array: NDArray, before: tuple[int, int, int], size: tuple[int, int, int], flip: bool
+    array: NDArray[Any], before: tuple[int, int, int], size: tuple[int, int, int], flip: bool
 ) -> Tensor:
     """Pad the last three axes with zeros to the patch's size, and mirror the first of them."""
     spatial = array.shape[-3:]

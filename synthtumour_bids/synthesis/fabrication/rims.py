@@ -5,6 +5,8 @@ Not settled by the paper; ours: that there is a gate, its 6 mm and 2 mm, and how
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,21 +17,25 @@ GATE_MM = 6.0  # how far beyond a lesion refinement may reach
 GATE_FULL_MM = 2.0  # up to here with all its strength
 
 
-def distance_mm(mask: NDArray, spacing: Spacing) -> NDArray[np.float32]:
+def distance_mm(mask: NDArray[Any], spacing: Spacing) -> NDArray[np.float32]:
     """Distance of every voxel from a mask, mm; infinite where the mask is empty."""
     if not mask.any():
         return np.full(mask.shape, np.inf, dtype=np.float32)
-    return ndimage.distance_transform_edt(~mask, sampling=spacing).astype(np.float32)
+    values: NDArray[np.float32] = ndimage.distance_transform_edt(~mask, sampling=spacing).astype(
+        np.float32
+    )
+    return values
 
 
 def fade(distance: NDArray[np.float32], full_mm: float, rim_mm: float) -> NDArray[np.float32]:
     """1 up to `full_mm`, then a smooth fall that is exactly 0 from `full_mm + rim_mm` on."""
     ramp = np.clip(1 - (distance - full_mm) / max(rim_mm, 1e-3), 0, 1)
-    return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    values: NDArray[np.float32] = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+    return values
 
 
 def gate_of(
-    classes: NDArray, brain: NDArray, spacing: Spacing, reach_mm: float = GATE_MM
+    classes: NDArray[Any], brain: NDArray[Any], spacing: Spacing, reach_mm: float = GATE_MM
 ) -> NDArray[np.float32]:
     """Where, and how strongly, a lesion may be refined.
 
@@ -56,7 +62,7 @@ def gate_of(
     return gate
 
 
-def reach_box(mask: NDArray, spacing: Spacing, reach_mm: float) -> Box:
+def reach_box(mask: NDArray[Any], spacing: Spacing, reach_mm: float) -> Box:
     """Box around a mask with all voxels within `reach_mm`; empty for an empty mask."""
     tight = box_of(mask)
     if tight.empty:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +29,17 @@ class Scale:
     centre: tuple[float, ...]
     spread: tuple[float, ...]
 
-    def apply(self, images: NDArray, brain: NDArray) -> NDArray[np.float32]:
+    def apply(self, images: NDArray[Any], brain: NDArray[Any]) -> NDArray[np.float32]:
         """Bring images to the common scale; zero outside the brain."""
         centre, spread = self._columns()
         return np.where(brain, (images - centre) / spread, 0).astype(np.float32)
 
-    def undo(self, images: NDArray, brain: NDArray) -> NDArray[np.float32]:
+    def undo(self, images: NDArray[Any], brain: NDArray[Any]) -> NDArray[np.float32]:
         """Bring images from the common scale back; zero outside the brain."""
         centre, spread = self._columns()
         return np.where(brain, images * spread + centre, 0).astype(np.float32)
 
-    def _columns(self) -> tuple[NDArray, NDArray]:
+    def _columns(self) -> tuple[NDArray[Any], NDArray[Any]]:
         columns = (np.array(v, np.float32)[:, None, None, None] for v in (self.centre, self.spread))
         centre, spread = columns
         return centre, spread
@@ -92,11 +93,11 @@ class BrainScan(LabelledImages):
 
 
 def make_scan(
-    images: NDArray | Sequence[NDArray],
-    brain: NDArray,
+    images: NDArray[Any] | Sequence[NDArray[Any]],
+    brain: NDArray[Any],
     spacing: Spacing,
     source: str,
-    classes: NDArray | None = None,
+    classes: NDArray[Any] | None = None,
 ) -> tuple[BrainScan, Scale]:
     """Normalise a scan inside its brain, the surroundings of its lesions left out of the measure.
 
@@ -145,7 +146,7 @@ def make_scan(
 
 
 def on_own_scale(
-    made: BrainScan, host: BrainScan, raw: NDArray, scale: Scale
+    made: BrainScan, host: BrainScan, raw: NDArray[Any], scale: Scale
 ) -> NDArray[np.float32]:
     """Bring a sample made from a host to the host's own scale, (C, X, Y, Z).
 
@@ -155,7 +156,9 @@ def on_own_scale(
     return np.where(changed, scale.undo(made.images, made.brain), raw).astype(np.float32)
 
 
-def measure(images: NDArray, brain: NDArray, lesion: NDArray, spacing: Spacing) -> Scale:
+def measure(
+    images: NDArray[Any], brain: NDArray[Any], lesion: NDArray[Any], spacing: Spacing
+) -> Scale:
     """Measure median and spread of normal brain in each contrast.
 
     Median and quartiles rather than mean and deviation: what is left of oedema beyond the
@@ -171,7 +174,7 @@ def measure(images: NDArray, brain: NDArray, lesion: NDArray, spacing: Spacing) 
     return Scale(tuple(middle.tolist()), tuple(spread.tolist()))
 
 
-def _around(lesion: NDArray, spacing: Spacing) -> NDArray[np.bool_]:
+def _around(lesion: NDArray[Any], spacing: Spacing) -> NDArray[np.bool_]:
     """Lesion and what lies within `HALO_MM` of it."""
     out = np.array(lesion, dtype=bool)
     tight = box_of(out)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +58,11 @@ class Warp:
         shear = np.array([[1, xy, xz], [0, 1, yz], [0, 0, 1]])
         mirror = np.where(self.flip, -1.0, 1.0)
         rotation = Rotation.from_euler("XYZ", self.angles_deg, degrees=True).as_matrix()
-        return rotation @ shear @ np.diag(np.array(self.scale) * mirror)
+        values: NDArray[np.float64] = rotation @ shear @ np.diag(np.array(self.scale) * mirror)
+        return values
 
 
-def landing(warp: Warp, lesion: AnnotatedLesion, points_mm: NDArray) -> NDArray[np.float64]:
+def landing(warp: Warp, lesion: AnnotatedLesion, points_mm: NDArray[Any]) -> NDArray[np.float64]:
     """Where points of the lesion land, elastic displacement left aside; both (n, 3) in mm."""
     return (points_mm - lesion.centre_mm) @ warp.matrix().T + warp.place_mm
 
@@ -92,10 +94,11 @@ def origins(warp: Warp, lesion: AnnotatedLesion, box: Box) -> NDArray[np.float32
     offset = np.array(lesion.centre_mm) - back @ np.array(warp.place_mm)
     to_voxel = (back / spacing[:, None]).astype(np.float32)
     first = (offset / spacing - lesion.start).astype(np.float32)
-    return np.tensordot(to_voxel, grid, axes=1) + first[:, None, None, None]
+    values: NDArray[np.float32] = np.tensordot(to_voxel, grid, axes=1) + first[:, None, None, None]
+    return values
 
 
-def warped_classes(lesion: AnnotatedLesion, points: NDArray) -> NDArray[np.uint8]:
+def warped_classes(lesion: AnnotatedLesion, points: NDArray[Any]) -> NDArray[np.uint8]:
     """Classes at `points` (3, …): tumour where its interpolated share is half, then the largest."""
     kinds = np.unique(lesion.classes[lesion.classes > 0])
     shares = np.stack(
@@ -105,12 +108,12 @@ def warped_classes(lesion: AnnotatedLesion, points: NDArray) -> NDArray[np.uint8
     return np.where(inside, kinds[shares.argmax(axis=0)], 0).astype(np.uint8)
 
 
-def warped_known(lesion: AnnotatedLesion, points: NDArray) -> NDArray[np.float32]:
+def warped_known(lesion: AnnotatedLesion, points: NDArray[Any]) -> NDArray[np.float32]:
     """Share of known voxels at `points` (3, …), 0 to 1; nothing is known beyond the cut-out."""
     return np.clip(_interpolated(lesion.known, points, 1, "constant"), 0, 1)
 
 
-def warped_images(lesion: AnnotatedLesion, points: NDArray) -> NDArray[np.float32]:
+def warped_images(lesion: AnnotatedLesion, points: NDArray[Any]) -> NDArray[np.float32]:
     """All contrasts at `points` (3, n), (C, n).
 
     Cubic splines: linear interpolation would smooth the lesion's noise away, and a network would
@@ -119,6 +122,8 @@ def warped_images(lesion: AnnotatedLesion, points: NDArray) -> NDArray[np.float3
     return np.stack([_interpolated(image, points, 3, "nearest") for image in lesion.images])
 
 
-def _interpolated(array: NDArray, points: NDArray, order: int, mode: str) -> NDArray[np.float32]:
+def _interpolated(
+    array: NDArray[Any], points: NDArray[Any], order: int, mode: str
+) -> NDArray[np.float32]:
     values = ndimage.map_coordinates(array.astype(np.float32), points, order=order, mode=mode)
     return np.asarray(values, dtype=np.float32)
