@@ -25,6 +25,12 @@ class Volume:
     affine: NDArray[np.float64]
     spacing: tuple[float, float, float]  # mm along the array's axes
 
+    @classmethod
+    def of(cls, image: nib.Nifti1Image) -> Volume:
+        """Voxels of an image as float32."""
+        x, y, z = (float(size) for size in nib.affines.voxel_sizes(image.affine))
+        return cls(np.asanyarray(image.dataobj, dtype=np.float32), image.affine, (x, y, z))
+
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Voxels above zero."""
@@ -35,6 +41,15 @@ class Volume:
         return nib.Nifti1Image(data, self.affine)
 
 
+def template_image(data: NDArray[Any], affine: NDArray[np.float64]) -> nib.Nifti1Image:
+    """Make an image on the template's grid: both forms say so (code 4, MNI), lengths are in mm."""
+    image = nib.Nifti1Image(data, affine)
+    image.set_qform(affine, "mni")
+    image.set_sform(affine, "mni")
+    image.header.set_xyzt_units("mm")
+    return image
+
+
 def load_nifti(path: Path) -> nib.Nifti1Image:
     """Open a NIfTI file; voxels are read when they are asked for."""
     return nib.Nifti1Image.from_filename(path)
@@ -42,9 +57,7 @@ def load_nifti(path: Path) -> nib.Nifti1Image:
 
 def load_volume(path: Path) -> Volume:
     """Read an image's voxels as float32."""
-    image = load_nifti(path)
-    x, y, z = (float(size) for size in nib.affines.voxel_sizes(image.affine))
-    return Volume(np.asanyarray(image.dataobj, dtype=np.float32), image.affine, (x, y, z))
+    return Volume.of(load_nifti(path))
 
 
 def like_native(

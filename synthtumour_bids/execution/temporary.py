@@ -34,7 +34,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=parent))
-    link = _short_link(folder)
+    link = _link_to(folder)
     named = link or folder
     caches = [name for name in _CACHE_VARIABLES if not _can_cache(name)]
     variables = {"TMPDIR": str(named)} | {name: str(named / name.lower()) for name in caches}
@@ -60,13 +60,29 @@ def sockets_fit() -> bool:
     return _fits(tempfile.gettempdir())
 
 
+@contextmanager
+def safe_alias(folder: Path) -> Iterator[Path]:
+    """Give a folder under a name that ANTs can read, for the block: the same one, where it can."""
+    link = None if _is_safe(folder) else _link_to(folder)
+    try:
+        yield link or folder
+    finally:
+        if link is not None:
+            link.unlink(missing_ok=True)
+
+
 def _fits(folder: str | Path) -> bool:
     return len(os.fsencode(folder)) <= LONGEST_NAME
 
 
-def _short_link(folder: Path) -> Path | None:
-    """Make a link to a folder whose path is too long; None where it is short or no place is."""
-    if _fits(folder):
+def _is_safe(folder: Path) -> bool:
+    """Whether ANTs takes the path for one: in its arguments, brackets and commas have a meaning."""
+    return not set(str(folder)) & set("[],")
+
+
+def _link_to(folder: Path) -> Path | None:
+    """Make a link to a folder with a long or odd path; None where it needs none or no place is."""
+    if _fits(folder) and _is_safe(folder):
         return None
     for place in SHORT_PLACES:
         link = place / f"synthtumour-{secrets.token_hex(6)}"
@@ -76,9 +92,10 @@ def _short_link(folder: Path) -> Path | None:
             continue
         return link
     LOGGER.warning(
-        "The path of %s is too long for sockets, and no short name for it could be made in %s: "
-        "training prepares its batches in its own process, which takes longer. A work folder with "
-        "a shorter path (--work-dir) avoids that.",
+        "The path of %s is too long for sockets or has brackets or commas, which ANTs cannot read, "
+        "and no other name for it could be made in %s. Training prepares its batches in its own "
+        "process, which takes longer, or scans fail. A work folder with a short, plain path "
+        "(--work-dir) avoids that.",
         folder,
         ", ".join(map(str, SHORT_PLACES)),
     )

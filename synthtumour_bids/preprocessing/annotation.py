@@ -9,12 +9,11 @@ from typing import Any
 import ants
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing import geometry
-from synthtumour_bids.preprocessing.reading import UnreadableError, open_scan
+from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 
 SAME_GRID_MM = 1e-2  # affines that differ by less are the same
 LEAST_IN_VIEW = 0.99  # of the annotated voxels must lie in the scan's field of view
@@ -31,19 +30,11 @@ def read_annotation(path: Path) -> nib.Nifti1Image:
         When it cannot be read or is not 3-D.
     """
     try:
-        image = open_scan(path).image
-        data = np.asanyarray(image.dataobj)
+        return read_volume(path)
     except UnreadableError as error:
-        raise UnusableScanError(f"The annotation {path} cannot be used. {error}") from error
-    except (OSError, EOFError, ValueError, ImageFileError) as error:
-        raise UnusableScanError(f"The annotation {path} cannot be read ({error}).") from error
-    while data.ndim > 3 and data.shape[-1] == 1:
-        data = data[..., 0]
-    if data.ndim != 3:
         raise UnusableScanError(
-            f"The annotation {path} should be 3-D, but has shape {data.shape}. {ADVICE}"
-        )
-    return nib.Nifti1Image(data, image.affine, image.header)
+            f"The annotation {path} cannot be used. {error} {ADVICE}"
+        ) from error
 
 
 def numbered(values: NDArray[Any], indices: Sequence[int], name: str) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import numpy as np
 from synthtumour_bids.preprocessing import alignment, geometry
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.registration import Preprocessed
+from synthtumour_bids.volumes import template_image
 
 
 def bring_along(
@@ -58,9 +59,7 @@ def bring_along(
     inside = np.asanyarray(scan.standard_mask.dataobj) > 0
     # Zero is kept for what lies outside of the brain.
     values = np.clip(moved, np.finfo(np.float32).tiny, float(corrected.max()))
-    return nib.Nifti1Image(
-        np.where(inside, values, 0).astype(np.float32), scan.standard_mask.affine
-    )
+    return template_image(np.where(inside, values, 0).astype(np.float32), scan.standard_mask.affine)
 
 
 def _align(

@@ -16,12 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.preprocessing.padding import is_background, without_fills
 from synthtumour_bids.preprocessing.reading import TRUNCATED, UnreadableError, open_scan
 from synthtumour_bids.volumes import like_native
 
 THICK_SLICE_MM = 6.0
 SMALL_VIEW_MM = 80.0
 TINY_VIEW_MM = 50.0
+LARGEST_VIEW_MM = 800.0  # a scanner's bore is 600 to 700 mm wide
 MIN_SLICES = 8
 MAX_NON_FINITE = 0.05
 CONTRADICTION_MM = 1.0
@@ -53,6 +55,11 @@ MESSAGES = {
     "express: resample the scan to an unsheared grid first.",
     "units": "The header says that lengths are in {unit}s, which would make the image {view}; "
     "they were taken as mm.",
+    "not_mm": "The header gives lengths in {unit}s, which makes the image {view}; lengths must be "
+    "in mm. Convert the header, or the scan again from its DICOM files.",
+    "large_view": "The field of view is too large for a head ({view}; at most "
+    f"{LARGEST_VIEW_MM:g} mm): the voxel sizes in the header ({{zooms}}) must be wrong, such as "
+    "cm or tenths for mm. Mend them, or convert the scan again from its DICOM files.",
     "thick_slices": "The slices are {thickness:.1f} mm thick; small tumours can be missed.",
     "small_view": "The field of view is small ({view}): a part of the brain may be missing.",
     "tiny_view": "The field of view is too small for a brain ({view}; at least "
@@ -60,8 +67,11 @@ MESSAGES = {
     "few_slices": f"The image has only {{n}} slices (shape {{shape}}); at least {MIN_SLICES} are "
     "needed.",
     "non_finite": "{n} voxels ({percent:.2g} %) are NaN or infinite; they were set to 0.",
-    "mostly_non_finite": "{percent:.1f} % of the voxels are NaN or infinite; at most "
-    f"{100 * MAX_NON_FINITE:g} % can be replaced.",
+    "mostly_non_finite": "{percent:.1f} % of the voxels are NaN or infinite, and not only around "
+    f"the head; at most {100 * MAX_NON_FINITE:g} % can be replaced. Convert the scan again from "
+    "its DICOM files, or write 0 outside the field of view.",
+    "padding": "{percent:.2g} % of the voxels have the value {value:.6g}, far from all others: "
+    "they were taken for padding outside the field of view, and count as background.",
     "empty": "All voxels are 0.",
     "constant": "All voxels have the same value ({value:g}).",
     "two_values": "The voxels have only two values ({low:g} and {high:g}): this is a mask, not a "
@@ -202,11 +212,21 @@ def _check_grid(
         yield _error("bad_zooms", zooms=_times(zooms))
         return
     affine = image.affine
-    if not np.all(np.isfinite(affine)) or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    volume = abs(np.linalg.det(affine[:3, :3])) if np.all(np.isfinite(affine)) else 0.0
+    if not volume > 1e-6 * np.prod(sizes):
         yield _error("bad_affine")
         return
+    unit, view = image.header.get_xyzt_units()[0], sizes * shape
+    if unit in UNITS_IN_MM and not _is_plausible(view):
+        in_mm = view * UNITS_IN_MM[unit]
+        if _is_plausible(in_mm):
+            yield _error("not_mm", unit=unit, view=f"{_times(np.round(in_mm))} mm large")
+            return
+    if np.max(view) > LARGEST_VIEW_MM:
+        yield _error("large_view", view=f"{_times(np.round(view))} mm", zooms=_times(sizes))
+        return
     yield from _check_orientation(image, shape)
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.allclose(zooms, sizes, rtol=0.02):
         yield _warning("zooms_differ", zooms=_times(zooms), true=_times(sizes))
     axes = affine[:3, :3] / sizes
@@ -214,6 +234,11 @@ def _check_grid(
     if np.max(np.abs(axes - left @ right)) > SHEAR_TOLERANCE:
         yield _error("sheared")
     yield from _check_view(image, sizes, shape)
+
+
+def _is_plausible(view_mm: npt.NDArray[np.float64]) -> bool:
+    """Whether a head could be seen in so large an image."""
+    return bool(np.max(view_mm) <= LARGEST_VIEW_MM and np.min(view_mm) >= TINY_VIEW_MM)
 
 
 def _check_orientation(image: nib.Nifti1Image, shape: tuple[int, ...]) -> Iterator[Finding]:
@@ -273,12 +298,16 @@ def clean_values(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], lis
     work = values.astype(np.result_type(values.dtype, np.float32), copy=False)
     finite = np.isfinite(work)
     n_bad = work.size - int(np.count_nonzero(finite))
-    if n_bad > MAX_NON_FINITE * work.size:
-        finding = _error("mostly_non_finite", percent=100 * n_bad / work.size)
-        return np.zeros(work.shape, np.float32), [finding]
+    percent = 100 * n_bad / work.size
+    if n_bad > MAX_NON_FINITE * work.size and (n_bad == work.size or not is_background(~finite)):
+        return np.zeros(work.shape, np.float32), [_error("mostly_non_finite", percent=percent)]
     if n_bad:
-        work = np.where(finite, work, 0)
-        findings.append(_warning("non_finite", n=n_bad, percent=100 * n_bad / work.size))
+        work = np.where(finite, work, min(0, work[finite].min()))
+        findings.append(_warning("non_finite", n=n_bad, percent=percent))
+    work, fills = without_fills(work)
+    for fill in fills:
+        share = 100 * fill.count / work.size
+        findings.append(_warning("padding", value=fill.value, percent=share))
     impossible = np.abs(work) > HUGE_INTENSITY
     n_impossible = int(np.count_nonzero(impossible))
     if 0 < n_impossible <= MAX_NON_FINITE * np.count_nonzero(work):

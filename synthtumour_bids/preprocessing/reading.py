@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import logging
 import math
 import zlib
@@ -13,12 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
+from synthtumour_bids.volumes import like_native
+
 GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_ERRORS = (HeaderDataError, ImageFileError, WrapStructError, ValueError, OSError, EOFError)
+_CHUNK = 1 << 20
 MAX_BYTES = 16 * 2**30  # far above any head scan, below what a broken header asks for
 
 # Wording of the sentences; tests refer to these.
@@ -37,6 +40,8 @@ EMPTY_FILE = "The file is empty (0 bytes)."
 TRUNCATED = "The file is damaged or incomplete ({reason}); copy or convert it again."
 NOT_GZIP = "It is named .gz but is not compressed; rename it to .nii, or compress it with gzip."
 NOT_NIFTI = "It is not a NIfTI image."
+NOT_3D = "It should be 3-D, but has shape {shape}."
+NOT_REAL = "Its values are colours or complex numbers; one real number per voxel is needed."
 BAD_HEADER = "Its NIfTI header is broken: {reason}."
 TOO_LARGE = "Its header asks for {gigabytes:.0f} GB (shape {shape}); the header must be broken."
 
@@ -82,15 +87,73 @@ def open_scan(path: Path) -> OpenedScan:
     try:
         with _quiet_nibabel():
             image = kind.from_filename(path)
-            raw = kind.header_class.from_fileobj(io.BytesIO(start), check=False)
+            raw = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
     except _HEADER_ERRORS as error:
         raise UnreadableError(BAD_HEADER.format(reason=str(error).rstrip("."))) from error
     size = math.prod(map(float, image.shape)) * image.get_data_dtype().itemsize
     if size > MAX_BYTES:
         shape = "×".join(map(str, image.shape))
         raise UnreadableError(TOO_LARGE.format(gigabytes=size / 2**30, shape=shape))
+    if path.name.endswith(".gz"):
+        _check_gzip(path)
     first, second, third = (float(size) for size in raw["pixdim"][1:4])
     return OpenedScan(image, (first, second, third))
+
+
+def open_header(path: Path) -> nib.Nifti1Header:
+    """Read the header alone.
+
+    Raises
+    ------
+    UnreadableError
+        When there is none.
+    """
+    start = _first_bytes(path)
+    for kind in (nib.Nifti1Image, nib.Nifti2Image):
+        if kind.header_class.may_contain_header(start):
+            try:
+                return kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+            except _HEADER_ERRORS as error:
+                raise UnreadableError(BAD_HEADER.format(reason=error)) from error
+    raise UnreadableError(NOT_NIFTI)
+
+
+def read_volume(path: Path) -> nib.Nifti1Image:
+    """Read a file that was given beside the scans, such as a mask: 3-D, finite, float32.
+
+    Parameters
+    ----------
+    path
+        NIfTI-1 or NIfTI-2; further axes of length 1 are dropped, and what is not finite is 0.
+
+    Raises
+    ------
+    UnreadableError
+        When it cannot be read as a whole, or is no 3-D image of numbers.
+    """
+    image = open_scan(path).image
+    shape = image.shape
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    if len(shape) != 3 or 0 in shape:
+        raise UnreadableError(NOT_3D.format(shape="×".join(map(str, image.shape))))
+    if image.get_data_dtype().fields is not None or image.get_data_dtype().kind == "c":
+        raise UnreadableError(NOT_REAL)
+    try:
+        values = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
+    except (OSError, EOFError, ValueError, MemoryError, zlib.error) as error:
+        raise UnreadableError(TRUNCATED.format(reason=error)) from error
+    return like_native(np.where(np.isfinite(values), values, 0), image, np.float32)
+
+
+def _check_gzip(path: Path) -> None:
+    """Read to the end: only there stand length and checksum, which image readers never reach."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(_CHUNK):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableError(TRUNCATED.format(reason=error)) from error
 
 
 @contextmanager

@@ -12,11 +12,13 @@ import numpy as np
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file
 from synthtumour_bids.preprocessing import alignment, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
 from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_tissues
+from synthtumour_bids.volumes import like_native, template_image
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,9 @@ def preprocess(
     native.set_data_dtype(np.float32)
     return Preprocessed(
         native=native,
-        native_mask=nib.Nifti1Image(mask.astype(np.uint8), image.affine),
-        standard=nib.Nifti1Image(brain, standard.affine),
-        standard_mask=nib.Nifti1Image(moved_mask.astype(np.uint8), standard.affine),
+        native_mask=like_native(mask, image, np.uint8),
+        standard=template_image(brain, standard.affine),
+        standard_mask=template_image(moved_mask.astype(np.uint8), standard.affine),
         transform=transform,
         qc=qc,
         flags=quality.flags(qc),
@@ -166,22 +168,31 @@ def carry_to_native(
         float32, the reference's shape and voxel order.
     """
     grid = geometry.to_ants(np.zeros(reference.shape, dtype=np.float32), reference.affine)
-    moved = ants.apply_transforms(
-        grid,
-        geometry.image_to_ants(probability),
-        [str(transform)],
-        whichtoinvert=[True],
-        interpolator="linear",
-    )
+    with safe_alias(transform.parent) as folder:
+        moved = ants.apply_transforms(
+            grid,
+            geometry.image_to_ants(probability),
+            [str(folder / transform.name)],
+            whichtoinvert=[True],
+            interpolator="linear",
+        )
     values: np.ndarray = moved.numpy().astype(np.float32)
     return values
 
 
 def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExtraction:
-    values = geometry.resample(
-        brain_mask.get_fdata(dtype=np.float32) > 0.5, brain_mask.affine, image.shape, image.affine
-    )
+    given = brain_mask.get_fdata(dtype=np.float32) > 0.5
+    if not given.any():
+        raise UnusableScanError(
+            "The brain mask given for it (--derivatives) is empty. Correct it, or take it away."
+        )
+    values = geometry.resample(given, brain_mask.affine, image.shape, image.affine)
     mask = values > 0.5
+    if not mask.any():
+        raise UnusableScanError(
+            "The brain mask given for it (--derivatives) lies outside the scan: their affines "
+            "place them apart. Correct it, or take it away."
+        )
     qc = quality.mask_quality(mask, geometry.voxel_sizes(image.affine))
     return BrainExtraction(mask, "mask given by the user", "", False, qc, quality.flags(qc))
 

@@ -8,6 +8,13 @@ from scipy import ndimage
 # An adult brain with its fluid rarely exceeds 1.9 L; a head with skull that is covered from the
 # crown to the skull base has more than 2.5 L.
 _LARGEST_BRAIN_ML = 2200.0
+_LAYER_MM = 2.0
+_DEEP_MM = 20.0  # no bone reaches so far in
+_FEWEST_VOXELS = 100
+# Bone is darker than the scalp before it and the brain behind it; layers of a stripped brain are
+# hardly ever darker than what lies around them.
+_DARKER = 0.8
+_DIP = 0.95
 
 
 def background_value(data: np.ndarray) -> float | None:
@@ -46,7 +53,45 @@ def stripped_mask(data: np.ndarray, spacing: np.ndarray) -> np.ndarray | None:
         return None
     mask = solid_component(data != background)
     volume = float(mask.sum()) * float(np.prod(spacing)) / 1000
-    return mask if 0 < volume < _LARGEST_BRAIN_ML else None
+    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data, mask, spacing):
+        return None
+    return mask
+
+
+def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
+    """Whether an object with zeroed air around it is a head: bright scalp, dark bone, brain.
+
+    The part of a head that few slices show may be as small as a brain. Going in from the surface
+    of a head, there comes a dark layer beneath a brighter one; a brain only gets brighter.
+
+    Parameters
+    ----------
+    data
+        Image (X, Y, Z).
+    mask
+        The object, bool (X, Y, Z).
+    spacing
+        Voxel sizes in mm, shape (3,).
+    """
+    whole = np.array(mask)
+    for axis in range(3):  # bone may be 0, too, and open to the first and last slice
+        plane = ndimage.generate_binary_structure(3, 1)
+        plane[tuple(slice(None, None, 2) if other == axis else 1 for other in range(3))] = False
+        whole |= ndimage.binary_fill_holes(mask, plane)
+    depth = ndimage.distance_transform_edt(whole, sampling=spacing)
+    inner = data[depth > _DEEP_MM]
+    if inner.size < _FEWEST_VOXELS:
+        return False
+    thickness = max(_LAYER_MM, float(np.min(spacing)))
+    values = [
+        data[(depth > start) & (depth <= start + thickness)]
+        for start in np.arange(0, _DEEP_MM, thickness)
+    ]
+    layers = [float(np.median(one)) for one in (*values, inner) if one.size]
+    return any(
+        layers[bone] < _DARKER * max(layers[:bone]) and layers[bone] < _DIP * max(layers[bone:])
+        for bone in range(1, len(layers) - 1)
+    )
 
 
 def solid_component(mask: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from synthtumour_bids.layout import Layout, class_table
 from synthtumour_bids.preprocessing import annotation as checks
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.volumes import template_image
 
 LOGGER = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def carry(
     path = layout.standard_annotation(scan)
     write_image(
         path,
-        type(standard)(values, standard.affine),
+        template_image(values, standard.affine),
         sidecar(
             sources=[scan.uri],
             space=TEMPLATE,

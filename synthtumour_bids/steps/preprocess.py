@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,15 +19,16 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.lookup import find_brain_mask
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
-from synthtumour_bids.errors import StoppedError, SynthTumourError
+from synthtumour_bids.errors import StoppedError, SynthTumourError, UnusableScanError
 from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
 from synthtumour_bids.job import Job, Preprocessing, refused, skipped
 from synthtumour_bids.layout import Layout, Scratch
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing.reading import UnreadableError, open_header, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
-from synthtumour_bids.volumes import load_nifti
 
 if TYPE_CHECKING:
     from synthtumour_bids.preprocessing.registration import Preprocessed
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 STEP = Step.PREPROCESS
 MEMORY_GB = 2.0  # of one process, at 1 mm
+LIBRARIES_GB = 1.2
+BYTES_PER_VOXEL = 50  # of the scan; benchmarks/RESULTS.md, "Memory of large scans"
 PREPROCESSING_VERSION = "0.1.0"  # changes when the same scan gives other derivatives
 
 
@@ -89,11 +93,20 @@ def run(job: Job) -> list[ScanOutcome]:
         todo,
         label="Preprocessing",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=max([MEMORY_GB, *(_memory_gb(task.scan.path) for task in todo)]),
         omp_nthreads=job.settings.omp_nthreads,
     )
     records = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
     return records + refused(job, STEP)
+
+
+def _memory_gb(path: Path) -> float:
+    """Memory that preprocessing a scan takes, reckoned from its header."""
+    try:
+        voxels = float(math.prod(open_header(path).get_data_shape()[:3]))
+    except UnreadableError:  # which is said when it is worked on
+        return 0.0
+    return LIBRARIES_GB + voxels * BYTES_PER_VOXEL / 1e9
 
 
 def is_needed(job: Job, scan: Scan) -> bool:
@@ -143,18 +156,21 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     from synthtumour_bids.steps import annotations
 
     scan, settings, ledger = task.scan, task.settings, Ledger(task.settings.output_dir)
-    current = task.fingerprint()  # of the file as it is read now, whatever replaces it meanwhile
     brain_mask = task.brain_mask()
+    current = ""
+    with suppress(OSError):  # which is told in more words below
+        current = task.fingerprint()  # of the files as they are read now, not as they are later
     preflight = check(scan.path)
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", scan.key, finding.message)
+    given_mask = _read_mask(brain_mask) if brain_mask else None
     with _own_folder(task) as work_dir:
         result = preprocess(
             preflight.image,
             template=load_head_template(settings.skull_strip_template),
             resolution=settings.profile.resolution,
             mode=settings.skull_strip,
-            brain_mask=load_nifti(brain_mask) if brain_mask else None,
+            brain_mask=given_mask,
             work_dir=work_dir,
             seed=settings.seed,
             sloppy=settings.profile.coarse_registration,
@@ -179,6 +195,15 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     return record
 
 
+def _read_mask(path: Path) -> nib.Nifti1Image:
+    """Read a given brain mask; raises `UnusableScanError` with what is wrong with it."""
+    try:
+        return read_volume(path)
+    except UnreadableError as error:
+        message = f"The brain mask {path} (--derivatives) cannot be used. {error}"
+        raise UnusableScanError(message) from error
+
+
 @contextmanager
 def _own_folder(task: PreprocessTask) -> Iterator[Path]:
     """Scratch folder of this attempt alone: another job may try the same scan."""
@@ -186,7 +211,8 @@ def _own_folder(task: PreprocessTask) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{task.scan.slug}-", dir=parent))
     try:
-        yield folder
+        with safe_alias(folder) as named:
+            yield named
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -200,9 +226,16 @@ def _warn(scan: Scan, settings: Settings, result: Preprocessed, brain_mask: Path
             scan.key,
             ", ".join(map(str, settings.derivatives)),
         )
+    if result.already_stripped and settings.skull_strip == "auto":
+        LOGGER.info(
+            "%s: taken for a scan without skull (--skull-strip force extracts its brain anyway).",
+            scan.key,
+        )
     if result.flags:
         LOGGER.warning(
-            "%s: quality flags %s; look at its desc-brain_%s.png.",
+            "%s: quality flags %s; look at its desc-brain_%s.png. If the mask is wrong, try "
+            "--skull-strip force or another --skull-strip-template, or give a mask with "
+            "--derivatives.",
             scan.key,
             ", ".join(result.flags),
             scan.suffix,

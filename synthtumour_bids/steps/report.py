@@ -21,6 +21,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.reports.reportlets import brain_mask_mosaic, tumour_mosaic
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import Role, Step
@@ -160,7 +161,11 @@ def _truth(task: ReportTask, mask: Volume) -> Volume | None:
     """Volume of the truth, checked to lie on the scan's grid; ``None`` where there is none."""
     if task.truth is None:
         return None
-    truth = load_volume(task.truth)
+    try:
+        truth = Volume.of(read_volume(task.truth))
+    except UnreadableError as error:
+        message = f"The truth {task.truth} (--truth) cannot be used. {error}"
+        raise DataError(message) from error
     if truth.data.shape != mask.data.shape or not np.allclose(truth.affine, mask.affine, atol=1e-2):
         msg = (
             f"The truth {task.truth} has shape {truth.data.shape}, but the scan has "

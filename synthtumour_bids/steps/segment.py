@@ -28,7 +28,7 @@ from synthtumour_bids.steps.measurements import flags_of, measure
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
-from synthtumour_bids.volumes import Volume, load_nifti, load_volume
+from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
 LOGGER = logging.getLogger(__name__)
 STEP = Step.SEGMENT
@@ -215,8 +215,8 @@ def segment(task: SegmentTask) -> SegmentedScan:
         masks,
         native,
         uncertainty,
-        senior.with_data(on_template.astype(np.uint8)),
-        senior.with_data(senior.data),
+        template_image(on_template.astype(np.uint8), senior.affine),
+        template_image(senior.data, senior.affine),
         measurements,
         (*task.preprocessing.flags, *flags_of(measurements, outside)),
         task.networks.fingerprints,

@@ -95,7 +95,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
     monkeypatch.setattr(templates, "load_head_template", lambda _: None)
-    monkeypatch.setattr(preprocess, "load_nifti", lambda _: None)
+    monkeypatch.setattr(preprocess, "read_volume", lambda _: None)
     monkeypatch.setattr(preprocess, "_write", lambda *_: [])
     return result
 
@@ -128,7 +128,8 @@ def test_quality_flags_are_told(
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told == (
         f"{job.selected()[0].key}: quality flags brain_volume_low, registration_poor; look at its "
-        "desc-brain_FLAIR.png."
+        "desc-brain_FLAIR.png. If the mask is wrong, try --skull-strip force or another "
+        "--skull-strip-template, or give a mask with --derivatives."
     )
 
 
