@@ -207,12 +207,12 @@ def _check(data: TrainingData) -> None:
     for name, scans in kinds.items():
         if not len(scans):
             raise DataError(
-                f"TF-GAN needs at least one {name}; found none. Annotate scans of at least two "
-                "persons (--annotated-dir) and give tumour-free scans (--tumourfree-dir)."
+                f"TF-GAN needs at least one {name}; found none. It takes annotated scans of at "
+                "least two persons, and coarse samples in tumour-free scans on either side."
             )
     highest = max(int(scan.classes.max()) for scan in data.real)
     if highest > data.classes:
         raise DataError(
             f"An annotated scan holds class {highest}, but only classes up to {data.classes} are "
-            "expected (--annotated-dir)."
+            "expected."
         )

@@ -29,7 +29,7 @@ def data() -> TrainingData:
     coarse = []
     for index in range(4):
         lesion, scan = lesions[index % 2], hosts[index // 2]
-        params = sample(stream(0, "s", None, index, "coarse"), lesion, scan)
+        params = sample(stream(0, "s", None, index=index, purpose="coarse"), scan, lesion)
         coarse.append(render(scan, lesion, params))
     return TrainingData(real, [annotated(7)], hosts, coarse[:2], coarse[2:], classes=2)
 
@@ -157,7 +157,7 @@ def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypat
 
 def test_missing_data_and_unknown_classes_are_named(data, tmp_path):
     for name in ("real", "real_held_out", "coarse", "coarse_held_out"):
-        with pytest.raises(DataError, match="--annotated-dir"):
+        with pytest.raises(DataError, match="TF-GAN needs at least one .* found none"):
             train(replace(data, **{name: []}), SLOPPY, tmp_path)
     with pytest.raises(DataError, match="holds class 2"):
         train(replace(data, classes=1), SLOPPY, tmp_path)
