@@ -18,7 +18,15 @@ _SLAB = 1 << 16  # voxels that are filtered at a time
 
 
 def in_voxels(sigma_mm: float, spacing: Spacing) -> tuple[float, float, float]:
-    """Turn a length in mm into voxels along each axis."""
+    """Turn a length into voxels along each axis.
+
+    Parameters
+    ----------
+    sigma_mm
+        The length, mm.
+    spacing
+        Voxel size, mm.
+    """
     return triple(sigma_mm / s for s in spacing)
 
 

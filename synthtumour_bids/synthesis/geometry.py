@@ -38,7 +38,13 @@ class Box:
 
     @classmethod
     def of(cls, start: Iterable[int], stop: Iterable[int]) -> Box:
-        """Make a box of any three starts and stops."""
+        """Make a box of any iterables.
+
+        Parameters
+        ----------
+        start, stop
+            Three indices each.
+        """
         return cls(triple(start), triple(stop))
 
     @property
@@ -157,11 +163,28 @@ def largest_component(mask: Mask) -> Mask:
 
 
 def smoothstep(ramp: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """3 r² - 2 r³ of a ramp from 0 to 1: from 0 to 1 as well, level at both ends."""
+    """3 r² - 2 r³ of a ramp from 0 to 1: from 0 to 1 as well, level at both ends.
+
+    Examples
+    --------
+    >>> smoothstep(np.array([0.0, 0.25, 0.5, 1.0])).tolist()
+    [0.0, 0.15625, 0.5, 1.0]
+    """
     return np.asarray(ramp * ramp * (3 - 2 * ramp))
 
 
 def dice(a: Mask, b: Mask) -> float:
-    """Dice overlap of two masks of one shape, in [0, 1]; 1 for two empty ones."""
+    """Dice overlap of two masks, in [0, 1]; 1 for two empty ones.
+
+    Parameters
+    ----------
+    a, b
+        Of one shape.
+
+    Examples
+    --------
+    >>> dice(np.array([True, True, False]), np.array([False, True, True]))
+    0.5
+    """
     total = np.count_nonzero(a) + np.count_nonzero(b)
     return float(2 * np.count_nonzero(a & b) / total) if total else 1.0

@@ -102,7 +102,15 @@ def tissue_voxel(
 
 
 def to_mm(voxel: tuple[int, int, int], spacing: Spacing) -> Triple:
-    """Voxel index to mm from the array's first voxel, along the array's axes."""
+    """Position of a voxel, mm from the array's first voxel along its axes.
+
+    Parameters
+    ----------
+    voxel
+        Its index (i, j, k).
+    spacing
+        Voxel size, mm.
+    """
     return triple(float(i * s) for i, s in zip(voxel, spacing, strict=True))
 
 

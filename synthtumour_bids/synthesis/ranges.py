@@ -62,7 +62,20 @@ def kind_of(value: object) -> str:
 
 
 def read_mapping(value: object, what: str) -> Mapping[str, Any]:
-    """Read an object of keys."""
+    """Read an object of keys.
+
+    Parameters
+    ----------
+    value
+        From JSON.
+    what
+        What it is, for sentences.
+
+    Raises
+    ------
+    PriorsError
+        If it cannot be used.
+    """
     if not isinstance(value, Mapping):
         raise PriorsError(f"{what} must be an object of keys, not {kind_of(value)}.")
     return value
@@ -77,7 +90,18 @@ def _number(value: object, what: str, low: float, high: float) -> float:
 
 
 def range_reader(low: float, high: float) -> Callable[[object, str], Range]:
-    """Return the reader of a range inside [low, high]: a pair, or an object with a scale."""
+    """Return the reader of a range inside [low, high]: a pair, or an object with a scale.
+
+    Parameters
+    ----------
+    low, high
+        What both ends of a range must lie between.
+
+    Returns
+    -------
+    callable
+        Takes a JSON value and the words that name it; raises PriorsError if it cannot be used.
+    """
 
     def read(value: object, what: str) -> Range:
         scale: Scale = "linear"
@@ -102,7 +126,18 @@ def range_reader(low: float, high: float) -> Callable[[object, str], Range]:
 
 
 def mixture_reader(low: float, high: float) -> Callable[[object, str], Mixture]:
-    """Return the reader of a range, or of a list of ranges with probabilities."""
+    """Return the reader of a range, or of a list of ranges with probabilities.
+
+    Parameters
+    ----------
+    low, high
+        What both ends of a range must lie between.
+
+    Returns
+    -------
+    callable
+        Takes a JSON value and the words that name it; raises PriorsError if it cannot be used.
+    """
     read_range = range_reader(low, high)
 
     def read(value: object, what: str) -> Mixture:
@@ -116,12 +151,38 @@ def mixture_reader(low: float, high: float) -> Callable[[object, str], Mixture]:
 
 
 def read_probability(value: object, what: str) -> float:
-    """Read a number in [0, 1]."""
+    """Read a number in [0, 1].
+
+    Parameters
+    ----------
+    value
+        From JSON.
+    what
+        What it is, for sentences.
+
+    Raises
+    ------
+    PriorsError
+        If it cannot be used.
+    """
     return _number(value, what, 0, 1)
 
 
 def read_probabilities(value: object, what: str) -> tuple[float, ...]:
-    """Read probabilities that add up to 1."""
+    """Read probabilities that add up to 1.
+
+    Parameters
+    ----------
+    value
+        From JSON.
+    what
+        What it is, for sentences.
+
+    Raises
+    ------
+    PriorsError
+        If it cannot be used.
+    """
     if not isinstance(value, list) or not value:
         raise PriorsError(f"{what} must be a list of probabilities, not {kind_of(value)}.")
     shares = [_number(v, f"{what}, probability", 0, 1) for v in value]
@@ -131,7 +192,20 @@ def read_probabilities(value: object, what: str) -> tuple[float, ...]:
 
 
 def read_cores(value: object, what: str) -> tuple[CoreKind, ...]:
-    """Read the kinds of core; what their probabilities leave of 1 is lesions without a core."""
+    """Read the kinds of core; what their probabilities leave of 1 is lesions without a core.
+
+    Parameters
+    ----------
+    value
+        From JSON.
+    what
+        What it is, for sentences.
+
+    Raises
+    ------
+    PriorsError
+        If it cannot be used.
+    """
     if not isinstance(value, list):
         raise PriorsError(f"{what} must be a list of core kinds, not {kind_of(value)}.")
     kinds = []
@@ -157,7 +231,20 @@ def read_cores(value: object, what: str) -> tuple[CoreKind, ...]:
 
 
 def read_csf(value: object, what: str) -> Csf:
-    """Read whether CSF is dark or bright."""
+    """Read whether CSF is dark or bright.
+
+    Parameters
+    ----------
+    value
+        From JSON.
+    what
+        What it is, for sentences.
+
+    Raises
+    ------
+    PriorsError
+        If it cannot be used.
+    """
     for word in get_args(Csf):
         if value == word:
             found: Csf = word

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.pairs import plan_pairs
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.stage_two import (
     PUBLISHED_MIX,
     MixParams,
     mix,
-    plan_pairs,
     sample_mix,
 )
 from tests.builders.ellipsoid import ellipsoid_brain

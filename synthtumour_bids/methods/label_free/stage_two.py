@@ -19,8 +19,9 @@ from synthtumour_bids.methods.sample_sheets import draw_sheet
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.hosts import split_hosts
+from synthtumour_bids.synthesis.pairs import plan_pairs
 from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.stage_two import mix, plan_pairs, sample_mix
+from synthtumour_bids.synthesis.stage_two import mix, sample_mix
 from synthtumour_bids.volumes import load_volume
 
 TRAIN, VALIDATION = "train", "val"

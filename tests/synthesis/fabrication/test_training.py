@@ -157,7 +157,7 @@ def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypat
 
 def test_missing_data_and_unknown_classes_are_named(data, tmp_path):
     for name in ("real", "real_held_out", "coarse", "coarse_held_out"):
-        with pytest.raises(DataError, match="TF-GAN needs at least one .* found none"):
+        with pytest.raises(DataError, match=r"TF-GAN needs at least one .* found none"):
             train(replace(data, **{name: []}), SLOPPY, tmp_path)
     with pytest.raises(DataError, match="holds class 2"):
         train(replace(data, classes=1), SLOPPY, tmp_path)
