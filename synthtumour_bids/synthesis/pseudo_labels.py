@@ -178,12 +178,12 @@ def assess(
         "volume_mL": size * voxel_ml,
         "brain_fraction": size / brain_voxels,
         "confidence": float(probability[mask].mean(dtype=np.float64)) if size else 0.0,
-        "undecided_ratio": np.count_nonzero(undecided) / size if size else float("inf"),
+        "undecided_ratio": float(np.count_nonzero(undecided) / size) if size else float("inf"),
         "entropy_mL": _entropy(probability[undecided]) * voxel_ml,
         "components": float(n_components),
-        "specks_mL": (np.count_nonzero(inside) - kept) * voxel_ml,
+        "specks_mL": float(np.count_nonzero(inside) - kept) * voxel_ml,
         "filled_mL": (size - kept) * voxel_ml,
-        "outside": (total - np.count_nonzero(inside)) / total if total else 0.0,
+        "outside": float((total - np.count_nonzero(inside)) / total) if total else 0.0,
         "symmetry": float(np.count_nonzero(mask & mask[::-1]) / size) if size else 0.0,
     }
     if reference_probability is not None:
