@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import errno
+import io
 import logging
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from synthtumour_bids.cli.parser import parse_settings
 from synthtumour_bids.errors import (
+    EXIT_DONE,
     EXIT_INTERNAL,
     EXIT_STOPPED,
     EXIT_UNAVAILABLE,
     StoppedError,
     SynthTumourError,
 )
+from synthtumour_bids.execution.disk import DISK_FULL, disk_is_full
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
-DISK_FULL = (
-    "synthtumour-bids: {}. Make room for the output folder and for --work-dir (several GB), or "
-    "name another --work-dir; then run the same command again: what is done is kept."
-)
 
 
-def _disk_is_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it came from, is that of a full disk or an exhausted quota."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _nowhere() -> TextIO:
+    """A stream that swallows words, as long as the process lives."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _settle_streams() -> None:
+    """Make words reach the user whatever the streams are: closed, or in another encoding."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _nowhere())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -53,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Exit code: see :mod:`synthtumour_bids.errors`. The last words on standard error are made
     from the same value.
     """
+    _settle_streams()
     before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
     try:
         settings = parse_settings(argv)
@@ -62,6 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         start_logging(settings)
         outcome = run(settings)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the words has read enough, as head does
+        sys.stdout = _nowhere()
+        return EXIT_DONE
     except (StoppedError, KeyboardInterrupt):
         print(STOPPED, file=sys.stderr)
         return EXIT_STOPPED
@@ -69,8 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"synthtumour-bids: error: {error}", file=sys.stderr)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
-        if _disk_is_full(error):
-            print(DISK_FULL.format(error), file=sys.stderr)
+        if disk_is_full(error):
+            print(f"synthtumour-bids: error: {DISK_FULL.format(f'{error}.')}", file=sys.stderr)
             return EXIT_UNAVAILABLE
         traceback.print_exc()
         print("synthtumour-bids: internal error, please report it with the log.", file=sys.stderr)

@@ -44,7 +44,7 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
     if settings.boilerplate_only:
         report.write_methods(job, method)
         return None
-    checks.look_around(job, method)
+    checks.look_around(job)
     do = Sequence(job)
     with temporary_folder(job.settings.work_dir), do.reporting(report.run, job, method):
         do(Step.PREPROCESS, preprocess.run, job)  # N4, brain extraction, template grid

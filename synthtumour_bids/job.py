@@ -15,7 +15,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.layout import Layout, Network
-from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.ledger import Failure, Identity, Ledger
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.settings import Role, Settings, Step
 
@@ -201,7 +201,7 @@ class Job:
         for result in results:
             scan = scan_of(result.item)
             if not result.failed:
-                self.ledger.clear_failure(step, scan)
+                self.ledger.clear_failure(step, scan.key)
                 records.append(ScanOutcome(scan.key, step, Status.DONE))
                 continue
             log = ""
@@ -209,7 +209,7 @@ class Job:
                 path = self.log_dir / f"crash-{step}-{scan.slug}.txt"
                 path.write_text(result.trace, encoding="utf-8")
                 log = str(path)
-            self.ledger.mark_failure(step, scan, result.error)
+            self.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, result.error))
             records.append(ScanOutcome(scan.key, step, Status.FAILED, result.error, log))
         return records
 
@@ -248,6 +248,16 @@ def cluster_of(settings: Settings) -> Cluster | None:
         ),
         settings.omp_nthreads,
     )
+
+
+def refused(job: Job, step: str) -> list[ScanOutcome]:
+    """Outcomes of files and folders that cannot be used; kept in the ledger like other failures."""
+    records = []
+    for one in job.selection.refused:
+        identity = Identity(one.dataset_name, one.subject, None, "", one.path.name.split(".")[0])
+        job.ledger.mark_failure(Failure(step, identity, "", one.message))
+        records.append(ScanOutcome(identity.key, step, Status.FAILED, one.message))
+    return records
 
 
 def skipped(step: str, scans: Iterable[Scan]) -> list[ScanOutcome]:

@@ -171,14 +171,18 @@ class Ledger:
         self._path(step, key).unlink(missing_ok=True)
         self._drop(step, key)
 
-    def mark_failure(self, step: str, scan: Scan, message: str) -> None:
+    def mark_failure(self, failure: Failure) -> None:
         """Record why a step failed for a scan."""
-        content = {"scan": Identity.of(scan).to_json(), "role": scan.role, "message": message}
-        write_json(self._failure_path(step, scan), content)
+        content = {
+            "scan": failure.scan.to_json(),
+            "role": failure.role,
+            "message": failure.message,
+        }
+        write_json(self._failure_path(failure.step, failure.scan.key), content)
 
-    def clear_failure(self, step: str, scan: Scan) -> None:
+    def clear_failure(self, step: str, key: str) -> None:
         """Forget a failure: the step ended well since."""
-        self._failure_path(step, scan).unlink(missing_ok=True)
+        self._failure_path(step, key).unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Read all stamps anew: other processes have written some."""
@@ -198,8 +202,8 @@ class Ledger:
     def _path(self, step: str, key: str) -> Path:
         return self.folder(step) / f"{key.replace('/', '__')}.json"
 
-    def _failure_path(self, step: str, scan: Scan) -> Path:
-        return self._failures / step / f"{scan.slug}.json"
+    def _failure_path(self, step: str, key: str) -> Path:
+        return self._failures / step / f"{key.replace('/', '__')}.json"
 
     def _drop(self, step: str, key: str) -> None:
         self._stamps.pop((step, key), None)

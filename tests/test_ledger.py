@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthtumour_bids.files import fingerprint
-from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.ledger import Failure, Identity, Ledger
 from synthtumour_bids.settings import Role
 from tests.builders.jobs import make_scan
 
@@ -56,7 +56,7 @@ def test_stamps_know_whom_they_are_about(tmp_path: Path) -> None:
 
 def test_a_failure_is_kept_until_the_step_ends_well(tmp_path: Path) -> None:
     ledger, scan = Ledger(tmp_path), make_scan(tmp_path, "01", Role.TUMOURFREE)
-    ledger.mark_failure("preprocess", scan, "it is empty")
+    ledger.mark_failure(Failure("preprocess", Identity.of(scan), scan.role, "it is empty"))
     (failure,) = Ledger(tmp_path).failures()
     assert (failure.step, failure.scan.key, failure.role, failure.message) == (
         "preprocess",
@@ -64,7 +64,7 @@ def test_a_failure_is_kept_until_the_step_ends_well(tmp_path: Path) -> None:
         "tumourfree",
         "it is empty",
     )
-    ledger.clear_failure("preprocess", scan)
+    ledger.clear_failure("preprocess", scan.key)
     assert ledger.failures() == []
 
 

@@ -14,6 +14,7 @@ from synthtumour_bids.bids.classes import DSEG, WHOLE_TUMOUR, TumourClass, read_
 from synthtumour_bids.bids.description import is_ours
 from synthtumour_bids.bids.lookup import find_classes, find_truth
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.settings import Role, Settings
 
@@ -151,7 +152,7 @@ def _kind(drawn: Drawings, roots: Sequence[Path]) -> str:
             return kind
     msg = (
         f"The annotated scans must all have a {DSEG} or all have a {MASK}, but no {DSEG} "
-        f"was found of {_listed(without[DSEG])} and no {MASK} of {_listed(without[MASK])}. "
+        f"was found of {listed(without[DSEG], 5)} and no {MASK} of {listed(without[MASK], 5)}. "
         f"Looked in {', '.join(map(str, roots))} (--annotated-dir, --derivatives)."
     )
     raise DataError(msg)
@@ -191,8 +192,3 @@ def _check_number(scans: Sequence[Scan], folder: Path, roots: Sequence[Path]) ->
             f"{', '.join(map(str, roots))}."
         )
         raise DataError(msg)
-
-
-def _listed(keys: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(keys) - most} more" if len(keys) > most else ""
-    return ", ".join(keys[:most]) + more

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.bids.tables import read_table
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_tsv
 
@@ -72,11 +72,12 @@ def read_classes(image: Path, root: Path) -> tuple[TumourClass, ...]:
             "the columns index and name."
         )
         raise DataError(msg)
+    table = read_table(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
-        classes = sorted((_row(row) for row in rows), key=lambda one: one.index)
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, ValueError) as error:
+        classes = sorted(
+            (_row(row) for row in (table.rows if table else ())), key=lambda one: one.index
+        )
+    except (KeyError, ValueError) as error:
         msg = (
             f"{path} cannot be read as a class table, with the columns index (whole numbers from "
             f"0 to 255) and name: {error}."
@@ -96,15 +97,15 @@ def write_classes(path: Path, classes: Sequence[TumourClass]) -> None:
     write_tsv(path, [one.to_json() for one in classes], ["index", "name", *filled])
 
 
-def _row(row: Mapping[str, str | None]) -> TumourClass:
-    index = int(row["index"] or "")
+def _row(row: Mapping[str, str]) -> TumourClass:
+    index = int(row["index"])
     if not 0 <= index <= 255:
         msg = f"index {index} is out of range"
         raise ValueError(msg)
-    name = (row["name"] or "").strip()
+    name = row["name"]
     if not name:
         msg = f"index {index} has no name"
         raise ValueError(msg)
-    more = {key: (row.get(key) or "").strip() for key in ("abbreviation", "color")}
+    more = {key: row.get(key, "") for key in ("abbreviation", "color")}
     empty = ("n/a", "")
     return TumourClass(index, name, **{k: "" if v in empty else v for k, v in more.items()})

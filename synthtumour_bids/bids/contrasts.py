@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from synthtumour_bids.bids.names import IMAGE_EXTENSIONS, parse_name
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 
 # Suffix of each, and whether a contrast agent was given (entity ``ce``).
@@ -35,10 +36,9 @@ def with_contrasts(scans: Iterable[Scan], contrasts: Sequence[str]) -> list[Scan
             lacking.append(f"{scan.key} ({', '.join(absent)})")
         result.append(replace(scan, contrasts=tuple(other for other in found if other)))
     if lacking:
-        more = f" and {len(lacking) - 10} more" if len(lacking) > 10 else ""
         msg = (
             "All scans must have the contrasts of --more-contrasts in the same folder and session; "
-            f"these have not: {'; '.join(lacking[:10])}{more}. Leave these participants out with "
+            f"these have not: {listed(lacking)}. Leave these participants out with "
             "--exclude-participant-label, or ask for contrasts that all have."
         )
         raise DataError(msg)

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pathspec import GitIgnoreSpec
+
 from synthtumour_bids.bids.filters import Filters
+from synthtumour_bids.bids.folders import Refusal, unreadable
 from synthtumour_bids.bids.index import open_index, query
-from synthtumour_bids.bids.names import ParsedName, parse_name
-from synthtumour_bids.bids.roles import assign_roles
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, ParsedName, datatype, parse_name
+from synthtumour_bids.bids.roles import assign_roles, tumourfree_subjects
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import Role, Settings
 
@@ -32,9 +35,28 @@ class Dataset:
     role: Role | None = None
 
 
+@dataclass(frozen=True)
+class Found:
+    """What was found in a dataset.
+
+    Attributes
+    ----------
+    scans
+        Its scans.
+    refused
+        Files and folders of participants that cannot be used.
+    left_out
+        Labels of participants with images that are not used, as was said in the log.
+    """
+
+    scans: tuple[Scan, ...]
+    refused: tuple[Refusal, ...] = ()
+    left_out: frozenset[str] = frozenset()
+
+
 def scans_of(
     dataset: Dataset, settings: Settings, filters: Filters, subjects: Collection[str] | None
-) -> list[Scan]:
+) -> Found:
     """Find the scans of a dataset.
 
     Parameters
@@ -56,7 +78,19 @@ def scans_of(
     database = settings.bids_database_dir
     if database is not None and dataset.name != MAIN:
         database = database / dataset.name
-    layout = open_index(dataset.root, settings.contrast, subjects=subjects, database=database)
+    datatypes = {datatype(suffix) for suffix in CONTRAST_SUFFIXES[settings.contrast]}
+    refused = [
+        one
+        for one in unreadable(dataset.name, dataset.root, datatypes, subjects)
+        if one.subject not in settings.exclude_participant_label
+    ]
+    layout = open_index(
+        dataset.root,
+        settings.contrast,
+        subjects=subjects,
+        database=database,
+        but=[one.path for one in refused],
+    )
     possible = (Role.TUMOUR, Role.TUMOURFREE) if dataset.role is None else (dataset.role,)
     images: dict[Role, Mapping[Path, ParsedName]] = {}
     for role in possible:
@@ -64,19 +98,24 @@ def scans_of(
         images[role] = (
             images[alike[0]]
             if alike
-            else _one_each(_images(dataset, settings, layout, filters.of(role), subjects))
+            else _one_each(_images(dataset, settings, layout, filters.of(role), subjects, refused))
         )
     labels = {parsed.subject for found in images.values() for parsed in found.values()}
-    if dataset.role is not None:
+    if dataset.role is Role.TUMOURFREE:
+        hosts = tumourfree_subjects(dataset.root, labels, settings)
+        roles = dict.fromkeys(hosts, Role.TUMOURFREE)
+    elif dataset.role is not None:
         roles = dict.fromkeys(labels, dataset.role)
     else:
         roles = assign_roles(dataset.root, labels, settings) if labels else {}
-    return [
+    scans = tuple(
         Scan(path, parsed.entities, parsed.suffix, role, dataset.root, dataset.name)
         for role, found in images.items()
         for path, parsed in found.items()
-        if roles[parsed.subject] is role
-    ]
+        if roles.get(parsed.subject) is role
+    )
+    unique = {one.path: one for one in refused}  # each query of a role has refused them
+    return Found(scans, tuple(unique.values()), frozenset(labels - roles.keys()))
 
 
 def _images(
@@ -85,26 +124,58 @@ def _images(
     layout: Any,
     filters: Mapping[str, Any],
     subjects: Collection[str] | None,
+    refused: list[Refusal],
 ) -> dict[Path, ParsedName]:
-    """Raw images that pass all filters, with the parts of their names."""
+    """Raw images that pass all filters, with the parts of their names; adds what is refused."""
+    ignored = read_bidsignore(dataset.root)
     excluded = settings.exclude_participant_label
     sessions = settings.session_label if dataset.name == MAIN else ()
     images = {}
     for relative in query(layout, settings.contrast, filters):
+        if ignored.match_file(relative.as_posix()):
+            LOGGER.info("%s is left out: .bidsignore names it.", dataset.root / relative)
+            continue
         parsed = parse_name(relative.name)
-        if parsed is None or relative.parts[0] != f"sub-{parsed.subject}":
+        if parsed is None:
             LOGGER.warning("%s is not named as BIDS asks for; left out.", dataset.root / relative)
+            continue
+        if parsed.subject in excluded or (subjects is not None and parsed.subject not in subjects):
+            continue
+        if (message := _disagreement(dataset.root / relative, relative, parsed)) is not None:
+            refused.append(Refusal(dataset.name, parsed.subject, dataset.root / relative, message))
             continue
         entities = dict(parsed.entities)
         if parsed.is_derivative or entities.get("part") in _PARTS_LEFT_OUT:
             LOGGER.debug("%s is no scan; left out.", dataset.root / relative)
             continue
-        if parsed.subject in excluded or (sessions and entities.get("ses") not in sessions):
-            continue
-        if subjects is not None and parsed.subject not in subjects:
+        if sessions and entities.get("ses") not in sessions:
             continue
         images[dataset.root / relative] = parsed
     return images
+
+
+def _disagreement(path: Path, relative: Path, parsed: ParsedName) -> str | None:
+    """Say where folder and file name tell of different participants or sessions."""
+    folders = [f"sub-{parsed.subject}"]
+    session = dict(parsed.entities).get("ses")
+    if session is not None:
+        folders.append(f"ses-{session}")
+    found = [part for part in relative.parts[:-1] if part.startswith(("sub-", "ses-"))]
+    if found == folders:
+        return None
+    return (
+        f"{path} is named as a scan of {'/'.join(folders)}, but lies in {'/'.join(found)}: which "
+        "of the two is right cannot be told. Rename it or move it."
+    )
+
+
+def read_bidsignore(root: Path) -> GitIgnoreSpec:
+    """What ``.bidsignore`` takes out of a dataset, in the syntax of ``.gitignore``."""
+    try:
+        lines = (root / ".bidsignore").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return GitIgnoreSpec.from_lines(lines)
 
 
 def _one_each(images: Mapping[Path, ParsedName]) -> dict[Path, ParsedName]:

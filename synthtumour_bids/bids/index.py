@@ -23,6 +23,7 @@ def open_index(
     *,
     subjects: Collection[str] | None = None,
     database: Path | None = None,
+    but: Collection[Path] = (),
 ) -> Any:
     """Index the images of a dataset.
 
@@ -41,6 +42,9 @@ def open_index(
         Folder of a pybids database. One that is there is used as it is; a new one is made of the
         images of all subjects, so that it serves any later run.
 
+    but
+        Files and folders to leave out.
+
     Returns
     -------
     A ``bids.BIDSLayout``.
@@ -55,6 +59,7 @@ def open_index(
     if database is None:
         suffixes = CONTRAST_SUFFIXES[contrast]
         ignore = _all_but(subjects, {datatype(suffix) for suffix in suffixes}, suffixes)
+        ignore += [_below(path.relative_to(root)) for path in but]
         indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
         return BIDSLayout(root, validate=False, indexer=indexer)
     if not (database / "layout_index.sqlite").is_file():
@@ -75,6 +80,10 @@ def _all_but(
         re.compile(rf"^/[^/]+/ses-[^/]+/(?!(?:{any_folder})(?:/|$))"),
         re.compile(rf"/(?:{any_folder})/(?!sub-[^/]+_(?:{any_suffix})\.nii(?:\.gz)?$)"),
     ]
+
+
+def _below(relative: Path) -> re.Pattern[str]:
+    return re.compile(rf"^/{re.escape(relative.as_posix())}(?:/|$)")
 
 
 def _make_database(root: Path, database: Path) -> None:

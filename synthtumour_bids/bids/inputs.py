@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,10 +13,12 @@ from pathlib import Path
 from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.filters import Filters, read_filters
-from synthtumour_bids.bids.images import MAIN, Dataset, scans_of
+from synthtumour_bids.bids.folders import Refusal
+from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
 
@@ -38,11 +41,14 @@ class Selection:
         what is taken for an annotation, and this is the same as `selected`.
     annotations
         What was drawn on the annotated scans, by their keys.
+    refused
+        Files and folders that cannot be used, of the participants asked for.
     """
 
     selected: tuple[Scan, ...]
     everything: tuple[Scan, ...]
     annotations: Mapping[str, Annotation] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
 
 
 def collect_scans(settings: Settings) -> Selection:
@@ -73,13 +79,15 @@ def collect_scans(settings: Settings) -> Selection:
     _check_folders(settings, labels, used)
     narrow = bool(labels) and not _trains(settings)
     everything: list[Scan] = []
+    refused: list[Refusal] = []
     for dataset in used:
         found = scans_of(dataset, settings, filters, labels if narrow else None)
-        if not found and not narrow:
-            raise DataError(_nothing_message(settings, dataset))
+        refused += found.refused
+        if not found.scans and not narrow:
+            raise DataError(_nothing_message(settings, dataset, found))
         if not labels:
             _warn_of_those_without(settings, dataset, found)
-        everything += found
+        everything += found.scans
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
     whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
@@ -88,13 +96,17 @@ def collect_scans(settings: Settings) -> Selection:
     everything = with_contrasts(everything, settings.more_contrasts)
     everything.sort(key=lambda scan: scan.key)
     selected = [scan for scan in everything if not labels or scan.subject in labels]
-    without = sorted(set(labels) - {scan.subject for scan in selected})
+    refused = [one for one in refused if not labels or one.subject in labels]
+    known = {scan.subject for scan in selected} | {one.subject for one in refused}
+    without = sorted(set(labels) - known)
     if without:
         left_out = sorted({scan.subject for scan in found_at_all} & set(without))
         raise DataError(
             _left_out_message(left_out) if left_out else _no_image_message(settings, without, used)
         )
-    return Selection(tuple(selected), tuple(everything), annotations)
+    for one in refused:
+        LOGGER.error("%s", one.message)
+    return Selection(tuple(selected), tuple(everything), annotations, tuple(refused))
 
 
 def _annotated_dataset(used: Sequence[Dataset], settings: Settings, filters: Filters) -> list[Scan]:
@@ -103,7 +115,7 @@ def _annotated_dataset(used: Sequence[Dataset], settings: Settings, filters: Fil
     if folder is None:
         return []
     (dataset,) = (one for one in used if one.root.resolve() == folder.resolve())
-    return scans_of(dataset, settings, filters, None)
+    return list(scans_of(dataset, settings, filters, None).scans)
 
 
 def _trains(settings: Settings) -> bool:
@@ -181,7 +193,9 @@ def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence
 
 def _present(roots: Iterable[Path]) -> str:
     labels = sorted({label for root in roots for label in _participants(root)})
-    return f"Participants there: {_first(labels)}." if labels else "No participant at all is there."
+    return (
+        f"Participants there: {listed(labels, 5)}." if labels else "No participant at all is there."
+    )
 
 
 def _participants(root: Path) -> set[str]:
@@ -189,21 +203,17 @@ def _participants(root: Path) -> set[str]:
     return {path.name.removeprefix("sub-") for path in root.glob("sub-*") if path.is_dir()}
 
 
-def _first(labels: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(labels) - most} more" if len(labels) > most else ""
-    return f"{', '.join(labels[:most])}{more}"
-
-
-def _warn_of_those_without(settings: Settings, dataset: Dataset, scans: Iterable[Scan]) -> None:
+def _warn_of_those_without(settings: Settings, dataset: Dataset, found: Found) -> None:
     """Name those of whom no image is there, lest someone misses them among the results."""
     excluded = settings.exclude_participant_label
-    without = _participants(dataset.root) - {scan.subject for scan in scans} - set(excluded)
+    known = {scan.subject for scan in found.scans} | {one.subject for one in found.refused}
+    without = _participants(dataset.root) - known - found.left_out - set(excluded)
     if without:
         filtered = settings.session_label, settings.bids_filter_file, settings.bids_database_dir
         LOGGER.warning(
             "No %s image of participants %s in %s; they are left out.%s",
             settings.contrast,
-            _first(sorted(without)),
+            listed(sorted(without), 5),
             dataset.root,
             f" {_filters_used(settings)}" if any(filtered) else "",
         )
@@ -228,18 +238,26 @@ def _check_distinct(scans: Iterable[Scan], datasets: Sequence[Dataset]) -> None:
         return
     seen: dict[Path, Scan] = {}
     for scan in scans:
-        other = seen.setdefault(scan.path.resolve(), scan)
+        other = seen.setdefault(_real(scan.path), scan)
         if other.dataset_name != scan.dataset_name:
             msg = (
                 f"One file is reached through two datasets: {other.path} and {scan.path} both "
-                f"are {scan.path.resolve()}. A scan can be of use as one thing only: to segment, "
+                f"are {_real(scan.path)}. A scan can be of use as one thing only: to segment, "
                 "tumour-free, or annotated. Remove it from one, or leave the participant out with "
                 "--exclude-participant-label."
             )
             raise DataError(msg)
 
 
-def _nothing_message(settings: Settings, dataset: Dataset) -> str:
+def _real(path: Path) -> Path:
+    """The file that a path leads to, as far as links can be followed."""
+    return Path(os.path.realpath(path))
+
+
+def _nothing_message(settings: Settings, dataset: Dataset, found: Found) -> str:
+    if found.refused:
+        sentences = "\n".join(f"  {one.message}" for one in found.refused)
+        return f"No {settings.contrast} image of {dataset.root} can be used:\n{sentences}"
     labels = _participants(dataset.root)
     return (
         f"No {settings.contrast} image was found in {dataset.root}. "

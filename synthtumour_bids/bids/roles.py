@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthtumour_bids.bids.tables import Table, read_table
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError, UnknownRoleError, UsageError
 from synthtumour_bids.settings import Role, Settings
 
@@ -16,12 +18,17 @@ LOGGER = logging.getLogger(__name__)
 # Values of the group column, in lower case.
 TUMOURFREE_VALUES = (
     *("control", "controls", "healthy", "hc"),
+    *("healthy control", "healthy controls", "healthy_control", "healthycontrol"),
     *("tumourfree", "tumour-free", "tumorfree", "tumor-free"),
 )
-TUMOUR_VALUES = ("tumour", "tumor", "patient", "patients", "glioma")
+TUMOUR_VALUES = (
+    *("tumour", "tumor", "patient", "patients"),
+    *("glioma", "glioblastoma", "gbm", "lgg", "hgg"),
+)
 MISSING_VALUES = ("", "n/a", "na", "nan", "none")
 
 TABLE = "participants.tsv"
+ID = "participant_id"
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,69 @@ class GroupTable:
 
     Attributes
     ----------
-    path
-        The table.
+    path, column
+        The table, and the column as it is called there.
     groups
-        Value by participant label (without ``sub-``).
+        Value by participant label (without ``sub-``), as the table writes it.
     """
 
     path: Path
+    column: str
     groups: Mapping[str, str]
+
+    def of(self, subjects: Iterable[str]) -> dict[str, str]:
+        """Group of each participant, in lower case; empty where the table has no row of theirs.
+
+        Raises
+        ------
+        DataError
+            When a label is only similar to several in the table.
+        """
+        found = {}
+        for subject in subjects:
+            label = self._row_of(subject)
+            found[subject] = "" if label is None else self.groups[label].lower()
+        return found
+
+    def _row_of(self, subject: str) -> str | None:
+        """Label of a participant's row; spreadsheets take zeros, case and digits their own way."""
+        if subject in self.groups:
+            return subject
+        alike = [label for label in self.groups if _plain(label) == _plain(subject)]
+        if len(alike) > 1:
+            msg = (
+                f"{self.path} has no row of participant sub-{subject}, but several that could be "
+                f"meant: {listed(alike)}. Write the labels in column {ID!r} as the folders are "
+                "called."
+            )
+            raise DataError(msg)
+        if not alike:
+            return None
+        LOGGER.warning(
+            "%s has no row of participant sub-%s; that of %s is taken for it.",
+            self.path,
+            subject,
+            alike[0],
+        )
+        return alike[0]
+
+
+def _plain(label: str) -> str:
+    """A label without what spreadsheets change: leading zeros, case, decimals of whole numbers."""
+    text = label.strip().lower().removeprefix("sub-")
+    text = re.sub(r"^(\d+)\.0*$", r"\1", text)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", text)
 
 
 def read_groups(root: Path, column: str) -> GroupTable | None:
     """Read the group of each participant.
+
+    Parameters
+    ----------
+    root
+        The dataset.
+    column
+        Name of the column; where there is none of just this name, upper and lower case are alike.
 
     Returns
     -------
@@ -50,39 +108,68 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
     Raises
     ------
     DataError
-        When the table cannot be read, or tells two groups of one participant.
+        When the table cannot be read, has no participants, or tells two groups of one.
     """
-    path = root / TABLE
-    if not path.is_file():
+    table = read_table(root / TABLE)
+    if table is None:
+        return None
+    if ID not in table.columns:
+        first = table.columns[0][:60] if table.columns else ""
+        msg = (
+            f"{table.path} has no column {ID!r}: its first line begins with {first!r}. BIDS wants "
+            "tabs between the columns, and the participants' labels in the first one."
+        )
+        raise DataError(msg)
+    name = _column(table, column)
+    if name is None:
         return None
     groups: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            fields = {(field or "").strip(): field for field in reader.fieldnames or ()}
-            if column not in fields or "participant_id" not in fields:
-                return None
-            for row in reader:
-                label = (row[fields["participant_id"]] or "").strip().removeprefix("sub-")
-                group = (row[fields[column]] or "").strip()
-                if groups.setdefault(label, group) != group:
-                    msg = (
-                        f"{path} has two values in column {column!r} for participant {label}: "
-                        f"{groups[label]!r} and {group!r}. Keep one."
-                    )
-                    raise DataError(msg)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path} cannot be read: {error}."
-        raise DataError(msg) from error
-    return GroupTable(path, groups)
+    for row in table.rows:
+        label, group = row[ID].removeprefix("sub-"), row[name]
+        if groups.setdefault(label, group) != group:
+            msg = (
+                f"{table.path} has two values in column {name!r} for participant {label}: "
+                f"{groups[label]!r} and {group!r}. Keep one."
+            )
+            raise DataError(msg)
+    return GroupTable(table.path, name, groups)
+
+
+def _column(table: Table, wanted: str) -> str | None:
+    if wanted in table.columns:
+        return wanted
+    alike = [name for name in table.columns if name.lower() == wanted.lower()]
+    if len(alike) != 1:
+        return None
+    LOGGER.warning("%s has no column %r; %r is taken for it.", table.path, wanted, alike[0])
+    return alike[0]
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What the values of the group column mean, in lower case."""
+
+    tumourfree: frozenset[str]
+    tumour: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Values:
+        tumourfree = _lower(settings.tumourfree_values or TUMOURFREE_VALUES)
+        tumour = _lower(settings.tumour_values or TUMOUR_VALUES)
+        if both := tumourfree & tumour:
+            msg = (
+                f"{', '.join(sorted(both))} cannot stand for both roles; "
+                "see --tumourfree-value and --tumour-value."
+            )
+            raise UsageError(msg)
+        return cls(tumourfree, tumour)
 
 
 def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dict[str, Role]:
     """Tell the role of each participant of the main dataset.
 
-    With tumour-free datasets given, everyone here has a tumour but those whom the table calls
-    tumour-free; else the table must tell everyone's role, unless a model is given: then whoever
-    is not called tumour-free is there to be segmented.
+    The group column decides. Only where the dataset has none, and nobody spoke of it, everyone has
+    a tumour if tumour-free datasets or networks are given.
 
     Parameters
     ----------
@@ -103,28 +190,87 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
         When a value is given for both roles.
     """
     subjects = sorted(set(subjects))
-    tumourfree = _lower(settings.tumourfree_values or TUMOURFREE_VALUES)
-    tumour = _lower(settings.tumour_values or TUMOUR_VALUES)
-    if both := tumourfree & tumour:
-        msg = (
-            f"{', '.join(sorted(both))} cannot stand for both roles; "
-            "see --tumourfree-value and --tumour-value."
-        )
-        raise UsageError(msg)
+    values = _Values.of(settings)
     table = read_groups(root, settings.group_column)
-    lenient = bool(settings.tumourfree_dir) or settings.model is not None
     if table is None:
-        if lenient:
+        if _can_do_without(settings):
             return dict.fromkeys(subjects, Role.TUMOUR)
         raise DataError(_no_table_message(root, settings.group_column))
-    values = {subject: table.groups.get(subject, "").lower() for subject in subjects}
-    roles = {
-        subject: Role.TUMOURFREE if value in tumourfree else Role.TUMOUR
-        for subject, value in values.items()
+    groups = table.of(subjects)
+    _check_values(table, groups, values.tumourfree | values.tumour)
+    return {
+        subject: Role.TUMOURFREE if group in values.tumourfree else Role.TUMOUR
+        for subject, group in groups.items()
     }
-    if not lenient:
-        _check_values(table, values, tumourfree | tumour, settings.group_column)
-    return roles
+
+
+def tumourfree_subjects(root: Path, subjects: Iterable[str], settings: Settings) -> set[str]:
+    """Tell which participants of a dataset of ``--tumourfree-dir`` may be hosts.
+
+    All of them, where it has no group column; else those whom this calls tumour-free: an epilepsy
+    dataset has patients, too.
+
+    Raises
+    ------
+    UnknownRoleError
+        When the column calls nobody tumour-free.
+    DataError
+        When the table cannot be read, or the column was named and is not there.
+    """
+    subjects = sorted(set(subjects))
+    table = read_groups(root, settings.group_column)
+    if table is None:
+        if settings.group_column != _default("group_column"):
+            LOGGER.info(
+                "%s has no column %r in a %s: all of its participants are taken for tumour-free.",
+                root,
+                settings.group_column,
+                TABLE,
+            )
+        return set(subjects)
+    values, groups = _Values.of(settings), table.of(subjects)
+    free = {subject for subject, group in groups.items() if group in values.tumourfree}
+    others = [subject for subject in subjects if subject not in free]
+    found = sorted({group or "nothing" for subject, group in groups.items() if subject in others})
+    if subjects and not free:
+        msg = (
+            f"Column {table.column!r} of {table.path} calls none of its {len(subjects)} "
+            f"participants tumour-free (values found: {', '.join(found)}), though the dataset is "
+            "given with --tumourfree-dir. Say which values mean tumour-free with "
+            "--tumourfree-value."
+        )
+        raise UnknownRoleError(msg)
+    if others:
+        LOGGER.warning(
+            "Column %r of %s calls %d participants something else than tumour-free (%s): %s are "
+            "left out. Values that mean tumour-free are named with --tumourfree-value.",
+            table.column,
+            table.path,
+            len(others),
+            ", ".join(found),
+            listed(others),
+        )
+    return free
+
+
+def _default(name: str) -> object:
+    return Settings.__dataclass_fields__[name].default
+
+
+def _can_do_without(settings: Settings) -> bool:
+    """Whether a dataset without group column is one of tumours.
+
+    It is, if nobody spoke of the column, or another dataset has it.
+    """
+    spoken = (
+        settings.group_column != _default("group_column")
+        or settings.tumourfree_values
+        or settings.tumour_values
+    )
+    if spoken:
+        column = settings.group_column
+        return any(read_groups(root, column) is not None for root in settings.tumourfree_dir)
+    return bool(settings.tumourfree_dir) or settings.model is not None
 
 
 def _lower(values: Iterable[str]) -> frozenset[str]:
@@ -133,12 +279,12 @@ def _lower(values: Iterable[str]) -> frozenset[str]:
 
 def _no_table_message(root: Path, column: str) -> str:
     path = root / TABLE
-    if not path.is_file():
+    table = read_table(path)
+    if table is None:
         problem = f"{path} does not exist"
     else:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            columns = ", ".join(file.readline().split("\t")).strip()
-        problem = f"{path} has no column {column!r} beside participant_id (its columns: {columns})"
+        columns = ", ".join(table.columns)
+        problem = f"{path} has no column {column!r} beside {ID} (its columns: {columns})"
     return (
         f"It cannot be told which participants have a tumour: {problem}. Add the column with "
         f"control or tumour for each participant, name another one with --group-column, or name "
@@ -146,28 +292,24 @@ def _no_table_message(root: Path, column: str) -> str:
     )
 
 
-def _check_values(
-    table: GroupTable, values: Mapping[str, str], known: Collection[str], column: str
-) -> None:
-    without = [subject for subject, value in values.items() if value in MISSING_VALUES]
-    without = [subject for subject in without if values[subject] not in known]
+def _check_values(table: GroupTable, groups: Mapping[str, str], known: Collection[str]) -> None:
+    without = [
+        subject
+        for subject, group in groups.items()
+        if group in MISSING_VALUES and group not in known
+    ]
     if without:
         msg = (
-            f"{table.path} says nothing in column {column!r} of participants {_listed(without)}. "
-            "Fill it in, or leave them out with --exclude-participant-label."
+            f"{table.path} says nothing in column {table.column!r} of participants "
+            f"{listed(without)}. Fill it in, or leave them out with --exclude-participant-label."
         )
         raise DataError(msg)
-    unknown = sorted({value for value in values.values() if value not in known})
+    unknown = sorted({group for group in groups.values() if group not in known})
     if unknown:
-        found = sorted({table.groups[subject] for subject in values})
+        found = ", ".join(sorted(set(table.groups.values())))
         msg = (
-            f"Column {column!r} of {table.path} has values that name neither a tumour nor a "
-            f"tumour-free group: {', '.join(unknown)} (all values found: {', '.join(found)}). "
-            "Say what they mean with --tumour-value and --tumourfree-value."
+            f"Column {table.column!r} of {table.path} has values that name neither a tumour nor a "
+            f"tumour-free group: {', '.join(unknown)} (all values found: {found}). Say what they "
+            "mean with --tumour-value and --tumourfree-value."
         )
         raise UnknownRoleError(msg)
-
-
-def _listed(labels: Collection[str], most: int = 10) -> str:
-    shown = ", ".join(list(labels)[:most])
-    return shown if len(labels) <= most else f"{shown} and {len(labels) - most} more"

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError
+from synthtumour_bids.execution.disk import disk_is_full
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -30,6 +31,7 @@ class Result(Generic[Item, Value]):
     value: Value | None = None
     error: str = ""
     trace: str = ""
+    disk_full: bool = False
 
     @property
     def failed(self) -> bool:
@@ -49,7 +51,8 @@ def attempt(function: Callable[[Item], Value], item: Item) -> Result[Item, Value
         return Result(item, error=KILLED, trace=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - one bad scan never stops the others
         sentence = f"{type(error).__name__}: {error}"
-        return Result(item, error=sentence, trace=traceback.format_exc())
+        full = disk_is_full(error)
+        return Result(item, error=sentence, trace=traceback.format_exc(), disk_full=full)
 
 
 @dataclass(frozen=True)

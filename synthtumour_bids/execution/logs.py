@@ -52,10 +52,10 @@ def open_run_log(settings: Settings) -> Path:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     folder = settings.output_dir / "logs" / name
     folder.mkdir(parents=True)
-    handler = logging.FileHandler(folder / "synthtumour.log")
+    handler = logging.FileHandler(folder / "synthtumour.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter(_FORMAT))
     logging.getLogger("synthtumour_bids").addHandler(handler)
-    (folder / "synthtumour.toml").write_text(settings_as_toml(settings))
+    (folder / "synthtumour.toml").write_text(settings_as_toml(settings), encoding="utf-8")
     return folder
 
 

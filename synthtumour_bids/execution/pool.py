@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.attempt import (
     KILLED,
     Answer,
@@ -23,6 +24,7 @@ from synthtumour_bids.execution.attempt import (
     attempt_in_worker,
 )
 from synthtumour_bids.execution.cluster import Cluster, map_on_cluster
+from synthtumour_bids.execution.disk import DISK_FULL
 from synthtumour_bids.execution.progress import Progress
 
 __all__ = ["KILLED", "Result", "map_items", "worker_pool"]
@@ -59,7 +61,12 @@ def map_items(
 
     Returns
     -------
-    One result an item, in the order of the items; those given up are left out.
+    One result per item, in the order of the items; those given up are left out.
+
+    Raises
+    ------
+    UnavailableError
+        When the disk is full: what fails for one item would fail for all.
     """
     results: dict[int, Result[Item, Value]] = {}
     with Progress(label, len(items)) as progress:
@@ -67,19 +74,37 @@ def map_items(
         def note(index: int, result: Result[Item, Value]) -> bool:
             results[index] = result
             progress.advance(describe(result.item))
+            if result.disk_full:
+                raise UnavailableError(
+                    DISK_FULL.format(f"{describe(result.item)}: {result.error}.")
+                )
             if result.failed:
                 LOGGER.error("%s: %s", describe(result.item), result.error)
             return stop_on_failure and result.failed
 
         if cluster is not None and items:
             map_on_cluster(cluster, function, items, note)
-        elif nprocs == 1 or len(items) < 2:
+        elif nprocs == 1 or len(items) < 2 or not processes_can_talk():
             for index, item in enumerate(items):
                 if note(index, attempt(function, item)):
                     break
         else:
             _map_in_pool(function, items, nprocs, note)
     return [results[index] for index in sorted(results)]
+
+
+def processes_can_talk() -> bool:
+    """Whether processes can share a lock, which takes a shared memory folder (``/dev/shm``)."""
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError) as error:
+        LOGGER.warning(
+            "Several processes cannot work together on this machine (%s; is /dev/shm there and "
+            "writable?): one does all the work.",
+            error,
+        )
+        return False
+    return True
 
 
 @contextmanager

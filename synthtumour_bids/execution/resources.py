@@ -92,6 +92,13 @@ def memory_limit_gb() -> float:
     return limit / 1e9
 
 
+def has_cuda_device(devices: Path = Path("/dev")) -> bool:
+    """Whether an NVIDIA device is there and not hidden; told without loading torch, for seconds."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return any(devices.glob("nvidia[0-9]*")) or (devices / "dxg").exists()
+
+
 def processes_that_fit(
     nprocs: int, mem_gb: float | None, per_process_gb: float, threads: int = 1
 ) -> int:

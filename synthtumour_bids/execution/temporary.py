@@ -36,7 +36,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=parent))
     link = _short_link(folder)
     named = link or folder
-    caches = [name for name in _CACHE_VARIABLES if not _can_cache(os.environ.get(name))]
+    caches = [name for name in _CACHE_VARIABLES if not _can_cache(name)]
     variables = {"TMPDIR": str(named)} | {name: str(named / name.lower()) for name in caches}
     before, before_python = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
     os.environ.update(variables)
@@ -85,12 +85,17 @@ def _short_link(folder: Path) -> Path | None:
     return None
 
 
-def _can_cache(folder: str | None) -> bool:
-    """Whether a cache may stay where it is; one without a folder of its own finds its way."""
-    if not folder:
+def _can_cache(variable: str) -> bool:
+    """Whether a cache may stay where it is."""
+    given = os.environ.get(variable)
+    if given:
+        folder = Path(given)
+    elif variable == "MPLCONFIGDIR":  # Matplotlib would make one here, and miss it at its exit
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "matplotlib"
+    else:
         return True
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
     return os.access(folder, os.W_OK)

@@ -15,6 +15,7 @@ import torch
 from torch import distributed as dist
 
 from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.execution.pool import processes_can_talk
 from synthtumour_bids.execution.temporary import sockets_fit
 
 LOG = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ def loader_workers(nprocs: int, device: torch.device, batch_bytes: int) -> int:
     batches are made in the training process instead, because workers would be killed. The same
     holds where the path of the temporary folder is too long for the sockets of workers.
     """
-    if nprocs <= 1 or not sockets_fit():
+    if nprocs <= 1 or not sockets_fit() or not processes_can_talk():
         return 0
     workers = 1 if device.type == "cpu" else min(nprocs - 1, MAX_LOADER_WORKERS)
     if SHARED_MEMORY.is_dir():

@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.errors import DataError, UnavailableError
-from synthtumour_bids.execution.pool import worker_pool
+from synthtumour_bids.execution.pool import processes_can_talk, worker_pool
 from synthtumour_bids.segmentation.environment import quiet
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 
@@ -71,7 +71,7 @@ def store_cases(
 
     pending = [name for name in sources if not _is_stored(target / name, sources[name])]
     LOG.info("preprocessing %d of %d cases", len(pending), len(sources))
-    if n_processes <= 1 or len(pending) < POOL_FROM:
+    if n_processes <= 1 or len(pending) < POOL_FROM or not processes_can_talk():
         for name in pending:
             _store(target / name, *sources[name], plans, description)
         return

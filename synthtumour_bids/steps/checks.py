@@ -19,29 +19,31 @@ def refuse(job: Job, method: Method) -> None:
     Raises
     ------
     SynthTumourError
-        A head template or a GPU that is not there, an output folder of another contrast, what the
-        method cannot learn from, batches that the GPUs cannot share.
+        A head template or a GPU that is not there, an output folder of another contrast, batches
+        that the GPUs cannot share, what the method cannot learn from.
     """
-    if Step.PREPROCESS in job.steps:
-        find_template(job.settings.skull_strip_template)
+    settings = job.settings
     _check_contrast(job)
-    if {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps):
+    if settings.boilerplate_only:
         return
-    method.refuse(job)
+    if Step.PREPROCESS in job.steps:
+        find_template(settings.skull_strip_template)
     if Step.TRAIN in job.steps and not lineage.is_trained(job, method):
-        _check_batches(job.settings)
+        _check_batches(settings)
+        if not settings.dry_run:
+            _check_devices(settings)
+    if not {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps):
+        method.refuse(job)
 
 
-def look_around(job: Job, method: Method) -> None:
-    """Look at what only a run that computes needs: GPUs, cluster, and whether the input is valid.
+def look_around(job: Job) -> None:
+    """Look at what only a run that computes needs: the cluster, and whether the input is valid.
 
     Raises
     ------
     UnavailableError
-        When there are fewer GPUs than ``--num-gpus``, or the device or the cluster is not there.
+        When the cluster is not there.
     """
-    if Step.TRAIN in job.steps and not lineage.is_trained(job, method):
-        _check_devices(job.settings)
     if job.cluster is not None:
         job.cluster.check()
     # In whole runs, not in each job of an array.

@@ -13,7 +13,7 @@ from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import collect_scans, datasets
 from synthtumour_bids.estimates import DeviceKind, Estimate, estimate
 from synthtumour_bids.execution.logs import open_run_log
-from synthtumour_bids.execution.resources import limit_threads
+from synthtumour_bids.execution.resources import has_cuda_device, limit_threads
 from synthtumour_bids.job import Job, cluster_of
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.profile_choice import begin_with, choose
@@ -67,7 +67,7 @@ def _with_profile(settings: Settings) -> tuple[Settings, str]:
     if settings.profile_given:
         return settings, f"profile {settings.profile.name}: asked for."
     profile, why = choose(
-        settings.output_dir, lambda: _device(settings) == "cuda", nprocs=settings.nprocs
+        settings.output_dir, lambda: _kind(settings) == "cuda", nprocs=settings.nprocs
     )
     return dataclasses.replace(settings, profile=profile), why
 
@@ -82,18 +82,16 @@ def _estimate(job: Job) -> Estimate:
     return estimate(
         settings.profile,
         len(job.selected()),
-        _device(settings),
+        _kind(settings),
         settings.nprocs,
         trains=Step.TRAIN in job.steps,
     )
 
 
-def _device(settings: Settings) -> DeviceKind:
-    """Kind of the device that networks run on."""
+def _kind(settings: Settings) -> DeviceKind:
+    """Kind of the device that networks run on, as far as can be told without loading torch."""
     if settings.device == "auto":
-        import torch
-
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if has_cuda_device() else "cpu"
     return "cuda" if settings.device.startswith("cuda") else cast(DeviceKind, settings.device)
 
 

@@ -21,7 +21,7 @@ from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.errors import StoppedError, SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
-from synthtumour_bids.job import Job, Preprocessing, skipped
+from synthtumour_bids.job import Job, Preprocessing, refused, skipped
 from synthtumour_bids.layout import Layout, Scratch
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
@@ -92,7 +92,8 @@ def run(job: Job) -> list[ScanOutcome]:
         memory_gb=MEMORY_GB,
         omp_nthreads=job.settings.omp_nthreads,
     )
-    return skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
+    records = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
+    return records + refused(job, STEP)
 
 
 def is_needed(job: Job, scan: Scan) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from synthtumour_bids.bids.lookup import find_truth
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
-from synthtumour_bids.files import write_json
+from synthtumour_bids.files import fingerprint, hash_file, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Layout, Network
+from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.reports.reportlets import brain_mask_mosaic, tumour_mosaic
 from synthtumour_bids.segmentation.uncertainty import dice
@@ -96,8 +99,10 @@ def report_scan(task: ReportTask) -> None:
 
 def _draw_brain(task: ReportTask, image: Volume) -> None:
     scan, layout = task.scan, task.layout
-    picture = layout.picture(scan, "brain")
-    if task.redraw or _older(picture, layout.native_brain(scan)):
+    sources = (layout.native_image(scan), layout.native_brain(scan))
+    with _drawn_once(task, "brain", sources) as picture:
+        if picture is None:
+            return
         shown = _upright(image, image)
         brain = _upright(load_volume(layout.native_brain(scan)), image).mask
         title = f"{scan.stem} {scan.suffix}: brain mask"
@@ -106,21 +111,23 @@ def _draw_brain(task: ReportTask, image: Volume) -> None:
 
 def _draw_tumour(task: ReportTask, image: Volume, mask: Volume, truth: Volume | None) -> None:
     scan, layout = task.scan, task.layout
-    picture = layout.picture(scan, "tumour")
-    if not task.redraw and not _older(picture, layout.native(scan, label="L", suffix="mask")):
-        return
-    shown = _upright(image, image)
-    probability = load_volume(layout.native(scan, label="L", suffix="probseg"))
-    volume = json.loads(layout.result(scan).read_text(encoding="utf-8"))["volume_mL"]
-    tumour_mosaic(
-        shown.data,
-        _upright(mask, image).mask,
-        _upright(probability, image).data,
-        picture,
-        f"{scan.stem} {scan.suffix}: {volume:.1f} mL",
-        shown.spacing,
-        truth=None if truth is None else _upright(truth, image).mask,
-    )
+    kinds = [layout.native(scan, label="L", suffix=suffix) for suffix in ("mask", "probseg")]
+    sources = [layout.native_image(scan), *kinds, *([task.truth] if task.truth else [])]
+    with _drawn_once(task, "tumour", sources) as picture:
+        if picture is None:
+            return
+        shown = _upright(image, image)
+        probability = load_volume(kinds[1])
+        volume = json.loads(layout.result(scan).read_text(encoding="utf-8"))["volume_mL"]
+        tumour_mosaic(
+            shown.data,
+            _upright(mask, image).mask,
+            _upright(probability, image).data,
+            picture,
+            f"{scan.stem} {scan.suffix}: {volume:.1f} mL",
+            shown.spacing,
+            truth=None if truth is None else _upright(truth, image).mask,
+        )
 
 
 def _upright(volume: Volume, scan: Volume) -> Volume:
@@ -132,8 +139,21 @@ def _upright(volume: Volume, scan: Volume) -> Volume:
     )
 
 
-def _older(picture: Path, source: Path) -> bool:
-    return not picture.is_file() or picture.stat().st_mtime < source.stat().st_mtime
+@contextmanager
+def _drawn_once(task: ReportTask, desc: str, sources: Sequence[Path]) -> Iterator[Path | None]:
+    """Give the picture to draw; none where it shows the files' content already.
+
+    Times of change do not tell: clocks jump, and copies are newer than what they were copied from.
+    """
+    ledger, step = Ledger(task.layout.output_dir), f"picture-{desc}"
+    picture = task.layout.picture(task.scan, desc)
+    current = fingerprint(sources=[hash_file(path) for path in sources])
+    if not task.redraw and ledger.is_done(step, task.scan.key, current):
+        yield None
+        return
+    ledger.clear(step, task.scan.key)
+    yield picture
+    ledger.mark(step, task.scan.key, current, [picture], scan=task.scan)
 
 
 def _truth(task: ReportTask, mask: Volume) -> Volume | None:

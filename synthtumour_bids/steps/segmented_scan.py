@@ -77,7 +77,8 @@ def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
     """Write all images of a segmented scan with their sidecars; return their paths.
 
     By the inheritance principle of BIDS, a reader takes from a sidecar with fewer entities what a
-    sidecar does not say itself. So all of one suffix have the same fields.
+    sidecar does not say itself, and some readers even what it does. So masks of one tumour on
+    several grids have the same figures, and each says all.
     """
     scan = segmented.scan
     senior, junior = Network.SENIOR, Network.JUNIOR

@@ -96,6 +96,7 @@ def test_links_are_followed_and_broken_ones_are_listed(main, tmp_path):
     anat = main / "sub-06" / "anat"
     anat.mkdir(parents=True)
     (anat / "sub-06_FLAIR.nii.gz").symlink_to("../../.git/annex/objects/a/b")
+    table(main, "sub-05\ttumour", "sub-06\ttumour")
     scans = collect(main, participant_label=("05", "06"), model=tmp_path).selected
     assert [scan.subject for scan in scans] == ["05", "06"]
     assert scans[1].path == anat / "sub-06_FLAIR.nii.gz"
@@ -212,15 +213,6 @@ def test_excluded_participants_are_in_nothing(main, caplog):
 def test_a_participant_to_hold_out_must_exist(main):
     with pytest.raises(DataError, match=r"33 .--hold-out"):
         collect(main, hold_out=("03", "33"))
-
-
-def test_hosts_cannot_be_held_out(main, healthy):
-    with pytest.raises(UsageError, match=r"--hold-out 01: .* --exclude-participant-label"):
-        collect(main, hold_out=("sub-01", "03"))
-    with pytest.raises(UsageError, match="--hold-out h1: these are tumour-free participants"):
-        collect(main, healthy, hold_out=("h1",))
-    table(main, "sub-01\tpatient", "sub-02\tpatient", "sub-03\tpatient")
-    assert collect(main, healthy, hold_out=("01",)).everything, "one of two named 01 has a tumour"
 
 
 @pytest.mark.parametrize("given", [("2",), ("ses-2",)])

@@ -88,15 +88,98 @@ def test_without_table_or_column_it_is_said_what_to_do(main):
         collect(main)
 
 
-def test_with_a_model_whoever_is_not_called_tumourfree_is_segmented(main):
-    table(main, "sub-01\tcontrol", "sub-02\tn/a", "sub-03\tMS")
-    assert roles(main, model=main) == {
-        "raw/01": "tumourfree",
-        "raw/02": "tumour",
-        "raw/03": "tumour",
-    }
+def test_with_a_model_a_dataset_without_groups_is_one_of_tumours(main):
     (main / "participants.tsv").unlink()
     assert set(roles(main, model=main).values()) == {"tumour"}
+    table(main, "sub-01\t5", header="participant_id\tage")
+    assert set(roles(main, model=main).values()) == {"tumour"}
+
+
+@pytest.mark.parametrize("more", [{"group_column": "Dx"}, {"tumourfree_values": ("HC",)}])
+def test_groups_that_were_spoken_of_must_be_there(main, healthy, more):
+    table(main, "sub-01\t5", header="participant_id\tage")
+    with pytest.raises(DataError, match="It cannot be told which participants have a tumour"):
+        roles(main, healthy, **more)
+    with pytest.raises(DataError, match="It cannot be told which participants have a tumour"):
+        roles(main, model=main, **more)
+
+
+def test_groups_are_asked_about_with_other_datasets_and_networks_too(main, healthy):
+    table(main, "sub-01\tcontrol", "sub-02\tMS", "sub-03\ttumour")
+    for more in ({"model": main}, {}):
+        others = () if more else (healthy,)
+        with pytest.raises(UnknownRoleError, match="ms"):
+            roles(main, *others, **more)
+        given = roles(main, *others, **more, tumour_values=("MS", "tumour"))
+        assert (given["raw/01"], given["raw/02"]) == ("tumourfree", "tumour")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("1\tcontrol", "2\tpatient", "3\tpatient"),
+        ("1.0\tcontrol", "2.0\tpatient", "3.0\tpatient"),
+        ("SUB-01\tcontrol", "Sub-02\tpatient", "sub-03\tpatient"),
+    ],
+)
+def test_labels_as_spreadsheets_write_them_are_found_and_told(main, healthy, rows, caplog):
+    table(main, *rows)
+    assert roles(main, healthy)["raw/01"] == "tumourfree"
+    assert "is taken for it" in caplog.text
+
+
+def test_labels_that_could_be_several_are_asked_about(main):
+    table(main, "1\tcontrol", "001\tpatient", "02\tpatient", "03\tpatient")
+    with pytest.raises(DataError, match="several that could be meant: 1, 001"):
+        collect(main)
+
+
+def test_a_column_in_another_case_is_found_and_told(main, caplog):
+    table(main, "sub-01\tHC", "sub-02\tglioma", "sub-03\tglioma", header="participant_id\tGroup")
+    assert roles(main, model=main)["raw/01"] == "tumourfree"
+    assert "'Group' is taken for it" in caplog.text
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_tables_without_tabs_are_refused(main, healthy, separator):
+    text = "participant_id\tgroup\nsub-01\tcontrol\n".replace("\t", separator)
+    (main / "participants.tsv").write_text(text)
+    with pytest.raises(DataError, match=r"no column 'participant_id'.*tabs between"):
+        roles(main, healthy)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda path: path.write_text("/annex/objects/MD5E-s1--0.tsv\n"), "not been fetched"),
+        (lambda path: path.symlink_to(".git/annex/objects/gone.tsv"), "link to a file that is not"),
+    ],
+)
+def test_tables_that_were_not_fetched_are_told(main, healthy, write, words):
+    (main / "participants.tsv").unlink()
+    write(main / "participants.tsv")
+    for given in ({"model": main}, {}):
+        with pytest.raises(DataError, match=words):
+            roles(main, *(() if given else (healthy,)), **given)
+
+
+def test_patients_of_a_tumourfree_dataset_are_no_hosts(main, tmp_path, caplog):
+    (main / "participants.tsv").unlink()
+    epilepsy = make(tmp_path / "epilepsy", *(f"sub-{n}_FLAIR.nii.gz" for n in ("a", "b", "c")))
+    table(epilepsy, "a\thc", "b\tfcd", "c\thc")
+    assert {key for key in roles(main, epilepsy) if "free" in key} == {
+        "tumourfree/a",
+        "tumourfree/c",
+    }
+    assert "b are left out" in caplog.text
+    assert "--tumourfree-value" in caplog.text
+    given = roles(
+        main, epilepsy, tumourfree_values=("hc", "fcd"), tumour_values=("tumour",), model=main
+    )
+    assert "tumourfree/b" in given
+    table(epilepsy, "a\tA", "b\tB", "c\tC")
+    with pytest.raises(UnknownRoleError, match="calls none of its 3 participants tumour-free"):
+        roles(main, epilepsy)
 
 
 def test_roles_by_dataset(main, healthy, tmp_path):
@@ -114,6 +197,3 @@ def test_roles_by_dataset(main, healthy, tmp_path):
 
 def test_controls_of_the_main_dataset_stay_controls(main, healthy):
     assert roles(main, healthy)["raw/01"] == "tumourfree"
-    table(main, "sub-01\tsomething", "sub-02\tHC")
-    assert roles(main, healthy)["raw/01"] == "tumour"
-    assert roles(main, healthy)["raw/02"] == "tumourfree"

@@ -236,6 +236,7 @@ def test_no_scheduler_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixt
         [
             *(str(tmp_path / "bids"), str(tmp_path / "out"), "participant"),
             *("--dask-scheduler", address, "--work-dir", str(tmp_path / "work")),
+            *("--steps", "preprocess"),
         ]
     )
     assert code == EXIT_UNAVAILABLE

@@ -85,6 +85,7 @@ def test_lines_tell_rate_and_time_left(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("synthtumour_bids"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("synthtumour_bids"), "handlers", [])
     clock = iter([100.0, 140.0, 180.0, 181.0])
     monkeypatch.setattr("synthtumour_bids.execution.progress.time.monotonic", lambda: next(clock))
     with caplog.at_level(logging.INFO, "synthtumour_bids"), Progress("Scan", 3) as progress:
@@ -101,6 +102,7 @@ def test_steps_that_are_reached_are_lines_as_well(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("synthtumour_bids"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("synthtumour_bids"), "handlers", [])
     with caplog.at_level(logging.INFO, "synthtumour_bids"), Progress("Epoch", 9) as progress:
         progress.reach(4, "loss 0.5")
     assert [record.message for record in caplog.records] == ["Epoch 4/9: loss 0.5"]

@@ -170,8 +170,8 @@ def test_a_cohort_is_planned_with_the_settings(task: Path, tmp_path: Path) -> No
 
 
 def test_a_stop_by_the_platform_reaches_the_app(task: Path) -> None:
-    for name in ("tumours", "healthy"):
-        write_cohort(task.parent / name, "01")
+    write_cohort(task.parent / "tumours", "01")
+    write_cohort(task.parent / "healthy", "01", "02")
     config = {"bids": "../tumours", "tumourfree": "../healthy", "profile": "sloppy", "nprocs": 1}
     (task / "config.json").write_text(json.dumps(config))
     process = subprocess.Popen(["./main"], cwd=task, env=environment(), stderr=subprocess.DEVNULL)

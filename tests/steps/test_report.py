@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,25 @@ def test_scores_do_not_depend_on_how_a_scan_is_stored(
         scores.append(json.loads(path.read_text()))
     assert scores[0] == scores[1]
     assert 0 < scores[0]["dice"] < 1
+
+
+def test_pictures_follow_content_not_times(head: dict[str, np.ndarray], tmp_path: Path) -> None:
+    job, scan = reported(tmp_path, head, "RAS")
+    picture = job.layout.picture(scan, "tumour")
+    before = picture.read_bytes()
+    os.utime(picture, (2e9, 2e9))  # the clock jumped
+    task = report.ReportTask(scan, None, job.layout, redraw=False)
+    nib.save(stored(np.roll(head["mask"], 4, axis=1), "RAS"), mask_of(job, scan))
+    report.report_scan(task)
+    drawn = picture.read_bytes()
+    assert drawn != before
+    os.utime(picture, (0, 0))  # nothing has changed
+    report.report_scan(task)
+    assert picture.stat().st_mtime == 0
+
+
+def mask_of(job: Job, scan: Scan) -> Path:
+    return job.layout.native(scan, label="L", suffix="mask")
 
 
 # ---------------------------------------------------------------------- methods text

@@ -28,6 +28,7 @@ VOXEL = 3.0
 LESION = (slice(5, 12), slice(8, 16), slice(8, 16))  # 12 mL
 SATELLITE = (slice(16, 18), slice(10, 12), slice(12, 15))  # 0.32 mL: under 3 % of the lesion
 SMALL = (slice(16, 18), slice(10, 12), slice(18, 19))  # 0.1 mL
+FIGURES = {"Type", "Threshold", "Refinement", "Models", "QualityControl", "Flags"}
 SPECK = (18, 20, 18)  # 0.03 mL
 
 
@@ -142,7 +143,10 @@ def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: SegmentTask) ->
 
 
 def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
-    """By the inheritance principle a sidecar speaks for names with more entities, too."""
+    """By the inheritance principle a sidecar speaks for names with more entities, too.
+
+    pybids lets the first of several in one folder win, which need not be the file's own.
+    """
     from bids import BIDSLayout
 
     segment_scan(task)
@@ -157,7 +161,11 @@ def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
     for file in files:
         own = Path(file.path.replace(".nii.gz", ".json"))
         if own.is_file():
-            assert file.get_metadata() == json.loads(own.read_text()), file.filename
+            said = {
+                key: value for key, value in json.loads(own.read_text()).items() if key in FIGURES
+            }
+            read = file.get_metadata()
+            assert {key: read.get(key) for key in said} == said, file.filename
 
 
 def test_segmenting_what_is_not_preprocessed_fails_with_the_flag(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""BIDS tables as people's tools leave them: tabs, no quoting, and sometimes another encoding."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthtumour_bids.errors import DataError
+
+LOGGER = logging.getLogger(__name__)
+
+POINTERS = ("/annex/objects/", "version https://git-lfs")  # what stands in for unfetched content
+FETCH = "Fetch it first (datalad get, git annex get or git lfs pull)."
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Other separators that str.splitlines knows, such as U+2028, may stand in a comment.
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    columns
+        In their order, without spaces around.
+    rows
+        Text by column, without spaces around; cells that a row lacks are empty.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+
+
+def read_table(path: Path) -> Table | None:
+    """Read a table.
+
+    BIDS tables have tabs between cells and no quoting: a double quote is a character like others.
+    UTF-8 is expected, with or without a byte order mark; UTF-16 is known by its mark, and whatever
+    is neither is read as Windows' Western European encoding, with a warning.
+
+    Returns
+    -------
+    ``None`` where there is no such file.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, is a link to nowhere, or stands in for content that has not
+        been fetched.
+    """
+    if path.is_symlink() and not path.exists():
+        msg = f"{path} is a link to a file that is not there. {FETCH}"
+        raise DataError(msg)
+    if not path.is_file():
+        return None
+    try:
+        text = _decoded(path, path.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}."
+        raise DataError(msg) from error
+    if text.startswith(POINTERS):
+        msg = f"The content of {path} has not been fetched: it holds {text[:60].strip()!r}. {FETCH}"
+        raise DataError(msg)
+    lines = [line for line in _LINE_END.split(text) if line.strip()]
+    cells = [[cell.strip() for cell in line.split("\t")] for line in lines]
+    columns = tuple(cells[0]) if cells else ()
+    rows = tuple(
+        dict(zip(columns, [*row, *[""] * (len(columns) - len(row))], strict=False))
+        for row in cells[1:]
+    )
+    return Table(path, columns, rows)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    for mark, encoding in _BOMS:
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        LOGGER.warning(
+            "%s is not in UTF-8, as BIDS asks for; it is read as Windows-1252. Save it as UTF-8 if "
+            "its names or values look wrong.",
+            path,
+        )
+        return content.decode("cp1252", errors="replace")
