@@ -21,7 +21,7 @@ from .geometry import Mask
 Side = Literal["low", "high"]
 
 # Tumour probability from which a voxel is not trusted to be normal. Where the network does no more
-# than doubt, it has the more to learn from being told.
+# than hesitate, it has the more to learn from being shown.
 SUSPECT = 0.5
 MARGIN_MM = 6.0  # nor are its surroundings
 MAX_SUSPECT = 0.02  # of the better half, that may still be suspect

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 
 from ...errors import DataError, StoppedError
 from .fabricator import Fabricator
-from .gan_curve import CURVE, draw_curve
+from .gan_curve import CURVE, plot_curve
 from .gan_settings import GanSettings
 from .gan_state import GanState
 from .gan_steps import adversarial_step, autocast, warm_up_step
@@ -126,13 +126,13 @@ def train(
         else:
             if state.bank is None:
                 _end_warm_up(state, data, reference)
-                draw_curve(state.history, state.best_step, folder / CURVE)
+                plot_curve(state.history, state.best_step, folder / CURVE)
             state.add(adversarial_step(state, batch))
         state.step += 1
         if _is_evaluated(state):
             if state.step > settings.warm_up:
                 _evaluate(state, data, reference)
-                draw_curve(state.history, state.best_step, folder / CURVE)
+                plot_curve(state.history, state.best_step, folder / CURVE)
             state.save(latest, recipe)
         if state.finished:
             break

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +34,7 @@ class Window:
     classes: Tensor
     gate: Tensor
 
-    def unpadded(self, array: Tensor) -> NDArray[Any]:
+    def unpadded(self, array: Tensor) -> NDArray[np.float32]:
         """Cut the padding off the last three axes of one (1, …) result."""
         i, j, k = self.box.shape
         return np.asarray(array[0, ..., :i, :j, :k].float().cpu().numpy())

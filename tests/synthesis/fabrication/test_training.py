@@ -11,7 +11,7 @@ from synthtumour_bids.errors import DataError, StoppedError
 from synthtumour_bids.synthesis.fabrication import gan_training, quality
 from synthtumour_bids.synthesis.fabrication.coarse import render, sample
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
-from synthtumour_bids.synthesis.fabrication.gan_curve import CURVE, draw_curve, losses_of
+from synthtumour_bids.synthesis.fabrication.gan_curve import CURVE, losses_of, plot_curve
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
 from synthtumour_bids.synthesis.fabrication.gan_state import GanState
 from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
@@ -79,7 +79,7 @@ def test_the_record_is_json_and_the_first_entry_is_the_coarse_samples(data, whol
 def test_a_training_is_pictured_after_each_evaluation(data, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        gan_training, "draw_curve", lambda history, best, path: drawn.append((len(history), path))
+        gan_training, "plot_curve", lambda history, best, path: drawn.append((len(history), path))
     )
     train(data, SLOPPY, tmp_path)
     assert drawn == [(count, tmp_path / CURVE) for count in (1, 2, 3)]
@@ -91,7 +91,7 @@ def test_the_picture_has_every_loss_and_is_whole(whole, tmp_path):
     assert [step for step, _ in losses["perceptual"]] == [5, 7]
     assert not {"step", "distance", "distances"} & set(losses)
     for count in (1, 3):
-        draw_curve(whole.history[:count], 3, tmp_path / CURVE)
+        plot_curve(whole.history[:count], 3, tmp_path / CURVE)
         assert (tmp_path / CURVE).read_bytes().startswith(b"\x89PNG")
         assert [path.name for path in tmp_path.iterdir()] == [CURVE]
 
