@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import carvemix
 import nibabel as nib
 import numpy as np
 from fabrication_cohort import Cohort, Member
@@ -13,7 +14,7 @@ from fabrication_cohort import Cohort, Member
 from synthtumour_bids.files import write_json
 from synthtumour_bids.reports.reportlets import synthetic_mosaic
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.synthesis.fabrication import carvemix, coarse, quality
+from synthtumour_bids.synthesis.fabrication import coarse, quality
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from synthtumour_bids.synthesis.fabrication.gan_settings import FAST
 from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
@@ -68,7 +69,7 @@ class Sample:
 def carved(annotated: Sequence[Labelled], seed: int) -> Iterator[Sample]:
     """CarveMix, as published: one annotated scan's lesion in another annotated scan."""
     for index in range(N_MADE):
-        rng = stream(seed, "mix", None, index, "carvemix")
+        rng = stream(seed, "mix", None, index=index, purpose="carvemix")
         host, donor = rng.choice(len(annotated), 2, replace=False)
         made = carvemix.render(annotated[host].scan, annotated[donor].scan, carvemix.sample(rng))
         yield Sample(made, annotated[host])
@@ -85,10 +86,10 @@ def fabricated(
     samples = []
     for index in range(count):
         host = hosts[index % len(hosts)]
-        rng = stream(seed, host.member.label, None, index, purpose)
+        rng = stream(seed, host.member.label, None, index=index, purpose=purpose)
         others = [cut for label, cut in lesions.items() if label != host.member.label]
         lesion = pick_lesion(rng, [one for cut in others for one in cut])
-        made = coarse.render(host.scan, lesion, coarse.sample(rng, lesion, host.scan))
+        made = coarse.render(host.scan, lesion, coarse.sample(rng, host.scan, lesion))
         samples.append(Sample(made, host))
     return samples
 

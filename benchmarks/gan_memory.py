@@ -55,8 +55,8 @@ def main() -> None:
     annotated = brain_scan("annotated", options.contrasts, 30.0)
     host = brain_scan("host", options.contrasts)
     (lesion,) = cut_out(annotated)
-    rng = stream(0, "host", None, 0, "coarse")
-    rough = coarse.render(host, lesion, coarse.sample(rng, lesion, host))
+    rng = stream(0, "host", None, purpose="coarse")
+    rough = coarse.render(host, lesion, coarse.sample(rng, host, lesion))
     data = TrainingData([annotated], [annotated], [host], [rough], [rough], classes=1)
     before, start = peak_gb(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

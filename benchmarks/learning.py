@@ -30,14 +30,17 @@ import numpy as np
 from cohort import cohort_folder, held_out, truths
 from fabrication_cohort import Member, on_grid
 
+from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.preprocessing.templates import standard_tissues
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
 from synthtumour_bids.synthesis.priors import Priors, load_priors
 from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.stage_one import samples_plan, split_hosts, synthesise
+from synthtumour_bids.synthesis.stage_one import synthesise
 
 PROFILE = PROFILES["fast"]
 SEED = 527
@@ -92,16 +95,15 @@ def draw(
     name = f"{host.label}-{index:04d}"
     image, label = folder / f"{name}_image.nii", folder / f"{name}_label.nii"
     if not label.is_file():
-        sample = synthesise(
+        brain = Brain(
             host.voxels,
             host.mask,
             (PROFILE.resolution,) * 3,
-            priors,
-            stream(SEED, host.label, None, index, "train"),
-            preset=preset,
-            placement=tissues["gm"] + tissues["wm"],
             white_matter=tissues["wm"],
+            placement=tissues["gm"] + tissues["wm"],
         )
+        rng = stream(SEED, host.label, None, index=index, purpose="train")
+        sample = synthesise(rng, brain, priors, sampler=RECIPES[preset].sampler)
         nib.save(nib.Nifti1Image(sample.image, host.affine), image)
         nib.save(nib.Nifti1Image(sample.label, host.affine), label)
     return Case(f"made-{name}", image, label, validation=False)
@@ -114,7 +116,7 @@ def main() -> int:
     parser.add_argument("results", type=Path)
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--priors", type=Path)
-    parser.add_argument("--preset", default="default", choices=("default", "reference"))
+    parser.add_argument("--preset", default="default", choices=tuple(RECIPES))
     options = parser.parse_args()
     held = held_out(cohort_folder())
     if options.what == "annotated":

@@ -23,7 +23,8 @@ from scipy import ndimage
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
-from synthtumour_bids.synthesis.borders import Evidence, refine
+from synthtumour_bids.synthesis.borders import Evidence, refine_borders
+from synthtumour_bids.synthesis.brain import Brain
 
 WAYS: dict[str, Evidence | None] = {
     "network alone": None,
@@ -63,10 +64,9 @@ def main() -> int:
             with torch_threads(2):
                 said = network.probabilities(image[None], spacing)[0]
             scores[label] = []
+            brain = Brain(image, scan.mask, spacing)
             for evidence in WAYS.values():
-                found = (
-                    said if evidence is None else refine(said, image, scan.mask, spacing, evidence)
-                )
+                found = said if evidence is None else refine_borders(said, brain, evidence)
                 scores[label].append(dice(ndimage.binary_fill_holes(found >= 0.5), manual))
         print(f"{name}: mean of all {len(scores)}, of the held-out {len(held)}")
         for way, all_, blind in zip(

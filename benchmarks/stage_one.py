@@ -21,12 +21,14 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.synthesis import stage_one
-from synthtumour_bids.synthesis.boxes import Box
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.geometry import Box, largest_component
 from synthtumour_bids.synthesis.priors import load_priors
 from synthtumour_bids.synthesis.published import PublishedParams
 from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.shape import largest_component, levels
+from synthtumour_bids.synthesis.shape import levels
 
 PRIORS = load_priors("glioma", "FLAIR")
 
@@ -78,24 +80,21 @@ def plain(
 def one(job: tuple[str, str, int, str, str]) -> tuple[float, float]:
     """Make one sample; return wall and CPU seconds of what is measured."""
     path, preset, index, where, folder = job
-    rng = stream(527, "bench", None, index, "train")
+    rng = stream(527, "bench", None, index=index)
     white = white_matter(Path(path))
     wall, cpu = time.perf_counter(), time.process_time()
     scan, image, spacing = read(Path(path))
+    brain = image > 0
     if not where.startswith("file"):
-        brain = image > 0
         wall, cpu = time.perf_counter(), time.process_time()
-    else:
-        brain = image > 0
+    host = Brain(image, brain, spacing, white_matter=white)
     if preset == "plain":
-        params = stage_one.sample(image, brain, spacing, PRIORS, rng, preset="reference")
+        params = stage_one.sample_published(rng, host, PRIORS)
         if not where.startswith("file"):
             wall, cpu = time.perf_counter(), time.process_time()
         made_image, made_label = plain(image, brain, spacing, params)
     else:
-        made = stage_one.synthesise(
-            image, brain, spacing, PRIORS, rng, preset=preset, white_matter=white
-        )
+        made = stage_one.synthesise(rng, host, PRIORS, sampler=RECIPES[preset].sampler)
         made_image, made_label = made.image, made.label
     if where.startswith("file"):
         for name, data in (("image", made_image), ("label", made_label.astype(np.uint8))):

@@ -6,6 +6,9 @@ unavailable, 70 internal error, 75 stopped (run the same command again to contin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 EXIT_DONE = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
@@ -55,3 +58,26 @@ class StoppedError(SynthTumourError):
     """The run was asked to stop; what is done is kept."""
 
     exit_code = EXIT_STOPPED
+
+
+@contextmanager
+def advice(text: str) -> Iterator[None]:
+    """Add to the sentence of a failure inside the block what its reader can do about it.
+
+    Functions on arrays tell what is wrong in terms of their arguments; which flag changes that is
+    known where they are called.
+
+    Parameters
+    ----------
+    text
+        One or more sentences.
+
+    Raises
+    ------
+    SynthTumourError
+        The same error, with the text behind its sentence.
+    """
+    try:
+        yield
+    except SynthTumourError as error:
+        raise type(error)(f"{error} {text}") from error

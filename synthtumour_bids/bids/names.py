@@ -128,6 +128,8 @@ def derivative_name(
 
     Examples
     --------
+    >>> from synthtumour_bids.settings import Role
+    >>> scan = Scan(Path(), (("sub", "01"), ("run", "2")), "FLAIR", Role.TUMOUR, Path())
     >>> derivative_name(scan, space="MNI152NLin2009aSym", res="1", label="L", suffix="mask")
     'sub-01_run-2_space-MNI152NLin2009aSym_res-1_label-L_mask.nii.gz'
     """
@@ -167,6 +169,8 @@ def transform_name(scan: Scan, *, to: str, extension: str = ".h5") -> str:
 
     Examples
     --------
+    >>> from synthtumour_bids.settings import Role
+    >>> scan = Scan(Path(), (("sub", "01"), ("run", "2")), "FLAIR", Role.TUMOUR, Path())
     >>> transform_name(scan, to="MNI152NLin2009aSym")
     'sub-01_run-2_from-FLAIR_to-MNI152NLin2009aSym_mode-image_xfm.h5'
     """

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtumour_bids.synthesis.borders import Evidence, refine
+from synthtumour_bids.synthesis.borders import Evidence, refine_borders
+from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.volumes import Volume, load_volume
 
 
@@ -34,4 +35,5 @@ def refined(
     """
     if evidence is None:
         return probability.data
-    return refine(probability.data, load_volume(image).data, brain, probability.spacing, evidence)
+    scan = Brain(load_volume(image).data, brain, probability.spacing)
+    return refine_borders(probability.data, scan, evidence)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .boxes import Box, Spacing, slabs
 from .filters import SHORT, brain_blur, gaussian, in_voxels, margin
+from .geometry import Box, Mask, Numbers, Spacing, slabs, smoothstep
 from .noise import texture
 
 ANATOMY_MM = 5.0  # width of the blur that keeps the large-scale brightness of the host
@@ -56,41 +55,47 @@ class Appearance:
     edge_mm: float
 
 
-def normal_intensity(image: NDArray[Any], brain: NDArray[Any]) -> float:
-    """Median of the brain, from every third voxel along each axis; 1 for an empty mask."""
-    thin = (slice(None, None, 3),) * 3
-    values = image[thin][brain[thin]]
-    if not values.size:
-        values = image[brain]
-    return float(np.median(values)) if values.size else 1.0
-
-
 def soft_mask(
-    mask: NDArray[Any], brain: NDArray[Any], box: Box, edge_mm: float, spacing: Spacing
+    mask: Mask, brain: Mask, box: Box, edge_mm: float, spacing: Spacing
 ) -> NDArray[np.float32]:
     """Blur a mask within the brain: 1 inside, 0 outside, 1/2 on its border, 0 beyond the brain.
 
     The brain's own surface does not count as a border.
+
+    Parameters
+    ----------
+    mask
+        Over the box, (X, Y, Z).
+    brain
+        Over the whole image.
+    box
+        Which part of the image the mask covers.
+    edge_mm
+        Standard deviation of the blur, mm.
+    spacing
+        Voxel size, mm.
+
+    Returns
+    -------
+    ndarray of float32
+        Over the box, in [0, 1].
     """
     sigma = in_voxels(edge_mm, spacing)
     source = box.grown(margin(sigma, SHORT), brain.shape)
     inside = brain[source.slices]
     weights = gaussian(inside, source, box, sigma, SHORT)
     blurred = gaussian(mask, box, box, sigma, SHORT)
-    here = brain[box.slices]
-    values: NDArray[np.float32] = np.divide(
-        blurred, weights, out=np.zeros_like(blurred), where=here & (weights > 1e-4)
-    )
-    return values
+    known = brain[box.slices] & (weights > 1e-4)
+    return np.divide(blurred, weights, out=np.zeros_like(blurred), where=known)
 
 
 def lesion_brightness(
-    image: NDArray[Any],
-    brain: NDArray[Any],
+    image: Numbers,
+    brain: Mask,
     box: Box,
     spacing: Spacing,
-    depth: NDArray[Any],
-    core: NDArray[Any] | None,
+    depth: NDArray[np.float32],
+    core: Mask | None,
     look: Appearance,
     normal: float,
 ) -> NDArray[np.float32]:
@@ -130,8 +135,7 @@ def lesion_brightness(
         fine = np.where(here[slab], host[slab] - local[slab], np.float32(0))
         base = np.float32(look.anatomy) * local[slab] + np.float32((1 - look.anatomy) * normal)
         rise = np.clip(depth[slab] / np.float32(look.halo_depth), 0, 1)
-        rise = rise * rise * (3 - 2 * rise)
-        share = np.float32(look.halo_gain) + np.float32(1 - look.halo_gain) * rise
+        share = np.float32(look.halo_gain) + np.float32(1 - look.halo_gain) * smoothstep(rise)
         bright = base * (1 + np.float32(look.gain - 1) * share)
         if inner is not None:
             bright += inner[slab] * (np.float32(look.core_gain * normal) - bright)
@@ -144,20 +148,29 @@ def lesion_brightness(
 
 
 def raw_brightness(
-    image: NDArray[Any],
+    image: Numbers,
     box: Box,
-    depth: NDArray[Any],
-    core: NDArray[Any] | None,
+    depth: NDArray[np.float32],
+    core: Mask | None,
     look: Appearance,
     normal: float,
 ) -> NDArray[np.float32]:
     """Brightness under the shifted intensity model: the raw scan times the gain, no blending.
 
     The host's anatomy shows through; halo and core act as factors, with hard borders.
+
+    Parameters
+    ----------
+    image, box, depth, core, look, normal
+        As for :func:`lesion_brightness`.
+
+    Returns
+    -------
+    ndarray of float32
+        Over the box, never negative.
     """
     share = np.where(depth >= look.halo_depth, 1, look.halo_gain).astype(np.float32)
     bright = image[box.slices] * (1 + np.float32(look.gain - 1) * share)
     if core is not None:
         bright = np.where(core, image[box.slices] * np.float32(look.core_gain), bright)
-    values: NDArray[np.float32] = np.maximum(bright, np.float32(0))
-    return values
+    return np.asarray(np.maximum(bright, np.float32(0)))

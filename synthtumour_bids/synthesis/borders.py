@@ -4,7 +4,7 @@ A network that has learned from drawn tumours knows well where a tumour is, and 
 real ones end: it takes a rim of normal brain along with bright ones. The scan tells. Tumour and
 normal brain have their own brightness on either side of the border, and what the network says
 (prior odds) is put together with which of the two a voxel resembles (likelihood ratio). No truth
-is needed. This is ours; neither the published method nor its reference code has it.
+is needed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
-from .boxes import Spacing, box_of
+from .brain import Brain
 from .filters import SHORT, gaussian, in_voxels, margin
+from .geometry import Mask, box_of
 
 THRESHOLD = 0.5  # probability from which the network's voxels count as tumour
 LEAST_WEIGHT = 1e-3  # of known voxels in reach, below which there is no local mean
@@ -52,12 +53,8 @@ class Evidence:
     limit: float = 3.0
 
 
-def refine(
-    probability: NDArray[np.floating],
-    image: NDArray[np.floating],
-    brain: NDArray[Any],
-    spacing: Spacing,
-    evidence: Evidence | None = None,
+def refine_borders(
+    probability: NDArray[np.floating[Any]], scan: Brain, evidence: Evidence | None = None
 ) -> NDArray[np.float32]:
     """Put the network's probability together with the scan's brightness.
 
@@ -70,34 +67,29 @@ def refine(
     ----------
     probability
         Of tumour, by the network, (X, Y, Z), in [0, 1].
-    image
-        The scan it was made from, skull-stripped, on the same grid, any intensity scale.
-    brain
-        Brain mask on the same grid.
-    spacing
-        Voxel size, mm.
+    scan
+        The scan it was made from, on the same grid.
     evidence
         How to weigh; the defaults of :class:`Evidence` when left out.
 
     Returns
     -------
     ndarray of float32
-        In [0, 1]. Unchanged where no more than `Evidence.limit` could matter, outside the brain,
-        and where the segmentation has no inside (lesions of a voxel or two).
+        (X, Y, Z), in [0, 1]. Unchanged where no more than `Evidence.limit` could matter, outside
+        the brain, and where the segmentation has no inside (lesions of a voxel or two).
 
     Raises
     ------
     ValueError
-        If the arrays do not share a grid.
+        If the probability is on another grid.
     """
     how = evidence or Evidence()
-    if not probability.shape == image.shape == np.shape(brain):
+    image, brain, spacing = scan.image, scan.mask, scan.spacing
+    if probability.shape != image.shape:
         raise ValueError(
-            f"Probability {probability.shape}, image {image.shape} and brain {np.shape(brain)} "
-            "differ in grid."
+            f"Probability, {probability.shape}, and scan, {image.shape}, differ in grid."
         )
     out = np.array(probability, dtype=np.float32)
-    brain = np.asarray(brain) > 0
     tumour = (out >= THRESHOLD) & brain
     target = box_of(brain & (out > special.expit(-how.limit)))
     if target.empty or not tumour.any():
@@ -117,7 +109,7 @@ def refine(
     sign = 1.0 if float(image[around][inside].mean()) >= middle else -1.0
     z = (sign / spread * (image[around] - middle)).astype(np.float32)
 
-    def local_mean(where: NDArray[np.bool_], sigma_mm: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    def local_mean(where: Mask, sigma_mm: float) -> tuple[NDArray[np.float32], Mask]:
         """Mean of `z` over some voxels, over `target`, and where there is any in reach."""
         width = in_voxels(sigma_mm, spacing)
         weight = gaussian(where.astype(np.float32), source, target, width, SHORT)

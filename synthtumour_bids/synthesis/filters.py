@@ -6,13 +6,11 @@ and cropping afterwards, and the same to the last bit whatever the number of thr
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .boxes import Box, Spacing, slabs
+from .geometry import Box, Mask, MaskLike, Numbers, Spacing, slabs, triple
 
 TRUNCATE = 4.0  # standard deviations; the published procedure's
 SHORT = 3.0  # the same where nothing published is to be matched
@@ -20,18 +18,25 @@ _SLAB = 1 << 16  # voxels that are filtered at a time
 
 
 def in_voxels(sigma_mm: float, spacing: Spacing) -> tuple[float, float, float]:
-    """Turn a length in mm into voxels along each axis."""
-    i, j, k = (sigma_mm / s for s in spacing)
-    return i, j, k
+    """Turn a length into voxels along each axis.
+
+    Parameters
+    ----------
+    sigma_mm
+        The length, mm.
+    spacing
+        Voxel size, mm.
+    """
+    return triple(sigma_mm / s for s in spacing)
 
 
 def gaussian(
-    array: NDArray[Any],
+    array: MaskLike,
     source: Box,
     target: Box,
     sigma_voxels: tuple[float, float, float],
     truncate: float = TRUNCATE,
-) -> NDArray[Any]:
+) -> NDArray[np.float32]:
     """Blur an array that covers `source`; return the part that covers `target`.
 
     What lies outside `source` counts as zero, so `source` should reach :func:`margin` voxels
@@ -63,13 +68,20 @@ def gaussian(
 def margin(
     sigma_voxels: tuple[float, float, float], truncate: float = TRUNCATE
 ) -> tuple[int, int, int]:
-    """Voxels beyond a box that :func:`gaussian` needs to see."""
-    i, j, k = (int(np.ceil(truncate * s)) for s in sigma_voxels)
-    return i, j, k
+    """Voxels beyond a box that :func:`gaussian` needs to see.
+
+    Parameters
+    ----------
+    sigma_voxels
+        Standard deviation along each axis, in voxels.
+    truncate
+        Where the Gaussian ends, in standard deviations.
+    """
+    return triple(int(np.ceil(truncate * s)) for s in sigma_voxels)
 
 
 def brain_blur(
-    image: NDArray[Any], brain: NDArray[Any], target: Box, sigma_mm: float, spacing: Spacing
+    image: Numbers, brain: Mask, target: Box, sigma_mm: float, spacing: Spacing
 ) -> NDArray[np.float32]:
     """Local mean over brain voxels only, over `target`.
 
@@ -77,6 +89,22 @@ def brain_blur(
     around it (the published procedure loses a quarter of the brightness there). Where no brain is
     in reach the result is 0. So smooth a field is computed of and at every second or third voxel
     (2/5 of sigma) and interpolated.
+
+    Parameters
+    ----------
+    image, brain
+        Whole scan and brain mask, (X, Y, Z).
+    target
+        Where the mean is wanted.
+    sigma_mm
+        Standard deviation of the Gaussian, mm.
+    spacing
+        Voxel size, mm.
+
+    Returns
+    -------
+    ndarray of float32
+        Over `target`.
     """
     sigma = in_voxels(sigma_mm, spacing)
     steps = [max(1, int(s * 0.4 + 1e-6)) for s in sigma]
@@ -101,10 +129,22 @@ def _ranges(box: Box) -> list[tuple[int, int]]:
     return list(zip(box.start, box.stop, strict=True))
 
 
-def separable(matrices: list[sparse.csr_matrix], array: NDArray[Any]) -> NDArray[np.float32]:
-    """Apply one matrix along each axis of an (X, Y, Z) array.
+def separable(matrices: list[sparse.csr_matrix], array: MaskLike) -> NDArray[np.float32]:
+    """Apply one matrix along each axis of an array.
 
     The second and third axis are done some planes at a time, which stay in the processor's cache.
+
+    Parameters
+    ----------
+    matrices
+        One per axis, (rows, voxels along the axis).
+    array
+        (X, Y, Z).
+
+    Returns
+    -------
+    ndarray of float32
+        (rows of the first matrix, of the second, of the third).
     """
     first, second, third = matrices
     values = np.ascontiguousarray(array, dtype=np.float32)

@@ -4,22 +4,24 @@ Tumour-free scans come from other scanners and people than the tumour scans do; 
 seen normal brain in the former alone takes what is foreign in the latter for tumour, or the other
 way round. Most tumours leave one half of the brain alone. On the symmetric template grid that half
 and its mirror image make a whole brain, with the look of the very scans that are to be segmented.
-This is ours; neither the published method nor its reference code has it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .boxes import Spacing
+from .brain import Brain
+from .geometry import Mask
+
+Side = Literal["low", "high"]
 
 # Tumour probability from which a voxel is not trusted to be normal. Where the network does no more
-# than doubt, it has the more to learn from being told.
+# than hesitate, it has the more to learn from being shown.
 SUSPECT = 0.5
 MARGIN_MM = 6.0  # nor are its surroundings
 MAX_SUSPECT = 0.02  # of the better half, that may still be suspect
@@ -32,36 +34,28 @@ class HealthyHalf:
 
     Attributes
     ----------
-    image, brain
-        float32 and bool, (X, Y, Z); symmetric up to the seam.
+    brain
+        Ready to be a host; symmetric up to the seam.
     side
         Which end of array axis 0 the half is from: ``"low"`` or ``"high"``.
     suspect
         Share of the half's brain that may be tumour.
     """
 
-    image: NDArray[np.float32]
-    brain: NDArray[np.bool_]
-    side: str
+    brain: Brain
+    side: Side
     suspect: float
 
 
-def healthy_half(
-    image: NDArray[Any], brain: NDArray[Any], probability: NDArray[Any], spacing: Spacing
-) -> HealthyHalf | None:
+def mirror_healthy_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> HealthyHalf | None:
     """Make a tumour-free brain out of a tumour scan, if one of its halves is free of tumour.
 
     Parameters
     ----------
-    image
-        Skull-stripped scan on a grid whose axis 0 runs left–right and is symmetric about the
-        midline, (X, Y, Z), zero outside the brain.
-    brain
-        Brain mask on the same grid.
+    scan
+        On a grid whose axis 0 runs left–right and is symmetric about the midline.
     probability
-        A network's tumour probability on the same grid, in [0, 1].
-    spacing
-        Voxel size along the array's axes, mm.
+        A network's tumour probability on the same grid, (X, Y, Z), in [0, 1].
 
     Returns
     -------
@@ -71,21 +65,21 @@ def healthy_half(
     Raises
     ------
     ValueError
-        If the arrays do not share a 3-D grid.
+        If the probability is on another grid.
     """
-    if image.ndim != 3 or not image.shape == brain.shape == probability.shape:
+    image, brain, spacing = scan.image, scan.mask, scan.spacing
+    if image.shape != probability.shape:
         raise ValueError(
-            "Image, brain mask and probability must share one 3-D grid; got "
-            f"{image.shape}, {brain.shape} and {probability.shape}."
+            f"Probability, {probability.shape}, and scan, {image.shape}, differ in grid."
         )
-    brain = np.asarray(brain) > 0
     suspect = (probability >= SUSPECT) & brain
     if suspect.any():
         suspect = brain & (ndimage.distance_transform_edt(~suspect, sampling=spacing) <= MARGIN_MM)
     middle = (image.shape[0] - 1) / 2
     offset = (np.arange(image.shape[0]) - middle)[:, None, None] * spacing[0]
-    shares = {}
-    for side, own in (("low", offset < 0), ("high", offset > 0)):
+    sides: tuple[tuple[Side, Mask], ...] = (("low", offset < 0), ("high", offset > 0))
+    shares: dict[Side, float] = {}
+    for side, own in sides:
         voxels = np.count_nonzero(brain & own)
         shares[side] = np.count_nonzero(suspect & own) / voxels if voxels else 1.0
     side = min(shares, key=lambda name: shares[name])
@@ -97,6 +91,5 @@ def healthy_half(
     # Where only one of the halves is brain, at the seam, that one counts.
     weight = np.where(brain & brain[::-1], weight, brain).astype(np.float32)
     mixed = weight * image + (1 - weight) * image[::-1]
-    return HealthyHalf(
-        np.where(whole, mixed, 0).astype(np.float32), whole, side, float(shares[side])
-    )
+    made = Brain(np.where(whole, mixed, 0).astype(np.float32), whole, spacing)
+    return HealthyHalf(made, side, float(shares[side]))

@@ -42,8 +42,7 @@ def split_hosts(
     if len(members) < 2:
         raise ValueError(
             "Training needs tumour-free scans of at least 2 persons, one to train on and one for "
-            f"the shifted validation set; found {len(members)} person(s) with {len(keys)} scan(s). "
-            "Add tumour-free scans with --tumourfree-dir."
+            f"the shifted validation set; found {len(members)} person(s) with {len(keys)} scan(s)."
         )
     wanted = max(1, round(len(keys) * fraction_shifted))
     people = sorted(members)
@@ -64,7 +63,19 @@ def split_hosts(
 
 
 def samples_plan(keys: Iterable[str], n: int) -> list[tuple[str, int]]:
-    """Share `n` samples out among the scans as evenly as can be: (key, index) pairs.
+    """Share samples out among scans as evenly as can be.
+
+    Parameters
+    ----------
+    keys
+        Of the scans, in any order.
+    n
+        Number of samples.
+
+    Returns
+    -------
+    list of tuple
+        (key, index) pairs; indices count from 0 in each scan.
 
     Raises
     ------

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .appearance import Appearance, normal_intensity
-from .boxes import Spacing
+from .appearance import Appearance
+from .brain import Brain
+from .geometry import Triple, triple
 from .places import tissue_voxel, to_mm
 from .priors import Priors
-from .ranges import CoreKind
-from .shape import Surface, Triple, sphere_radius_mm
+from .purpose import Purpose
+from .ranges import CoreForm, CoreKind, Csf
+from .shape import Surface, sphere_radius_mm
 
 MASS_NOISE = 0.4  # a mass is rounder than what spreads from it
 
@@ -53,52 +55,93 @@ class Lesion:
     grey_avoidance: float
     core: Surface | None
     core_fraction: float
-    core_form: str
+    core_form: CoreForm
     core_open: bool
     look: Appearance
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Lesion:
+        """Rebuild from what ``dataclasses.asdict`` gave, possibly through a file."""
+        parts = {
+            "surfaces": tuple(Surface.from_json(surface) for surface in data["surfaces"]),
+            "core": Surface.from_json(data["core"]) if data["core"] else None,
+            "look": Appearance(**data["look"]),
+        }
+        return cls(**{**data, **parts})
 
 
 @dataclass(frozen=True)
 class TumourParams:
-    """The lesions of one sample; none for a tumour-free one.
+    """One of our tumours.
 
-    ``purpose`` is ``"train"`` or ``"shifted"`` (see :func:`stage_one.render`), ``csf`` tells
-    whether CSF is dark or bright in this contrast.
+    Attributes
+    ----------
+    purpose
+        Which intensity model shows it.
+    lesions
+        None for a tumour-free sample.
+    csf
+        Whether CSF is dark or bright in this contrast.
+    preset
+        Tells these parameters from those of another sampler.
     """
 
-    purpose: str
+    purpose: Purpose
     lesions: tuple[Lesion, ...]
-    csf: str
-    preset: str = "default"
+    csf: Csf
+    preset: Literal["default"] = "default"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TumourParams:
+        """Rebuild from what ``dataclasses.asdict`` gave, possibly through a file."""
+        lesions = tuple(Lesion.from_json(lesion) for lesion in data["lesions"])
+        return cls(Purpose(data["purpose"]), lesions, data["csf"])
 
 
 def sample_tumour(
-    rng: np.random.Generator,
-    image: NDArray[Any],
-    brain: NDArray[Any],
-    spacing: Spacing,
-    priors: Priors,
-    purpose: str,
-    placement: NDArray[Any] | None = None,
+    rng: np.random.Generator, host: Brain, priors: Priors, purpose: Purpose = Purpose.TRAIN
 ) -> TumourParams:
     """Draw the parameters of one sample from the priors.
 
     Some training samples stay tumour-free; shifted-validation samples, which are scored, do not.
+
+    Parameters
+    ----------
+    rng
+        Any generator; :func:`.seeds.stream` gives reproducible ones.
+    host
+        A tumour-free brain, to which sizes and places are fitted.
+    priors
+        What to draw from.
+    purpose
+        What the sample is for.
+
+    Returns
+    -------
+    TumourParams
+
+    Raises
+    ------
+    ValueError
+        If the brain mask is empty or the purpose unknown.
     """
+    purpose = Purpose(purpose)
     tumour_free = rng.random() < priors.tumour_free_fraction
-    if tumour_free and purpose == "train":
+    if tumour_free and purpose is Purpose.TRAIN:
         return TumourParams(purpose, (), priors.csf)
-    normal = normal_intensity(image, brain)
     count = 1 + int(rng.choice(len(priors.count_probabilities), p=priors.count_probabilities))
     # Half of the brain is the most that any tumour takes.
-    ceiling = 0.5 * float(np.count_nonzero(brain)) * float(np.prod(spacing)) / 1000
+    ceiling = 0.5 * float(np.count_nonzero(host.mask)) * float(np.prod(host.spacing)) / 1000
     first = min(priors.volume_ml.draw(rng), ceiling)
     hyper = bool(rng.random() < priors.hyper_probability)
     lesions = []
     for number in range(count):
         fraction = priors.further_volume_fraction.draw(rng) if number else 1.0
-        place = tissue_voxel(rng, image, brain, spacing, normal, priors.csf, placement)
-        lesions.append(_draw_lesion(rng, priors, first * fraction, to_mm(place, spacing), hyper))
+        place = tissue_voxel(
+            rng, host.image, host.mask, host.spacing, host.normal, priors.csf, host.placement
+        )
+        centre = to_mm(place, host.spacing)
+        lesions.append(_draw_lesion(rng, priors, first * fraction, centre, hyper))
     return TumourParams(purpose, tuple(lesions), priors.csf)
 
 
@@ -160,18 +203,17 @@ def _draw_surface(
     rng: np.random.Generator, priors: Priors, radius: float, centre_mm: Triple, noise: float
 ) -> Surface:
     ratio = priors.elongation.draw(rng)
-    a, b, c = (float(angle) for angle in rng.uniform(0, 360, 3))
-    x, y, z = (float(offset) for offset in rng.uniform(0, 256, 3))
+    angles = triple(float(angle) for angle in rng.uniform(0, 360, 3))
+    offset = triple(float(shift) for shift in rng.uniform(0, 256, 3))
     radii = (radius, radius * ratio, radius / ratio)
-    return Surface(centre_mm, radii, (a, b, c), (x, y, z), amplitude=noise)
+    return Surface(centre_mm, radii, angles, offset, amplitude=noise)
 
 
 def _near(rng: np.random.Generator, centre_mm: Triple, distance: float) -> Triple:
     """Return a point at `distance` mm in a random direction."""
     direction = rng.standard_normal(3)
     direction /= np.linalg.norm(direction)
-    x, y, z = (float(c + distance * d) for c, d in zip(centre_mm, direction, strict=True))
-    return x, y, z
+    return triple(float(c + distance * d) for c, d in zip(centre_mm, direction, strict=True))
 
 
 def _pick_core(rng: np.random.Generator, kinds: tuple[CoreKind, ...]) -> CoreKind | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .filters import separable
+from .geometry import Axes
 
 _SKEW, _UNSKEW = 1 / 3, 1 / 6
 _TABLE_SEED = 2562
@@ -31,7 +32,7 @@ def _permutation() -> NDArray[np.int64]:
 
 
 def simplex(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Three-dimensional simplex noise.
+    """Three-dimensional simplex noise: Perlin (2001), in the form of Gustavson (2005).
 
     Parameters
     ----------
@@ -68,15 +69,26 @@ def simplex(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def octaves(points: NDArray[np.float64], n: int = 4) -> NDArray[np.float64]:
-    """Sum of `n` octaves of simplex noise (frequency x2, amplitude x1/2), scaled to [-1, 1]."""
+    """Sum of octaves of simplex noise (frequency x2, amplitude x1/2), scaled to about [-1, 1].
+
+    Parameters
+    ----------
+    points
+        Where to evaluate it, (n, 3).
+    n
+        How many octaves.
+
+    Returns
+    -------
+    ndarray of float64
+        (n,).
+    """
     weights = 0.5 ** np.arange(n)
     total = sum(weight * simplex(points * 2.0**octave) for octave, weight in enumerate(weights))
     return np.asarray(total / weights.sum())
 
 
-def texture(
-    axes_mm: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], seed: int, scale_mm: float
-) -> NDArray[Any]:
+def texture(axes_mm: Axes, seed: int, scale_mm: float) -> NDArray[np.float32]:
     """Smooth random field over a box, the same at every resolution.
 
     White noise on a periodic lattice of steps `scale_mm`, interpolated by cubic B-splines.
@@ -102,7 +114,7 @@ def texture(
     return field * np.float32(0.479**-1.5)
 
 
-def _spline_weights(position: NDArray[Any]) -> sparse.csr_matrix:
+def _spline_weights(position: NDArray[np.floating[Any]]) -> sparse.csr_matrix:
     """Interpolation from the lattice to `position` (in lattice steps), (n, lattice)."""
     base = np.floor(position).astype(np.int64)
     t = position - base

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .boxes import Spacing
-from .shape import Triple
+from .geometry import Mask, Numbers, Spacing, Triple, triple
+from .ranges import Csf
 
 _BATCH = 64
 _BATCHES = 64
 
 
-def random_voxel(rng: np.random.Generator, mask: NDArray[Any]) -> tuple[int, int, int]:
-    """Draw one voxel uniformly from a mask, (i, j, k).
+def random_voxel(rng: np.random.Generator, mask: Mask) -> tuple[int, int, int]:
+    """Draw one voxel uniformly from a mask.
+
+    Parameters
+    ----------
+    rng
+        Any generator.
+    mask
+        (X, Y, Z).
+
+    Returns
+    -------
+    tuple of int
+        Index (i, j, k).
 
     Raises
     ------
@@ -26,30 +35,50 @@ def random_voxel(rng: np.random.Generator, mask: NDArray[Any]) -> tuple[int, int
         trial = np.stack([rng.integers(0, n, _BATCH) for n in mask.shape], axis=1)
         hits = np.flatnonzero(mask[tuple(trial.T)])
         if hits.size:
-            i, j, k = trial[hits[0]].tolist()
-            return i, j, k
+            return triple(trial[hits[0]].tolist())
     inside = np.flatnonzero(mask)  # a mask so thin that guessing misses it
     if not inside.size:
         raise ValueError("The brain mask is empty, so no tumour can be placed in it.")
-    i, j, k = (int(n) for n in np.unravel_index(rng.choice(inside), mask.shape))
-    return i, j, k
+    return triple(int(n) for n in np.unravel_index(rng.choice(inside), mask.shape))
 
 
 def tissue_voxel(
     rng: np.random.Generator,
-    image: NDArray[Any],
-    brain: NDArray[Any],
+    image: Numbers,
+    brain: Mask,
     spacing: Spacing,
     normal: float,
-    csf: str,
-    placement: NDArray[Any] | None,
+    csf: Csf,
+    placement: Numbers | None,
 ) -> tuple[int, int, int]:
     """Draw a voxel of brain tissue: some mm below the surface, not CSF, weighted by `placement`.
 
-    Without `placement` the scan itself has to tell: the neighbourhood (about 5 mm) must be brain
-    and of tissue brightness, judged against `normal` (`csf` is ``"dark"`` or ``"bright"``).
-    `placement` gives non-negative weights on the same grid instead, such as the probability of
-    grey or white matter; a voxel is kept with probability weight / maximum.
+    Parameters
+    ----------
+    rng
+        Any generator.
+    image, brain
+        Scan and brain mask, (X, Y, Z).
+    spacing
+        Voxel size, mm.
+    normal
+        Brightness of normal brain.
+    csf
+        Whether CSF is darker or brighter than tissue.
+    placement
+        Non-negative weights on the same grid, such as the probability of grey or white matter: a
+        voxel is kept with probability weight / maximum. Without them, or where all are 0, the scan
+        itself has to tell: the neighbourhood (about 5 mm) must be brain and of tissue brightness.
+
+    Returns
+    -------
+    tuple of int
+        Index (i, j, k); any voxel of the brain, where none was found in many tries.
+
+    Raises
+    ------
+    ValueError
+        If the mask is empty or the weights are on another grid.
     """
     if placement is not None:
         if placement.shape != brain.shape:
@@ -73,18 +102,25 @@ def tissue_voxel(
 
 
 def to_mm(voxel: tuple[int, int, int], spacing: Spacing) -> Triple:
-    """Voxel index to mm from the array's first voxel, along the array's axes."""
-    x, y, z = (float(i * s) for i, s in zip(voxel, spacing, strict=True))
-    return x, y, z
+    """Position of a voxel, mm from the array's first voxel along its axes.
+
+    Parameters
+    ----------
+    voxel
+        Its index (i, j, k).
+    spacing
+        Voxel size, mm.
+    """
+    return triple(float(i * s) for i, s in zip(voxel, spacing, strict=True))
 
 
 def _is_tissue(
-    image: NDArray[Any],
-    brain: NDArray[Any],
+    image: Numbers,
+    brain: Mask,
     spacing: Spacing,
     place: tuple[int, int, int],
     normal: float,
-    csf: str,
+    csf: Csf,
 ) -> bool:
     around = tuple(
         slice(max(i - round(5 / s), 0), i + round(5 / s) + 1)

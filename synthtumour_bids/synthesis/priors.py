@@ -14,8 +14,8 @@ from typing import Any
 
 from ..errors import PriorsError
 from .ranges import (
-    HINT,
     CoreKind,
+    Csf,
     Mixture,
     Range,
     kind_of,
@@ -33,7 +33,7 @@ UNITS = {"volume": "mL", "length": "mm", "gain": "multiples of normal brain"}
 
 @dataclass(frozen=True)
 class Priors:
-    """Everything the default preset draws from; ``docs/priors.md`` explains each key.
+    """Everything our tumours are drawn from; ``docs/priors.md`` explains each key.
 
     Volumes in mL, lengths in mm, gains in multiples of normal brain (1 = normal).
     """
@@ -49,7 +49,7 @@ class Priors:
     lobule_probabilities: tuple[float, ...]
     infiltration: Range
     infiltration_scale_mm: Range
-    csf: str
+    csf: Csf
     csf_avoidance: Range
     grey_avoidance: Range
     hyper_probability: float
@@ -101,7 +101,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
 
 
 def load_priors(lesion: str, contrast: str, path: Path | None = None) -> Priors:
-    """Load and check the priors of one lesion type and contrast.
+    """Load and check what tumours of one lesion type look like in one contrast.
 
     Parameters
     ----------
@@ -111,7 +111,12 @@ def load_priors(lesion: str, contrast: str, path: Path | None = None) -> Priors:
     contrast
         BIDS suffix: ``"FLAIR"``, ``"T2w"``, ``"T1w"``, ``"DWI"``.
     path
-        A user's file. Keys it leaves out are taken from the packaged priors of the same lesion.
+        A file of your own. Keys it leaves out are taken from the packaged priors of the same
+        lesion.
+
+    Returns
+    -------
+    Priors
 
     Raises
     ------
@@ -127,7 +132,7 @@ def load_priors(lesion: str, contrast: str, path: Path | None = None) -> Priors:
         raise PriorsError(
             f"There are no packaged priors for lesion '{lesion}'; packaged are "
             f"{', '.join(packaged_lesions())}. Choose one of them, or describe the lesion in a "
-            "JSON file and give it with --priors."
+            "JSON file of your own."
         )
     where = str(path) if path is not None else f"{lesion}.json"
     _check_sections(data, where)
@@ -135,8 +140,8 @@ def load_priors(lesion: str, contrast: str, path: Path | None = None) -> Priors:
     if contrast not in contrasts:
         raise PriorsError(
             f"{where} has no priors for contrast '{contrast}'; it has "
-            f"{', '.join(sorted(contrasts))}. Choose one of these contrasts, or add an entry under "
-            "'contrasts' in a file given with --priors."
+            f"{', '.join(sorted(contrasts))}. Choose one of these, or add an entry under "
+            "'contrasts' in a file of your own."
         )
     values = {**data["common"], **contrasts[contrast]}
     values.pop("source", None)
@@ -158,13 +163,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise PriorsError(
-            f"The priors file {path} cannot be read ({error.strerror}). {HINT}"
-        ) from error
+        raise PriorsError(f"The priors file {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
-        raise PriorsError(f"The priors file {path} is not valid JSON: {error}. {HINT}") from error
+        raise PriorsError(f"The priors file {path} is not valid JSON: {error}.") from error
     if not isinstance(data, dict):
-        raise PriorsError(f"{path} must hold a JSON object, not {kind_of(data)}. {HINT}")
+        raise PriorsError(f"{path} must hold a JSON object, not {kind_of(data)}.")
     return data
 
 
@@ -186,8 +189,7 @@ def _check_sections(data: Mapping[str, Any], where: str) -> None:
     for key in data:
         if key not in allowed:
             raise PriorsError(
-                f"{where}: unknown key '{key}' at the top level; allowed are "
-                f"{', '.join(allowed)}. {HINT}"
+                f"{where}: unknown key '{key}' at the top level; allowed are {', '.join(allowed)}."
             )
     units = read_mapping(data.get("units", {}), f"{where}: 'units'")
     for quantity, unit in units.items():
@@ -196,7 +198,7 @@ def _check_sections(data: Mapping[str, Any], where: str) -> None:
             raise PriorsError(
                 f"{where}: unit of '{quantity}' is '{unit}'; "
                 + (f"only '{expected}' is understood. " if expected else "it has no unit here. ")
-                + f"Convert the numbers. {HINT}"
+                + "Convert the numbers."
             )
     known = {f.name for f in fields(Priors)} - {"lesion", "contrast"} | {"source"}
     sections = {"common": read_mapping(data.get("common", {}), f"{where}: 'common'")}
@@ -207,7 +209,7 @@ def _check_sections(data: Mapping[str, Any], where: str) -> None:
             if key not in known:
                 raise PriorsError(
                     f"{where}: unknown key '{key}' in '{section}'; allowed are "
-                    f"{', '.join(sorted(known))}. {HINT}"
+                    f"{', '.join(sorted(known))}."
                 )
 
 
@@ -215,8 +217,7 @@ def _build(lesion: str, contrast: str, values: Mapping[str, Any], where: str) ->
     missing = sorted(set(_READERS) - set(values))
     if missing:
         raise PriorsError(
-            f"{where}: {', '.join(missing)} missing for lesion '{lesion}', contrast "
-            f"'{contrast}'. {HINT}"
+            f"{where}: {', '.join(missing)} missing for lesion '{lesion}', contrast '{contrast}'."
         )
     checked = {
         key: reader(values[key], f"{where}: '{key}' ({contrast})")

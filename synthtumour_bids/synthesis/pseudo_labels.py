@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .boxes import Spacing, box_of
+from .geometry import Mask, MaskLike, Spacing, box_of, dice
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,11 @@ class Selection:
 
 
 def assess(
-    probability: NDArray[Any],
-    brain: NDArray[Any],
+    probability: NDArray[np.floating[Any]],
+    brain: MaskLike,
     spacing: Spacing,
     *,
-    reference_probability: NDArray[Any] | None = None,
+    reference_probability: NDArray[np.floating[Any]] | None = None,
     criteria: Criteria | None = None,
 ) -> PseudoLabel:
     """Clean and judge one prediction.
@@ -136,13 +136,18 @@ def assess(
     probability
         Tumour probability, (X, Y, Z), in [0, 1].
     brain
-        Brain mask on the same grid.
+        Brain mask on the same grid, above 0 in the brain.
     spacing
         Voxel size, mm.
     reference_probability
-        A second opinion on the same scan.
+        A second opinion on the same scan, (X, Y, Z), in [0, 1].
     criteria
         Limits; the defaults of :class:`Criteria` when left out.
+
+    Returns
+    -------
+    PseudoLabel
+        The label without specks and holes, and the verdict on it.
 
     Raises
     ------
@@ -150,39 +155,40 @@ def assess(
         If the arrays do not share a grid or the brain mask is empty.
     """
     rules = criteria or Criteria()
-    brain = np.asarray(brain) > 0
-    if probability.shape != brain.shape:
-        raise ValueError(f"Probability {probability.shape} and brain {brain.shape} differ in grid.")
-    brain_voxels = int(np.count_nonzero(brain))
+    allowed: Mask = np.asarray(brain) > 0
+    if probability.shape != allowed.shape:
+        raise ValueError(
+            f"Probability, {probability.shape}, and brain mask, {allowed.shape}, differ in grid."
+        )
+    brain_voxels = int(np.count_nonzero(allowed))
     if not brain_voxels:
         raise ValueError("The brain mask is empty, so the prediction cannot be judged.")
     voxel_ml = float(np.prod(spacing)) / 1000
 
     raw = probability >= rules.threshold
-    inside = raw & brain
+    inside = raw & allowed
     mask, n_components = _without_specks(inside, voxel_ml, rules)
     kept = int(np.count_nonzero(mask))
     if rules.fill_holes:
-        mask = _filled(mask) & brain
+        mask = _filled(mask) & allowed
     size = int(np.count_nonzero(mask))
     total = int(np.count_nonzero(raw))
-    undecided = brain & (probability > 0.2) & (probability < 0.8)
+    undecided = allowed & (probability > 0.2) & (probability < 0.8)
     stats = {
         "volume_mL": size * voxel_ml,
         "brain_fraction": size / brain_voxels,
         "confidence": float(probability[mask].mean(dtype=np.float64)) if size else 0.0,
-        "undecided_ratio": np.count_nonzero(undecided) / size if size else float("inf"),
+        "undecided_ratio": float(np.count_nonzero(undecided) / size) if size else float("inf"),
         "entropy_mL": _entropy(probability[undecided]) * voxel_ml,
         "components": float(n_components),
-        "specks_mL": (np.count_nonzero(inside) - kept) * voxel_ml,
+        "specks_mL": float(np.count_nonzero(inside) - kept) * voxel_ml,
         "filled_mL": (size - kept) * voxel_ml,
-        "outside": (total - np.count_nonzero(inside)) / total if total else 0.0,
+        "outside": float((total - np.count_nonzero(inside)) / total) if total else 0.0,
         "symmetry": float(np.count_nonzero(mask & mask[::-1]) / size) if size else 0.0,
     }
     if reference_probability is not None:
-        other = (reference_probability >= rules.threshold) & brain
-        both = size + np.count_nonzero(other)
-        stats["agreement"] = float(2 * np.count_nonzero(mask & other) / both) if both else 1.0
+        other = (reference_probability >= rules.threshold) & allowed
+        stats["agreement"] = dice(mask, other)
     reasons = _reasons(stats, rules)
     return PseudoLabel(mask, not reasons, reasons, stats)
 
@@ -199,7 +205,11 @@ def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0
     labels
         Verdict per scan.
     minimum, share
-        How many scans are wanted at least.
+        How many scans are wanted at least: so many, and this share of the cohort.
+
+    Returns
+    -------
+    Selection
     """
     accepted = sorted(name for name, label in labels.items() if label.accepted)
     wanted = min(len(labels), max(minimum, int(np.ceil(share * len(labels)))))
@@ -227,9 +237,7 @@ def _rank(label: PseudoLabel) -> float:
     return stats["confidence"] + 0.5 * stats.get("agreement", 0.5) - size_penalty
 
 
-def _without_specks(
-    mask: NDArray[Any], voxel_ml: float, rules: Criteria
-) -> tuple[NDArray[np.bool_], int]:
+def _without_specks(mask: Mask, voxel_ml: float, rules: Criteria) -> tuple[NDArray[np.bool_], int]:
     out = np.zeros(mask.shape, dtype=bool)
     box = box_of(mask)
     if box.empty:
@@ -252,7 +260,7 @@ def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _entropy(p: NDArray[Any]) -> float:
+def _entropy(p: NDArray[np.floating[Any]]) -> float:
     """Sum of the binary entropy, in bits."""
     p = np.clip(p.astype(np.float64), 1e-7, 1 - 1e-7)
     return float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)).sum())

@@ -1,4 +1,4 @@
-"""The published stage-1 procedure, parameter by parameter (preset ``reference``).
+"""The published stage-1 procedure, parameter by parameter.
 
 Mended only where it would fail: the filters' widths, published in voxels of scans of about 1 mm,
 are taken in mm; the nested lesion, which only the two-level intensity model shows, is drawn only
@@ -9,16 +9,20 @@ reach a voxel or two beyond the brain.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .boxes import Box, Spacing, box_of
+from .brain import Brain
 from .filters import gaussian, in_voxels, margin
+from .geometry import Box, Mask, Spacing, Triple, box_of, largest_component, triple
 from .places import random_voxel, to_mm
-from .shape import Surface, Triple, largest_component, level_box, levels, sphere_radius_mm
+from .priors import Priors
+from .purpose import Purpose
+from .shape import Surface, level_box, levels, sphere_radius_mm
 
 VOLUME_ML = (20.0, 80.0)
 RADII_RATIO = (1.0, 2.0)
@@ -38,33 +42,67 @@ class PublishedParams:
     Attributes
     ----------
     purpose
-        ``"train"``: blurred brain times gain, soft edge, label above 0.1 of the soft mask.
-        ``"shifted"``: raw brain times gain, hard edge, exact label.
+        For training: blurred brain times gain, soft edge, label above 0.1 of the soft mask.
+        Shifted: raw brain times gain, hard edge, exact label.
     whole
         The tumour's surface.
     gain
         Factor inside the tumour.
     core, core_gain
         Surface and factor of the nested lesion in the two-level model, else None and 1.
+    preset
+        Tells these parameters from those of another sampler.
     """
 
-    purpose: str
+    purpose: Purpose
     whole: Surface
     gain: float
     core: Surface | None = None
     core_gain: float = 1.0
-    preset: str = "reference"
+    preset: Literal["reference"] = "reference"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> PublishedParams:
+        """Rebuild from what ``dataclasses.asdict`` gave, possibly through a file."""
+        return cls(
+            purpose=Purpose(data["purpose"]),
+            whole=Surface.from_json(data["whole"]),
+            gain=data["gain"],
+            core=Surface.from_json(data["core"]) if data["core"] else None,
+            core_gain=data["core_gain"],
+        )
 
 
 def sample_published(
-    rng: np.random.Generator, brain: NDArray[Any], spacing: Spacing, purpose: str
+    rng: np.random.Generator, host: Brain, priors: Priors, purpose: Purpose = Purpose.TRAIN
 ) -> PublishedParams:
     """Draw the parameters of one tumour.
 
     V ~ U(20, 80) mL, r = (3V / 4 pi)^(1/3), semi-axes (r, rq, r/q) with q ~ U(1, 2), Euler angles
     ~ U(0, 360), centre uniform in the brain, noise read at (p + k) / 3 with k ~ {0 .. 999}; gain
     ~ U(1.5, 5); with probability 0.1 a nested lesion, centred in the first, of factor U(0.8, 1.2).
+
+    Parameters
+    ----------
+    rng
+        Any generator; :func:`.seeds.stream` gives reproducible ones.
+    host
+        A tumour-free brain.
+    priors
+        Not read: the published numbers are fixed.
+    purpose
+        What the sample is for.
+
+    Returns
+    -------
+    PublishedParams
+
+    Raises
+    ------
+    ValueError
+        If the brain mask is empty, or no such tumour fits into it, or the purpose is unknown.
     """
+    purpose, brain, spacing = Purpose(purpose), host.mask, host.spacing
     for _ in range(20):
         whole = _draw_surface(rng, to_mm(random_voxel(rng, brain), spacing))
         gain = float(rng.uniform(*GAIN))
@@ -77,8 +115,8 @@ def sample_published(
         core = None
         if two_level:
             local = random_voxel(rng, mask)
-            i, j, k = (a + b for a, b in zip(local, box.start, strict=True))
-            core = _draw_surface(rng, to_mm((i, j, k), spacing))
+            place = triple(a + b for a, b in zip(local, box.start, strict=True))
+            core = _draw_surface(rng, to_mm(place, spacing))
         return PublishedParams(purpose, whole, gain, core, core_gain)
     raise ValueError(
         f"No tumour of {VOLUME_ML[0]:g}-{VOLUME_ML[1]:g} mL fits this brain mask of "
@@ -87,9 +125,25 @@ def sample_published(
 
 
 def render_published(
-    image: NDArray[Any], brain: NDArray[Any], spacing: Spacing, params: PublishedParams
+    host: Brain, params: PublishedParams
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Put the tumour into a copy of the image; see :func:`stage_one.render`."""
+    """Put the tumour into a copy of the image.
+
+    Parameters
+    ----------
+    host
+        The brain that the parameters were drawn for.
+    params
+        From :func:`sample_published`.
+
+    Returns
+    -------
+    image : ndarray of float32
+        (X, Y, Z), the host's intensity scale.
+    label : ndarray of uint8
+        (X, Y, Z), 1 in the tumour.
+    """
+    image, brain, spacing = host.image, host.mask, host.spacing
     out = np.array(image, dtype=np.float32)
     label = np.zeros(image.shape, dtype=np.uint8)
     box = level_box(params.whole, spacing, brain.shape)
@@ -98,7 +152,7 @@ def render_published(
     if params.core is not None:
         layers.append((_rasterise(params.core, box, whole, spacing), params.core_gain))
 
-    if params.purpose == "shifted":
+    if params.purpose is Purpose.SHIFTED:
         for mask, gain in layers:
             out[box.slices][mask] = image[box.slices][mask] * np.float32(gain)
         label[box.slices] = whole
@@ -121,23 +175,19 @@ def render_published(
 def _draw_surface(rng: np.random.Generator, centre_mm: Triple) -> Surface:
     radius = sphere_radius_mm(rng.uniform(*VOLUME_ML))
     ratio = float(rng.uniform(*RADII_RATIO))
-    a, b, c = (float(angle) for angle in rng.uniform(0, 360, 3))
+    angles = triple(float(angle) for angle in rng.uniform(0, 360, 3))
     k = float(rng.integers(NOISE_OFFSETS))
     radii = (radius, radius * ratio, radius / ratio)
-    return Surface(centre_mm, radii, (a, b, c), (k, k, k))
+    return Surface(centre_mm, radii, angles, (k, k, k))
 
 
-def _rasterise(surface: Surface, box: Box, allowed: NDArray[Any], spacing: Spacing) -> NDArray[Any]:
+def _rasterise(surface: Surface, box: Box, allowed: Mask, spacing: Spacing) -> Mask:
     """Largest component of the surface's inside within `allowed`, over the box."""
     mask = np.zeros(box.shape, dtype=bool)
     if not box.empty:
         own = box_of(allowed)
         if not own.empty:
             # Evaluate only where something is allowed at all.
-            inner = Box(
-                tuple(a + b for a, b in zip(box.start, own.start, strict=True)),  # type: ignore[arg-type]
-                tuple(a + b for a, b in zip(box.start, own.stop, strict=True)),  # type: ignore[arg-type]
-            )
-            inside = levels(surface, inner, spacing) < 1
+            inside = levels(surface, own.moved(box.start), spacing) < 1
             mask[own.slices] = largest_component(inside & allowed[own.slices])
     return mask

@@ -6,20 +6,18 @@ distance alone: no mesh is clipped, and the answer equals rasterising the mesh (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from .boxes import Box, Spacing, box_around, slabs
+from .geometry import Box, Spacing, Triple, box_around, slabs
 from .noise import octaves
-
-Triple = tuple[float, float, float]
 
 _SUBDIVISIONS = 4  # of an icosahedron: 2562 vertices, 5120 triangles
 _TABLE = 321  # directions along each side of the octahedral look-up table
@@ -53,10 +51,13 @@ class Surface:
     amplitude: float = 1.0
     wavelength: float = 3.0
 
-    def at(self, centre_mm: Triple) -> Surface:
-        """Return the same surface elsewhere."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return Surface(**{**fields, "centre_mm": centre_mm})
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Surface:
+        """Rebuild from what ``dataclasses.asdict`` gave, possibly through a file."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return cls(**values)
 
 
 @lru_cache(maxsize=1)
@@ -135,11 +136,10 @@ def _inverse_radii(surface: Surface) -> NDArray[np.float32]:
     values = (1 / vertex_radii(surface)).astype(np.float32)
     inverse = np.einsum("ni,ni->n", weights, values[corners])
     inverse.flags.writeable = False  # shared by whoever asks for the same surface
-    result: NDArray[np.float32] = inverse
-    return result
+    return np.asarray(inverse)
 
 
-def _frame(surface: Surface) -> tuple[NDArray[Any], NDArray[Any]]:
+def _frame(surface: Surface) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotation (3, 3) and semi-axes (3,) that carry the unit body to mm."""
     rotation = Rotation.from_euler("XYZ", surface.angles_deg, degrees=True).as_matrix()
     return rotation, np.array(surface.radii_mm)
@@ -148,7 +148,19 @@ def _frame(surface: Surface) -> tuple[NDArray[Any], NDArray[Any]]:
 def level_box(
     surface: Surface, spacing: Spacing, shape: tuple[int, ...], level: float = 1.0
 ) -> Box:
-    """Box of the voxels whose level may be below `level`."""
+    """Box of the voxels whose level may be below `level`.
+
+    Parameters
+    ----------
+    surface
+        The surface.
+    spacing
+        Voxel size along the array's axes, mm.
+    shape
+        The array's, at whose ends the box is cut.
+    level
+        1 for what lies inside the surface; see :func:`levels`.
+    """
     vertices, _ = polyhedron()
     body = vertices * vertex_radii(surface)[:, None]
     rotation, radii = _frame(surface)
@@ -157,7 +169,7 @@ def level_box(
 
 
 def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
-    """How far out each voxel of a box lies: 0 at the origin, 1 on the surface, above 1 outside.
+    """A level-set function of the surface: 0 at its origin, below 1 inside, 1 on it, above outside.
 
     Parameters
     ----------
@@ -192,7 +204,9 @@ def levels(surface: Surface, box: Box, spacing: Spacing) -> NDArray[np.float32]:
     return out
 
 
-def _table_index(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any]) -> NDArray[np.int32]:
+def _table_index(
+    x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32]
+) -> NDArray[np.int32]:
     """Where a direction is in the look-up table.
 
     The octahedral map unfolds the sphere on a square, without trigonometry.
@@ -207,18 +221,7 @@ def _table_index(x: NDArray[Any], y: NDArray[Any], z: NDArray[Any]) -> NDArray[n
     half = np.float32((_TABLE - 1) / 2)
     column = (v * half + (half + np.float32(0.5))).astype(np.int32)
     row = (u * half + (half + np.float32(0.5))).astype(np.int32)
-    values: NDArray[np.int32] = row * np.int32(_TABLE) + column
-    return values
-
-
-def largest_component(mask: NDArray[Any]) -> NDArray[Any]:
-    """Largest face-connected component of a mask."""
-    labels, n = ndimage.label(mask)
-    if n <= 1:
-        return mask.astype(bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return np.asarray(labels == sizes.argmax())
+    return np.asarray(row * np.int32(_TABLE) + column)
 
 
 def sphere_radius_mm(volume_ml: float) -> float:

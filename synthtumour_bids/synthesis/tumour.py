@@ -1,22 +1,26 @@
-"""The default stage-1 tumour, rendered: whole lesion, core and halo.
+"""Our stage-1 tumour, rendered: whole lesion, core and halo.
 
-What it does otherwise than the published procedure, and why, stands in ``docs/priors.md``.
+A lesion is what lies below some height of a level-set function, which is below 1 inside a surface
+and grows outwards: other influences on the border are added to it. What it does otherwise than the
+published procedure, and why, stands in ``docs/priors.md``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .appearance import lesion_brightness, normal_intensity, raw_brightness, soft_mask
-from .boxes import Box, Spacing, box_of
+from .appearance import lesion_brightness, raw_brightness, soft_mask
+from .brain import Brain
 from .filters import SHORT, gaussian, in_voxels, margin
+from .geometry import Box, Mask, Numbers, Spacing, box_of, largest_component, triple
 from .lesion import Lesion, TumourParams
 from .noise import texture
-from .shape import largest_component, level_box, levels
+from .purpose import Purpose
+from .ranges import Csf
+from .shape import level_box, levels
 
 REACH = 1.3  # how far beyond its nominal surface a lesion may grow to reach its volume
 FURTHER_REACH = 0.6  # as much more for a grey-matter avoidance of 1, which leaves it less room
@@ -30,27 +34,35 @@ LABEL_THRESHOLD = 0.5
 
 
 def render_tumour(
-    image: NDArray[Any],
-    brain: NDArray[Any],
-    spacing: Spacing,
-    params: TumourParams,
-    white_matter: NDArray[Any] | None = None,
+    host: Brain, params: TumourParams
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Put the lesions into a copy of the image; see :func:`stage_one.render`."""
+    """Put the lesions into a copy of the image.
+
+    Parameters
+    ----------
+    host
+        The brain that the parameters were drawn for.
+    params
+        From :func:`.lesion.sample_tumour`.
+
+    Returns
+    -------
+    image : ndarray of float32
+        (X, Y, Z), the host's intensity scale.
+    label : ndarray of uint8
+        (X, Y, Z), 1 in the tumour.
+    """
+    image, brain, spacing, normal = host.image, host.mask, host.spacing, host.normal
     out = np.array(image, dtype=np.float32)
     label = np.zeros(image.shape, dtype=np.uint8)
-    normal = normal_intensity(image, brain)
+    tissue = _Tissue(image, brain, host.white_matter, spacing, normal, params.csf)
     for lesion in params.lesions:
         look = lesion.look
-        rim = margin(in_voxels(look.edge_mm, spacing), SHORT)
-        box, whole, depth = _body(
-            lesion, image, brain, spacing, normal, params.csf, white_matter, rim
-        )
+        box, whole, depth = _body(lesion, tissue, margin(in_voxels(look.edge_mm, spacing), SHORT))
         if box.empty:
             continue
-        here = brain[box.slices]
-        core = _core(lesion, whole, depth, box, spacing, image.shape)
-        if params.purpose == "shifted":
+        core = _core(lesion, whole, depth, box, tissue)
+        if params.purpose is Purpose.SHIFTED:
             bright = raw_brightness(image, box, depth, core, look, normal)
             out[box.slices][whole] = bright[whole]
             label[box.slices] |= whole
@@ -59,67 +71,30 @@ def render_tumour(
         bright = lesion_brightness(image, brain, box, spacing, depth, core, look, normal)
         region = out[box.slices]
         region += soft * (bright - region)
-        label[box.slices] |= (soft >= LABEL_THRESHOLD) & here
+        label[box.slices] |= (soft >= LABEL_THRESHOLD) & brain[box.slices]
     return out, label
-
-
-def _body(
-    lesion: Lesion,
-    image: NDArray[Any],
-    brain: NDArray[Any],
-    spacing: Spacing,
-    normal: float,
-    csf: str,
-    white_matter: NDArray[Any] | None,
-    rim: tuple[int, int, int],
-) -> tuple[Box, NDArray[Any], NDArray[Any]]:
-    """Box around the lesion with a rim for blending; mask and depth (0 border, 1 centre) over it.
-
-    The border follows the level of the united surfaces, moved inwards in CSF and outside white
-    matter and to and fro by noise, at the height that gives the lesion its volume. A mass belongs
-    to the lesion in any case.
-    """
-    tissue = _Tissue(image, brain, white_matter, spacing, normal, csf)
-    box, level = _level(lesion, tissue, _extent(lesion, tissue))
-    height = _height(level, lesion, tissue)
-    whole = largest_component(level < height)
-
-    tight = box_of(whole)
-    start = tuple(a + b for a, b in zip(tight.start, box.start, strict=True))
-    stop = tuple(a + b for a, b in zip(tight.stop, box.start, strict=True))
-    target = Box(start, stop)  # type: ignore[arg-type]
-    target = target.grown(rim, brain.shape) if not tight.empty else target
-    mask = np.zeros(target.shape, dtype=bool)
-    depth = np.zeros(target.shape, dtype=np.float32)
-    if not tight.empty:
-        part = Box(start, stop).within(target)  # type: ignore[arg-type]
-        mask[part] = whole[tight.slices]
-        depth[part] = np.clip(1 - level[tight.slices] / np.float32(height), 0, 1)
-    return target, mask, depth
 
 
 @dataclass(frozen=True, eq=False)
 class _Tissue:
     """What a lesion's border follows; (X, Y, Z) arrays on one grid."""
 
-    image: NDArray[Any]
-    brain: NDArray[Any]
-    white_matter: NDArray[Any] | None
+    image: Numbers
+    brain: Mask
+    white_matter: Numbers | None
     spacing: Spacing
     normal: float
-    csf: str
+    csf: Csf
 
     def thinned(self, step: int) -> _Tissue:
         """Every `step`-th voxel along each axis."""
         thin = (slice(None, None, step),) * 3
-        white = None if self.white_matter is None else self.white_matter[thin]
-        i, j, k = (s * step for s in self.spacing)
         return replace(
             self,
             image=self.image[thin],
             brain=self.brain[thin],
-            white_matter=white,
-            spacing=(i, j, k),
+            white_matter=None if self.white_matter is None else self.white_matter[thin],
+            spacing=triple(s * step for s in self.spacing),
         )
 
     def voxels(self, volume_ml: float) -> int:
@@ -135,6 +110,31 @@ class _Tissue:
         return REACH + FURTHER_REACH * self.avoidance(lesion)
 
 
+def _body(
+    lesion: Lesion, tissue: _Tissue, rim: tuple[int, int, int]
+) -> tuple[Box, Mask, NDArray[np.float32]]:
+    """Box around the lesion with a rim for blending; mask and depth (0 border, 1 centre) over it.
+
+    The border follows the level of the united surfaces, moved inwards in CSF and outside white
+    matter and to and fro by noise, at the height that gives the lesion its volume. A mass belongs
+    to the lesion in any case.
+    """
+    box, level = _level(lesion, tissue, _extent(lesion, tissue))
+    height = _height(level, lesion, tissue)
+    whole = largest_component(level < height)
+
+    tight = box_of(whole)
+    own = tight.moved(box.start)
+    target = own if tight.empty else own.grown(rim, tissue.brain.shape)
+    mask = np.zeros(target.shape, dtype=bool)
+    depth = np.zeros(target.shape, dtype=np.float32)
+    if not tight.empty:
+        part = own.within(target)
+        mask[part] = whole[tight.slices]
+        depth[part] = np.clip(1 - level[tight.slices] / np.float32(height), 0, 1)
+    return target, mask, depth
+
+
 def _extent(lesion: Lesion, tissue: _Tissue) -> Box | None:
     """Box that holds the lesion, as every `THINNING`-th voxel tells it.
 
@@ -146,20 +146,24 @@ def _extent(lesion: Lesion, tissue: _Tissue) -> Box | None:
         return None
     box, level = _level(lesion, thin)
     inside = box_of(level < _height(level, lesion, thin))
-    start = (THINNING * (a + b - MARGIN) for a, b in zip(inside.start, box.start, strict=True))
-    stop = (THINNING * (a + b + MARGIN) for a, b in zip(inside.stop, box.start, strict=True))
-    return Box(tuple(start), tuple(stop))  # type: ignore[arg-type]
+    found = inside.moved(box.start)
+    return Box.of(
+        (THINNING * (a - MARGIN) for a in found.start),
+        (THINNING * (b + MARGIN) for b in found.stop),
+    )
 
 
-def _level(lesion: Lesion, tissue: _Tissue, within: Box | None = None) -> tuple[Box, NDArray[Any]]:
+def _level(
+    lesion: Lesion, tissue: _Tissue, within: Box | None = None
+) -> tuple[Box, NDArray[np.float32]]:
     """How far out of the lesion each voxel lies, over the box of all its bodies or a part of it."""
     spacing, shape = tissue.spacing, tissue.brain.shape
     mass = lesion.core if lesion.core_form == "mass" else None
     bodies = lesion.surfaces if mass is None else (*lesion.surfaces, mass)
     boxes = [level_box(body, spacing, shape, tissue.reach(lesion)) for body in bodies]
-    box = Box(
-        tuple(np.min([b.start for b in boxes], axis=0).tolist()),
-        tuple(np.max([b.stop for b in boxes], axis=0).tolist()),
+    box = Box.of(
+        np.min([b.start for b in boxes], axis=0).tolist(),
+        np.max([b.stop for b in boxes], axis=0).tolist(),
     )
     box = box if within is None else box.common(within)
     level = np.full(box.shape, np.inf, dtype=np.float32)
@@ -188,7 +192,7 @@ def _level(lesion: Lesion, tissue: _Tissue, within: Box | None = None) -> tuple[
     return box, level
 
 
-def _height(level: NDArray[Any], lesion: Lesion, tissue: _Tissue) -> float:
+def _height(level: NDArray[np.float32], lesion: Lesion, tissue: _Tissue) -> float:
     """Level that as many voxels lie below as the lesion's volume takes, if so many can be had."""
     reach = tissue.reach(lesion)
     candidates = level[level < reach]
@@ -198,7 +202,7 @@ def _height(level: NDArray[Any], lesion: Lesion, tissue: _Tissue) -> float:
     return max(float(np.partition(candidates, wanted)[wanted]), 1e-3)
 
 
-def _fluid(image: NDArray[Any], normal: float, csf: str) -> NDArray[Any]:
+def _fluid(image: Numbers, normal: float, csf: Csf) -> NDArray[np.float32]:
     """How much each voxel looks like CSF, 0 to 1."""
     if csf == "dark":
         return np.clip((0.75 * normal - image) / (0.5 * normal), 0, 1).astype(np.float32)
@@ -206,21 +210,17 @@ def _fluid(image: NDArray[Any], normal: float, csf: str) -> NDArray[Any]:
 
 
 def _core(
-    lesion: Lesion,
-    whole: NDArray[Any],
-    depth: NDArray[Any],
-    box: Box,
-    spacing: Spacing,
-    shape: tuple[int, ...],
-) -> NDArray[Any] | None:
+    lesion: Lesion, whole: Mask, depth: NDArray[np.float32], box: Box, tissue: _Tissue
+) -> Mask | None:
     """Core mask: a mass, or the part of the lesion nearest the core's centre.
 
     A closed core also keeps away from the lesion's border.
     """
+    spacing = tissue.spacing
     if lesion.core is None:
         return None
     if lesion.core_form == "mass":
-        near = level_box(lesion.core, spacing, shape).common(box)
+        near = level_box(lesion.core, spacing, tissue.brain.shape).common(box)
         mass = np.zeros(whole.shape, dtype=bool)
         part = near.within(box)
         mass[part] = whole[part] & (levels(lesion.core, near, spacing) < 1)

@@ -13,8 +13,8 @@ from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.cli.parser import build_parser, parse_settings
 from synthtumour_bids.errors import EXIT_USAGE
+from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.settings import CONTRASTS, FURTHER_CONTRASTS, LESIONS, PRESETS, Settings
-from synthtumour_bids.synthesis import stage_one, stage_two
 from synthtumour_bids.synthesis.priors import packaged_lesions
 
 HEAVY = ("numpy", "nibabel", "pandas", "scipy", "torch", "ants", "bids", "tqdm", "nnunetv2")
@@ -101,4 +101,4 @@ def test_every_choice_is_known_where_it_is_used() -> None:
     assert set(CONTRASTS) == set(CONTRAST_SUFFIXES)
     assert set(FURTHER_CONTRASTS) == set(MORE_CONTRASTS)
     assert packaged_lesions() == LESIONS
-    assert stage_one.PRESETS == stage_two.PRESETS == PRESETS
+    assert tuple(RECIPES) == PRESETS

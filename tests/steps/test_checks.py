@@ -77,7 +77,7 @@ def test_synthetic_tumours_alone_need_no_real_ones(tmp_path: Path) -> None:
 def test_broken_priors_are_refused_before_scans_are_preprocessed(job: Job, tmp_path: Path) -> None:
     priors = tmp_path / "priors.json"
     priors.write_text("{broken")
-    with pytest.raises(UsageError, match=r"priors\.json"):
+    with pytest.raises(UsageError, match=r"priors\.json .*--priors"):
         refuse(with_settings(job, priors=priors))
     refuse(with_settings(job, priors=priors, steps=(Step.PREPROCESS,)))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from synthtumour_bids.segmentation.uncertainty import dice
-from synthtumour_bids.synthesis.borders import Evidence, refine
+from synthtumour_bids.synthesis.borders import Evidence, refine_borders
+from synthtumour_bids.synthesis.brain import Brain
 from tests.builders.ellipsoid import ellipsoid_brain
 
 SPACING = (2.0, 2.0, 2.0)
@@ -44,7 +43,7 @@ def test_a_border_moves_to_where_the_scan_shows_it(wrong, brightness, spacing):
     image, brain, distance = tumour_scan(spacing, brightness)
     truth = (distance < RADIUS) & brain
     probability = said(distance, RADIUS + wrong, brain)
-    found = refine(probability, image, brain, spacing)
+    found = refine_borders(probability, Brain(image, brain, spacing))
     before = dice(probability >= 0.5, truth)
     assert dice(found >= 0.5, truth) > before + 0.4 * (1 - before)
     assert found.dtype == np.float32
@@ -54,14 +53,14 @@ def test_a_border_moves_to_where_the_scan_shows_it(wrong, brightness, spacing):
 def test_a_right_border_stays():
     image, brain, distance = tumour_scan()
     truth = (distance < RADIUS) & brain
-    found = refine(said(distance, RADIUS, brain), image, brain, SPACING)
+    found = refine_borders(said(distance, RADIUS, brain), Brain(image, brain, SPACING))
     assert dice(found >= 0.5, truth) > 0.97
 
 
 def test_where_nothing_is_to_be_seen_the_network_is_right():
     image, brain, distance = tumour_scan(brightness=0.0)
     probability = said(distance, RADIUS, brain)
-    found = refine(probability, image, brain, SPACING)
+    found = refine_borders(probability, Brain(image, brain, SPACING))
     assert dice(found >= 0.5, probability >= 0.5) > 0.97
 
 
@@ -70,7 +69,7 @@ def test_a_dark_cyst_and_a_bright_spot_far_away_do_not_outvote_a_sure_network():
     image[distance < 6] = 5.0
     far = brain & (distance > 60) & (distance < 70)
     image[far] = 250.0
-    found = refine(said(distance, RADIUS, brain), image, brain, SPACING)
+    found = refine_borders(said(distance, RADIUS, brain), Brain(image, brain, SPACING))
     assert (found[distance < 6] >= 0.5).all()
     assert not (found[far] >= 0.5).any()
 
@@ -79,14 +78,16 @@ def test_what_is_outside_the_brain_or_too_small_or_empty_stays():
     image, brain, distance = tumour_scan()
     probability = said(distance, RADIUS + 4, brain)
     probability[0, 0, 0] = 0.4
-    assert refine(probability, image, brain, SPACING)[0, 0, 0] == np.float32(0.4)
+    assert refine_borders(probability, Brain(image, brain, SPACING))[0, 0, 0] == np.float32(0.4)
     speck = np.zeros(brain.shape, np.float32)
     speck[tuple(n // 2 for n in brain.shape)] = 0.9
     nothing = np.zeros(brain.shape, np.float32)
     for unchanged in (speck, nothing):
-        np.testing.assert_array_equal(refine(unchanged, image, brain, SPACING), unchanged)
+        np.testing.assert_array_equal(
+            refine_borders(unchanged, Brain(image, brain, SPACING)), unchanged
+        )
     np.testing.assert_array_equal(
-        refine(probability, image, np.zeros_like(brain), SPACING), probability
+        refine_borders(probability, Brain(image, np.zeros_like(brain), SPACING)), probability
     )
 
 
@@ -94,7 +95,7 @@ def test_the_input_is_left_as_it_is_and_no_more_than_the_limit_is_added():
     image, brain, distance = tumour_scan()
     probability = said(distance, RADIUS + 4, brain)
     kept = probability.copy()
-    found = refine(probability, image, brain, SPACING, replace(Evidence(), limit=1.0))
+    found = refine_borders(probability, Brain(image, brain, SPACING), Evidence(limit=1.0))
     np.testing.assert_array_equal(probability, kept)
     sure = (kept > 1e-3) & (kept < 1 - 1e-3)
     shift = np.abs(np.log(found[sure] / (1 - found[sure])) - np.log(kept[sure] / (1 - kept[sure])))
@@ -104,7 +105,7 @@ def test_the_input_is_left_as_it_is_and_no_more_than_the_limit_is_added():
 def test_other_grids_are_refused():
     image, brain, distance = tumour_scan()
     with pytest.raises(ValueError, match="differ in grid"):
-        refine(said(distance, RADIUS, brain)[1:], image, brain, SPACING)
+        refine_borders(said(distance, RADIUS, brain)[1:], Brain(image, brain, SPACING))
 
 
 @settings(max_examples=8, deadline=None)
@@ -122,13 +123,11 @@ def test_neither_the_order_of_axes_nor_the_intensity_scale_matters(flips, order,
     def turned(array):
         return np.transpose(np.flip(array, tuple(flips)), order)
 
-    expected = turned(refine(probability, image, brain, spacing))
-    found = refine(
-        turned(probability),
-        turned(image * scale + offset),
-        turned(brain),
-        tuple(spacing[axis] for axis in order),
+    expected = turned(refine_borders(probability, Brain(image, brain, spacing)))
+    scan = Brain(
+        turned(image * scale + offset), turned(brain), tuple(spacing[axis] for axis in order)
     )
+    found = refine_borders(turned(probability), scan)
     np.testing.assert_allclose(found, expected, atol=2e-3)
 
 
@@ -138,7 +137,7 @@ def test_a_second_tumour_has_its_own_brightness():
     faint = ndimage.shift(distance, (-25, 0, 0), order=1, mode="nearest")  # 50 mm to the left
     image += np.float32(40) * ((faint < RADIUS) & brain)
     probability = np.maximum(said(distance, RADIUS, brain), said(faint, RADIUS, brain))
-    found = refine(probability, image, brain, SPACING) >= 0.5
+    found = refine_borders(probability, Brain(image, brain, SPACING)) >= 0.5
     truth = (np.minimum(distance, faint) < RADIUS) & brain
     left = faint < 2 * RADIUS
     assert dice(found[left], truth[left]) > 0.95

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthtumour_bids.synthesis.healthy_half import MAX_SUSPECT, SEAM_MM, healthy_half
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.healthy_half import MAX_SUSPECT, SEAM_MM, mirror_healthy_half
 from tests.builders.ellipsoid import ellipsoid_brain
 
 IMAGE, BRAIN, SPACING = ellipsoid_brain((4.0, 4.0, 4.0), seed=1)
@@ -30,32 +31,32 @@ def test_no_tumour_is_left_and_the_rest_is_the_scan(side, depth_mm, radius_mm, o
     centre = (middle + (1 if side else -1) * depth_mm / 4, 22, 18)
     tumour = ball(centre, radius_mm, brain.shape) & brain
     scan = np.where(tumour, 500, image).astype(np.float32)
-    half = healthy_half(scan, brain, tumour.astype(np.float32), SPACING)
+    half = mirror_healthy_half(Brain(scan, brain, SPACING), tumour.astype(np.float32))
     assert half is not None
     assert half.side == ("low" if side else "high")
-    assert half.image.dtype == np.float32
-    assert half.image.max() < 300  # the tumour is gone
-    assert not half.image[~half.brain].any()
-    np.testing.assert_array_equal(half.brain, half.brain[::-1])
+    assert half.brain.image.dtype == np.float32
+    assert half.brain.image.max() < 300  # the tumour is gone
+    assert not half.brain.image[~half.brain.mask].any()
+    np.testing.assert_array_equal(half.brain.mask, half.brain.mask[::-1])
     offset = (np.arange(brain.shape[0]) - middle) * SPACING[0]
     own = offset > SEAM_MM if half.side == "high" else offset < -SEAM_MM
-    np.testing.assert_array_equal(half.image[own], scan[own])
-    np.testing.assert_array_equal(half.image[::-1][own], scan[own])
+    np.testing.assert_array_equal(half.brain.image[own], scan[own])
+    np.testing.assert_array_equal(half.brain.image[::-1][own], scan[own])
 
 
 def test_a_tumour_on_both_sides_leaves_no_half():
     middle = (BRAIN.shape[0] - 1) / 2
     tumour = ball((middle, 22, 18), 24) & BRAIN
-    assert healthy_half(IMAGE, BRAIN, tumour.astype(np.float32), SPACING) is None
+    assert mirror_healthy_half(Brain(IMAGE, BRAIN, SPACING), tumour.astype(np.float32)) is None
     everywhere = np.where(BRAIN, 0.6, 0)
-    assert healthy_half(IMAGE, BRAIN, everywhere, SPACING) is None
-    assert healthy_half(IMAGE, np.zeros_like(BRAIN), everywhere, SPACING) is None
+    assert mirror_healthy_half(Brain(IMAGE, BRAIN, SPACING), everywhere) is None
+    assert mirror_healthy_half(Brain(IMAGE, np.zeros_like(BRAIN), SPACING), everywhere) is None
     doubt = np.where(BRAIN, 0.2, 0)
-    assert healthy_half(IMAGE, BRAIN, doubt, SPACING) is not None
+    assert mirror_healthy_half(Brain(IMAGE, BRAIN, SPACING), doubt) is not None
 
 
 def test_without_any_tumour_either_half_will_do():
-    half = healthy_half(IMAGE, BRAIN, np.zeros(BRAIN.shape), SPACING)
+    half = mirror_healthy_half(Brain(IMAGE, BRAIN, SPACING), np.zeros(BRAIN.shape))
     assert half is not None
     assert half.suspect == 0 <= MAX_SUSPECT
 
@@ -65,13 +66,15 @@ def test_a_brain_that_is_cut_off_on_one_side_is_completed():
     brain = BRAIN.copy()
     brain[: int(middle) - 4] = False  # field of view ends there
     tumour = ball((middle - 3, 22, 18), 6) & brain
-    half = healthy_half(np.where(brain, IMAGE, 0), brain, tumour.astype(float), SPACING)
+    half = mirror_healthy_half(
+        Brain(np.where(brain, IMAGE, 0), brain, SPACING), tumour.astype(float)
+    )
     assert half is not None
     assert half.side == "high"
-    inside = half.image[half.brain & half.brain[::-1]]
+    inside = half.brain.image[half.brain.mask & half.brain.mask[::-1]]
     assert inside.min() > 10  # no dark seam where one half had no brain
 
 
 def test_grids_must_agree():
-    with pytest.raises(ValueError, match="share one 3-D grid"):
-        healthy_half(IMAGE[1:], BRAIN, np.zeros(BRAIN.shape), SPACING)
+    with pytest.raises(ValueError, match="differ in grid"):
+        mirror_healthy_half(Brain(IMAGE[1:], BRAIN[1:], SPACING), np.zeros(BRAIN.shape))

@@ -6,10 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthtumour_bids.synthesis import noise, published
-from synthtumour_bids.synthesis.boxes import Box
+from synthtumour_bids.synthesis.geometry import Box, largest_component
 from synthtumour_bids.synthesis.shape import (
     Surface,
-    largest_component,
     level_box,
     levels,
     polyhedron,

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from synthtumour_bids.synthesis import published, stage_one
-from synthtumour_bids.synthesis.appearance import normal_intensity
-from synthtumour_bids.synthesis.boxes import Box
+from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.filters import brain_blur, gaussian
+from synthtumour_bids.synthesis.geometry import Box
 from synthtumour_bids.synthesis.priors import load_priors
+from synthtumour_bids.synthesis.purpose import Purpose
 from synthtumour_bids.synthesis.ranges import CoreKind, Mixture, Range
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.shape import Surface
@@ -23,12 +24,19 @@ from tests.builders.ellipsoid import ellipsoid_brain
 
 GLIOMA = load_priors("glioma", "FLAIR")
 BRAIN = ellipsoid_brain()
-COMBINATIONS = [(p, q) for p in ("default", "reference") for q in ("train", "shifted")]
+HOST = Brain(*BRAIN)
+OURS, PUBLISHED = stage_one.sample_tumour, stage_one.sample_published
+COMBINATIONS = [(sampler, purpose) for sampler in (OURS, PUBLISHED) for purpose in Purpose]
 
 
-def make(index, preset="default", purpose="train", brain=BRAIN, priors=GLIOMA, **kwargs):
-    rng = stream(527, "01", None, index, purpose)
-    return stage_one.synthesise(*brain, priors, rng, preset=preset, purpose=purpose, **kwargs)
+def make(index, sampler=OURS, purpose=Purpose.TRAIN, brain=BRAIN, priors=GLIOMA, **known):
+    rng = stream(527, "01", None, index=index, purpose=purpose)
+    host = Brain(*brain, **known)
+    return stage_one.synthesise(rng, host, priors, purpose=purpose, sampler=sampler)
+
+
+def numbers(seed, index, purpose="t"):
+    return stream(seed, "a", None, index=index, purpose=purpose)
 
 
 def digest(index):
@@ -36,12 +44,12 @@ def digest(index):
     return hashlib.sha256(made.image.tobytes() + made.label.tobytes()).hexdigest()
 
 
-@pytest.mark.parametrize(("preset", "purpose"), COMBINATIONS)
-def test_samples_are_whole_and_replay_exactly(preset, purpose):
+@pytest.mark.parametrize(("sampler", "purpose"), COMBINATIONS)
+def test_samples_are_whole_and_replay_exactly(sampler, purpose):
     image, brain, spacing = BRAIN
     untouched = image.copy()
     for index in range(4):
-        made = make(index, preset, purpose)
+        made = make(index, sampler, purpose)
         assert made.image.dtype == np.float32
         assert made.label.dtype == np.uint8
         assert set(np.unique(made.label)) <= {0, 1}
@@ -49,7 +57,7 @@ def test_samples_are_whole_and_replay_exactly(preset, purpose):
         assert made.image.min() >= 0
         params = stage_one.params_from_json(json.loads(json.dumps(made.to_json())))
         assert params == made.params
-        again, label = stage_one.render(image, brain, spacing, params)
+        again, label = stage_one.render(Brain(image, brain, spacing), params)
         assert again.tobytes() == made.image.tobytes()
         assert label.tobytes() == made.label.tobytes()
     np.testing.assert_array_equal(image, untouched)
@@ -64,17 +72,15 @@ def test_bytes_do_not_depend_on_process_or_order():
 
 def test_nothing_changes_far_from_the_lesion():
     image, _, _ = BRAIN
-    for preset, purpose in COMBINATIONS:
-        made = make(5, preset, purpose)
+    for sampler, purpose in COMBINATIONS:
+        made = make(5, sampler, purpose)
         label = made.label
-        if (
-            preset == "default"
-        ):  # fingers thinner than the edge is soft are too faint to be labelled
+        if sampler is OURS:  # fingers thinner than the edge is soft are too faint to be labelled
             lesions = tuple(
                 replace(lesion, look=replace(lesion.look, edge_mm=0.0))
                 for lesion in made.params.lesions
             )
-            _, label = stage_one.render(*BRAIN, replace(made.params, lesions=lesions))
+            _, label = stage_one.render(HOST, replace(made.params, lesions=lesions))
         far = ndimage.distance_transform_edt(label == 0, sampling=BRAIN[2]) > 15
         np.testing.assert_array_equal(made.image[far], image[far])
 
@@ -97,7 +103,7 @@ def test_volumes_follow_the_priors():
     # Small and large tumours both occur; the published procedure has none below about 9 mL.
     volumes = []
     for index in range(60):
-        params = stage_one.sample(*BRAIN, GLIOMA, stream(1, "a", None, index, "train"))
+        params = OURS(numbers(1, index, "train"), HOST, GLIOMA)
         volumes += [lesion.volume_ml for lesion in params.lesions[:1]]
     assert min(volumes) < 8
     assert max(volumes) > 120
@@ -108,8 +114,8 @@ def test_reference_training_sample_is_the_published_formula():
     image, brain, spacing = ellipsoid_brain((1.0, 1.0, 1.0), noise=0)
     image, brain = image[:, :90], np.ascontiguousarray(brain[:, :90])
     surface = Surface((62.0, 45.0, 55.0), (17.0, 20.0, 14.0), (20.0, 40.0, 60.0), (5.0,) * 3)
-    params = published.PublishedParams("train", surface, gain=2.5)
-    made, label = stage_one.render(image, brain, spacing, params)
+    params = published.PublishedParams(Purpose.TRAIN, surface, gain=2.5)
+    made, label = stage_one.render(Brain(image, brain, spacing), params)
 
     hard, _ = _exact(image, brain, spacing, surface)
     soft = ndimage.gaussian_filter(hard.astype(np.float64), 1, mode="constant")
@@ -122,8 +128,8 @@ def test_reference_training_sample_is_the_published_formula():
 
 
 def _exact(image, brain, spacing, surface):
-    shifted = published.PublishedParams("shifted", surface, gain=2.0)
-    made, label = stage_one.render(image, brain, spacing, shifted)
+    shifted = published.PublishedParams(Purpose.SHIFTED, surface, gain=2.0)
+    made, label = stage_one.render(Brain(image, brain, spacing), shifted)
     return label.astype(bool), made
 
 
@@ -140,15 +146,12 @@ def test_reference_two_level_lesion_nests_its_core():
     image, brain, spacing = BRAIN
     whole = Surface((62.0, 80.0, 55.0), (25.0, 25.0, 25.0), (0.0, 0.0, 0.0), (5.0,) * 3)
     core = Surface((62.0, 80.0, 55.0), (30.0, 10.0, 10.0), (0.0, 0.0, 0.0), (9.0,) * 3)
-    params = published.PublishedParams("shifted", whole, 3.0, core, 0.5)
-    made, label = stage_one.render(image, brain, spacing, params)
+    params = published.PublishedParams(Purpose.SHIFTED, whole, 3.0, core, 0.5)
+    made, label = stage_one.render(Brain(image, brain, spacing), params)
     ratio = made[label == 1] / image[label == 1]
     # The published factors multiply nothing twice: the core's replaces the rim's.
     assert set(ratio.round(3)) == {0.5, 3.0}
-    drawn = [
-        stage_one.sample(*BRAIN, GLIOMA, stream(2, "a", None, i, "t"), preset="reference")
-        for i in range(150)
-    ]
+    drawn = [PUBLISHED(numbers(2, i), HOST, GLIOMA) for i in range(150)]
     two_level = [p for p in drawn if p.core is not None]
     assert 4 <= len(two_level) <= 30  # probability 0.1
     assert all(0.8 <= p.core_gain <= 1.2 for p in two_level)
@@ -160,7 +163,7 @@ def test_default_label_is_half_of_the_blend_and_not_dilated():
     for index in range(6):
         made = make(index)
         exact = stage_one.params_from_json({**made.to_json(), "purpose": "shifted"})
-        _, hard = stage_one.render(image, brain, spacing, exact)
+        _, hard = stage_one.render(Brain(image, brain, spacing), exact)
         if hard.sum() > 2000:
             assert 0.9 < made.label.sum() / hard.sum() < 1.1
 
@@ -198,16 +201,16 @@ def test_interpolated_blur_equals_the_exact_one():
 @given(
     axis=st.integers(0, 2),
     index=st.integers(0, 50),
-    preset=st.sampled_from(["default", "reference"]),
+    sampler=st.sampled_from([OURS, PUBLISHED]),
 )
 @settings(max_examples=12, deadline=None)
-def test_image_and_label_agree_in_every_array_orientation(axis, index, preset):
+def test_image_and_label_agree_in_every_array_orientation(axis, index, sampler):
     # A scan stored LAS, or with permuted axes: the bright region must be the labelled one.
     image, brain, spacing = ellipsoid_brain((2.0, 2.5, 3.0))
     image, brain = np.flip(image, axis), np.flip(brain, axis)
     image, brain = np.moveaxis(image, axis, 0), np.moveaxis(brain, axis, 0)
     spacing = (spacing[axis], *[s for a, s in enumerate(spacing) if a != axis])
-    made = make(index, preset, "shifted", (image, brain, spacing))
+    made = make(index, sampler, Purpose.SHIFTED, (image, brain, spacing))
     changed = made.image != image
     assert changed.any()
     assert (changed <= (made.label > 0)).all()
@@ -223,7 +226,7 @@ def test_contrast_decides_whether_tumours_are_bright_or_dark(lesion, contrast, s
     priors = load_priors(lesion, contrast)
     signs = []
     for index in range(120):
-        made = stage_one.sample(*BRAIN, priors, stream(6, "a", None, index, "t"), purpose="shifted")
+        made = OURS(numbers(6, index), HOST, priors, Purpose.SHIFTED)
         signs.append(made.lesions[0].look.gain > 1)
     assert np.mean(signs) == pytest.approx(share, abs=0.08)
     agreed = []
@@ -259,7 +262,7 @@ def test_a_mass_belongs_to_the_lesion_and_hides_the_host():
         texture_amplitude=Range(0, 0),
         core_edge_mm=Range(0, 0),
     )
-    normal = normal_intensity(BRAIN[0], BRAIN[1])
+    normal = HOST.normal
     shares = []
     for index in range(12):
         made = make(index, priors=priors)
@@ -303,7 +306,7 @@ def test_a_rim_closes_around_closed_cores_only(open_core):
     )
     at_the_border = []
     for index in range(12):
-        made = make(index, purpose="shifted", priors=priors)
+        made = make(index, purpose=Purpose.SHIFTED, priors=priors)
         (lesion,) = made.params.lesions
         label = made.label > 0
         dark = (made.image < 60) & label & (BRAIN[0] > 80)
@@ -319,17 +322,14 @@ def test_a_rim_closes_around_closed_cores_only(open_core):
 def test_tumour_free_samples_only_for_training():
     free = {
         purpose: [
-            not stage_one.sample(
-                *BRAIN, GLIOMA, stream(3, "a", None, i, purpose), purpose=purpose
-            ).lesions
-            for i in range(150)
+            not OURS(numbers(3, i, purpose), HOST, GLIOMA, purpose).lesions for i in range(150)
         ]
-        for purpose in ("train", "shifted")
+        for purpose in Purpose
     }
     assert 1 <= sum(free["train"]) <= 15  # 3 %
     assert not any(free["shifted"])
     index = free["train"].index(True)
-    made = stage_one.synthesise(*BRAIN, GLIOMA, stream(3, "a", None, index, "train"))
+    made = stage_one.synthesise(numbers(3, index, "train"), HOST, GLIOMA)
     assert not made.label.any()
     np.testing.assert_array_equal(made.image, BRAIN[0])
 
@@ -340,9 +340,8 @@ def test_centres_keep_out_of_ventricles_and_follow_placement():
     only[:20] = brain[:20]
     for index in range(20):
         for placement in (None, only):
-            params = stage_one.sample(
-                *BRAIN, GLIOMA, stream(4, "a", None, index, "shifted"), placement=placement
-            )
+            host = Brain(*BRAIN, placement=placement)
+            params = OURS(numbers(4, index, "shifted"), host, GLIOMA)
             for lesion in params.lesions:
                 place = tuple(
                     round(c / s) for c, s in zip(lesion.surfaces[0].centre_mm, spacing, strict=True)
@@ -353,18 +352,12 @@ def test_centres_keep_out_of_ventricles_and_follow_placement():
                     assert image[around].mean() > 60
                 else:
                     assert place[0] < 20
-    with pytest.raises(ValueError, match="same grid"):
-        stage_one.sample(*BRAIN, GLIOMA, stream(4, "a", None, 0, "shifted"), placement=only[1:])
 
 
 def test_several_lesions_occur():
     priors = load_priors("metastasis", "FLAIR")
     counts = [
-        len(
-            stage_one.sample(
-                *BRAIN, priors, stream(5, "a", None, i, "shifted"), purpose="shifted"
-            ).lesions
-        )
+        len(OURS(numbers(5, i, "shifted"), HOST, priors, Purpose.SHIFTED).lesions)
         for i in range(40)
     ]
     assert max(counts) >= 4
@@ -373,21 +366,20 @@ def test_several_lesions_occur():
 
 def test_tiny_brains_and_coarse_grids_still_work():
     coarse = ellipsoid_brain((4.0, 4.0, 6.0))
-    for preset, purpose in COMBINATIONS:
+    for sampler, purpose in COMBINATIONS:
         for index in range(5):
-            made = make(index, preset, purpose, coarse)
-            free = preset == "default" and not made.params.lesions
+            made = make(index, sampler, purpose, coarse)
+            free = sampler is OURS and not made.params.lesions
             assert made.label.any() != free
 
 
 def test_bad_input_is_refused():
     image, brain, spacing = BRAIN
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="one grid"):
-        stage_one.synthesise(image[1:], brain, spacing, GLIOMA, rng)
-    with pytest.raises(ValueError, match="above 0 mm"):
-        stage_one.synthesise(image, brain, (0.0, 1.0, 1.0), GLIOMA, rng)
     with pytest.raises(ValueError, match="mask is empty"):
-        stage_one.synthesise(image, np.zeros_like(brain), spacing, GLIOMA, rng)
-    with pytest.raises(ValueError, match="must be one of"):
-        stage_one.synthesise(image, brain, spacing, GLIOMA, rng, preset="best")
+        stage_one.synthesise(rng, Brain(image, np.zeros_like(brain), spacing), GLIOMA)
+    for sampler in (OURS, PUBLISHED):
+        with pytest.raises(ValueError, match="'best' is not a valid Purpose"):
+            sampler(rng, HOST, GLIOMA, "best")
+    with pytest.raises(ValueError, match="one of default, reference; found 'best'"):
+        stage_one.params_from_json({"preset": "best"})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import DataError
+from synthtumour_bids.errors import DataError, advice
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Layout, Scratch
@@ -141,7 +141,8 @@ def store_source(task: StoreTask) -> Source:
         scan.uri,
         frozenset((scan.person,)),
     )
-    lesions = () if annotation is None else cut_out(made)
+    with advice("Leave the scan out of --annotated-dir, or correct its annotation."):
+        lesions = () if annotation is None else cut_out(made)
     paths = (task.folder / f"{name}_lesion{number}.npz" for number in range(len(lesions)))
     return Source(scan, stored, tuple(map(store_lesion, lesions, paths)))
 
@@ -190,7 +191,9 @@ def draw(task: DrawTask) -> list[Sample]:
         ranges = replace(ranges, home=0.0)
     samples = []
     for index in task.indices:
-        rng = stream(settings.seed, stored.name, None, index, f"coarse-{task.purpose}")
+        rng = stream(
+            settings.seed, stored.name, None, index=index, purpose=f"coarse-{task.purpose}"
+        )
         volume_ml = _wanted_volume(rng, settings.lesion_volume)
         donors = task.donors
         if volume_ml is None:
@@ -198,7 +201,7 @@ def draw(task: DrawTask) -> list[Sample]:
         found = [(donor, load_lesion(path)) for donor in donors for path in donor.lesions]
         lesion = pick_lesion(rng, [one for _, one in found], volume_ml)
         params = coarse.sample(
-            rng, lesion, host, ranges=ranges, volume_ml=volume_ml, placement=placement
+            rng, host, lesion, ranges=ranges, volume_ml=volume_ml, placement=placement
         )
         made = coarse.render(host, lesion, params)
         if np.array_equal(made.classes, host.classes):

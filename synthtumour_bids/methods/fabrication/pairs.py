@@ -14,7 +14,7 @@ import numpy as np
 from synthtumour_bids.bids.annotations import FEWEST_PERSONS, FEWEST_SCANS
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import DataError
+from synthtumour_bids.errors import DataError, advice
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
@@ -228,7 +228,8 @@ def _split_annotated(
             "out of the class tables (--annotated-dir)."
         )
         raise DataError(msg)
-    return split_annotated(described, job.settings.seed)
+    with advice("Annotate more persons (--annotated-dir), or merge rare classes."):
+        return split_annotated(described, job.settings.seed)
 
 
 def _pairs(train: Side, held_out: Side, refined: Sequence[StoredScan]) -> list[Pair]:

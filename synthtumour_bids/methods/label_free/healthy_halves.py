@@ -14,7 +14,8 @@ from synthtumour_bids.layout import Scratch
 from synthtumour_bids.methods.label_free.stage_one import Host
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.model_card import Model
-from synthtumour_bids.synthesis.healthy_half import healthy_half
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.healthy_half import mirror_healthy_half
 from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
@@ -29,15 +30,17 @@ def healthy_halves(job: Job, model: Model, tumours: Sequence[Scan]) -> list[Host
         if result.value is None:
             continue
         volume = load_volume(job.layout.standard_image(scan))
-        brain = load_volume(job.layout.standard_brain(scan)).mask
-        half = healthy_half(volume.data, brain, load_volume(result.value).data, volume.spacing)
+        mask = load_volume(job.layout.standard_brain(scan)).mask
+        brain = Brain(volume.data, mask, volume.spacing)
+        half = mirror_healthy_half(brain, load_volume(result.value).data)
         if half is None:
             continue
-        image, mask = (folder / f"{scan.slug}_{kind}.nii" for kind in ("image", "mask"))
+        paths = [folder / f"{scan.slug}_{kind}.nii" for kind in ("image", "mask")]
         part = f"{half.side} half of the first axis, mirrored"
-        write_image(image, volume.with_data(half.image), {"Host": scan.uri, "HostPart": part})
-        write_image(mask, volume.with_data(half.brain.astype(np.uint8)), {})
-        found.append(Host(scan, image, mask, part))
+        sidecar = {"Host": scan.uri, "HostPart": part}
+        write_image(paths[0], volume.with_data(half.brain.image), sidecar)
+        write_image(paths[1], volume.with_data(half.brain.mask.astype(np.uint8)), {})
+        found.append(Host(scan, paths[0], paths[1], part))
     LOGGER.info(
         "Healthy halves: %d of %d tumour scans give a further tumour-free brain.",
         len(found),

@@ -20,13 +20,13 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.label_free import stage_one, stage_two, words
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
+from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.synthesis.borders import Evidence
-from synthtumour_bids.synthesis.priors import load_priors
 
 FEWEST_HOSTS = 2  # tumour-free participants: one to train on, one to validate on
 STAGE_TWO = "stage_two"
@@ -166,7 +166,7 @@ class LabelFree:
             With too few participants to make samples from and to learn from.
         """
         settings = job.settings
-        load_priors(settings.lesion, settings.contrast, settings.priors)
+        priors_of(settings)
         _check_held_out(job)
         if not lineage.is_trained(job, self):
             _check_numbers(job)

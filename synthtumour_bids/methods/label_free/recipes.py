@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.stage_one import Sampler, sample_published, sample_tumour
+from synthtumour_bids.synthesis.stage_two import DEFAULT_MIX, PUBLISHED_MIX, MixRanges
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,10 @@ class Recipe:
         The word for it on the command line and in model cards.
     words
         How tumours are drawn, for the methods text.
+    sampler
+        Draws the parameters of synthetic tumours.
+    mixing
+        What the parameters of mixes are drawn from.
     fraction_shifted
         Share of the hosts for the shifted validation.
     evidence
@@ -28,6 +34,8 @@ class Recipe:
 
     name: str
     words: str
+    sampler: Sampler
+    mixing: MixRanges
     fraction_shifted: float
     evidence: Evidence | None
     healthy_halves: bool
@@ -37,6 +45,8 @@ RECIPES = {
     "default": Recipe(
         name="default",
         words="whose shape, size, border, texture, halo and core were drawn from priors",
+        sampler=sample_tumour,
+        mixing=DEFAULT_MIX,
         fraction_shifted=1 / 3,
         evidence=Evidence(),
         healthy_halves=True,
@@ -44,6 +54,8 @@ RECIPES = {
     "reference": Recipe(
         name="reference",
         words="with the published shape and intensity parameters",
+        sampler=sample_published,
+        mixing=PUBLISHED_MIX,
         fraction_shifted=0.5,
         evidence=None,
         healthy_halves=False,

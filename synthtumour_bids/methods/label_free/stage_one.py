@@ -24,13 +24,15 @@ from synthtumour_bids.layout import Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.sample_sheets import draw_sheet
 from synthtumour_bids.preprocessing.templates import standard_tissues
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.settings import Role, Settings
+from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
-from synthtumour_bids.synthesis.priors import load_priors
+from synthtumour_bids.synthesis.purpose import Purpose
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.stage_one import synthesise
 from synthtumour_bids.volumes import load_volume
@@ -39,7 +41,7 @@ LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 NAME = "stage_one"
 WHOLE = "whole brain"
-TRAIN, SHIFTED = "train", "shifted"  # what a sample is for
+TRAIN, SHIFTED = Purpose.TRAIN, Purpose.SHIFTED
 MEMORY_GB = 1.0  # of one process at 1 mm; 0.43 at 2 mm
 SYNTHESIS_VERSION = "0.1.0"  # changes when the same seed gives other samples
 
@@ -63,7 +65,7 @@ class Sample:
     name
         Unique among the samples.
     purpose
-        ``train`` or ``shifted``.
+        For training, or for the shifted validation.
     host, person
         Key of the host's scan; who that is.
     image, label
@@ -71,7 +73,7 @@ class Sample:
     """
 
     name: str
-    purpose: str
+    purpose: Purpose
     host: str
     image: Path
     label: Path
@@ -86,7 +88,7 @@ class Sample:
         """Rebuild from what :meth:`to_json` gave, possibly through a file."""
         image, label = Path(data["image"]), Path(data["label"])
         person = data.get("person", "")  # 0.1.0 did not record it
-        return cls(data["name"], data["purpose"], data["host"], image, label, person)
+        return cls(data["name"], Purpose(data["purpose"]), data["host"], image, label, person)
 
     def case(self, prefix: str = "") -> Case:
         """Give it to a network; shifted samples validate."""
@@ -104,7 +106,7 @@ class DrawTask:
     """All samples to draw into one host."""
 
     host: Host
-    purpose: str
+    purpose: Purpose
     indices: tuple[int, ...]
     folder: Path
     recipe: Recipe
@@ -118,7 +120,7 @@ def settings_fingerprint(settings: Settings) -> str:
         preset=settings.preset,
         lesion=settings.lesion,
         contrast=settings.contrast,
-        priors=asdict(load_priors(settings.lesion, settings.contrast, settings.priors)),
+        priors=asdict(priors_of(settings)),
         seed=settings.seed,
         resolution=settings.profile.resolution,
         n_train=settings.profile.n_train,
@@ -307,22 +309,24 @@ def _split(
 def draw(task: DrawTask) -> list[Sample]:
     """Draw one host's samples and write them with their parameters."""
     settings, scan = task.settings, task.host.scan
-    priors = load_priors(settings.lesion, settings.contrast, settings.priors)
+    priors = priors_of(settings)
     host = load_volume(task.host.image)
-    brain = load_volume(task.host.mask).mask
     tissues = standard_tissues(settings.profile.resolution)
+    brain = Brain(
+        host.data,
+        load_volume(task.host.mask).mask,
+        host.spacing,
+        white_matter=tissues["wm"],
+        placement=tissues["gm"] + tissues["wm"],
+    )
     samples = []
     for index in task.indices:
         made = synthesise(
-            host.data,
+            stream(settings.seed, scan.key, scan.session, index=index, purpose=task.purpose),
             brain,
-            host.spacing,
             priors,
-            stream(settings.seed, scan.key, scan.session, index, task.purpose),
-            preset=task.recipe.name,
             purpose=task.purpose,
-            placement=tissues["gm"] + tissues["wm"],
-            white_matter=tissues["wm"],
+            sampler=task.recipe.sampler,
         )
         # Not compressed: these files live for one training, and zipping takes longer than drawing.
         name = f"{task.purpose}-{scan.dataset_name}-{scan.stem}-{index:04d}"

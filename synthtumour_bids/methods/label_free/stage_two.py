@@ -17,9 +17,11 @@ from synthtumour_bids.methods.label_free.stage_one import MEMORY_GB, Host
 from synthtumour_bids.methods.pseudo_labels import Labelled
 from synthtumour_bids.methods.sample_sheets import draw_sheet
 from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.hosts import split_hosts
+from synthtumour_bids.synthesis.pairs import plan_pairs
 from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.stage_two import mix, plan_pairs, sample_mix
+from synthtumour_bids.synthesis.stage_two import mix, sample_mix
 from synthtumour_bids.volumes import load_volume
 
 TRAIN, VALIDATION = "train", "val"
@@ -146,19 +148,15 @@ def case_of(task: MixTask, image: Path, label: Path) -> Case:
 
 def mix_one(task: MixTask) -> tuple[Path, Path]:
     """Mix one pair and write image and label, with its parameters in the sidecar."""
-    tumour, label, tumour_brain, host, host_brain = map(
-        load_volume,
-        (task.tumour_image, task.tumour.label, task.tumour_brain, task.host.image, task.host.mask),
-    )
-    rng = stream(task.seed, task.name, task.host.scan.key, task.index, "mix")
-    params = sample_mix(rng, task.recipe.name)
+    host = load_volume(task.host.image)
+    rng = stream(task.seed, task.name, task.host.scan.key, index=task.index, purpose="mix")
+    params = sample_mix(rng, task.recipe.mixing)
     image, mask = mix(
-        tumour.data,
-        label.mask,
-        tumour_brain.mask,
-        host.data,
-        host_brain.mask,
-        host.spacing,
+        Brain(
+            load_volume(task.tumour_image).data, load_volume(task.tumour_brain).mask, host.spacing
+        ),
+        load_volume(task.tumour.label).mask,
+        Brain(host.data, load_volume(task.host.mask).mask, host.spacing),
         params,
     )
     paths = task.folder / f"{task.name}_image.nii", task.folder / f"{task.name}_label.nii"

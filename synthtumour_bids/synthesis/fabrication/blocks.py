@@ -78,12 +78,38 @@ class ResidualUNet(nn.Module):
 
 
 def one_hot(classes: Tensor, count: int) -> Tensor:
-    """Classes 0 … `count` (N, X, Y, Z) as channels without the background, (N, count, X, Y, Z)."""
+    """Classes as channels, without the background.
+
+    Parameters
+    ----------
+    classes
+        0 … `count`, (N, X, Y, Z).
+    count
+        How many classes there are, background not counted.
+
+    Returns
+    -------
+    Tensor
+        float32, (N, count, X, Y, Z).
+    """
     kinds = torch.arange(1, count + 1, device=classes.device).view(1, -1, 1, 1, 1)
     return (classes[:, None] == kinds).float()
 
 
 def pooled_to(maps: Tensor, like: Tensor) -> Tensor:
-    """Average maps (N, channels, X, Y, Z) down to the resolution of `like` (N, …, x, y, z)."""
+    """Average maps down to another resolution.
+
+    Parameters
+    ----------
+    maps
+        (N, channels, X, Y, Z).
+    like
+        (N, …, x, y, z).
+
+    Returns
+    -------
+    Tensor
+        (N, channels, x, y, z).
+    """
     i, j, k = like.shape[-3:]
     return functional.adaptive_avg_pool3d(maps, (i, j, k))

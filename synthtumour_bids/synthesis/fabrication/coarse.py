@@ -1,22 +1,21 @@
 """TF-Aug, the first stage: an annotated lesion, augmented, in a tumour-free brain.
 
-Established in the paper: regions of interest of annotated tumours are augmented and put on
-healthy scans, which gives coarse pairs of image and label. Which augmentations, where lesions
-land, how their brightness is matched and how they are blended is this package's choice.
+After Dong et al., 2025 (arXiv 2511.18654); ``docs/fabrication.md`` tells what is theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry import Axes, Numbers, Triple, triple
 from ..noise import texture
 from ..places import tissue_voxel, to_mm
-from ..shape import Triple
+from ..ranges import Csf
 from .coarse_ranges import DEFAULT_RANGES, CoarseRanges
 from .lesions import AnnotatedLesion
 from .looks import Jitter, jittered, matched
@@ -67,33 +66,37 @@ class CoarseParams:
 
 def sample(
     rng: np.random.Generator,
-    lesion: AnnotatedLesion,
     host: BrainScan,
+    lesion: AnnotatedLesion,
     *,
     ranges: CoarseRanges = DEFAULT_RANGES,
     volume_ml: float | None = None,
     place_mm: Triple | None = None,
-    placement: NDArray[Any] | None = None,
-    csf: str = "dark",
+    placement: Numbers | None = None,
+    csf: Csf = "dark",
 ) -> CoarseParams:
     """Draw how a lesion is put into a host.
 
     Parameters
     ----------
     rng
-        See :func:`..seeds.stream`.
-    lesion, host
+        Any generator; :func:`..seeds.stream` gives reproducible ones.
+    host, lesion
         On one template grid, with the same contrasts.
     ranges
         What to draw from.
     volume_ml
-        Wanted volume, before elastic deformation and the brain's border; None draws the scale.
+        Wanted volume, mL, before elastic deformation and the brain's border; None draws the scale.
     place_mm
         Wanted place of the lesion's centre, mm from the grid's first voxel; None draws it.
     placement
         Non-negative weights of where centres may lie, (X, Y, Z), such as tissue probabilities.
     csf
         Whether CSF is ``"dark"`` or ``"bright"`` in the first contrast; used without `placement`.
+
+    Returns
+    -------
+    CoarseParams
 
     Raises
     ------
@@ -112,10 +115,10 @@ def sample(
         size = float(np.cbrt(volume_ml / lesion.volume_ml))
     turned = Warp(
         place_mm=(0.0, 0.0, 0.0),
-        flip=_triple(bool(rng.random() < ranges.flip) for _ in range(3)),
-        angles_deg=_triple(ranges.angle_deg.draw(rng) for _ in range(3)),
-        scale=_triple(float(size * a) for a in axes),
-        shear=_triple(ranges.shear.draw(rng) for _ in range(3)),
+        flip=triple(bool(rng.random() < ranges.flip) for _ in range(3)),
+        angles_deg=triple(ranges.angle_deg.draw(rng) for _ in range(3)),
+        scale=triple(float(size * a) for a in axes),
+        shear=triple(ranges.shear.draw(rng) for _ in range(3)),
         elastic_mm=ranges.elastic_mm.draw(rng),
         elastic_scale_mm=ranges.elastic_scale_mm.draw(rng),
         elastic_seed=int(rng.integers(2**31)),
@@ -131,7 +134,7 @@ def sample(
     blend = [r.draw(rng) for r in (ranges.match, ranges.margin_mm, ranges.rim_mm)]
     if place_mm is None:
         place_mm = _place(rng, lesion, host, turned, ranges, placement, csf)
-    warp = Warp(**{**turned.__dict__, "place_mm": place_mm})
+    warp = replace(turned, place_mm=place_mm)
     return CoarseParams(lesion.source, warp, jitter, *blend)
 
 
@@ -139,6 +142,13 @@ def render(host: BrainScan, lesion: AnnotatedLesion, params: CoarseParams) -> Br
     """Put a lesion into a host: the same bytes at every call.
 
     A host with lesions of its own keeps them where the new one does not cover them.
+
+    Parameters
+    ----------
+    host, lesion
+        Those that the parameters were drawn for.
+    params
+        From :func:`sample`.
 
     Returns
     -------
@@ -190,8 +200,8 @@ def _place(
     host: BrainScan,
     warp: Warp,
     ranges: CoarseRanges,
-    placement: NDArray[Any] | None,
-    csf: str,
+    placement: Numbers | None,
+    csf: Csf,
 ) -> Triple:
     """Draw a place where most of the lesion lies inside the brain.
 
@@ -216,22 +226,20 @@ def _place(
             place = np.array(to_mm(voxel, host.spacing))
         fit = _share_inside(probes + place, host)
         if fit > best_fit:
-            best, best_fit = _triple(place.tolist()), fit
+            best, best_fit = triple(place.tolist()), fit
         if fit >= ranges.fit:
             break
     return best
 
 
-def _share_inside(points_mm: NDArray[Any], host: BrainScan) -> float:
+def _share_inside(points_mm: NDArray[np.floating[Any]], host: BrainScan) -> float:
     voxels = np.round(points_mm / host.spacing).astype(int)
     inside = ((voxels >= 0) & (voxels < host.grid)).all(axis=1)
     i, j, k = voxels[inside].T
     return float(np.count_nonzero(host.brain[i, j, k]) / len(voxels))
 
 
-def _bias_fields(
-    jitter: Jitter, axes_mm: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], contrasts: int
-) -> NDArray[np.float32]:
+def _bias_fields(jitter: Jitter, axes_mm: Axes, contrasts: int) -> NDArray[np.float32]:
     if jitter.bias == 0:
         return np.zeros((contrasts, *(len(axis) for axis in axes_mm)), dtype=np.float32)
     return np.stack(
@@ -250,11 +258,6 @@ def _check(lesion: AnnotatedLesion, host: BrainScan) -> None:
             f"{lesion.source} and the host {host.source} must lie on one template grid; found "
             f"{lesion.grid} voxels of {lesion.spacing} mm and {host.grid} of {host.spacing} mm."
         )
-
-
-def _triple(values: Any) -> Any:
-    x, y, z = values
-    return x, y, z
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

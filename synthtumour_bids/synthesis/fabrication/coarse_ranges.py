@@ -1,4 +1,4 @@
-"""What coarse samples are drawn from; every number is this package's choice."""
+"""What coarse samples are drawn from."""
 
 from __future__ import annotations
 

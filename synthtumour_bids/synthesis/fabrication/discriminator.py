@@ -1,8 +1,4 @@
-"""TF-GAN's discriminator: one trunk, two heads.
-
-Established in the paper: the discriminator has two heads. That they are patch-wise realness and
-voxel-wise tumour classes, and the trunk with spectral normalisation, is this package's choice.
-"""
+"""TF-GAN's discriminator: one trunk, two heads."""
 
 from __future__ import annotations
 

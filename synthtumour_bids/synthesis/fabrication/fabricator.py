@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..geometry import dice
 from .discriminator import Discriminator
 from .gan_settings import GanSettings
 from .gan_state import GanState, save_whole
@@ -78,6 +79,13 @@ class Fabricator:
 
         Coarse samples are refined first: the discriminator learned to tell refined ones from real
         lesions and never saw a coarse one, which may well seem more real to it.
+
+        Parameters
+        ----------
+        real
+            Annotated scans that nothing was learned from.
+        coarse
+            Coarse samples of which the same is true.
         """
         scores = [self.score(scan) for scan in real]
         others = [self.score(self.refine(scan)) for scan in coarse if scan.classes.any()]
@@ -128,7 +136,7 @@ class Fabricator:
         for k in range(1, self.classes + 1):
             true, mine = window.classes == k, found == k
             if true.any():
-                scores.append(2 * int((true & mine).sum()) / int(true.sum() + mine.sum()))
+                scores.append(dice(true.numpy(force=True), mine.numpy(force=True)))
         return float(np.mean(scores))
 
     def _check(self, scan: BrainScan) -> None:
@@ -140,7 +148,15 @@ class Fabricator:
             )
 
     def save(self, path: Path, recipe: str = "") -> None:
-        """Write the networks; whole or not at all."""
+        """Write the networks; whole or not at all.
+
+        Parameters
+        ----------
+        path
+            A file of torch's.
+        recipe
+            Fingerprint of what they were trained on.
+        """
         networks: dict[str, nn.Module] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -160,7 +176,22 @@ class Fabricator:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu", recipe: str | None = None) -> Fabricator | None:
-        """Read what :meth:`save` wrote; None if a recipe is given and the file has another."""
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+        device
+            Where the networks are wanted, as torch names it.
+        recipe
+            Fingerprint that they must have; None: any.
+
+        Returns
+        -------
+        Fabricator or None
+            None if the file has another recipe.
+        """
         saved = torch.load(path, map_location=device, weights_only=True)
         if recipe is not None and saved["recipe"] != recipe:
             return None

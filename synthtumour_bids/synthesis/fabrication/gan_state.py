@@ -1,14 +1,9 @@
-"""Where a training of TF-GAN stands, and how that is saved and found again.
-
-Not settled by the paper; ours: Adam's betas, the averaged generator, and the choice of the best
-evaluation.
-"""
+"""Where a training of TF-GAN stands, and how that is saved and found again."""
 
 from __future__ import annotations
 
 import copy
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...files import replacing
 from .discriminator import Discriminator
 from .gan_settings import GanSettings
 from .generator import Generator
@@ -92,7 +88,13 @@ class GanState:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def record(self, distance: float, each: tuple[float | None, ...]) -> None:
-        """Close the present stretch of steps with its evaluation; keep the weights if best."""
+        """Close the present stretch of steps with its evaluation; keep the weights if best.
+
+        Parameters
+        ----------
+        distance, each
+            What :meth:`.realism.Reference.distance` said of the refined samples.
+        """
         count = self.sums.pop("count", 0.0)
         losses = {name: value / count for name, value in self.sums.items()} if count else {}
         known = [e["distance"] for e in self.history]
@@ -120,11 +122,18 @@ class GanState:
         if not self.history:
             return False
         since = sum(entry["step"] > self.best_step for entry in self.history)
-        values: bool = since >= settings.patience
-        return values
+        return bool(since >= settings.patience)
 
     def save(self, path: Path, recipe: str) -> None:
-        """Write everything a training needs to go on; whole or not at all."""
+        """Write everything a training needs to go on; whole or not at all.
+
+        Parameters
+        ----------
+        path
+            A file of torch's.
+        recipe
+            Fingerprint of data and settings.
+        """
         bank = self.bank
         content = {
             "recipe": recipe,
@@ -139,7 +148,20 @@ class GanState:
         save_whole(content, path)
 
     def load(self, path: Path, recipe: str) -> bool:
-        """Go to where `path` was saved; False if it is not there or of another training."""
+        """Go to where an earlier training was saved.
+
+        Parameters
+        ----------
+        path
+            What :meth:`save` wrote.
+        recipe
+            Fingerprint of data and settings.
+
+        Returns
+        -------
+        bool
+            Whether it is there and of the same recipe; otherwise nothing is changed.
+        """
         if not path.is_file():
             return False
         saved = torch.load(path, map_location=self.device, weights_only=True)
@@ -159,11 +181,18 @@ class GanState:
 
 
 def save_whole(content: Mapping[str, Any], path: Path) -> None:
-    """Save with torch under a temporary name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".tmp-{os.getpid()}-{path.name}")
-    torch.save(dict(content), partial)
-    partial.replace(path)
+    """Save with torch, whole or not at all.
+
+    Parameters
+    ----------
+    content
+        Tensors and plain values.
+    path
+        Where to; folders are made.
+    """
+    # Through an open file: given a path, torch writes the temporary name into what it saves.
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save(dict(content), file)
 
 
 def _adam(network: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.Adam:

@@ -13,7 +13,20 @@ from .perceptual import pooled
 
 
 def warm_up_step(state: GanState, batch: dict[str, Tensor]) -> dict[str, float]:
-    """Teach the segmentation network on real patches."""
+    """Teach the segmentation network on real patches.
+
+    Parameters
+    ----------
+    state
+        Of the training; its networks are changed.
+    batch
+        Of :class:`.patches.StepPatches`.
+
+    Returns
+    -------
+    dict
+        Mean loss, by its name.
+    """
     total = 0.0
     optimiser = state.optimisers["segmenter"]
     optimiser.zero_grad(set_to_none=True)
@@ -28,7 +41,20 @@ def warm_up_step(state: GanState, batch: dict[str, Tensor]) -> dict[str, float]:
 
 
 def adversarial_step(state: GanState, batch: dict[str, Tensor]) -> dict[str, float]:
-    """One step of the discriminator, then one of the generator."""
+    """One step of the discriminator, then one of the generator.
+
+    Parameters
+    ----------
+    state
+        Of the training; its networks are changed.
+    batch
+        Of :class:`.patches.StepPatches`.
+
+    Returns
+    -------
+    dict
+        Mean losses, unweighted, by their names.
+    """
     state.segmenter.requires_grad_(False).eval()
     parts = list(_parts(state, batch))
     judged = _optimised(state, "discriminator", parts, _discriminator_losses)

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 
 from ...errors import DataError, StoppedError
 from .fabricator import Fabricator
-from .gan_curve import CURVE, draw_curve
+from .gan_curve import CURVE, plot_curve
 from .gan_settings import GanSettings
 from .gan_state import GanState
 from .gan_steps import adversarial_step, autocast, warm_up_step
@@ -126,13 +126,13 @@ def train(
         else:
             if state.bank is None:
                 _end_warm_up(state, data, reference)
-                draw_curve(state.history, state.best_step, folder / CURVE)
+                plot_curve(state.history, state.best_step, folder / CURVE)
             state.add(adversarial_step(state, batch))
         state.step += 1
         if _is_evaluated(state):
             if state.step > settings.warm_up:
                 _evaluate(state, data, reference)
-                draw_curve(state.history, state.best_step, folder / CURVE)
+                plot_curve(state.history, state.best_step, folder / CURVE)
             state.save(latest, recipe)
         if state.finished:
             break
@@ -207,12 +207,12 @@ def _check(data: TrainingData) -> None:
     for name, scans in kinds.items():
         if not len(scans):
             raise DataError(
-                f"TF-GAN needs at least one {name}; found none. Annotate scans of at least two "
-                "persons (--annotated-dir) and give tumour-free scans (--tumourfree-dir)."
+                f"TF-GAN needs at least one {name}; found none. It takes annotated scans of at "
+                "least two persons, and coarse samples in tumour-free scans on either side."
             )
     highest = max(int(scan.classes.max()) for scan in data.real)
     if highest > data.classes:
         raise DataError(
             f"An annotated scan holds class {highest}, but only classes up to {data.classes} are "
-            "expected (--annotated-dir)."
+            "expected."
         )

@@ -1,8 +1,4 @@
-"""TF-GAN's generator: a residual 3-D U-Net that edits a coarse lesion and nothing else.
-
-Established in the paper: a generator refines coarse samples. Its architecture, the gate and the
-bounded residual are this package's choice.
-"""
+"""TF-GAN's generator: a residual 3-D U-Net that edits a coarse lesion and nothing else."""
 
 from __future__ import annotations
 

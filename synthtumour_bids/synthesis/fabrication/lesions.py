@@ -1,22 +1,16 @@
-"""Annotated lesions, cut out of their scans.
-
-Not settled by the paper; ours: 12 mm of surroundings, 6 mm between two lesions, 0.1 mL for the
-smallest, and how often each is drawn.
-"""
+"""Annotated lesions, cut out of their scans."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...errors import UnusableScanError
-from ..boxes import Box, Spacing
-from ..shape import Triple
+from ..geometry import Mask, Spacing, Triple, triple
 from .rims import distance_mm, reach_box
 from .scans import BrainScan, LabelledImages
 
@@ -68,8 +62,7 @@ class AnnotatedLesion(LabelledImages):
     def centre_mm(self) -> Triple:
         """Centre of mass, mm from the grid's first voxel along its axes."""
         inside = np.argwhere(self.classes > 0).mean(axis=0)
-        x, y, z = ((inside + self.start) * self.spacing).tolist()
-        return x, y, z
+        return triple(((inside + self.start) * self.spacing).tolist())
 
 
 def cut_out(
@@ -82,11 +75,11 @@ def cut_out(
     scan
         On the template grid.
     margin_mm
-        Width of the surroundings to keep.
+        Width of the surroundings to keep, mm.
     gap_mm
-        Foci with less between them count as one lesion.
+        Foci with less between them, mm, count as one lesion.
     min_ml
-        Foci smaller than this are left aside, unless there is nothing else.
+        Foci smaller than this, mL, are left aside, unless there is nothing else.
 
     Returns
     -------
@@ -101,8 +94,7 @@ def cut_out(
     whole = scan.classes > 0
     if not whole.any():
         raise UnusableScanError(
-            f"No lesion was found in the annotation of {scan.source}: it is empty inside the "
-            "brain. Leave the scan out of --annotated-dir or correct its mask."
+            f"No lesion was found in the annotation of {scan.source}: it is empty inside the brain."
         )
     groups = [np.where(group, scan.classes, 0) for group in _foci(whole, scan.spacing, gap_mm)]
     enough = min_ml * 1000 / float(np.prod(scan.spacing))
@@ -119,9 +111,23 @@ def pick_lesion(
     """Draw a lesion: any, or rather one near the wanted volume, which then needs little scaling.
 
     Without a wanted volume, every scan is drawn equally often and its lesions by their volume:
-    the satellites of one tumour shall not outnumber the tumours of all other scans. With one, each
+    the satellites of one tumour should not outnumber the tumours of all other scans. With one, each
     lesion weighs exp(-d²/2) with d = log2(its volume / wanted): half or double the volume is about
     as far as scaling looks natural.
+
+    Parameters
+    ----------
+    rng
+        Any generator; :func:`..seeds.stream` gives reproducible ones.
+    lesions
+        To draw from, of any number of scans.
+    volume_ml
+        Wanted volume, mL; None for none.
+
+    Raises
+    ------
+    ValueError
+        If there is no lesion.
     """
     if not lesions:
         raise ValueError("There is no annotated lesion to draw from.")
@@ -136,7 +142,7 @@ def pick_lesion(
     return lesions[int(rng.choice(len(lesions), p=weights / weights.sum()))]
 
 
-def _foci(whole: NDArray[Any], spacing: Spacing, gap_mm: float) -> list[NDArray[np.bool_]]:
+def _foci(whole: Mask, spacing: Spacing, gap_mm: float) -> list[Mask]:
     """Masks of the lesions, the largest first; foci nearer than the gap are one."""
     box = reach_box(whole, spacing, gap_mm)
     near = distance_mm(whole[box.slices], spacing) <= gap_mm / 2
@@ -154,7 +160,7 @@ def _foci(whole: NDArray[Any], spacing: Spacing, gap_mm: float) -> list[NDArray[
 def _cut(
     scan: BrainScan, classes: NDArray[np.uint8], margin_mm: float, source: str
 ) -> AnnotatedLesion:
-    box: Box = reach_box(classes > 0, scan.spacing, margin_mm)
+    box = reach_box(classes > 0, scan.spacing, margin_mm)
     own = classes[box.slices]
     known = scan.brain[box.slices] & ((scan.classes[box.slices] == 0) | (own > 0))
     nearest = ndimage.distance_transform_edt(

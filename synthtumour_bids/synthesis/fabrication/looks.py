@@ -1,13 +1,8 @@
-"""How a moved lesion looks: intensity jitter, and matching to its new surroundings.
-
-Not settled by the paper; ours: the kinds of jitter, the match by median and quartiles, and its
-limits.
-"""
+"""How a moved lesion looks: intensity jitter, and matching to its new surroundings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,20 +37,28 @@ class Jitter:
 
 
 def jittered(
-    values: NDArray[np.float32], normal: NDArray[Any], jitter: Jitter, fields: NDArray[Any]
+    values: NDArray[np.float32],
+    normal: NDArray[np.float32],
+    jitter: Jitter,
+    fields: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Apply a jitter to the values of a lesion and its surroundings.
 
     Parameters
     ----------
     values
-        (C, n).
+        Brightness on the common scale, (C, n).
     normal
         Brightness of the surroundings in each contrast, (C,).
     jitter
         What to do.
     fields
         Smooth fields of standard deviation 1, (C, n).
+
+    Returns
+    -------
+    ndarray of float32
+        (C, n).
     """
     low, high = values.min(axis=1, keepdims=True), values.max(axis=1, keepdims=True)
     range_ = np.maximum(high - low, 1e-6)

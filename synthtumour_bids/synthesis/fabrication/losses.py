@@ -1,8 +1,4 @@
-"""The losses of TF-GAN, on tensors.
-
-The paper names an adversarial and a class-wise perceptual loss (:mod:`.perceptual`); the hinge
-form and the other terms are this package's choice.
-"""
+"""The losses of TF-GAN, on tensors; the class-wise perceptual one is in :mod:`.perceptual`."""
 
 from __future__ import annotations
 
@@ -17,29 +13,70 @@ ROUND_STEP = 0.1  # the same for differences between neighbours
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of `values` under non-negative `weights` of the same shape; 0 without any weight."""
+    """Weighted mean; 0 without any weight.
+
+    Parameters
+    ----------
+    values
+        Of any shape.
+    weights
+        Non-negative, of the same shape.
+    """
     return (values * weights).sum() / weights.sum().clamp_min(1e-6)
 
 
 def focus_on(realness: Tensor, focus: Tensor) -> Tensor:
-    """Bring a map of weights (N, X, Y, Z) to the resolution of the realness (N, 1, x, y, z)."""
+    """Bring a map of weights to the resolution of the realness.
+
+    Parameters
+    ----------
+    realness
+        (N, 1, x, y, z).
+    focus
+        (N, X, Y, Z).
+
+    Returns
+    -------
+    Tensor
+        (N, 1, x, y, z).
+    """
     return pooled_to(focus[:, None], realness)
 
 
 def hinge_real(realness: Tensor, focus: Tensor) -> Tensor:
-    """Discriminator's loss on real patches, counted where `focus` (N, X, Y, Z) is above 0."""
+    """Discriminator's loss on real patches.
+
+    Parameters
+    ----------
+    realness
+        Its first head's output, (N, 1, x, y, z).
+    focus
+        How much each voxel counts, (N, X, Y, Z), in [0, 1].
+    """
     realness = realness.float()
     return weighted_mean(functional.relu(1 - realness), focus_on(realness, focus))
 
 
 def hinge_fake(realness: Tensor, focus: Tensor) -> Tensor:
-    """Discriminator's loss on refined patches."""
+    """Discriminator's loss on refined patches.
+
+    Parameters
+    ----------
+    realness, focus
+        As for :func:`hinge_real`.
+    """
     realness = realness.float()
     return weighted_mean(functional.relu(1 + realness), focus_on(realness, focus))
 
 
 def hinge_generator(realness: Tensor, focus: Tensor) -> Tensor:
-    """Generator's adversarial loss."""
+    """Generator's adversarial loss.
+
+    Parameters
+    ----------
+    realness, focus
+        As for :func:`hinge_real`, of refined patches.
+    """
     realness = realness.float()
     return -weighted_mean(realness, focus_on(realness, focus))
 
@@ -66,11 +103,18 @@ def segmentation_loss(logits: Tensor, classes: Tensor) -> Tensor:
 
 
 def identity_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
-    """Mean absolute change inside the gate: refinement shall not turn into replacement.
+    """Mean absolute change inside the gate: refinement must not turn into replacement.
 
     Outside the gate nothing changes by construction (:mod:`.generator`). Rounded off near 0: there
     the bare absolute value pulls as strongly as anywhere, and would pin the generator to the
     identity from which it starts.
+
+    Parameters
+    ----------
+    refined, coarse
+        (N, C, X, Y, Z).
+    gate
+        (N, X, Y, Z), in [0, 1].
     """
     weights = gate[:, None].expand_as(refined)
     return weighted_mean(_rounded(refined - coarse, ROUND_CHANGE), weights)
@@ -81,6 +125,11 @@ def variation_loss(refined: Tensor, coarse: Tensor, gate: Tensor) -> Tensor:
 
     Of the change rather than of the image, whose texture is wanted; rounded off near 0 for the
     same reason as above.
+
+    Parameters
+    ----------
+    refined, coarse, gate
+        As for :func:`identity_loss`.
     """
     change = refined - coarse
     total = change.new_zeros(())

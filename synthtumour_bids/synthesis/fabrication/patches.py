@@ -1,8 +1,4 @@
-"""Patches to train on: each follows from (seed, step, number) alone, whoever draws it.
-
-Not settled by the paper; ours: where patches lie, how often each class is drawn, mirroring, and
-the changes of brightness.
-"""
+"""Patches to train on: each follows from (seed, step, number) alone, whoever draws it."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..boxes import Box
+from ..geometry import Box, triple
 from ..places import random_voxel
 from .gan_settings import GanSettings
 from .rims import gate_of
@@ -32,6 +28,17 @@ def draw_patch(
 
     Mirrored left-right (array axis 0) half of the time, brightness changed a little: the same
     for real and for coarse patches, so that it tells nobody which is which.
+
+    Parameters
+    ----------
+    rng
+        Any generator.
+    scan
+        With or without a lesion.
+    size
+        Voxels of the patch along each axis.
+    reach_mm
+        How far the gate reaches beyond a lesion, mm.
 
     Returns
     -------
@@ -104,7 +111,15 @@ class StepPatches(Dataset[dict[str, Tensor]]):
 
 
 def step_bytes(settings: GanSettings, contrasts: int) -> int:
-    """Bytes of all tensors of one adversarial step, as :class:`StepPatches` makes them."""
+    """Bytes of all tensors of one adversarial step, as :class:`StepPatches` makes them.
+
+    Parameters
+    ----------
+    settings
+        Sizes of the training.
+    contrasts
+        How many contrasts each patch has.
+    """
     voxels = math.prod(settings.patch) * settings.batch * settings.accumulate
     each = 4 * contrasts + 8 + 4 + 4  # images, classes, gate, focus
     return 2 * each * voxels  # real and coarse
@@ -121,13 +136,12 @@ def _bounds(
         start.append(max(low, 0))
         stop.append(min(low + n, whole))
         before.append(max(-low, 0))
-    return Box(tuple(start), tuple(stop)), tuple(before)  # type: ignore[arg-type, return-value]
+    return Box.of(start, stop), triple(before)
 
 
 def _gate(scan: BrainScan, box: Box, reach_mm: float) -> NDArray[np.float32]:
     """Gate over a box; lesions just outside of it reach into it."""
-    i, j, k = (int(np.ceil(reach_mm / s)) for s in scan.spacing)
-    wide = box.grown((i, j, k), scan.grid)
+    wide = box.grown(triple(int(np.ceil(reach_mm / s)) for s in scan.spacing), scan.grid)
     gate = gate_of(scan.classes[wide.slices], scan.brain[wide.slices], scan.spacing, reach_mm)
     return gate[box.within(wide)]
 

@@ -1,9 +1,8 @@
 """Class-wise perceptual guidance: what a segmentation network sees in each class of a lesion.
 
-Established in the paper: guidance is perceptual and class-wise. This package's choices: features
-come from every encoder level of a small segmentation network, trained on the annotated scans and
-then frozen; mean and spread of each channel over a class are compared with those of *any* real
-lesion, kept in a bank, so that no pairs are needed. The soft minimum over the bank draws each
+Features come from every encoder level of a small segmentation network, trained on the annotated
+scans and then frozen. Mean and spread of each channel over a class are compared with those of *any*
+real lesion, kept in a bank, so that no pairs are needed. The soft minimum over the bank draws each
 refined lesion to real ones near it; a single prototype would make all lesions alike.
 """
 
@@ -55,7 +54,7 @@ def pooled(features: Sequence[Tensor], classes: Tensor, count: int) -> Pooled:
     classes
         (N, X, Y, Z), whole numbers 0 … `count`.
     count
-        Tumour classes K.
+        How many tumour classes there are, K.
     """
     masks = one_hot(classes, count)
     parts = []

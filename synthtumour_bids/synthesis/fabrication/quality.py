@@ -1,7 +1,5 @@
 """Which refined samples are good enough: judged by the networks, against real lesions' scores.
 
-Not settled by the paper; ours: the three scores, both thresholds, and their quantiles.
-
 Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
 by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
 networks have not learned from make the fairer thresholds, as networks flatter what they know.
@@ -98,8 +96,19 @@ def thresholds_from(
 ) -> Scores:
     """Find the least acceptable scores: a low quantile of real lesions', or of refined samples'.
 
-    Whichever is lower, of each score; of the refined samples it is the lower quartile. They may be
-    left out.
+    Parameters
+    ----------
+    real
+        Scores of annotated lesions.
+    quantile
+        Share of them that may score lower, in [0, 1].
+    refined
+        Scores of refined samples that nothing was learned from; their lower quartile counts where
+        it is lower. They may be left out.
+
+    Returns
+    -------
+    Scores
 
     Raises
     ------
@@ -121,7 +130,15 @@ def thresholds_from(
 
 
 def judge(scores: Scores, thresholds: Scores) -> Verdict:
-    """Hold a sample's scores against the thresholds."""
+    """Hold a sample's scores against the thresholds.
+
+    Parameters
+    ----------
+    scores
+        Of the sample.
+    thresholds
+        Least acceptable ones; see :func:`thresholds_from`.
+    """
     low = tuple(
         name
         for name in Scores.__dataclass_fields__
@@ -131,7 +148,15 @@ def judge(scores: Scores, thresholds: Scores) -> Verdict:
 
 
 def report(verdicts: Sequence[Verdict], thresholds: Scores) -> Report:
-    """Sum the verdicts up."""
+    """Sum the verdicts up.
+
+    Parameters
+    ----------
+    verdicts
+        On all samples.
+    thresholds
+        What they were held against.
+    """
     dropped = sum(not verdict.accepted for verdict in verdicts)
     reasons = Counter(reason for verdict in verdicts for reason in verdict.reasons)
     rate = dropped / len(verdicts) if verdicts else 0.0

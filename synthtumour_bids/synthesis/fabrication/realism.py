@@ -1,10 +1,10 @@
 """How near refined lesions come to real ones that no network has seen.
 
-The measure ends the training and chooses its result (this package's choice). It describes each
-class of a lesion, and the rim around it, by fixed figures: quantiles of brightness, of its
-gradient and of its finest detail. They come from no network and stand in no loss, so that the
-generator cannot learn to please them; and they cost a second on a CPU. Sets of lesions are
-compared by the energy distance, which also sees when refined lesions all look alike.
+The measure ends the training and chooses its result. It describes each class of a lesion, and the
+rim around it, by fixed numbers: quantiles of brightness, of its gradient and of its finest detail.
+They come from no network and stand in no loss, so that the generator cannot learn to please them;
+and they cost a second on a CPU. Sets of lesions are compared by the energy distance, which also
+sees when refined lesions all look alike.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def describe(scan: BrainScan, classes: int, reach_mm: float) -> NDArray[np.float
     scan
         Real, coarse or refined.
     classes
-        Tumour classes, background not counted.
+        How many tumour classes there are, background not counted.
     reach_mm
-        Width of the rim.
+        Width of the rim, mm.
 
     Returns
     -------
@@ -69,7 +69,7 @@ class Reference:
     lesions
         (n, K + 1, F), of the lesions that were held out.
     spread
-        Standard deviation of each figure over all real lesions, (K + 1, F).
+        Standard deviation of each number over all real lesions, (K + 1, F).
     """
 
     lesions: NDArray[np.float64]
@@ -79,7 +79,19 @@ class Reference:
     def of(
         cls, held_out: Sequence[BrainScan], others: Sequence[BrainScan], classes: int, reach: float
     ) -> Reference:
-        """Describe the held-out lesions; the others help to find the spread of each figure."""
+        """Describe the held-out lesions.
+
+        Parameters
+        ----------
+        held_out
+            Scans that no network has seen.
+        others
+            Further annotated scans, which help to find the spread.
+        classes
+            How many tumour classes there are.
+        reach
+            Width of the rim, mm.
+        """
         lesions = np.stack([describe(scan, classes, reach) for scan in held_out])
         rest = [describe(scan, classes, reach) for scan in others]
         everything = np.concatenate([lesions, np.stack(rest)]) if rest else lesions
@@ -111,9 +123,14 @@ class Reference:
 
 
 def energy_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """2 E|a - b| - E|a - a'| - E|b - b'| of two sets of points, (n, F) and (m, F).
+    """2 E|a - b| - E|a - a'| - E|b - b'| of two sets of points (Székely and Rizzo, 2013).
 
     Distances are root mean squares over the F coordinates; the result is never below 0.
+
+    Parameters
+    ----------
+    a, b
+        (n, F) and (m, F).
     """
     across, within_a, within_b = (_mean_distance(x, y) for x, y in ((a, b), (a, a), (b, b)))
     return max(2 * across - within_a - within_b, 0.0)

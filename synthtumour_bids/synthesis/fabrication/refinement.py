@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..boxes import Box
+from ..geometry import Box
 from .generator import Generator
 from .rims import gate_of, reach_box
 from .scans import BrainScan
@@ -35,7 +34,7 @@ class Window:
     classes: Tensor
     gate: Tensor
 
-    def unpadded(self, array: Tensor) -> NDArray[Any]:
+    def unpadded(self, array: Tensor) -> NDArray[np.float32]:
         """Cut the padding off the last three axes of one (1, …) result."""
         i, j, k = self.box.shape
         return np.asarray(array[0, ..., :i, :j, :k].float().cpu().numpy())
@@ -48,9 +47,20 @@ def window_of(
     reach_mm: float,
     device: torch.device,
 ) -> Window | None:
-    """Cut the window around a scan's lesion: at least a patch, a multiple of `multiple` voxels.
+    """Cut the window around a scan's lesion; None if it has none.
 
-    None if the scan has no lesion.
+    Parameters
+    ----------
+    scan
+        Real, coarse or refined.
+    patch
+        Voxels that the window has at least, along each axis.
+    multiple
+        Its voxels along each axis are a multiple of this.
+    reach_mm
+        How far beyond the lesion it reaches, mm.
+    device
+        Where its tensors are wanted.
     """
     tight = reach_box(scan.classes > 0, scan.spacing, reach_mm)
     if tight.empty:
@@ -61,7 +71,7 @@ def window_of(
         low = min(max(a - (n - (b - a)) // 2, 0), max(whole - n, 0))
         start.append(low)
         stop.append(min(low + n, whole))
-    box = Box(tuple(start), tuple(stop))  # type: ignore[arg-type]
+    box = Box.of(start, stop)
     pads = [(0, n - s) for n, s in zip(wanted, box.shape, strict=True)]
     classes = scan.classes[box.slices]
     parts = (
@@ -81,6 +91,17 @@ def refine(
     generator: Generator, scan: BrainScan, patch: tuple[int, int, int], reach_mm: float
 ) -> BrainScan:
     """Refine the lesion of a coarse sample.
+
+    Parameters
+    ----------
+    generator
+        Trained.
+    scan
+        The coarse sample.
+    patch
+        Voxels that the generator sees at least, along each axis.
+    reach_mm
+        How far beyond the lesion voxels may change, mm.
 
     Returns
     -------

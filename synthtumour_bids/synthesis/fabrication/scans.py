@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...errors import UnusableScanError
-from ..boxes import Spacing, box_of
+from ..geometry import Mask, MaskLike, Numbers, Spacing, box_of, triple
 
 HALO_MM = 4.0  # normal brain this near to a lesion is left out of the statistics
 MIN_NORMAL = 100  # voxels of normal brain needed to measure its brightness
@@ -29,20 +28,35 @@ class Scale:
     centre: tuple[float, ...]
     spread: tuple[float, ...]
 
-    def apply(self, images: NDArray[Any], brain: NDArray[Any]) -> NDArray[np.float32]:
-        """Bring images to the common scale; zero outside the brain."""
+    def apply(self, images: Numbers, brain: Mask) -> NDArray[np.float32]:
+        """Bring images to the common scale, zero outside the brain.
+
+        Parameters
+        ----------
+        images
+            (C, X, Y, Z), the scan's own scale.
+        brain
+            (X, Y, Z).
+        """
         centre, spread = self._columns()
         return np.where(brain, (images - centre) / spread, 0).astype(np.float32)
 
-    def undo(self, images: NDArray[Any], brain: NDArray[Any]) -> NDArray[np.float32]:
-        """Bring images from the common scale back; zero outside the brain."""
+    def undo(self, images: Numbers, brain: Mask) -> NDArray[np.float32]:
+        """Bring images from the common scale back, zero outside the brain.
+
+        Parameters
+        ----------
+        images
+            (C, X, Y, Z), the common scale.
+        brain
+            (X, Y, Z).
+        """
         centre, spread = self._columns()
         return np.where(brain, images * spread + centre, 0).astype(np.float32)
 
-    def _columns(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        columns = (np.array(v, np.float32)[:, None, None, None] for v in (self.centre, self.spread))
-        centre, spread = columns
-        return centre, spread
+    def _columns(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        centre, spread = (np.array(v, np.float32) for v in (self.centre, self.spread))
+        return centre[:, None, None, None], spread[:, None, None, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,20 +98,27 @@ class BrainScan(LabelledImages):
     @property
     def grid(self) -> tuple[int, int, int]:
         """Voxels along each axis."""
-        i, j, k = self.brain.shape
-        return i, j, k
+        return triple(self.brain.shape)
 
     def with_voxels(self, images: NDArray[np.float32], classes: NDArray[np.uint8]) -> BrainScan:
-        """Return the same brain with other contents."""
+        """Return the same brain with other contents.
+
+        Parameters
+        ----------
+        images
+            (C, X, Y, Z), on the common scale.
+        classes
+            (X, Y, Z).
+        """
         return replace(self, images=images, classes=classes)
 
 
 def make_scan(
-    images: NDArray[Any] | Sequence[NDArray[Any]],
-    brain: NDArray[Any],
+    images: Numbers | Sequence[Numbers],
+    brain: MaskLike,
     spacing: Spacing,
     source: str,
-    classes: NDArray[Any] | None = None,
+    classes: Numbers | None = None,
 ) -> tuple[BrainScan, Scale]:
     """Normalise a scan inside its brain, the surroundings of its lesions left out of the measure.
 
@@ -106,9 +127,9 @@ def make_scan(
     images
         (C, X, Y, Z), or one (X, Y, Z) array per contrast, any scale.
     brain
-        Mask, (X, Y, Z).
+        Mask, (X, Y, Z), above 0 in the brain.
     spacing
-        Voxel size, mm.
+        Voxel size along the array's axes, mm.
     source
         Name of the scan.
     classes
@@ -132,37 +153,55 @@ def make_scan(
     if stack.ndim != 4 or inside.shape != stack.shape[1:] or labels.shape != inside.shape:
         raise UnusableScanError(
             f"Contrasts, brain mask and annotation of {source} must share one 3-D grid; their "
-            f"shapes are {stack.shape[1:]}, {inside.shape} and {labels.shape}. Annotations must "
-            "lie on the grid of their scan (--annotated-dir)."
+            f"shapes are {stack.shape[1:]}, {inside.shape} and {labels.shape}."
         )
     if labels.min() < 0 or labels.max() > 255 or np.any(labels != np.round(labels)):
         raise UnusableScanError(
             f"The annotation of {source} must hold whole class numbers from 0 to 255; found values "
-            f"from {labels.min():g} to {labels.max():g} (--annotated-dir)."
+            f"from {labels.min():g} to {labels.max():g}."
         )
-    labels = np.where(inside, labels, 0).astype(np.uint8)
-    scale = measure(stack, inside, labels > 0, spacing)
-    return BrainScan(scale.apply(stack, inside), labels, inside, spacing, source), scale
+    annotated = np.where(inside, labels, 0).astype(np.uint8)
+    scale = measure(stack, inside, annotated > 0, spacing)
+    return BrainScan(scale.apply(stack, inside), annotated, inside, spacing, source), scale
 
 
 def on_own_scale(
-    made: BrainScan, host: BrainScan, raw: NDArray[Any], scale: Scale
+    made: BrainScan, host: BrainScan, raw: Numbers, scale: Scale
 ) -> NDArray[np.float32]:
-    """Bring a sample made from a host to the host's own scale, (C, X, Y, Z).
+    """Bring a sample to its host's own scale.
 
-    `raw` are the host's images before normalisation; voxels that were not changed are theirs.
+    Parameters
+    ----------
+    made, host
+        The sample, and what it was made from.
+    raw
+        The host's images before normalisation, (C, X, Y, Z).
+    scale
+        The host's.
+
+    Returns
+    -------
+    ndarray of float32
+        (C, X, Y, Z); voxels that were not changed are those of `raw`.
     """
     changed = made.images != host.images
     return np.where(changed, scale.undo(made.images, made.brain), raw).astype(np.float32)
 
 
-def measure(
-    images: NDArray[Any], brain: NDArray[Any], lesion: NDArray[Any], spacing: Spacing
-) -> Scale:
+def measure(images: Numbers, brain: Mask, lesion: Mask, spacing: Spacing) -> Scale:
     """Measure median and spread of normal brain in each contrast.
 
-    Median and quartiles rather than mean and deviation: what is left of oedema beyond the
-    annotation, or bright vessels, shall not move the scale.
+    Median and quartiles rather than mean and deviation: neither what is left of oedema
+    beyond the annotation nor bright vessels should move the scale.
+
+    Parameters
+    ----------
+    images
+        (C, X, Y, Z), any scale.
+    brain, lesion
+        Masks, (X, Y, Z).
+    spacing
+        Voxel size, mm.
     """
     normal = brain & ~_around(lesion, spacing)
     if np.count_nonzero(normal) < MIN_NORMAL:
@@ -174,13 +213,12 @@ def measure(
     return Scale(tuple(middle.tolist()), tuple(spread.tolist()))
 
 
-def _around(lesion: NDArray[Any], spacing: Spacing) -> NDArray[np.bool_]:
+def _around(lesion: Mask, spacing: Spacing) -> Mask:
     """Lesion and what lies within `HALO_MM` of it."""
     out = np.array(lesion, dtype=bool)
     tight = box_of(out)
     if not tight.empty:
-        i, j, k = (int(np.ceil(HALO_MM / s)) for s in spacing)
-        box = tight.grown((i, j, k), out.shape)
+        box = tight.grown(triple(int(np.ceil(HALO_MM / s)) for s in spacing), out.shape)
         distance = ndimage.distance_transform_edt(~out[box.slices], sampling=spacing)
         out[box.slices] = distance <= HALO_MM
     return out

@@ -1,7 +1,4 @@
-"""Which annotated scans are learned from, and which are held out to measure with.
-
-Not settled by the paper; ours: that a quarter is held out, and how it is chosen.
-"""
+"""Which annotated scans are learned from, and which are held out to measure with."""
 
 from __future__ import annotations
 
@@ -66,8 +63,7 @@ def split_annotated(
     if not held:
         raise DataError(
             f"None of the {len(persons)} annotated persons can be held out to measure with: "
-            "without any one of them a tumour class would be in no scan to learn from. Annotate "
-            "more persons (--annotated-dir), or merge rare classes."
+            "without any one of them a tumour class would be in no scan to learn from."
         )
     train = sorted(key for key, scan in scans.items() if scan.person not in held)
     return train, sorted(key for key, scan in scans.items() if scan.person in held)

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from synthtumour_bids.synthesis.boxes import Box
-from synthtumour_bids.synthesis.fabrication import carvemix
 from synthtumour_bids.synthesis.fabrication.coarse import CoarseParams, render, sample
 from synthtumour_bids.synthesis.fabrication.coarse_ranges import DEFAULT_RANGES
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out
 from synthtumour_bids.synthesis.fabrication.looks import Jitter
 from synthtumour_bids.synthesis.fabrication.rims import distance_mm
 from synthtumour_bids.synthesis.fabrication.warp import Warp, origins
+from synthtumour_bids.synthesis.geometry import Box
 from synthtumour_bids.synthesis.ranges import Range
 from synthtumour_bids.synthesis.seeds import stream
-from tests.builders.fabrication_scans import SHAPE, annotated, brain_of, host
+from tests.builders.fabrication_scans import SHAPE, annotated, host
 
 HOST = host()
 SCAN = annotated()
@@ -28,7 +27,7 @@ PARAMS = CoarseParams(LESION.source, STILL, PLAIN, match=0.0, margin_mm=2.0, rim
 
 
 def drawn(index, lesion=LESION, scan=HOST, **wanted):
-    return sample(stream(1, "s", None, index, "coarse"), lesion, scan, **wanted)
+    return sample(stream(1, "s", None, index=index, purpose="coarse"), scan, lesion, **wanted)
 
 
 def test_without_changes_the_lesion_comes_as_it_was():
@@ -197,43 +196,6 @@ def test_what_does_not_fit_together_is_refused():
         drawn(0, scan=host(contrasts=1))
     with pytest.raises(ValueError, match="not for tumour0#0"):
         render(HOST, LESION, replace(PARAMS, lesion="another"))
-
-
-# ------------------------------------------------------------------------------ CarveMix
-
-
-def test_carving_follows_the_signed_distance():
-    lesion = SCAN.classes > 0
-    regions = {
-        size: carvemix.carved_region(lesion, SCAN.spacing, carvemix.CarveParams(size))
-        for size in (1.0, 0.5, 0.0, -0.5, -1.0)
-    }
-    np.testing.assert_array_equal(regions[0.0], lesion)
-    sizes = [regions[s].sum() for s in (1.0, 0.5, 0.0, -0.5, -1.0)]
-    assert sizes == sorted(sizes)
-    assert 0 < sizes[0] < sizes[2] < sizes[4]
-    assert not regions[0.5][~lesion].any()
-    depth = ndimage.distance_transform_edt(lesion, sampling=SCAN.spacing).max()
-    outside = distance_mm(lesion, SCAN.spacing)
-    np.testing.assert_array_equal(regions[-0.5], outside < depth / 2)
-    empty = carvemix.carved_region(lesion & False, SCAN.spacing, carvemix.CarveParams(0.5))
-    assert not empty.any()
-
-
-def test_carvemix_takes_all_contrasts_and_keeps_the_rest():
-    other = annotated(seed=3, centre=(20, 20, 12))
-    sizes = {carvemix.sample(np.random.default_rng(i)).size for i in range(20)}
-    assert min(sizes) < -0.5
-    assert max(sizes) > 0.5
-    for size in (-0.7, 0.4):
-        params = carvemix.CarveParams(size)
-        made = carvemix.render(other, SCAN, params)
-        carved = carvemix.carved_region(SCAN.classes > 0, SCAN.spacing, params) & brain_of()
-        np.testing.assert_array_equal(made.images[:, carved], SCAN.images[:, carved])
-        np.testing.assert_array_equal(made.images[:, ~carved], other.images[:, ~carved])
-        np.testing.assert_array_equal(made.classes, np.where(carved, SCAN.classes, other.classes))
-    with pytest.raises(ValueError, match="share grid"):
-        carvemix.render(host(contrasts=1), SCAN, params)
 
 
 def test_a_host_keeps_the_tumour_it_has():

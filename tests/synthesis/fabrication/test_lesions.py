@@ -67,7 +67,7 @@ def test_unusable_annotations_are_named(classes, message):
     with pytest.raises(UnusableScanError, match=message) as caught:
         make_scan(images_of(brain, 0), brain, SPACING, "sub-7", classes)
     assert "sub-7" in str(caught.value)
-    assert "--annotated-dir" in str(caught.value)
+    assert "--" not in str(caught.value)
 
 
 def test_contrasts_must_share_the_brains_grid():
@@ -123,7 +123,9 @@ def test_distant_foci_are_lesions_of_their_own():
 
 
 def test_empty_annotations_are_named():
-    with pytest.raises(UnusableScanError, match=r"annotation of host0.*--annotated-dir"):
+    with pytest.raises(
+        UnusableScanError, match="annotation of host0: it is empty inside the brain"
+    ):
         cut_out(host())
 
 

@@ -11,7 +11,7 @@ from synthtumour_bids.errors import DataError, StoppedError
 from synthtumour_bids.synthesis.fabrication import gan_training, quality
 from synthtumour_bids.synthesis.fabrication.coarse import render, sample
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
-from synthtumour_bids.synthesis.fabrication.gan_curve import CURVE, draw_curve, losses_of
+from synthtumour_bids.synthesis.fabrication.gan_curve import CURVE, losses_of, plot_curve
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
 from synthtumour_bids.synthesis.fabrication.gan_state import GanState
 from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
@@ -29,7 +29,7 @@ def data() -> TrainingData:
     coarse = []
     for index in range(4):
         lesion, scan = lesions[index % 2], hosts[index // 2]
-        params = sample(stream(0, "s", None, index, "coarse"), lesion, scan)
+        params = sample(stream(0, "s", None, index=index, purpose="coarse"), scan, lesion)
         coarse.append(render(scan, lesion, params))
     return TrainingData(real, [annotated(7)], hosts, coarse[:2], coarse[2:], classes=2)
 
@@ -79,7 +79,7 @@ def test_the_record_is_json_and_the_first_entry_is_the_coarse_samples(data, whol
 def test_a_training_is_pictured_after_each_evaluation(data, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        gan_training, "draw_curve", lambda history, best, path: drawn.append((len(history), path))
+        gan_training, "plot_curve", lambda history, best, path: drawn.append((len(history), path))
     )
     train(data, SLOPPY, tmp_path)
     assert drawn == [(count, tmp_path / CURVE) for count in (1, 2, 3)]
@@ -91,7 +91,7 @@ def test_the_picture_has_every_loss_and_is_whole(whole, tmp_path):
     assert [step for step, _ in losses["perceptual"]] == [5, 7]
     assert not {"step", "distance", "distances"} & set(losses)
     for count in (1, 3):
-        draw_curve(whole.history[:count], 3, tmp_path / CURVE)
+        plot_curve(whole.history[:count], 3, tmp_path / CURVE)
         assert (tmp_path / CURVE).read_bytes().startswith(b"\x89PNG")
         assert [path.name for path in tmp_path.iterdir()] == [CURVE]
 
@@ -157,7 +157,7 @@ def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypat
 
 def test_missing_data_and_unknown_classes_are_named(data, tmp_path):
     for name in ("real", "real_held_out", "coarse", "coarse_held_out"):
-        with pytest.raises(DataError, match="--annotated-dir"):
+        with pytest.raises(DataError, match=r"TF-GAN needs at least one .* found none"):
             train(replace(data, **{name: []}), SLOPPY, tmp_path)
     with pytest.raises(DataError, match="holds class 2"):
         train(replace(data, classes=1), SLOPPY, tmp_path)

@@ -11,12 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..boxes import Spacing, box_of
-from .rims import reach_box
-from .scans import BrainScan
+from synthtumour_bids.synthesis.fabrication.rims import reach_box
+from synthtumour_bids.synthesis.fabrication.scans import BrainScan
+from synthtumour_bids.synthesis.geometry import Mask, Spacing, box_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def render(host: BrainScan, donor: BrainScan, params: CarveParams) -> BrainScan:
     return host.with_voxels(images, classes)
 
 
-def carved_region(lesion: NDArray[Any], spacing: Spacing, params: CarveParams) -> NDArray[np.bool_]:
+def carved_region(lesion: Mask, spacing: Spacing, params: CarveParams) -> Mask:
     """Voxels whose signed distance from the lesion's border is below the drawn threshold."""
     region = np.zeros(lesion.shape, dtype=bool)
     if not lesion.any():
