@@ -51,9 +51,10 @@ def stripped_mask(data: np.ndarray, spacing: np.ndarray) -> np.ndarray | None:
     background = background_value(data)
     if background is None:
         return None
-    mask = solid_component(data != background)
+    objects = data != background
+    mask = solid_component(objects)
     volume = float(mask.sum()) * float(np.prod(spacing)) / 1000
-    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data, mask, spacing):
+    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data, objects, spacing):
         return None
     return mask
 
