@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 ruff check .
 ruff format --check .
 mypy
+python scripts/import_graph.py
 hadolint Dockerfile
 spython recipe Singularity.def >/dev/null
 shellcheck --exclude SC1090,SC1091 scripts/*.sh docs/slurm/*.sh docs/slurm/*.sbatch brainlife/main .ci/run

@@ -96,7 +96,7 @@ class Layout:
     def transform(self, scan: Scan) -> Path:
         """Affine transform from the scan to the template."""
         folder = derivative_folder(scan, self.output_dir)
-        return folder / transform_name(scan, to=TEMPLATE, extension=".mat")
+        return folder / transform_name(scan, to=TEMPLATE)
 
     def picture(self, scan: Scan, desc: str) -> Path:
         """Picture of a scan for its report."""

@@ -12,7 +12,8 @@ from tests.builders.datasets import make, table
 if TYPE_CHECKING:
     from tests.builders.finished import Finished
 
-# Two test processes on two cores: one thread each. Set before ants and torch are imported.
+# No more threads than the smallest machine that tests run on has cores; set before ants and torch
+# are imported.
 for _variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")
 

@@ -164,18 +164,18 @@ def derivative_folder(scan: Scan, output_dir: Path) -> Path:
     return folder / datatype(scan.suffix)
 
 
-def transform_name(scan: Scan, *, to: str, extension: str = ".h5") -> str:
-    """Name of the transform from a scan to another space.
+def transform_name(scan: Scan, *, to: str) -> str:
+    """Name of the affine transform from a scan to another space.
 
     Examples
     --------
     >>> from synthtumour_bids.settings import Role
     >>> scan = Scan(Path(), (("sub", "01"), ("run", "2")), "FLAIR", Role.TUMOUR, Path())
     >>> transform_name(scan, to="MNI152NLin2009aSym")
-    'sub-01_run-2_from-FLAIR_to-MNI152NLin2009aSym_mode-image_xfm.h5'
+    'sub-01_run-2_from-FLAIR_to-MNI152NLin2009aSym_mode-image_xfm.mat'
     """
     entities = dict(scan.entities) | {"from": scan.suffix, "to": to, "mode": "image"}
-    return _join(entities, "xfm", extension)
+    return _join(entities, "xfm", ".mat")
 
 
 def _join(entities: dict[str, str], suffix: str, extension: str) -> str:

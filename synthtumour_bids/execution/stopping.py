@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def stop_signal() -> Iterator[threading.Event]:
     before: dict[int, Any] = {}
 
     def ask(number: int, _: FrameType | None) -> None:
-        LOG.warning("received %s: saving and stopping", signal.Signals(number).name)
+        LOGGER.warning("received %s: saving and stopping", signal.Signals(number).name)
         stop.set()
 
     if threading.current_thread() is threading.main_thread():  # signals are handled there only

@@ -19,7 +19,7 @@ from synthtumour_bids.segmentation.dataset import PreparedDataset
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 BEST = "checkpoint_best.pth"
 LATEST = "checkpoint_latest.pth"
@@ -91,7 +91,7 @@ def resume(trainer: SynthTumourTrainer, latest: Path, recipe: str) -> State | No
         return None
     saved = torch.load(latest, map_location=trainer.device, weights_only=True)
     if saved["recipe"] != recipe:
-        LOG.warning("%s is of other data or settings: training starts anew", latest)
+        LOGGER.warning("%s is of other data or settings: training starts anew", latest)
         return None
     trainer.load_weights(saved["network"])
     trainer.average = saved["average"]
@@ -100,7 +100,7 @@ def resume(trainer: SynthTumourTrainer, latest: Path, recipe: str) -> State | No
     if scaler is not None and "grad_scaler" in saved:
         scaler.load_state_dict(saved["grad_scaler"])
     curve = SelectionCurve.from_json(saved["curve"])
-    LOG.info("going on after %d finished epochs", len(curve.epochs))
+    LOGGER.info("going on after %d finished epochs", len(curve.epochs))
     return State(curve, list(saved["losses"]), [w.cpu() for w in saved["best"]])
 
 

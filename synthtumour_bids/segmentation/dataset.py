@@ -143,7 +143,7 @@ def _check(cases: Sequence[Case]) -> None:
         raise DataError(
             f"A network needs cases to train with and shifted cases to select the epoch with, but "
             f"there are {n_train} and {n_validation}. Add tumour-free scans: they are shared out "
-            "between the two (--tumourfree-dir, --tumourfree-values)."
+            "between the two (--tumourfree-dir, --tumourfree-value)."
         )
     names = [case.name for case in cases]
     if len(set(names)) < len(names):

@@ -36,7 +36,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 AGAIN = "Run the same command again to continue from the last checkpoint."
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
 Progress = Callable[[int, int, float, float, float], None]
@@ -247,7 +247,7 @@ def _run(work: Work[Any], task: Any, ranks: Ranks, connection: Connection) -> No
 
 def _unexpected(error: Exception, ranks: Ranks) -> _Failure:
     if isinstance(error, dist.DistError) or "gloo" in str(error):
-        LOG.debug("process %d lost the others", ranks.rank, exc_info=error)
+        LOGGER.debug("process %d lost the others", ranks.rank, exc_info=error)
         lost = UnavailableError(
             f"The {ranks.size} processes of the training lost each other: one of them does not "
             f"answer ({str(error).splitlines()[0]}). {AGAIN}"

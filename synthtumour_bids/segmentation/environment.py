@@ -18,7 +18,7 @@ from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.execution.pool import processes_can_talk
 from synthtumour_bids.execution.temporary import sockets_fit
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 # nnU-Net looks for trainers that are not its own in this folder.
 TRAINER_FOLDER = Path(__file__).parent
@@ -33,7 +33,7 @@ class _DebugLines(io.TextIOBase):
     def write(self, text: str) -> int:
         for line in text.splitlines():
             if line.strip():
-                LOG.debug("nnU-Net: %s", line.rstrip())
+                LOGGER.debug("nnU-Net: %s", line.rstrip())
         return len(text)
 
 
@@ -201,7 +201,7 @@ def loader_workers(nprocs: int, device: torch.device, batch_bytes: int) -> int:
         free = shutil.disk_usage(SHARED_MEMORY).free
         room = free // (4 * max(1, batch_bytes))  # two waiting, one in use, one being made
         if room < workers:
-            LOG.warning(
+            LOGGER.warning(
                 "%s has %.0f MB free, enough for %d of %d data workers; a larger one "
                 "(docker --shm-size or --ipc=host) makes training faster.",
                 SHARED_MEMORY,

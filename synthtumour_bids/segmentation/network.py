@@ -18,7 +18,7 @@ from synthtumour_bids.execution.resources import memory_limit_gb
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.environment import quiet, resolve_device
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 TILE_STEP = 0.5  # of the patch, between neighbouring windows
 BYTES_A_VALUE = 26.0  # that a pass needs for each voxel and feature of the finest stage; measured
@@ -163,7 +163,7 @@ class Network:
             except torch.OutOfMemoryError:
                 if whole == trained:
                     raise
-        LOG.warning("%s cannot hold the whole brain at once; using windows.", self.device)
+        LOGGER.warning("%s cannot hold the whole brain at once; using windows.", self.device)
         return self.slide(data, trained)
 
     def _fits(self, window: list[int]) -> bool:

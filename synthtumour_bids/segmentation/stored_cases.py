@@ -19,7 +19,7 @@ from synthtumour_bids.execution.pool import processes_can_talk, worker_pool
 from synthtumour_bids.segmentation.environment import quiet
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 PARTS = (".b2nd", "_seg.b2nd", ".pkl")  # what nnU-Net stores for one case
 Source = tuple[tuple[Path, ...], Path]  # images and label
@@ -70,7 +70,7 @@ def store_cases(
                 (target / f"{path.stem}{part}").unlink(missing_ok=True)
 
     pending = [name for name in sources if not _is_stored(target / name, sources[name])]
-    LOG.info("preprocessing %d of %d cases", len(pending), len(sources))
+    LOGGER.info("preprocessing %d of %d cases", len(pending), len(sources))
     if n_processes <= 1 or len(pending) < POOL_FROM or not processes_can_talk():
         for name in pending:
             _store(target / name, *sources[name], plans, description)

@@ -23,7 +23,7 @@ from synthtumour_bids.segmentation.batches import Batches, start_worker
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.ranks import Ranks
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
 WARM_UP = 0.03  # share of the steps over which the learning rate rises
@@ -112,7 +112,7 @@ class SynthTumourTrainer(nnUNetTrainer):  # type: ignore[misc]  # nnU-Net has no
 
     def print_to_log_file(self, *args: object, **_: object) -> None:
         """Send nnU-Net's messages to the log instead of its own files and the console."""
-        LOG.debug("nnU-Net: %s", " ".join(str(a) for a in args).strip())
+        LOGGER.debug("nnU-Net: %s", " ".join(str(a) for a in args).strip())
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, None]:
         """Build the optimiser; the learning rate is set before each step (`learning_rate`)."""

@@ -42,7 +42,7 @@ from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
@@ -224,7 +224,7 @@ def _run(
         else:
             checkpoints.save_if_due()
         each = (time.monotonic() - began) / (state.epoch - first_epoch)
-        LOG.debug(
+        LOGGER.debug(
             "epoch %d/%d: loss %.3f, shifted Dice %.3f (best %.3f in epoch %d), %.0f s",
             state.epoch, training.epochs, loss, score.dice, state.curve.best_dice,
             state.curve.best_epoch, each,

@@ -254,7 +254,6 @@ def write_outputs(output_dir: Path, scan: Scan, resolution: float) -> None:
             path = derivative_path(scan, output_dir, **where, **entities)
             write_image(path, image(), sidecar(sources=[scan.uri, uri], **grid, **fields))
     write_text(preproc.parent / transform_name(scan, to=TEMPLATE), "transform")
-    write_text(preproc.parent / transform_name(scan, to=TEMPLATE, extension=".mat"), "transform")
     subject = f"sub-{scan.subject}"
     write_text(scan.output_root(output_dir) / f"{subject}.html", "<html></html>")
     write_text(scan.output_root(output_dir) / subject / "figures" / f"{subject}_x.png", "")

@@ -17,7 +17,7 @@ from .gan_settings import GanSettings
 from .generator import Generator
 from .perceptual import Bank, Segmenter
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 BETAS = (0.5, 0.999)  # of Adam, for generator and discriminator
 Weights = dict[str, Tensor]
@@ -166,7 +166,7 @@ class GanState:
             return False
         saved = torch.load(path, map_location=self.device, weights_only=True)
         if saved["recipe"] != recipe:
-            LOG.warning("%s is of other data or settings: training starts anew", path)
+            LOGGER.warning("%s is of other data or settings: training starts anew", path)
             return False
         self.step, self.sums, self.history = saved["step"], saved["sums"], saved["history"]
         self.best = {n: {k: v.cpu() for k, v in w.items()} for n, w in saved["best"].items()}
@@ -176,7 +176,7 @@ class GanState:
             optimiser.load_state_dict(saved["optimisers"][name])
         if saved["bank"] is not None:
             self.bank = Bank(tuple(saved["bank"]["values"]), saved["bank"]["spread"])
-        LOG.info("TF-GAN goes on after step %d", self.step)
+        LOGGER.info("TF-GAN goes on after step %d", self.step)
         return True
 
 

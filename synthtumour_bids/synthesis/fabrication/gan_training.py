@@ -33,7 +33,7 @@ from .realism import Reference, describe
 from .refinement import refine
 from .scans import BrainScan
 
-LOG = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 LATEST = "checkpoint_latest.pt"
 FINAL = "fabricator.pt"
@@ -194,7 +194,7 @@ def _evaluate(state: GanState, data: TrainingData, reference: Reference) -> None
     ]
     distance, each = reference.distance(np.stack(described))
     state.record(distance, each)
-    LOG.info("TF-GAN, step %d: distance to real lesions %.4f", state.step, distance)
+    LOGGER.info("TF-GAN, step %d: distance to real lesions %.4f", state.step, distance)
 
 
 def _check(data: TrainingData) -> None:
