@@ -1,4 +1,4 @@
-"""The record of a training: loss, score on the shifted set, and the epoch that was chosen."""
+"""The record of a training: loss, score on the validation cases, and the epoch chosen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class SelectionCurve:
     train_loss
         Mean of nnU-Net's loss (Dice + cross-entropy, lower is better) over the epoch's batches.
     shifted_dice
-        Mean hard Dice over the shifted-validation cases, in [0, 1].
+        Mean hard Dice over the validation cases, in [0, 1]: for a junior shifted synthetic ones,
+        for a senior mixes and pseudo-labelled scans of other persons.
     shifted_loss
         Mean cross-entropy over the same, nats.
     best_epoch
@@ -96,7 +97,7 @@ def _plot(curve: SelectionCurve, path: Path) -> None:
     right = left.twinx()
     (loss,) = left.plot(curve.epochs, curve.train_loss, color="tab:blue", label="training loss")
     (dice,) = right.plot(
-        curve.epochs, curve.shifted_dice, color="tab:orange", label="Dice, shifted validation"
+        curve.epochs, curve.shifted_dice, color="tab:orange", label="Dice, validation cases"
     )
     chosen = left.axvline(
         curve.best_epoch,
@@ -106,7 +107,7 @@ def _plot(curve: SelectionCurve, path: Path) -> None:
     )
     left.set_xlabel("epoch")
     left.set_ylabel("training loss (Dice + cross-entropy)")
-    right.set_ylabel("Dice on the shifted set")
+    right.set_ylabel("Dice on the validation cases")
     right.set_ylim(0, 1)
     left.legend(handles=[loss, dice, chosen], loc="center right", fontsize="small")
     figure.savefig(path, dpi=100)
