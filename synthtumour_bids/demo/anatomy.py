@@ -20,7 +20,6 @@ SHAPE = (99, 121, 107)
 
 EYES = ((-33.0, 62.0, -38.0), (33.0, 62.0, -38.0))  # mm, MNI
 EYE_RADIUS = 12.0
-ORBIT_RADIUS = 19.0
 LATERAL_VENTRICLE = (10.0, 14.0, 12.0)  # mm, MNI; a point in the right frontal horn
 VENTRICLE_DEPTH = 18.0  # mm from the brain's surface: CSF deeper than this is ventricle
 

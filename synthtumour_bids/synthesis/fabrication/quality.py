@@ -14,8 +14,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -85,10 +84,6 @@ class Report:
     rate: float
     reasons: dict[str, int]
     thresholds: Scores
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON-able values."""
-        return asdict(self)
 
 
 def thresholds_from(
