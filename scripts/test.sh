@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the package with its test tools into .venv-test, then lints, type-checks and tests it.
+# With arguments, which go to pytest, coverage is not measured: they choose a part of the tests.
 # CHECKED_IMAGE="podman synthtumour_bids:0.1.0", an engine and an image that is there, checks that too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,7 +8,11 @@ cd "$(dirname "$0")/.."
 make_environment .venv-test "[test,dask,report,templates]"
 export PATH="$PWD/.venv-test/bin:$PATH"
 bash scripts/lint.sh
-python -m pytest "$@"
+if [ $# -eq 0 ]; then
+  bash scripts/coverage.sh
+else
+  python -m pytest "$@"
+fi
 if [ -n "${CHECKED_IMAGE:-}" ]; then
   bash scripts/container_check.sh "${CHECKED_IMAGE%% *}" "${CHECKED_IMAGE#* }"
 fi
