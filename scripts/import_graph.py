@@ -27,7 +27,7 @@ FLOORS = (
     ("steps",),
     ("app", "cli"),
     ("__main__",),
-    ("demo",),
+    ("starter", "demo"),
 )
 HEAVY = ("ants", "torch", "nnunetv2", "monai")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthtumour_bids.demo.fields import smooth_field
-from synthtumour_bids.demo.subject import rotation_matrix
+from synthtumour_bids.simulation.fields import smooth_field
+from synthtumour_bids.simulation.subject import rotation_matrix
 
 # Field of view around the head's middle in MNI, mm: whole head, cut below the jaw.
 LOW = np.array([-96.0, -128.0, -98.0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
@@ -18,10 +18,18 @@ from synthtumour_bids.demo.acquisition import (
     thick_affine,
     thicken,
 )
-from synthtumour_bids.demo.contrast import flair_signal, hyperintensity_map, sample_signals
-from synthtumour_bids.demo.fields import smooth_field
 from synthtumour_bids.demo.growth import Growth, grow
-from synthtumour_bids.demo.subject import Anatomy, build_anatomy, sample_variation
+from synthtumour_bids.demo.tumour import add_tumour, sample_tumour_signals
+from synthtumour_bids.simulation.contrast import brain_signal, sample_signals
+from synthtumour_bids.simulation.fields import smooth_field
+from synthtumour_bids.simulation.fluid import add_fluid, sample_fluid
+from synthtumour_bids.simulation.head import sample_folds, sample_residual
+from synthtumour_bids.simulation.hyperintensities import (
+    add_hyperintensities,
+    sample_hyperintensities,
+)
+from synthtumour_bids.simulation.subject import Anatomy, Variation, build_anatomy
+from synthtumour_bids.simulation.surroundings import sample_surroundings, surround
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,20 @@ def sample_growth(rng: np.random.Generator, volume: float) -> Growth:
         proliferation=float(rng.uniform(0.02, 0.04)),
         visible=0.2,
         volume=volume,
+    )
+
+
+def sample_person(rng: np.random.Generator, age: float) -> Variation:
+    """Draw a head as it lies in the scanner: its own size, turned and shifted."""
+    person = sample_residual(rng, age)
+    size = rng.normal(0.92, 0.025)  # the average head is larger than the average person's
+    x, y, z = (size * rng.normal(1, 0.02, 3)).tolist()
+    turn, move = rng.normal(0, (5, 3, 4)).tolist(), rng.normal(0, (3, 4, 4)).tolist()
+    return replace(
+        person,
+        scale=(x, y, z),
+        rotation=(turn[0], turn[1], turn[2]),
+        shift=(move[0], move[1], move[2]),
     )
 
 
@@ -83,7 +105,7 @@ def simulate_head(
     acquisition: Acquisition,
     *,
     tumour_volume: float | None = None,
-    hyperintensity: float = 0.0,
+    age: float = 0.3,
 ) -> Head:
     """Simulate one FLAIR scan.
 
@@ -97,29 +119,27 @@ def simulate_head(
         Orientation, slice thickness, tilt, brain only or whole head.
     tumour_volume
         mL to grow a tumour to; ``None`` for none.
-    hyperintensity
-        Burden of white-matter hyperintensities, 0 to 1.
+    age
+        0 young to 1 very old: width of the fluid spaces, white-matter hyperintensities.
 
     Returns
     -------
     Head with int16 intensities.
     """
     shape, affine = fine_grid(acquisition, resolution)
-    variation = sample_variation(rng)
-    anatomy = build_anatomy(shape, affine, variation, rng)
-    signals, scanner = sample_signals(rng), sample_scanner(rng)
-    growth = None if tumour_volume is None else sample_growth(rng, tumour_volume)
-    density = None if growth is None else _grow_in(anatomy, growth, rng)
-    spots = hyperintensity_map(anatomy, hyperintensity, rng) if hyperintensity > 0 else None
-    signal = flair_signal(
-        anatomy,
-        signals,
-        variation.skull,
-        rng,
-        hyperintensities=spots,
-        density=density,
-        visible=0.2 if growth is None else growth.visible,
-    )
+    variation = sample_person(rng, age)
+    anatomy = build_anatomy(shape, affine, variation, sample_folds(rng, age), rng)
+    scanner = sample_scanner(rng)
+    signal = brain_signal(anatomy, sample_signals(rng, age), rng)
+    signal = add_hyperintensities(signal, anatomy, sample_hyperintensities(rng, age), rng)
+    signal = add_fluid(signal, anatomy, sample_fluid(rng), rng)
+    growth = density = None
+    if tumour_volume is not None:
+        growth = sample_growth(rng, tumour_volume)
+        density = _grow_in(anatomy, growth, rng)
+        signals = sample_tumour_signals(rng)
+        signal = add_tumour(signal, anatomy, signals, density, growth.visible, rng)
+    signal = surround(signal, anatomy, sample_surroundings(rng), rng)
     signal = shade(signal, anatomy.spacing, scanner, rng)
 
     block = slices_per_block(acquisition, resolution)

@@ -51,8 +51,9 @@ PARTICIPANTS: dict[str, Any] = {
         "Description": "Whether the simulated head has a tumour",
         "Levels": {"control": "No tumour", "tumour": "One simulated glioma"},
     },
-    "hyperintensity": {
-        "Description": "Burden of simulated white-matter hyperintensities, 0 none to 1 severe"
+    "relative_age": {
+        "Description": "How old the simulated head looks, 0 young to 1 very old: wide fluid "
+        "spaces, white-matter hyperintensities"
     },
 }
 
@@ -73,7 +74,7 @@ class _Subject:
     acquisition: Acquisition
     resolution: float
     tumour_volume: float | None
-    hyperintensity: float
+    age: float
 
 
 def write_cohort(
@@ -155,7 +156,7 @@ def _subjects(n_tumourfree: int, n_tumour: int, resolution: float, seed: int) ->
             acquisition=ACQUISITIONS[index % len(ACQUISITIONS)],
             resolution=resolution,
             tumour_volume=None,
-            hyperintensity=(0.0, 0.35, 0.0, 0.6)[index % 4],
+            age=(0.2, 0.6, 0.1, 0.85)[index % 4],
         )
         for index in range(n_tumourfree)
     ]
@@ -167,7 +168,7 @@ def _subjects(n_tumourfree: int, n_tumour: int, resolution: float, seed: int) ->
             acquisition=ACQUISITIONS[index % len(ACQUISITIONS)],
             resolution=resolution,
             tumour_volume=float(volumes[order[index]]),
-            hyperintensity=(0.0, 0.0, 0.2)[index % 3],
+            age=(0.3, 0.2, 0.5)[index % 3],
         )
         for index in range(n_tumour)
     ]
@@ -191,12 +192,12 @@ def _write_tables(cohort: DemoCohort, subjects: list[_Subject]) -> None:
         {
             "participant_id": f"sub-{subject.label}",
             "group": "tumour" if subject.role is Role.TUMOUR else "control",
-            "hyperintensity": subject.hyperintensity,
+            "relative_age": subject.age,
         }
         for subject in subjects
     ]
     write_tsv(
-        cohort.bids_dir / "participants.tsv", rows, ["participant_id", "group", "hyperintensity"]
+        cohort.bids_dir / "participants.tsv", rows, ["participant_id", "group", "relative_age"]
     )
     write_json(cohort.bids_dir / "participants.json", PARTICIPANTS)
     write_json(
@@ -225,7 +226,7 @@ def _write_subject(cohort: DemoCohort, subject: _Subject) -> None:
         subject.resolution,
         subject.acquisition,
         tumour_volume=subject.tumour_volume,
-        hyperintensity=subject.hyperintensity,
+        age=subject.age,
     )
     name = f"sub-{subject.label}"
     scan = cohort.bids_dir / name / "anat" / f"{name}_FLAIR.nii.gz"

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.batches import Batches, start_worker
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
+from synthtumour_bids.segmentation.drawn_cases import Draw, DrawnCases
 from synthtumour_bids.segmentation.ranks import Ranks
 
 LOGGER = logging.getLogger(__name__)
@@ -145,8 +146,8 @@ class SynthTumourTrainer(nnUNetTrainer):  # type: ignore[misc]  # nnU-Net has no
 
     # --- training --------------------------------------------------------------------------
 
-    def open_data(self) -> None:
-        """Find the cases and fix the patches to validate with."""
+    def open_data(self, draw: Draw | None = None) -> None:
+        """Find the cases, or draw those to train with, and fix the patches to validate with."""
         rotation, dummy_2d, initial_patch, mirror_axes = (
             self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
         )
@@ -159,6 +160,8 @@ class SynthTumourTrainer(nnUNetTrainer):  # type: ignore[misc]  # nnU-Net has no
             use_mask_for_norm=self.configuration_manager.use_mask_for_norm,
         )
         train, shifted = self.get_tr_and_val_datasets()
+        if draw is not None:
+            train = DrawnCases(draw, self.label_manager.foreground_labels)
         self._loader = nnUNetDataLoader(
             train,
             1,  # sample at a time

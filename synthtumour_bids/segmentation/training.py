@@ -32,6 +32,7 @@ from synthtumour_bids.segmentation.checkpoints import (
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset
 from synthtumour_bids.segmentation.distributed import Progress, Stop, check_batch, launch
+from synthtumour_bids.segmentation.drawn_cases import Draw
 from synthtumour_bids.segmentation.environment import (
     loader_workers,
     nnunet_environment,
@@ -57,6 +58,7 @@ class _Task:
     seed: int
     nprocs: int  # of each
     initial_weights: Path | None
+    draw: Draw | None
     checkpoint_seconds: float
     recipe: str
 
@@ -72,6 +74,7 @@ def train(
     num_gpus: int = 1,
     progress: Progress | None = None,
     initial_weights: Path | None = None,
+    draw: Draw | None = None,
     checkpoint_seconds: float = SECONDS_BETWEEN_CHECKPOINTS,
 ) -> SelectionCurve:
     """Train a network, or go on where an earlier call stopped; do nothing where it is finished.
@@ -104,6 +107,9 @@ def train(
         training loss, the Dice on the shifted set and the seconds left if it does not stop early.
     initial_weights
         Model folder or checkpoint to start from instead of random weights.
+    draw
+        Draws samples to train with while training; the stored cases then only validate, and tell
+        nnU-Net what to plan for.
     checkpoint_seconds
         Time between two checkpoints, s; at most about so much work is lost to a crash.
 
@@ -120,7 +126,7 @@ def train(
     devices = training_devices(device, num_gpus)
     check_batch(prepared.plans()["configurations"][CONFIGURATION]["batch_size"], num_gpus)
     fold = model_dir / "fold_0"
-    recipe = _recipe(prepared, training, seed, initial_weights)
+    recipe = _recipe(prepared, training, seed, initial_weights, draw)
     if finished_recipe(model_dir) == recipe:
         return read_curve(model_dir)
     fold.mkdir(parents=True, exist_ok=True)
@@ -132,6 +138,7 @@ def train(
         seed=seed,
         nprocs=max(1, nprocs // num_gpus),
         initial_weights=initial_weights,
+        draw=draw,
         checkpoint_seconds=checkpoint_seconds,
         recipe=recipe,
     )
@@ -156,7 +163,7 @@ def _train(task: _Task, ranks: Ranks, stop: Stop, progress: Progress | None) -> 
             trainer.set_up(task.training, ranks)
             if task.initial_weights is not None:
                 start_from(trainer, task.initial_weights)
-            trainer.open_data()
+            trainer.open_data(task.draw)
         state = resume(trainer, latest, task.recipe) or State()
         checkpoints = Checkpoints(trainer, state, latest, task.recipe, task.checkpoint_seconds)
         try:
@@ -243,10 +250,16 @@ def _is_over(curve: SelectionCurve, training: Training) -> bool:
 
 
 def _recipe(
-    prepared: PreparedDataset, training: Training, seed: int, initial_weights: Path | None
+    prepared: PreparedDataset,
+    training: Training,
+    seed: int,
+    initial_weights: Path | None,
+    draw: Draw | None,
 ) -> str:
     start = weights_digest(initial_weights) if initial_weights is not None else None
     parts = [prepared.recipe, asdict(training), seed, start]
+    if draw is not None:
+        parts.append(draw.fingerprint)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

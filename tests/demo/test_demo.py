@@ -16,11 +16,11 @@ from scipy import ndimage
 
 from synthtumour_bids.demo.__main__ import closing_words, main
 from synthtumour_bids.demo.acquisition import Acquisition, Scanner, add_noise, fine_grid
-from synthtumour_bids.demo.fields import smooth_field, smooth_step
 from synthtumour_bids.demo.growth import Growth, grow
 from synthtumour_bids.demo.head import simulate_head
 from synthtumour_bids.demo.phantom import DemoCohort, write_cohort
 from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE, UsageError
+from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 
 SIZE = {"n_tumourfree": 3, "n_tumour": 3, "resolution": 4.0}
 

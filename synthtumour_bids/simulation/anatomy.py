@@ -40,6 +40,15 @@ class AverageHead:
         mm to the lateral and third ventricles, negative inside.
     ventricle_normal
         Direction away from the ventricles, fading with distance; (3, X, Y, Z).
+    surface_depth
+        mm inwards from the brain's outer surface, which here follows the interhemispheric
+        fissure and the cisterns, too; negative outside.
+    surface_foot
+        Voxel coordinates of the nearest point of that surface, smoothed; (3, X, Y, Z).
+    deep_distance
+        mm to what no sulcus reaches: ventricles, deep grey matter, hippocampus.
+    cerebrum
+        Soft mask in [0, 1] without cerebellum and brain stem.
     eyes, orbits, airways
         Soft masks in [0, 1] of the globes, of the fat behind them and of the nose's cavities.
     """
@@ -51,6 +60,10 @@ class AverageHead:
     head_distance: np.ndarray
     ventricle_distance: np.ndarray
     ventricle_normal: np.ndarray
+    surface_depth: np.ndarray
+    surface_foot: np.ndarray
+    deep_distance: np.ndarray
+    cerebrum: np.ndarray
     eyes: np.ndarray
     orbits: np.ndarray
     airways: np.ndarray
@@ -78,6 +91,57 @@ def _ellipsoid(mm: np.ndarray, centre: tuple[float, ...], radii: tuple[float, ..
     return values
 
 
+def positions() -> np.ndarray:
+    """MNI coordinates of the maps' voxels in mm, float32 (3, X, Y, Z)."""
+    axes = [o + SPACING * np.arange(n) for o, n in zip(ORIGIN, SHAPE, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
+
+
+def _ventricles(csf: np.ndarray, brain_distance: np.ndarray) -> np.ndarray:
+    """Lateral and third ventricles: the deep CSF that hangs together with a frontal horn."""
+    labels, _ = ndimage.label((csf > 0.5) & (brain_distance < -VENTRICLE_DEPTH))
+    i, j, k = np.round(to_voxels(np.array(LATERAL_VENTRICLE))).astype(int)
+    mask: np.ndarray = labels == labels[i - 2 : i + 3, j - 2 : j + 3, k - 2 : k + 3].max()
+    return mask
+
+
+def _cerebrum(mm: np.ndarray) -> np.ndarray:
+    """Soft mask of what lies above the tentorium and in front of it."""
+    x, y, z = mm
+    roof = np.interp(y, (-110, -85, -62, -45, -30, 0), (-22, -20, -12, -8, -10, -20))
+    tentorium = roof - 0.12 * np.abs(x)
+    behind = np.clip((-28 - y + 0.35 * np.abs(x)) / 6, 0, 1) * np.clip((tentorium - z) / 4, 0, 1)
+    stem = np.clip((20 - np.abs(x)) / 5, 0, 1) * np.clip((-6 - z) / 5, 0, 1)
+    stem = stem * np.clip((-4 - y) / 5, 0, 1)
+    values: np.ndarray = (1 - np.maximum(behind, stem)).astype(np.float32)
+    return values
+
+
+def _surface(
+    mm: np.ndarray, brain: np.ndarray, csf: np.ndarray, ventricles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Depth below the surface on which sulci open, and each voxel's nearest point of it."""
+    fissure = (np.abs(mm[0]) < 1) & (csf > 0.25) & (mm[2] > -10)
+    fluid = ((csf > 0.5) | fissure) & ~ndimage.binary_dilation(ventricles, iterations=2)
+    labels, _ = ndimage.label(~brain | fluid, np.ones((3, 3, 3)))
+    outside = labels == labels[0, 0, 0]
+    depth, feet = ndimage.distance_transform_edt(~outside, sampling=SPACING, return_indices=True)
+    depth = depth - ndimage.distance_transform_edt(outside, sampling=SPACING)
+    foot = ndimage.gaussian_filter(feet.astype(np.float32), (0, 1.5, 1.5, 1.5))
+    return ndimage.gaussian_filter(depth.astype(np.float32), 0.6), foot
+
+
+def _deep(
+    mm: np.ndarray, gm: np.ndarray, depth: np.ndarray, ventricle_distance: np.ndarray
+) -> np.ndarray:
+    """What no sulcus reaches."""
+    x, y, z = np.abs(mm[0]), mm[1], mm[2]
+    nuclei = (gm > 0.35) & (depth > 6) & (x < 34) & (y > -38) & (y < 24) & (z > -14) & (z < 24)
+    limbic = _ellipsoid(np.stack([x, y, z]), (25, -20, -16), (11, 22, 9)) < 0
+    mask: np.ndarray = (ventricle_distance < 5) | nuclei | limbic
+    return mask
+
+
 @lru_cache(maxsize=1)
 def average_head() -> AverageHead:
     """Build the average head (about two seconds, once per process)."""
@@ -98,19 +162,16 @@ def average_head() -> AverageHead:
     wm = on_grid(datasets.load_mni152_wm_template(resolution=2)) * brain
     csf = np.clip(1 - gm - wm, 0, 1) * brain
 
-    mm = np.stack(np.meshgrid(*[np.arange(n) * SPACING for n in SHAPE], indexing="ij"))
-    mm = (mm + ORIGIN.reshape(3, 1, 1, 1)).astype(np.float32)
-
+    mm = positions()
     brain_distance = signed_distance(brain, SPACING)
-    ventricles = (csf > 0.5) & (brain_distance < -VENTRICLE_DEPTH)
-    labels, _ = ndimage.label(ventricles)
-    i, j, k = np.round(to_voxels(np.array(LATERAL_VENTRICLE))).astype(int)
-    ventricles = labels == labels[i - 2 : i + 3, j - 2 : j + 3, k - 2 : k + 3].max()
-    ventricle_distance = signed_distance(ventricles, SPACING)
-    smooth = ndimage.gaussian_filter(ventricle_distance, 2)
+    ventricles = _ventricles(csf, brain_distance)
+    ventricle_distance = ndimage.gaussian_filter(signed_distance(ventricles, SPACING), 0.7)
+    smooth = ndimage.gaussian_filter(ventricle_distance, 1.5)
     normal = np.stack(np.gradient(smooth, SPACING)).astype(np.float32)
-    normal /= np.maximum(np.linalg.norm(normal, axis=0), 0.5)
-    normal *= np.exp(-np.abs(smooth) / 15)
+    normal /= np.maximum(np.linalg.norm(normal, axis=0), 0.8)
+    cerebrum = _cerebrum(mm)
+    depth, foot = _surface(mm, brain, csf, ventricles)
+    deep = _deep(mm, gm, depth, ventricle_distance)
 
     # The vault follows the brain; closing it first keeps the skin from sinking into fissures.
     hull = ndimage.gaussian_filter(brain.astype(np.float32), 8 / SPACING) > 0.35
@@ -145,8 +206,12 @@ def average_head() -> AverageHead:
         csf=csf.astype(np.float32),
         brain_distance=ndimage.gaussian_filter(brain_distance, 0.7),
         head_distance=head_distance,
-        ventricle_distance=smooth,
-        ventricle_normal=normal.astype(np.float32),
+        ventricle_distance=ventricle_distance,
+        ventricle_normal=normal,
+        surface_depth=depth,
+        surface_foot=foot,
+        deep_distance=ndimage.gaussian_filter(signed_distance(deep, SPACING), 1),
+        cerebrum=cerebrum,
         eyes=soft(globes),
         orbits=soft(sockets),
         airways=soft(nasal),

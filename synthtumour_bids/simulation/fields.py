@@ -48,4 +48,5 @@ def smooth_field(
 def smooth_step(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Rise smoothly from 0 at ``low`` to 1 at ``high``."""
     t = np.clip((values - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    result: np.ndarray = t * t * (3 - 2 * t)
+    return result

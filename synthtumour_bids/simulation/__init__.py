@@ -1,0 +1,1 @@
+"""Simulated heads without tumour: anatomy, signal, and what a scanner makes of them."""

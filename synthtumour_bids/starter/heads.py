@@ -1,0 +1,102 @@
+"""Simulated heads on disk: rendered once, read in every sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.files import replacing
+from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
+from synthtumour_bids.simulation.head import render, sample
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.seeds import stream
+
+LEAST = 1e-3  # inside the brain, where 0 means outside
+
+
+@dataclass(frozen=True)
+class HeadTask:
+    """One head to render."""
+
+    path: Path
+    seed: int
+    purpose: str
+    index: int
+    resolution: float
+
+
+def render_heads(
+    folder: Path, count: int, *, seed: int, purpose: str, resolution: float, nprocs: int
+) -> list[Path]:
+    """Render the heads that are not there yet.
+
+    Parameters
+    ----------
+    folder
+        Gets ``<purpose>-<index>.npy``: float16 (X, Y, Z) on the template grid, 0 outside the brain.
+    count
+        How many.
+    seed, purpose
+        Name the random numbers: the heads of two purposes have nothing in common.
+    resolution
+        Voxel size, mm.
+    nprocs
+        Processes to share the work.
+
+    Returns
+    -------
+    list of Path
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = [
+        HeadTask(folder / f"{purpose}-{index:04d}.npy", seed, purpose, index, resolution)
+        for index in range(count)
+    ]
+    missing = [task for task in tasks if not task.path.is_file()]
+    results = map_items(
+        _render, missing, nprocs=nprocs, label="Simulated heads", describe=lambda t: t.path.stem
+    )
+    for result in results:
+        if result.failed:
+            raise RuntimeError(f"{result.item.path.stem}: {result.error}")
+    return [task.path for task in tasks]
+
+
+@dataclass(frozen=True, eq=False)
+class Tissues:
+    """The standard brain's: a registered scan's own are not known. float32 (X, Y, Z), in [0, 1]."""
+
+    white: NDArray[np.float32]
+    all: NDArray[np.float32]
+
+
+def load_tissues(resolution: float) -> Tissues:
+    """Load the standard brain's tissue on the template grid, voxel size in mm."""
+    maps = standard_tissues(resolution)
+    return Tissues(maps["wm"], maps["gm"] + maps["wm"])
+
+
+def read_head(path: Path, resolution: float, tissues: Tissues) -> Brain:
+    """Read a head as a host."""
+    image: NDArray[np.float32] = np.load(path).astype(np.float32)
+    return Brain(
+        image,
+        image > 0,
+        (resolution,) * 3,
+        white_matter=tissues.white,
+        placement=tissues.all,
+    )
+
+
+def _render(task: HeadTask) -> None:
+    grid = standard_brain(task.resolution)
+    rng = stream(task.seed, "head", index=task.index, purpose=task.purpose)
+    x, y, z = grid.shape
+    head = render(sample(rng), (x, y, z), grid.affine)
+    image = np.where(head.mask, np.maximum(head.image, LEAST), 0).astype(np.float16)
+    with replacing(task.path) as partial, partial.open("wb") as file:
+        np.save(file, image)

@@ -1,0 +1,87 @@
+"""Train a starter, from simulation to weights."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from synthtumour_bids.segmentation.dataset import build_dataset
+from synthtumour_bids.segmentation.training import train
+from synthtumour_bids.starter.heads import load_tissues, render_heads
+from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
+from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
+from synthtumour_bids.synthesis.priors import load_priors
+
+LOGGER = logging.getLogger("synthtumour_bids")
+DATASET_ID = 801
+
+
+def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: int) -> Path:
+    """Train a starter, or go on where an earlier call stopped.
+
+    Parameters
+    ----------
+    recipe
+        What to train.
+    folder
+        Gets ``heads``, ``cases``, ``nnunet`` and ``model``.
+    device
+        See :func:`.environment.resolve_device`.
+    nprocs
+        Processor cores to use.
+
+    Returns
+    -------
+    Path
+        Folder of the model.
+
+    Raises
+    ------
+    StoppedError
+        SIGTERM came; the state is saved.
+    """
+    heads, validation_heads = (
+        render_heads(
+            folder / "heads",
+            count,
+            seed=recipe.seed,
+            purpose=purpose,
+            resolution=RESOLUTION,
+            nprocs=nprocs,
+        )
+        for purpose, count in (
+            ("train", recipe.n_heads),
+            ("validation", recipe.n_validation_heads),
+        )
+    )
+    tissues = load_tissues(RESOLUTION)
+    cases = stored_cases(recipe, heads, validation_heads, tissues, folder / "cases")
+    prepared = build_dataset(
+        cases,
+        folder / "nnunet",
+        dataset_id=DATASET_ID,
+        name="starter",
+        training=recipe.training,
+        n_processes=nprocs,
+    )
+    model = folder / "model"
+    train(
+        prepared,
+        model,
+        training=recipe.training,
+        device=device,
+        seed=recipe.seed,
+        nprocs=nprocs,
+        progress=_tell,
+        draw=DrawFromHeads(
+            tuple(heads), tissues, load_priors(recipe.lesion, recipe.contrast), recipe.negatives
+        ),
+    )
+    return model
+
+
+def _tell(epoch: int, epochs: int, loss: float, dice: float, left: float) -> None:
+    LOGGER.info(
+        "epoch %d of %d: loss %.3f, shifted Dice %.3f, %.0f min left",
+        epoch, epochs, loss, dice, left / 60,
+    )  # fmt: skip
