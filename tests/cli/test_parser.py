@@ -22,10 +22,12 @@ HEAVY = ("numpy", "nibabel", "pandas", "scipy", "torch", "ants", "bids", "tqdm",
 
 def test_help_takes_less_than_a_fifth_of_a_second() -> None:
     command = [sys.executable, "-m", "synthtumour_bids", "--help"]
+    # Where coverage is measured, here it would be timed.
+    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     used = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        result = subprocess.run(command, capture_output=True, text=True)
+        result = subprocess.run(command, capture_output=True, text=True, env=unmeasured)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert result.returncode == 0, result.stderr
         assert result.stdout.startswith("usage: synthtumour-bids ")
