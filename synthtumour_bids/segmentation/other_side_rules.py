@@ -40,8 +40,8 @@ class OtherSide:
     bright_across
         Brightness from which a compact part across the midline stays whose two sides are alike,
         SD. As no side of it is normal, it is compared with the brain's median. What is compact,
-        bright and alike in normal brains is the cerebellum: 1.1 to 1.4 SD in FLAIR scans of 22
-        heads without a tumour, some of them old.
+        bright and alike in normal brains is the cerebellum with the brainstem: where it is
+        brighter than 1 SD, it has 1.4 SD on average at most in 25 FLAIR scans without a tumour.
     bright_pair
         Brightness from which a compact part on one side stays although the other side is like it,
         SD: a second lesion may mirror a first. Hyperintensities are 2 to 4 SD bright themselves,
