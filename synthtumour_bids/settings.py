@@ -107,6 +107,7 @@ class Settings:
     model: Path | None = None
     retrain: bool = False
     truth: Path | None = None
+    keep_mask: bool = False  # also the parts of masks that are like the other side of the brain
     skull_strip: SkullStrip = "auto"
     skull_strip_template: str | None = None
 

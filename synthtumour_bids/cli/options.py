@@ -217,6 +217,11 @@ def _add_method_options(add: Add) -> None:
         "again goes on with it if it was stopped",
     )
     add(
+        "--keep-mask",
+        action="store_true",
+        help="keep also the parts of a mask that are no brighter than the other side of the brain",
+    )
+    add(
         "--truth",
         type=existing_folder,
         metavar="DIR",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from synthtumour_bids import __version__
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Cite, Method, RunFacts
+from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 
 # In the order in which they are numbered when cited.
@@ -83,7 +85,9 @@ def methods_text(facts: RunFacts, method: Method) -> str:
         paragraphs += method.paragraphs(facts, cite)
     else:
         paragraphs.append(_given_model(facts))
-    paragraphs.append(_segmentation(facts, method))
+    senior = facts.cards.get(Network.SENIOR)
+    lesion = senior.lesion if senior else settings.lesion
+    paragraphs.append(_segmentation(facts, method, Comparison.of(settings, lesion)))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(facts, cite))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -139,7 +143,7 @@ def _given_model(facts: RunFacts) -> str:
     )
 
 
-def _segmentation(facts: RunFacts, method: Method) -> str:
+def _segmentation(facts: RunFacts, method: Method, comparison: Comparison) -> str:
     border = ""
     if method.border_evidence(facts.cards.get(Network.SENIOR)):
         border = (
@@ -149,8 +153,20 @@ def _segmentation(facts: RunFacts, method: Method) -> str:
     return (
         "**Segmentation.** The senior's tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
-        "at 0.5 inside the brain; specks were removed. The entropy of the probability and the "
+        f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. The entropy "
+        "of the probability and the "
         "agreement of junior and senior are reported as measures of uncertainty."
+    )
+
+
+def _other_side(rules: OtherSide | None) -> str:
+    if rules is None:
+        return ""
+    return (
+        ", and so were parts that were on average less than "
+        f"{rules.least_difference:g} robust standard deviations "
+        f"{'brighter' if rules.sign > 0 else 'darker'} than the place that mirrors them, apart "
+        "from compact ones that crossed the midline or stood out from normal brain"
     )
 
 

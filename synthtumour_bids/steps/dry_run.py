@@ -31,7 +31,11 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
     """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
     preprocessed = preprocess.is_done(job, scan)
     stamp = job.ledger.finished(Step.SEGMENT, scan.key)
-    segmented = stamp is not None and stamp.details.get("models") == networks
+    segmented = (
+        stamp is not None
+        and stamp.details.get("models") == networks
+        and stamp.details.get("keep_mask", job.settings.keep_mask) is job.settings.keep_mask
+    )
     return (
         f"sub-{scan.subject}",
         f"ses-{scan.session}" if scan.session else "-",

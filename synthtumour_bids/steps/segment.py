@@ -20,10 +20,11 @@ from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.border_refinement import refined
+from synthtumour_bids.methods.comparison import KEPT, Compared, Comparison, compared
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.uncertainty import dice, entropy
-from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps.measurements import flags_of, measure
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.borders import Evidence
@@ -50,31 +51,44 @@ class Networks:
         That the senior tells.
     lesion
         What they look for.
+    comparison
+        How their masks are compared with the other side of the brain.
     """
 
     fingerprints: Mapping[str, str]
     evidence: Mapping[str, Evidence | None]
     classes: tuple[TumourClass, ...]
     lesion: str
+    comparison: Comparison
 
     @classmethod
-    def of(cls, cards: Mapping[str, ModelCard], method: Method) -> Networks:
-        """Of their cards."""
+    def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
+        """Of their cards and the settings of a run."""
         senior = cards[Network.SENIOR]
         return cls(
             {name: card.fingerprint for name, card in cards.items()},
             {name: method.border_evidence(card) for name, card in cards.items()},
             senior.classes,
             senior.lesion,
+            Comparison.of(settings, senior.lesion),
         )
 
     def fingerprint(self, preprocessing: Preprocessing) -> str:
         """Hash of all that the segmentation of a scan depends on."""
+        return self._fingerprint(preprocessing, other_side=self.comparison.to_json())
+
+    def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
+        """Whether a scan is segmented; masks of 0.1.0, which compared nothing, stay as they are."""
+        current = self.fingerprint(preprocessing), self._fingerprint(preprocessing)
+        return any(ledger.is_done(STEP, scan.key, one) for one in current)
+
+    def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(
             version=SEGMENTATION_VERSION,
             models=dict(self.fingerprints),
             evidence={name: one and asdict(one) for name, one in self.evidence.items()},
             scan=preprocessing.fingerprint,
+            **more,
         )
 
 
@@ -91,15 +105,15 @@ class SegmentTask:
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected tumour scans that are preprocessed."""
-    networks = Networks.of({name.value: job.model(name).card for name in Network}, method)
+    cards = {name.value: job.model(name).card for name in Network}
+    networks = Networks.of(cards, method, job.settings)
     selected = job.selected(Role.TUMOUR)
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
     done = [
         scan
         for scan in selected
-        if scan.key in ready
-        and job.ledger.is_done(STEP, scan.key, networks.fingerprint(ready[scan.key]))
+        if scan.key in ready and networks.is_done(job.ledger, scan, ready[scan.key])
     ]
     todo = [scan for scan in selected if scan.key in ready and scan not in done]
     tasks, failures = _predicted(job, networks, todo, ready)
@@ -175,6 +189,7 @@ def segment_scan(task: SegmentTask) -> None:
         [*outputs, result],
         scan=scan,
         models=dict(task.networks.fingerprints),
+        keep_mask=task.networks.comparison.skipped == KEPT,
     )
 
 
@@ -188,21 +203,30 @@ def segment(task: SegmentTask) -> SegmentedScan:
     template_brain = load_volume(layout.standard_brain(scan)).mask
     transform = layout.transform(scan)
     standard = {
-        name: _refined(task, name, path, template_brain)
+        name: _compared(task, name, path, template_brain)
         for name, path in task.probabilities.items()
     }
+
+    def carried(values: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
+        return carry_to_native(grid.with_data(values), transform, reference).clip(0, 1)
+
     native = {
-        name: carry_to_native(volume.with_data(volume.data), transform, reference).clip(0, 1)
-        for name, volume in standard.items()
+        name: carried(one.probability.data, one.probability) for name, one in standard.items()
+    }
+    left = {
+        name: carried(one.without(one.probability.data), one.probability)
+        if one.dropped
+        else native[name]
+        for name, one in standard.items()
     }
     criteria = final_criteria(task.networks.lesion)
 
     def judged(values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume) -> PseudoLabel:
         return assess(values, where, grid.spacing, criteria=criteria)
 
-    verdicts = {name: judged(values, brain.mask, brain) for name, values in native.items()}
-    senior = standard[Network.SENIOR]
-    on_template = judged(senior.data, template_brain, senior).mask
+    verdicts = {name: judged(values, brain.mask, brain) for name, values in left.items()}
+    senior = standard[Network.SENIOR].probability
+    on_template = judged(standard[Network.SENIOR].without(senior.data), template_brain, senior).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
     native = {name: values * brain.mask for name, values in native.items()}
     agreement = dice(masks[Network.SENIOR], masks[Network.JUNIOR])
@@ -224,11 +248,17 @@ def segment(task: SegmentTask) -> SegmentedScan:
         task.networks.classes,
         task.networks.lesion,
         task.probabilities[Network.SENIOR],
+        task.networks.comparison,
+        {name: one.dropped for name, one in standard.items()},
     )
 
 
-def _refined(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Volume:
-    """Probability of a network on the template grid, refined as its method asks for."""
-    volume = load_volume(path)
+def _compared(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Compared:
+    """Probability of a network on the template grid, refined as its method asks for.
+
+    With it, which parts of its mask are like the other side of the brain.
+    """
+    volume, networks = load_volume(path), task.networks
     image = task.layout.standard_image(task.scan)
-    return replace(volume, data=refined(volume, image, brain, task.networks.evidence[name]))
+    volume = replace(volume, data=refined(volume, image, brain, networks.evidence[name]))
+    return compared(volume, image, brain, networks.lesion, networks.comparison)

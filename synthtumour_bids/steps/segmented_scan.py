@@ -16,7 +16,9 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
+from synthtumour_bids.methods.comparison import Comparison, described
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
+from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.pseudo_labels import final_criteria
@@ -51,6 +53,10 @@ class SegmentedScan:
         What was looked for.
     probability_file
         The senior's prediction; maps of its classes lie beside it.
+    comparison
+        How masks were compared with the other side of the brain.
+    dropped
+        By network: parts of the mask that are like it and went.
     """
 
     scan: Scan
@@ -67,6 +73,8 @@ class SegmentedScan:
     classes: tuple[TumourClass, ...]
     lesion: str
     probability_file: Path
+    comparison: Comparison
+    dropped: Mapping[str, tuple[ComponentVerdict, ...]]
 
     def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
         """Values on the scan's own grid as an image."""
@@ -155,6 +163,8 @@ def _mask_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
         "Threshold": THRESHOLD,
         "SmallestComponentML": final_criteria(segmented.lesion).min_component_ml,
         "Refinement": _refinement(segmented, network),
+        "OtherSide": segmented.comparison.to_json(),
+        "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network.value: fingerprints[network]},
         "QualityControl": dict(segmented.measurements)
         if main
