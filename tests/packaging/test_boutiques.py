@@ -213,7 +213,7 @@ def test_the_starter_is_a_word(bids: Path, tmp_path: Path) -> None:
     result = launch({"bids_dir": str(bids), "starter": "starter", **plan}, tmp_path)
     assert "--model starter" in result.stdout
     other = launch({"bids_dir": str(bids), "starter": "other", **plan}, tmp_path)
-    assert other.returncode == 1
+    assert other.returncode != 0
 
 
 def test_exit_codes_come_through_with_their_meaning(bids: Path, tmp_path: Path) -> None:
