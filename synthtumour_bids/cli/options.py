@@ -15,6 +15,7 @@ from synthtumour_bids.cli.types import (
     existing_file,
     existing_folder,
     memory,
+    model,
     positive,
     template,
     volume,
@@ -206,9 +207,10 @@ def _add_method_options(add: Add) -> None:
     add(
         "--model",
         "--model-dir",
-        type=existing_folder,
-        metavar="DIR",
-        help="models folder of an earlier run (its junior and senior): train nothing",
+        type=model,
+        metavar="DIR|starter",
+        help="train nothing: models folder of an earlier run, or starter, the shipped network for "
+        "--contrast and --lesion (./starter is a folder of that name)",
     )
     add(
         "--retrain",

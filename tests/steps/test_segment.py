@@ -249,6 +249,26 @@ def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
             assert {key: read.get(key) for key in said} == said, file.filename
 
 
+def test_a_network_alone_has_no_junior_to_be_compared_with(task: SegmentTask) -> None:
+    segment_scan(task)
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
+    assert len(list(folder.glob("*desc-junior_mask*"))) == 2
+    networks = Networks(
+        {"starter": "weights"}, {"starter": None}, WHOLE_TUMOUR, "glioma", Comparison(None, KEPT)
+    )
+    predicted = {"starter": task.probabilities["senior"]}
+    segment_scan(replace(task, networks=networks, probabilities=predicted))
+    assert not list(folder.glob("*junior*")), "what an earlier run left is of other masks"
+    assert json.loads((folder / f"{task.scan.stem}_label-L_mask.json").read_text())["Models"] == {
+        "starter": "weights"
+    }
+    sidecar = json.loads((folder / f"{task.scan.stem}_desc-uncertainty_probseg.json").read_text())
+    assert sidecar["Description"] == "Entropy of the starter's tumour probability"
+    figures = json.loads(task.layout.result(task.scan).read_text())
+    assert "low_agreement" not in figures["qc_flags"]
+    assert not [name for name in figures if "junior" in name]
+
+
 def test_segmenting_what_is_not_preprocessed_fails_with_the_flag(tmp_path: Path) -> None:
     job = make_job(tmp_path, tumours=4)
     mark_trained(job)
