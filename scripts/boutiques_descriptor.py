@@ -16,6 +16,7 @@ from packaging.version import Version
 from synthtumour_bids import __version__, errors
 from synthtumour_bids.cli import types
 from synthtumour_bids.cli.parser import build_parser
+from synthtumour_bids.settings import STARTER
 
 ROOT = Path(__file__).resolve().parents[1]
 DESCRIPTOR = ROOT / "boutiques.json"
@@ -66,7 +67,14 @@ def descriptor() -> dict[str, Any]:
                 "members": [item["id"] for item in described["output_dir"]],
                 "mutually-exclusive": True,
                 "one-is-required": True,
-            }
+            },
+            {
+                "id": "networks",
+                "name": "Networks to segment with",
+                "description": "Those of an earlier run, or the one that is shipped.",
+                "members": [item["id"] for item in described["model"]],
+                "mutually-exclusive": True,
+            },
         ],
         "output-files": [
             {
@@ -107,7 +115,8 @@ def inputs_of(action: argparse.Action) -> list[dict[str, Any]]:
     """Describe one argument of the parser.
 
     The output folder becomes two inputs with one key: platforms must tell a folder that is to be
-    made (a string) from one that they have to bring along (a file).
+    made (a string) from one that they have to bring along (a file). ``--model``, which takes a word
+    or a folder, becomes two as well, each with its own key.
 
     There is no ``default-value``: Boutiques would write it on every command line, where it would
     override ``--config-file``. The help text names the default instead.
@@ -123,6 +132,9 @@ def inputs_of(action: argparse.Action) -> list[dict[str, Any]]:
     }
     if action.option_strings:
         item["command-line-flag"] = flag(action)
+    if name == "model":
+        word = {"id": STARTER, "name": "Starter", "value-key": f"[{STARTER.upper()}]"}
+        return [{**item, "type": "File"}, {**item, **word, "value-choices": [STARTER]}]
     if name != "output_dir":
         return [item]
     item["optional"] = True

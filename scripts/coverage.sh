@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs all tests, and tells which lines of the package nothing ran, in whatever process.
+# Runs all tests in two processes, and tells which lines of the package nothing ran, in whatever process.
 # Needs the test extra's tools on the PATH; pyproject.toml says how much has to be run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export COVERAGE_FILE=$PWD/.coverage # also of processes that work in other folders
 coverage erase
-coverage run -m pytest
+coverage run -m pytest --numprocesses 2 --dist loadgroup
 coverage combine --quiet
 coverage report

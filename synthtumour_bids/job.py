@@ -16,8 +16,8 @@ from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Failure, Identity, Ledger
-from synthtumour_bids.segmentation.model_card import Model
-from synthtumour_bids.settings import Role, Settings, Step
+from synthtumour_bids.segmentation.model_card import Model, is_bundle
+from synthtumour_bids.settings import STARTER, Role, Settings, Step
 
 COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
 Item = TypeVar("Item")
@@ -143,7 +143,18 @@ class Job:
     @property
     def models_dir(self) -> Path:
         """Folder of the networks to segment with: those given, or this output's own."""
-        return self.settings.model or self.layout.models
+        given = self.settings.model
+        return self.layout.models if given is None else Path(given)
+
+    @property
+    def networks(self) -> dict[str, Model]:
+        """The networks that segment, by name; the last one's masks are the result."""
+        return networks_in(self.models_dir)
+
+    @property
+    def main_network(self) -> Model:
+        """The network whose masks are the result."""
+        return list(self.networks.values())[-1]
 
     def model(self, network: Network) -> Model:
         """Junior or senior: the given one, or this output's own."""
@@ -212,6 +223,16 @@ class Job:
             self.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, result.error))
             records.append(ScanOutcome(scan.key, step, Status.FAILED, result.error, log))
         return records
+
+
+def networks_in(models_dir: Path) -> dict[str, Model]:
+    """The networks to segment with in a models folder, by name; the last one's masks count.
+
+    They are junior and senior, or, where the folder is a bundle, the starter alone.
+    """
+    if is_bundle(models_dir):
+        return {STARTER: Model(STARTER, models_dir)}
+    return {network.value: Model(network, models_dir / network) for network in Network}
 
 
 def steps_of(settings: Settings) -> tuple[Step, ...]:

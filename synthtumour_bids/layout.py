@@ -12,7 +12,7 @@ from synthtumour_bids.settings import TEMPLATE
 
 
 class Network(StrEnum):
-    """The networks of a run, in the order in which they are trained."""
+    """The networks that a run trains, in their order."""
 
     JUNIOR = "junior"
     SENIOR = "senior"

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from synthtumour_bids.profiles import PROFILES, Profile
 
 TEMPLATE = "MNI152NLin2009aSym"
+STARTER: Literal["starter"] = "starter"  # the network that is shipped: its name, and --model's word
 
 
 class Role(StrEnum):
@@ -104,9 +105,10 @@ class Settings:
     preset: Preset = "default"
     profile: Profile = PROFILES["full"]
     profile_given: bool = True  # False: to be chosen by output folder and machine
-    model: Path | None = None
+    model: Path | Literal["starter"] | None = None  # networks to segment with; nothing is trained
     retrain: bool = False
     truth: Path | None = None
+    keep_mask: bool = False  # also the parts of masks that are like the other side of the brain
     skull_strip: SkullStrip = "auto"
     skull_strip_template: str | None = None
 

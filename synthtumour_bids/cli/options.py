@@ -15,6 +15,7 @@ from synthtumour_bids.cli.types import (
     existing_file,
     existing_folder,
     memory,
+    model,
     positive,
     template,
     volume,
@@ -206,15 +207,21 @@ def _add_method_options(add: Add) -> None:
     add(
         "--model",
         "--model-dir",
-        type=existing_folder,
-        metavar="DIR",
-        help="models folder of an earlier run (its junior and senior): train nothing",
+        type=model,
+        metavar="DIR|starter",
+        help="train nothing: models folder of an earlier run, or starter, the shipped network for "
+        "--contrast and --lesion (./starter is a folder of that name)",
     )
     add(
         "--retrain",
         action="store_true",
         help="train anew although finished models are in the output folder; the same command "
         "again goes on with it if it was stopped",
+    )
+    add(
+        "--keep-mask",
+        action="store_true",
+        help="keep also the parts of a mask that are no brighter than the other side of the brain",
     )
     add(
         "--truth",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import Literal
 
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import parse_memory
+from synthtumour_bids.settings import STARTER
 
 
 def positive(text: str) -> int:
@@ -42,6 +44,11 @@ def existing_folder(text: str) -> Path:
         msg = f"folder does not exist: {path} (in a container, is its volume mounted?)"
         raise argparse.ArgumentTypeError(msg)
     return path.absolute()
+
+
+def model(text: str) -> Path | Literal["starter"]:
+    """Accept the word for the network that is shipped, or a folder that is there."""
+    return STARTER if text == STARTER else existing_folder(text)
 
 
 def existing_file(text: str) -> Path:

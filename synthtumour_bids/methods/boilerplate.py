@@ -5,7 +5,10 @@ from __future__ import annotations
 from synthtumour_bids import __version__
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Cite, Method, RunFacts
-from synthtumour_bids.settings import TEMPLATE, Role, Step
+from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 
 # In the order in which they are numbered when cited.
 REFERENCES = {
@@ -82,8 +85,10 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     if settings.model is None:
         paragraphs += method.paragraphs(facts, cite)
     else:
-        paragraphs.append(_given_model(facts))
-    paragraphs.append(_segmentation(facts, method))
+        paragraphs.append(_given_model(facts, cite))
+    main = facts.cards.get(STARTER if STARTER in facts.cards else Network.SENIOR)
+    lesion = main.lesion if main else settings.lesion
+    paragraphs.append(_segmentation(facts, method, Comparison.of(settings, lesion)))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(facts, cite))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -128,7 +133,9 @@ def _preprocessing(facts: RunFacts, cite: Cite) -> str:
     return " ".join(sentences)
 
 
-def _given_model(facts: RunFacts) -> str:
+def _given_model(facts: RunFacts, cite: Cite) -> str:
+    if (starter := facts.cards.get(STARTER)) is not None:
+        return _starter(facts, starter, cite)
     senior = facts.cards.get(Network.SENIOR)
     if senior is None:
         return "**Model.** An existing senior network was applied."
@@ -139,18 +146,46 @@ def _given_model(facts: RunFacts) -> str:
     )
 
 
-def _segmentation(facts: RunFacts, method: Method) -> str:
+def _starter(facts: RunFacts, card: ModelCard, cite: Cite) -> str:
+    version = card.details.get("Version", "not recorded")
+    return (
+        "**Model.** Nothing was trained in this run: the scans were segmented by the starter, a "
+        f"network of nnU-Net{facts.version('nnunetv2')} {cite('nnunet')} that was trained "
+        f"beforehand (version {version}, weights {card.fingerprint}, seed {card.seed}, on the "
+        f"template {cite('icbm')} at {card.resolution:g} mm). {card.details.get('Data', '')} No "
+        "scan of this cohort taught it."
+    )
+
+
+def _segmentation(facts: RunFacts, method: Method, comparison: Comparison) -> str:
+    main = STARTER if STARTER in facts.cards else Network.SENIOR
     border = ""
-    if method.border_evidence(facts.cards.get(Network.SENIOR)):
+    if method.border_evidence(facts.cards.get(main)):
         border = (
             "put together with the likelihood ratio of tumour and normal brain, whose brightness "
             "was estimated in the scan on either side of the predicted border, "
         )
+    measures = (
+        "The entropy of the probability and the agreement of junior and senior are reported as "
+        "measures of uncertainty."
+    )
+    if main == STARTER:
+        measures = "The entropy of the probability is reported as a measure of uncertainty."
     return (
-        "**Segmentation.** The senior's tumour probability was predicted on the template grid, "
+        f"**Segmentation.** The {main}'s tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
-        "at 0.5 inside the brain; specks were removed. The entropy of the probability and the "
-        "agreement of junior and senior are reported as measures of uncertainty."
+        f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
+    )
+
+
+def _other_side(rules: OtherSide | None) -> str:
+    if rules is None:
+        return ""
+    return (
+        ", and so were parts that were on average less than "
+        f"{rules.least_difference:g} robust standard deviations "
+        f"{'brighter' if rules.sign > 0 else 'darker'} than the place that mirrors them, apart "
+        "from compact ones that crossed the midline or stood out from normal brain"
     )
 
 

@@ -16,6 +16,7 @@ from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch, pseudo_label_table
 from synthtumour_bids.methods.border_refinement import refined
+from synthtumour_bids.methods.comparison import Comparison, compared, described
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.class_maps import labelled
@@ -47,6 +48,11 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "outside": {"Description": "Share of the thresholded map that lies outside the brain"},
     "symmetry": {"Description": "Share of the pseudo-label that overlaps its mirror image"},
     "agreement": {"Description": "Dice with what the network finds in the mirrored scan"},
+    "dropped_mL": {
+        "Description": "Volume of the parts dropped because they are like the other side of the "
+        "brain, before all else",
+        "Units": "mL",
+    },
 }
 
 
@@ -65,6 +71,7 @@ class Assessed:
     scan: Scan
     label: Path
     pseudo: PseudoLabel
+    dropped_ml: float = 0.0  # as too much like the other side of the brain
 
 
 def unlabelled(job: Job) -> list[Scan]:
@@ -91,8 +98,9 @@ def pseudo_labelled(
 ) -> list[Labelled]:
     """Segment tumour scans with a network and keep the labels that pass quality control.
 
-    What the network says about the mirrored scan counts as the second opinion. Writes
-    ``models/pseudo_labels.tsv`` with every scan's figures and the reasons of refusals.
+    Parts of a label that are like the other side of the brain are dropped before. What the network
+    says about the mirrored scan counts as the second opinion. Writes ``models/pseudo_labels.tsv``
+    with every scan's figures and the reasons of refusals.
 
     Parameters
     ----------
@@ -127,20 +135,30 @@ def _assess(
     job: Job, scan: Scan, averaged: Path, plain: Path, evidence: Evidence | None
 ) -> Assessed:
     """Make the pseudo-label of one scan and judge it."""
-    probability = load_volume(averaged)
+    probability, lesion = load_volume(averaged), job.settings.lesion
     brain = load_volume(job.layout.standard_brain(scan)).mask
     image = job.layout.standard_image(scan)
-    other = mirrored_probability(probability.data, load_volume(plain).data)
+    mirrored = mirrored_probability(probability.data, load_volume(plain).data)
+    own, other = (
+        replace(probability, data=refined(one, image, brain, evidence))
+        for one in (probability, replace(probability, data=mirrored))
+    )
+    comparison = Comparison.of(job.settings, lesion)
+    found = compared(own, image, brain, lesion, comparison)
     pseudo = assess(
-        refined(probability, image, brain, evidence),
+        found.without(own.data),
         brain,
         probability.spacing,
-        reference_probability=refined(replace(probability, data=other), image, brain, evidence),
-        criteria=criteria_for(job.settings.lesion),
+        reference_probability=found.without(other.data),
+        criteria=criteria_for(lesion),
     )
     path = job.layout.scratch(Scratch.PSEUDO_LABELS) / f"{scan.slug}_label.nii"
-    write_image(path, probability.with_data(labelled(pseudo.mask, averaged)), {})
-    return Assessed(scan, path, pseudo)
+    told = {
+        "OtherSide": comparison.to_json(),
+        "DroppedComponents": [described(one) for one in found.dropped],
+    }
+    write_image(path, probability.with_data(labelled(pseudo.mask, averaged)), told)
+    return Assessed(scan, path, pseudo, found.dropped_ml)
 
 
 def write_table(models: Path, assessed: Sequence[Assessed], used: Collection[str]) -> None:
@@ -152,6 +170,7 @@ def write_table(models: Path, assessed: Sequence[Assessed], used: Collection[str
             "accepted": one.pseudo.accepted,
             "reasons": ", ".join(one.pseudo.reasons) or "n/a",
             **one.pseudo.stats,
+            "dropped_mL": one.dropped_ml,
         }
         for one in assessed
     ]

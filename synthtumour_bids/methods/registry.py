@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.job import Job
-from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.fabrication.method import Fabrication
 from synthtumour_bids.methods.label_free.method import LabelFree
@@ -16,7 +15,7 @@ from synthtumour_bids.synthesis.borders import Evidence
 def method_of_run(job: Job) -> Method:
     """The method that a run asks for, or that its given networks were trained by."""
     if job.settings.model is not None:
-        return method_of_card(job.model(Network.SENIOR).card)
+        return method_of_card(job.main_network.card)
     return method_for(job.settings.method, job.settings.preset)
 
 

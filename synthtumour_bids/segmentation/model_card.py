@@ -5,7 +5,9 @@ Nothing else reads or writes that file.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +16,20 @@ from typing import Any
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import hash_file, write_json
+from synthtumour_bids.segmentation.safe_files import read_file, read_json
 from synthtumour_bids.settings import TEMPLATE
 
 CARD = "model.json"
 CHECKPOINT = "fold_0/checkpoint_best.pth"
 # What is read of a network to segment with it.
 NEEDED = (CARD, "dataset.json", "plans.json", CHECKPOINT)
+WEIGHTS = "weights.safetensors"  # of a bundle, a network to be handed on
+BUNDLED = ("dataset.json", "plans.json", WEIGHTS)  # its files besides the card
+MOST_BUNDLE_BYTES = 10_000_000  # of all of its files
 SCHEMA = 2
+FINGERPRINT_DIGITS = 16  # of the SHA-256 of the weights
+# What goes wrong with a file that is no card.
+_BAD = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class ModelCard:
     Attributes
     ----------
     name
-        ``junior`` or ``senior``.
+        ``starter``, ``junior`` or ``senior``.
     fingerprint
         Hash of the weights; the sidecar of every mask names it.
     recipe
@@ -128,6 +137,8 @@ class ModelCard:
             When there is no trained network, its card cannot be read or was written by a newer
             version, or the weights are others.
         """
+        if is_bundle(folder):
+            return cls.read_bundle(folder)[0]
         path, weights = folder / CARD, folder / CHECKPOINT
         if not path.is_file() or not weights.is_file():
             msg = (
@@ -140,7 +151,7 @@ class ModelCard:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             card = cls._from_json(content, fingerprint)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _BAD as error:
             msg = (
                 f"{path} is not the card of a network trained by synthtumour_bids "
                 f"({type(error).__name__}: {error}). Train it again with --retrain, or name "
@@ -155,6 +166,42 @@ class ModelCard:
             )
             raise UnavailableError(msg)
         return card
+
+    @classmethod
+    def read_bundle(cls, folder: Path) -> tuple[ModelCard, dict[str, bytes]]:
+        """Read the card of a bundle, and the files that it tells of.
+
+        Returns
+        -------
+        The card, and the content of each of `BUNDLED`, which has the checksum of the card.
+
+        Raises
+        ------
+        UnavailableError
+            When a file is missing, a link, too large or other than the card says, or the card
+            cannot be read or was written by a newer version.
+        """
+        try:
+            content = read_json(folder, CARD)
+            if type(schema := content.get("Schema")) is int and schema > SCHEMA:
+                raise ValueError(f"a newer version wrote it (schema {schema}, this reads {SCHEMA})")
+            files, left = {}, MOST_BUNDLE_BYTES
+            for name in BUNDLED:
+                files[name] = read_file(folder, name, left)
+                left -= len(files[name])
+                if hashlib.sha256(files[name]).hexdigest() != content["Files"][name]:
+                    raise ValueError(f"{name} is not the file that {CARD} tells of")
+            if content["Template"] != TEMPLATE:
+                raise ValueError(f"it is for another template ({content['Template']!r})")
+            fingerprint = hashlib.sha256(files[WEIGHTS]).hexdigest()[:FINGERPRINT_DIGITS]
+            card = cls._from_json(content, fingerprint)
+            if card.fingerprint != fingerprint:
+                raise ValueError(f"{WEIGHTS} does not have the fingerprint of {CARD}")
+        except KeyError as error:
+            raise bundle_refusal(folder, f"{CARD} lacks {error}") from error
+        except _BAD as error:
+            raise bundle_refusal(folder, str(error)) from error
+        return card, files
 
     @classmethod
     def _from_json(cls, content: Mapping[str, Any], weights: str) -> ModelCard:
@@ -212,4 +259,17 @@ class Model:
 
 def weights_fingerprint(folder: Path) -> str:
     """Hash of the weights in the folder of a network."""
-    return hash_file(folder / CHECKPOINT)[:16]
+    return hash_file(folder / CHECKPOINT)[:FINGERPRINT_DIGITS]
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder holds one network to be handed on, not those of a run."""
+    return os.path.lexists(folder / WEIGHTS)
+
+
+def bundle_refusal(folder: Path, reason: str) -> UnavailableError:
+    """Make the error that says why a bundle cannot be used, from a clause."""
+    return UnavailableError(
+        f"The network in {folder} cannot be used: {reason}. Copy the folder again from where it "
+        "came, or install the package again; or leave --model out to train on your own scans."
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import pickle
 from pathlib import Path
 from typing import cast
 
@@ -13,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthtumour_bids.errors import UnavailableError, UnusableScanError
+from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.execution.resources import memory_limit_gb
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.environment import quiet, resolve_device
+from synthtumour_bids.segmentation.plans import CONFIGURATION
+from synthtumour_bids.segmentation.trained_network import read_network
 
 LOGGER = logging.getLogger(__name__)
 
@@ -31,48 +31,25 @@ class Network:
     Parameters
     ----------
     model_dir
-        What `training.train` made.
+        What `training.train` made, or a bundle.
     device, mirroring
         As for `iter_predict`.
+
+    Raises
+    ------
+    UnavailableError
+        The network or the device is not there, or cannot be used.
     """
 
     def __init__(self, model_dir: Path, *, device: str, mirroring: bool) -> None:
         from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
-        from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-        from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
         from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
         self.device = resolve_device(device)
-        checkpoint_path = model_dir / "fold_0" / "checkpoint_best.pth"
-        try:
-            plans = json.loads((model_dir / "plans.json").read_text("utf-8"))
-            description = json.loads((model_dir / "dataset.json").read_text("utf-8"))
-            # Only tensors and plain values are loaded: a model may come from anywhere.
-            checkpoint = torch.load(checkpoint_path, map_location="cpu", weights_only=True)
-            weights = checkpoint["network_weights"]
-            configuration_name = checkpoint["init_args"]["configuration"]
-            mirror_axes = checkpoint["inference_allowed_mirroring_axes"]
-        except FileNotFoundError as error:
-            raise UnavailableError(
-                f"A trained network was looked for in {model_dir}, but {error.filename} is not "
-                "there. Train one (--steps train) or name another (--model)."
-            ) from error
-        except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise UnavailableError(
-                f"The network in {model_dir} cannot be read ({error}). Train it again or name "
-                "another (--model)."
-            ) from error
+        trained = read_network(model_dir)
         with quiet():
-            manager = PlansManager(plans)
-            configuration = manager.get_configuration(configuration_name)
-            network = nnUNetTrainer.build_network_architecture(
-                manager,
-                configuration,
-                determine_num_input_channels(manager, configuration, description),
-                manager.get_label_manager(description).num_segmentation_heads,
-                enable_deep_supervision=False,
-            )
-            network.load_state_dict(weights)
+            manager = PlansManager(trained.plan.to_plans())
+            network = trained.build()
             if self.device.type == "cpu":
                 faster_on_cpu(network)
             self._predictor = nnUNetPredictor(
@@ -83,7 +60,13 @@ class Network:
                 allow_tqdm=False,
             )
             self._predictor.manual_initialization(
-                network, manager, configuration, None, description, "nnUNetTrainer", mirror_axes
+                network,
+                manager,
+                manager.get_configuration(CONFIGURATION),
+                None,
+                trained.plan.to_description(),
+                "nnUNetTrainer",
+                trained.mirror_axes,
             )
 
     @property

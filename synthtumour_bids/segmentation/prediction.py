@@ -75,7 +75,7 @@ def iter_predict(
     Parameters
     ----------
     model_dir
-        What `training.train` made.
+        What `training.train` made, or a bundle.
     images
         Skull-stripped images, 0 outside the brain, on the grid the network was trained on, by
         name; one each, or one a contrast.

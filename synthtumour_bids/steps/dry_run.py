@@ -31,7 +31,11 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
     """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
     preprocessed = preprocess.is_done(job, scan)
     stamp = job.ledger.finished(Step.SEGMENT, scan.key)
-    segmented = stamp is not None and stamp.details.get("models") == networks
+    segmented = (
+        stamp is not None
+        and stamp.details.get("models") == networks
+        and stamp.details.get("keep_mask", job.settings.keep_mask) is job.settings.keep_mask
+    )
     return (
         f"sub-{scan.subject}",
         f"ses-{scan.session}" if scan.session else "-",
@@ -64,9 +68,9 @@ def _summary(job: Job) -> str:
 def _network_fingerprints(job: Job) -> dict[str, str]:
     """Fingerprints of the networks that are there."""
     found = {}
-    for network in Network:
+    for name, model in job.networks.items():
         with suppress(UnavailableError):
-            found[network.value] = job.model(network).card.fingerprint
+            found[name] = model.card.fingerprint
     return found
 
 
@@ -75,10 +79,13 @@ def _cohort_lines(job: Job, method: Method) -> list[str]:
     trained = lineage.is_trained(job, method)
     made = job.settings.model is None and (trained or method.has_samples(job))
     states = {"synthesise": _state(job, Step.SYNTHESISE, made)}
-    done = True
-    for network in Network:  # the senior is trained anew after its junior
-        done = done and lineage.is_finished(job, method, network)
-        states[network] = _state(job, Step.TRAIN, done)
+    if job.settings.model is not None:
+        states |= dict.fromkeys(job.networks, "given")
+    else:
+        done = True
+        for network in Network:  # the senior is trained anew after its junior
+            done = done and lineage.is_finished(job, method, network)
+            states[network] = _state(job, Step.TRAIN, done)
     states["report"] = _state(job, Step.REPORT, done=False)  # it is written anew each time
     return [f"{name}: {state}" for name, state in states.items()]
 

@@ -1,20 +1,25 @@
-"""Networks of earlier runs: ``--model`` to segment with, ``--teacher`` for pseudo-labels."""
+"""Networks that are there: ``--model`` to segment with, ``--teacher`` for pseudo-labels."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.layout import Network
-from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.segmentation.model_card import CARD, NEEDED, ModelCard
-from synthtumour_bids.settings import FurtherContrast, Lesion, Settings
+from synthtumour_bids.profiles import PROFILES, Profile
+from synthtumour_bids.segmentation.bundle import check_bundle
+from synthtumour_bids.segmentation.model_card import CARD, NEEDED, ModelCard, is_bundle
+from synthtumour_bids.segmentation.starters import find_starter
+from synthtumour_bids.settings import STARTER, FurtherContrast, Lesion, Settings
 
 
 def with_networks(settings: Settings) -> Settings:
     """Find the networks that settings name; take from a given model what it works at.
+
+    ``model`` becomes the folder of a models folder, or of a bundle: one that was named, or the
+    starter for contrast and lesion.
 
     With ``--model`` nothing is learned, so annotated scans are scans to segment like others, and
     profile, contrasts and lesion are those that the model was trained with.
@@ -22,7 +27,7 @@ def with_networks(settings: Settings) -> Settings:
     Raises
     ------
     UnavailableError
-        When a folder does not hold the networks.
+        When a folder does not hold the networks, or there is no starter.
     UsageError
         When the model was trained on another contrast than ``--contrast`` names.
     """
@@ -33,17 +38,15 @@ def with_networks(settings: Settings) -> Settings:
     return settings
 
 
-def _with_model(settings: Settings, given: Path) -> Settings:
-    folder = _models_folder("--model", given)
-    _check_complete(folder)
-    card = ModelCard.read(folder / Network.SENIOR)
+def _with_model(settings: Settings, given: Path | Literal["starter"]) -> Settings:
+    folder, card = _given(settings, given)
     if card.contrast != settings.contrast:
         msg = (
             f"--model {given} was trained on {card.contrast} images; "
             f"--contrast asks for {settings.contrast}."
         )
         raise UsageError(msg)
-    profile = PROFILES.get(card.profile, settings.profile)
+    profile = _of_resolution(card.resolution) or PROFILES.get(card.profile, settings.profile)
     return dataclasses.replace(
         settings,
         model=folder,
@@ -52,6 +55,24 @@ def _with_model(settings: Settings, given: Path) -> Settings:
         more_contrasts=cast("tuple[FurtherContrast, ...]", card.more_contrasts),
         annotated_dir=None,
     )
+
+
+def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, ModelCard]:
+    """Folder of a starter, a bundle or the networks of a run, and the card of what segments."""
+    if given == STARTER:
+        starter = find_starter(settings.contrast, settings.lesion)
+        return starter.folder, starter.card
+    folder = Path(given)
+    if is_bundle(folder):
+        return folder, check_bundle(folder)
+    folder = _models_folder("--model", folder)
+    _check_complete(folder)
+    return folder, ModelCard.read(folder / Network.SENIOR)
+
+
+def _of_resolution(resolution: float) -> Profile | None:
+    """The profile of a grid: a starter was trained with settings of its own."""
+    return next((one for one in PROFILES.values() if one.resolution == resolution), None)
 
 
 def _models_folder(flag: str, given: Path) -> Path:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from synthtumour_bids.segmentation.uncertainty import dice
+
 # Limits of plausibility, not tuned on any truth: beyond them a person should look.
 LARGEST_SHARE_OF_BRAIN = 0.3
 LOWEST_AGREEMENT = 0.5
@@ -17,24 +19,46 @@ HIGHEST_MEAN_ENTROPY = 0.5  # bits
 
 
 def measure(
-    masks: Mapping[str, NDArray[np.bool_]],
-    native: Mapping[str, NDArray[np.float32]],
+    mask: NDArray[np.bool_],
+    probability: NDArray[np.float32],
     brain: NDArray[np.bool_],
     spacing: Sequence[float],
-    agreement: float,
     uncertainty: NDArray[np.float32],
+    *,
+    junior: NDArray[np.bool_] | None,
 ) -> dict[str, Any]:
-    """Measure one segmentation; JSON-able, from masks and probabilities of both networks."""
+    """Measure one segmentation.
+
+    Parameters
+    ----------
+    mask, probability, brain, uncertainty
+        On the scan's own grid, (X, Y, Z); probability in [0, 1], uncertainty in bits.
+    spacing
+        Voxel size along X, Y, Z, mm.
+    junior
+        The junior's mask; ``None`` where one network segments alone.
+
+    Returns
+    -------
+    JSON-able values. What compares both networks is there only where there are two.
+    """
     voxel_ml = float(np.prod(spacing)) / 1000
-    mask = masks["senior"]
     return {
         "brain_volume_mL": round(float(brain.sum()) * voxel_ml, 2),
         "volume_mL": round(float(mask.sum()) * voxel_ml, 3),
         "n_components": int(ndimage.label(mask, np.ones((3, 3, 3)))[1]),
-        "junior_volume_mL": round(float(masks["junior"].sum()) * voxel_ml, 3),
-        "junior_senior_dice": round(agreement, 4),
+        **({} if junior is None else _compared(mask, junior, voxel_ml)),
         "mean_entropy": round(float(uncertainty[mask].mean()), 4) if mask.any() else None,
-        "mean_probability": round(float(native["senior"][mask].mean()), 4) if mask.any() else None,
+        "mean_probability": round(float(probability[mask].mean()), 4) if mask.any() else None,
+    }
+
+
+def _compared(
+    mask: NDArray[np.bool_], junior: NDArray[np.bool_], voxel_ml: float
+) -> dict[str, Any]:
+    return {
+        "junior_volume_mL": round(float(junior.sum()) * voxel_ml, 3),
+        "junior_senior_dice": round(dice(mask, junior), 4),
     }
 
 
@@ -47,7 +71,7 @@ def flags_of(measurements: Mapping[str, Any], outside: float) -> list[str]:
         flags.append("empty")
     if measurements["volume_mL"] > LARGEST_SHARE_OF_BRAIN * measurements["brain_volume_mL"]:
         flags.append("over_30_percent_of_brain")
-    if measurements["junior_senior_dice"] < LOWEST_AGREEMENT:
+    if measurements.get("junior_senior_dice", 1) < LOWEST_AGREEMENT:
         flags.append("low_agreement")
     if measurements["volume_mL"] and (measurements["mean_entropy"] or 0) > HIGHEST_MEAN_ENTROPY:
         flags.append("uncertain")

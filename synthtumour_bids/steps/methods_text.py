@@ -7,19 +7,20 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import write_json, write_text
-from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.job import Job, Preprocessing, networks_in
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Method, RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
 from synthtumour_bids.methods.pseudo_labels import count_used
 from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.segmentation.model_card import Model, ModelCard
+from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.versions import versions
 
@@ -73,11 +74,11 @@ def _as_trained(settings: Settings, card: ModelCard) -> Settings:
 
 
 def _facts(job: Job, settings: Settings) -> RunFacts:
-    models_dir = settings.model or job.layout.models
+    models_dir = job.layout.models if settings.model is None else Path(settings.model)
     cards = {}
-    for network in Network:
+    for name, model in networks_in(models_dir).items():
         with suppress(UnavailableError):
-            cards[network.value] = Model(network, models_dir / network).card
+            cards[name] = model.card
     records = list(_preprocessed(job))
     n_pseudo_labels, n_relaxed = count_used(models_dir)
     return RunFacts(

@@ -17,7 +17,9 @@ from synthtumour_bids.execution.resources import has_cuda_device, limit_threads
 from synthtumour_bids.job import Job, cluster_of
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.profile_choice import begin_with, choose
+from synthtumour_bids.segmentation.model_card import is_bundle
 from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.steps import preprocess
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.scratch import with_own_work_dir
 
@@ -63,7 +65,10 @@ def begin(job: Job, given: Settings) -> Job:
 def _with_profile(settings: Settings) -> tuple[Settings, str]:
     """Settle the profile, and say why it is that one."""
     if settings.model is not None:
-        return settings, f"profile {settings.profile.name}: the model was trained with it."
+        name, resolution = settings.profile.name, settings.profile.resolution
+        if is_bundle(Path(settings.model)):
+            return settings, f"{settings.model}: works on a grid of {resolution:g} mm."
+        return settings, f"profile {name}: the model was trained with it."
     if settings.profile_given:
         return settings, f"profile {settings.profile.name}: asked for."
     profile, why = choose(
@@ -81,7 +86,7 @@ def _estimate(job: Job) -> Estimate:
     settings = job.settings
     return estimate(
         settings.profile,
-        len(job.selected()),
+        sum(preprocess.is_needed(job, scan) for scan in job.selected()),
         _kind(settings),
         settings.nprocs,
         trains=Step.TRAIN in job.steps,

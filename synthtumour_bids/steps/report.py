@@ -94,7 +94,8 @@ def report_scan(task: ReportTask) -> None:
     truth = _truth(task, mask)
     _draw_tumour(task, image, mask, truth)
     if truth is not None:
-        junior = load_volume(layout.native(scan, label="L", desc=Network.JUNIOR, suffix="mask"))
+        path = layout.native(scan, label="L", desc=Network.JUNIOR, suffix="mask")
+        junior = load_volume(path) if path.is_file() else None  # a starter has none beside it
         write_json(layout.scores(scan.name), _scores(mask, junior, truth))
 
 
@@ -176,14 +177,15 @@ def _truth(task: ReportTask, mask: Volume) -> Volume | None:
     return truth
 
 
-def _scores(mask: Volume, junior: Volume, truth: Volume) -> dict[str, float]:
+def _scores(mask: Volume, junior: Volume | None, truth: Volume) -> dict[str, float]:
     from synthtumour_bids.segmentation.metrics import evaluate
 
     scores = evaluate(mask.mask, truth.mask, mask.spacing)
+    of_junior = {} if junior is None else {"junior_dice": round(dice(junior.mask, truth.mask), 4)}
     return {
         "dice": round(scores.dice, 4),
         "hd95_mm": round(scores.hd95_mm, 3),
         "volume_error_mL": round(scores.volume_error_mL, 3),
         "volume_error_percent": round(scores.volume_error_percent, 2),
-        "junior_dice": round(dice(junior.mask, truth.mask), 4),
+        **of_junior,
     }

@@ -1,81 +1,37 @@
-"""Step 4: the senior's segmentations, carried back to each scan's own grid, as derivatives."""
+"""Step 4: segmentations, carried back to each scan's own grid, as derivatives."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import Result
-from synthtumour_bids.files import fingerprint, write_json
+from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job, Preprocessing, skipped
-from synthtumour_bids.layout import Layout, Network
+from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.border_refinement import refined
+from synthtumour_bids.methods.comparison import KEPT, Compared, compared
 from synthtumour_bids.methods.predictions import predict
-from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.uncertainty import dice, entropy
+from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import flags_of, measure
+from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
-from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
 LOGGER = logging.getLogger(__name__)
 STEP = Step.SEGMENT
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
-SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
-
-
-@dataclass(frozen=True)
-class Networks:
-    """What the networks of a run are, by their names.
-
-    Attributes
-    ----------
-    fingerprints
-        Of their weights.
-    evidence
-        How the scan refines the borders that each draws, or ``None``.
-    classes
-        That the senior tells.
-    lesion
-        What they look for.
-    """
-
-    fingerprints: Mapping[str, str]
-    evidence: Mapping[str, Evidence | None]
-    classes: tuple[TumourClass, ...]
-    lesion: str
-
-    @classmethod
-    def of(cls, cards: Mapping[str, ModelCard], method: Method) -> Networks:
-        """Of their cards."""
-        senior = cards[Network.SENIOR]
-        return cls(
-            {name: card.fingerprint for name, card in cards.items()},
-            {name: method.border_evidence(card) for name, card in cards.items()},
-            senior.classes,
-            senior.lesion,
-        )
-
-    def fingerprint(self, preprocessing: Preprocessing) -> str:
-        """Hash of all that the segmentation of a scan depends on."""
-        return fingerprint(
-            version=SEGMENTATION_VERSION,
-            models=dict(self.fingerprints),
-            evidence={name: one and asdict(one) for name, one in self.evidence.items()},
-            scan=preprocessing.fingerprint,
-        )
 
 
 @dataclass(frozen=True)
@@ -91,15 +47,15 @@ class SegmentTask:
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected tumour scans that are preprocessed."""
-    networks = Networks.of({name.value: job.model(name).card for name in Network}, method)
+    cards = {name: model.card for name, model in job.networks.items()}
+    networks = Networks.of(cards, method, job.settings)
     selected = job.selected(Role.TUMOUR)
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
     done = [
         scan
         for scan in selected
-        if scan.key in ready
-        and job.ledger.is_done(STEP, scan.key, networks.fingerprint(ready[scan.key]))
+        if scan.key in ready and networks.is_done(job.ledger, scan, ready[scan.key])
     ]
     todo = [scan for scan in selected if scan.key in ready and scan not in done]
     tasks, failures = _predicted(job, networks, todo, ready)
@@ -124,12 +80,12 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
 def _predicted(
     job: Job, networks: Networks, scans: Sequence[Scan], ready: Mapping[str, Preprocessing]
 ) -> tuple[list[SegmentTask], list[Result[Scan, None]]]:
-    """Predict scans with both networks; those that fail are told of."""
+    """Predict scans with all networks; those that fail are told of."""
     tasks: list[SegmentTask] = []
     failures: list[Result[Scan, None]] = []
     if not scans:
         return tasks, failures
-    predicted = {network.value: predict(job, job.model(network), scans) for network in Network}
+    predicted = {name: predict(job, model, scans) for name, model in job.networks.items()}
     for index, scan in enumerate(scans):
         maps = {name: results[index] for name, results in predicted.items()}
         errors = [result.error for result in maps.values() if result.failed]
@@ -175,6 +131,7 @@ def segment_scan(task: SegmentTask) -> None:
         [*outputs, result],
         scan=scan,
         models=dict(task.networks.fingerprints),
+        keep_mask=task.networks.comparison.skipped == KEPT,
     )
 
 
@@ -188,47 +145,65 @@ def segment(task: SegmentTask) -> SegmentedScan:
     template_brain = load_volume(layout.standard_brain(scan)).mask
     transform = layout.transform(scan)
     standard = {
-        name: _refined(task, name, path, template_brain)
+        name: _compared(task, name, path, template_brain)
         for name, path in task.probabilities.items()
     }
+
+    def carried(values: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
+        return carry_to_native(grid.with_data(values), transform, reference).clip(0, 1)
+
     native = {
-        name: carry_to_native(volume.with_data(volume.data), transform, reference).clip(0, 1)
-        for name, volume in standard.items()
+        name: carried(one.probability.data, one.probability) for name, one in standard.items()
+    }
+    left = {
+        name: carried(one.without(one.probability.data), one.probability)
+        if one.dropped
+        else native[name]
+        for name, one in standard.items()
     }
     criteria = final_criteria(task.networks.lesion)
 
     def judged(values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume) -> PseudoLabel:
         return assess(values, where, grid.spacing, criteria=criteria)
 
-    verdicts = {name: judged(values, brain.mask, brain) for name, values in native.items()}
-    senior = standard[Network.SENIOR]
-    on_template = judged(senior.data, template_brain, senior).mask
+    networks = task.networks
+    verdicts = {name: judged(values, brain.mask, brain) for name, values in left.items()}
+    main = standard[networks.main].probability
+    on_template = judged(standard[networks.main].without(main.data), template_brain, main).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
     native = {name: values * brain.mask for name, values in native.items()}
-    agreement = dice(masks[Network.SENIOR], masks[Network.JUNIOR])
-    uncertainty = entropy(native[Network.SENIOR])
-    measurements = measure(masks, native, brain.mask, brain.spacing, agreement, uncertainty)
-    outside = verdicts[Network.SENIOR].stats["outside"]
+    uncertainty = entropy(native[networks.main])
+    measurements = measure(
+        masks[networks.main],
+        native[networks.main],
+        brain.mask,
+        brain.spacing,
+        uncertainty,
+        junior=None if networks.junior is None else masks[networks.junior],
+    )
+    outside = verdicts[networks.main].stats["outside"]
     return SegmentedScan(
         scan,
         reference,
         masks,
         native,
         uncertainty,
-        template_image(on_template.astype(np.uint8), senior.affine),
-        template_image(senior.data, senior.affine),
+        template_image(on_template.astype(np.uint8), main.affine),
+        template_image(main.data, main.affine),
         measurements,
         (*task.preprocessing.flags, *flags_of(measurements, outside)),
-        task.networks.fingerprints,
-        task.networks.evidence,
-        task.networks.classes,
-        task.networks.lesion,
-        task.probabilities[Network.SENIOR],
+        networks,
+        task.probabilities[networks.main],
+        {name: one.dropped for name, one in standard.items()},
     )
 
 
-def _refined(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Volume:
-    """Probability of a network on the template grid, refined as its method asks for."""
-    volume = load_volume(path)
+def _compared(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Compared:
+    """Probability of a network on the template grid, refined as its method asks for.
+
+    With it, which parts of its mask are like the other side of the brain.
+    """
+    volume, networks = load_volume(path), task.networks
     image = task.layout.standard_image(task.scan)
-    return replace(volume, data=refined(volume, image, brain, task.networks.evidence[name]))
+    volume = replace(volume, data=refined(volume, image, brain, networks.evidence[name]))
+    return compared(volume, image, brain, networks.lesion, networks.comparison)

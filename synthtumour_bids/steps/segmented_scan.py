@@ -11,18 +11,23 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtumour_bids.bids.classes import TumourClass, write_classes
+from synthtumour_bids.bids.classes import write_classes
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
+from synthtumour_bids.methods.comparison import described
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
+from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
 from synthtumour_bids.settings import TEMPLATE
-from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 from synthtumour_bids.volumes import like_native, load_nifti
 
 THRESHOLD = 0.5
+
+# Where to, the image, whether it is on the template grid, and fields of its sidecar.
+_Image = tuple[Path, nib.Nifti1Image, bool, dict[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +43,17 @@ class SegmentedScan:
     masks, probabilities
         By network, on the scan's own grid, (X, Y, Z).
     uncertainty
-        Entropy of the senior's probability there, bits.
+        Entropy of the main network's probability there, bits.
     template_mask, template_probability
-        The senior's, on the template grid.
+        The main network's, on the template grid.
     measurements, flags
         For tables and sidecars.
-    fingerprints, evidence
-        By network: hash of the weights; how the scan refined the borders, if it did.
-    classes
-        That the senior tells.
-    lesion
-        What was looked for.
+    networks
+        What the networks are; the main one's masks are the result.
     probability_file
-        The senior's prediction; maps of its classes lie beside it.
+        The main network's prediction; maps of its classes lie beside it.
+    dropped
+        By network: parts of the mask that are like the other side of the brain and went.
     """
 
     scan: Scan
@@ -62,11 +65,9 @@ class SegmentedScan:
     template_probability: nib.Nifti1Image
     measurements: Mapping[str, Any]
     flags: tuple[str, ...]
-    fingerprints: Mapping[str, str]
-    evidence: Mapping[str, Evidence | None]
-    classes: tuple[TumourClass, ...]
-    lesion: str
+    networks: Networks
     probability_file: Path
+    dropped: Mapping[str, tuple[ComponentVerdict, ...]]
 
     def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
         """Values on the scan's own grid as an image."""
@@ -81,52 +82,59 @@ def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
     several grids have the same figures, and each says all.
     """
     scan = segmented.scan
-    senior, junior = Network.SENIOR, Network.JUNIOR
+    main = segmented.networks.main
     masks, probabilities = segmented.masks, segmented.probabilities
-    images: tuple[tuple[Path, nib.Nifti1Image, bool, dict[str, Any]], ...] = (
+    images: tuple[_Image, ...] = (
         (
             layout.native(scan, label="L", suffix="mask"),
-            segmented.native(masks[senior], np.uint8),
+            segmented.native(masks[main], np.uint8),
             False,
-            _mask_fields(segmented, senior),
+            _mask_fields(segmented, main),
         ),
         (
             layout.native(scan, label="L", suffix="probseg"),
-            segmented.native(probabilities[senior], np.float32),
+            segmented.native(probabilities[main], np.float32),
             False,
-            _probability_fields(segmented, senior),
+            _probability_fields(segmented, main),
         ),
-        (
-            layout.native(scan, label="L", desc=junior, suffix="mask"),
-            segmented.native(masks[junior], np.uint8),
-            False,
-            _mask_fields(segmented, junior),
-        ),
+        *_junior(segmented, layout),
         (
             layout.native(scan, desc="uncertainty", suffix="probseg"),
             segmented.native(segmented.uncertainty, np.float32),
             False,
-            {"Description": "Entropy of the senior's tumour probability", "Units": "bit"},
+            {"Description": f"Entropy of the {main}'s tumour probability", "Units": "bit"},
         ),
         (
             layout.standard(scan, label="L", suffix="mask"),
             segmented.template_mask,
             True,
-            _mask_fields(segmented, senior),
+            _mask_fields(segmented, main),
         ),
         (
             layout.standard(scan, label="L", suffix="probseg"),
             segmented.template_probability,
             True,
-            _probability_fields(segmented, senior),
+            _probability_fields(segmented, main),
         ),
     )
     for path, image, on_template, fields in images:
         write_image(path, image, _sidecar(segmented, layout, on_template, fields))
     written = [path for path, *_ in images]
-    if len(segmented.classes) > 1:
+    if len(segmented.networks.classes) > 1:
         written += _write_classes(segmented, layout)
     return written
+
+
+def _junior(segmented: SegmentedScan, layout: Layout) -> tuple[_Image, ...]:
+    """The junior's mask; where there is no junior, that of an earlier run goes."""
+    path = layout.native(segmented.scan, label="L", desc=Network.JUNIOR, suffix="mask")
+    junior = segmented.networks.junior
+    if junior is None:
+        for old in (path, path.with_name(path.name.replace(".nii.gz", ".json"))):
+            old.unlink(missing_ok=True)
+        return ()
+    mask = segmented.native(segmented.masks[junior], np.uint8)
+    return ((path, mask, False, _mask_fields(segmented, junior)),)
 
 
 def _sidecar(
@@ -140,22 +148,24 @@ def _sidecar(
     )
 
 
-def _refinement(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
+def _refinement(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     """How the scan refined the borders; empty where it did not."""
-    evidence = segmented.evidence[network]
+    evidence = segmented.networks.evidence[network]
     return asdict(evidence) if evidence else {}
 
 
-def _mask_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
-    """Fields of a mask; measurements and flags are the senior's alone."""
-    main = network is Network.SENIOR
-    fingerprints = segmented.fingerprints
+def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
+    """Fields of a mask; measurements and flags are the main network's alone."""
+    main = network == segmented.networks.main
+    fingerprints = segmented.networks.fingerprints
     return {
         "Type": "Lesion",
         "Threshold": THRESHOLD,
-        "SmallestComponentML": final_criteria(segmented.lesion).min_component_ml,
+        "SmallestComponentML": final_criteria(segmented.networks.lesion).min_component_ml,
         "Refinement": _refinement(segmented, network),
-        "Models": dict(fingerprints) if main else {network.value: fingerprints[network]},
+        "OtherSide": segmented.networks.comparison.to_json(),
+        "DroppedComponents": [described(one) for one in segmented.dropped[network]],
+        "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},
@@ -163,10 +173,10 @@ def _mask_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
     }
 
 
-def _probability_fields(segmented: SegmentedScan, network: Network) -> dict[str, Any]:
+def _probability_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     return {
         "Refinement": _refinement(segmented, network),
-        "Models": {network.value: segmented.fingerprints[network]},
+        "Models": {network: segmented.networks.fingerprints[network]},
     }
 
 
@@ -179,7 +189,7 @@ def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:
     from synthtumour_bids.preprocessing.registration import carry_to_native
 
     scan, transform = segmented.scan, layout.transform(segmented.scan)
-    native_mask = segmented.native(segmented.masks[Network.SENIOR], np.uint8)
+    native_mask = segmented.native(segmented.masks[segmented.networks.main], np.uint8)
     maps = load_nifti(classes_path(segmented.probability_file))
     on_template = np.asarray(maps.dataobj, dtype=np.float32)
     on_scan = np.stack(
@@ -189,7 +199,7 @@ def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:
         ],
         axis=-1,
     )
-    indices = np.array([0, *(one.index for one in segmented.classes)], np.uint8)
+    indices = np.array([0, *(one.index for one in segmented.networks.classes)], np.uint8)
     written = []
     for path, mask, values, standard in (
         (layout.native(scan, desc="tumour", suffix="dseg"), native_mask, on_scan, False),
@@ -204,10 +214,10 @@ def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:
         voxel_ml = float(np.prod(nib.affines.voxel_sizes(mask.affine))) / 1000
         volumes = {
             one.name: round(float((numbers == number).sum()) * voxel_ml, 3)
-            for number, one in enumerate(segmented.classes, 1)
+            for number, one in enumerate(segmented.networks.classes, 1)
         }
         fields = _sidecar(segmented, layout, standard, {"VolumesML": volumes})
         write_image(path, like_native(indices[numbers], mask, np.uint8), fields)
-        write_classes(class_table(path), segmented.classes)
+        write_classes(class_table(path), segmented.networks.classes)
         written += [path, class_table(path)]
     return written

@@ -161,7 +161,7 @@ def test_persons_stay_on_one_side_and_every_class_is_learned():
         train, held = split_annotated(scans, seed)
         assert {"a1", "a2"} <= set(train)  # the only person with class 2
         assert held
-    with pytest.raises(DataError, match="merge rare classes"):
+    with pytest.raises(DataError, match="None of the 2 annotated persons can be held out"):
         split_annotated(people(a={1}, b={2}), 0)
 
 

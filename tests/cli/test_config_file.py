@@ -84,6 +84,7 @@ FIELDS: dict[str, strategies.SearchStrategy[Any]] = {
     "model": some(folders),
     "retrain": switch,
     "truth": some(folders),
+    "keep_mask": switch,
     "skull_strip": one(SKULL_STRIP_MODES),
     "skull_strip_template": some(words),
     "device": one(["auto", "cpu", "mps", "cuda", "cuda:1"]),

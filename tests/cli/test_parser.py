@@ -20,18 +20,26 @@ from synthtumour_bids.synthesis.priors import packaged_lesions
 HEAVY = ("numpy", "nibabel", "pandas", "scipy", "torch", "ants", "bids", "tqdm", "nnunetv2")
 
 
+def seconds_of(*command: str) -> float:
+    """Seconds of the processor that a command takes: other work is none of its business."""
+    # Where coverage is measured, here it would be timed.
+    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = subprocess.run(command, capture_output=True, text=True, env=unmeasured)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert result.returncode == 0, result.stderr
+    assert "--help" not in command or result.stdout.startswith("usage: synthtumour-bids ")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def test_help_takes_less_than_a_fifth_of_a_second() -> None:
-    command = [sys.executable, "-m", "synthtumour_bids", "--help"]
-    used = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        result = subprocess.run(command, capture_output=True, text=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert result.returncode == 0, result.stderr
-        assert result.stdout.startswith("usage: synthtumour-bids ")
-        # Of the processor: other work on the machine is none of its business.
-        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(used) < 0.2
+    shown = [sys.executable, "-m", "synthtumour_bids", "--help"]
+    needed = [sys.executable, "-c", "import argparse, dataclasses, logging"]
+    times = [(seconds_of(*shown), seconds_of(*needed)) for _ in range(5)]
+    least, least_needed = map(min, zip(*times, strict=True))
+    # On a machine that is slow or shared, where Python itself takes longer than 0.07 s for what
+    # any command line needs, it may take longer in proportion.
+    assert least < 0.2 * max(1.0, least_needed / 0.07)
 
 
 def test_the_parser_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def settings() -> Settings:
     return Settings(Path("in"), Path("out"), profile=PROFILES["fast"])
 
 
+def test_the_comparison_with_the_other_side_is_told_where_it_is_made(settings: Settings) -> None:
+    told = "less than 0.5 robust standard deviations brighter than the place that mirrors them"
+    assert told in text(settings)
+    assert told.replace("brighter", "darker") in text(dataclasses.replace(settings, contrast="T1w"))
+    assert "mirrors them" not in text(dataclasses.replace(settings, keep_mask=True))
+
+
 def test_methods_tell_what_ran(settings: Settings) -> None:
     cards = {"junior": {"best_epoch": 17}, "senior": {"best_epoch": 23}}
     written = text(settings, head_templates=("OASIS30ANTs",), cards=cards, n_pseudo_labels=6)

@@ -95,3 +95,4 @@ def test_settings_that_matter_change_the_fingerprints_of_what_depends_on_them(jo
     priors.write_text('{"common": {"open_core_probability": 0.0}}')
     assert fingerprints(priors=priors)[0] != junior
     assert fingerprints(device="cpu") == (junior, senior)
+    assert fingerprints(keep_mask=True) == (junior, senior), "a finished training stays"

@@ -102,6 +102,8 @@ def test_every_argument_of_the_parser_is_an_input(inputs: dict[str, dict[str, An
         ("participant_label", {"type": "String", "list": True, "optional": True}),
         ("tumourfree_dir", {"type": "File", "list": True}),
         ("bids_filter_file", {"type": "File"}),
+        ("model", {"type": "File", "command-line-flag": "--model", "value-choices": None}),
+        ("starter", {"type": "String", "command-line-flag": "--model"}),
         ("derivatives", {"type": "File", "list": True}),
         ("steps", {"value-choices": [step.value for step in Step], "list": True}),
         ("profile", {"type": "String", "value-choices": list(PROFILES)}),
@@ -204,6 +206,14 @@ def test_it_launches_the_app(bids: Path, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 tumour and 2 tumour-free scans" in result.stdout
     assert "Missing files" in result.stdout.split("out (output_dir, Required)")[1]
+
+
+def test_the_starter_is_a_word(bids: Path, tmp_path: Path) -> None:
+    plan = {"output_dir_name": "out", "analysis_level": "participant", "dry_run": True}
+    result = launch({"bids_dir": str(bids), "starter": "starter", **plan}, tmp_path)
+    assert "--model starter" in result.stdout
+    other = launch({"bids_dir": str(bids), "starter": "other", **plan}, tmp_path)
+    assert other.returncode != 0
 
 
 def test_exit_codes_come_through_with_their_meaning(bids: Path, tmp_path: Path) -> None:

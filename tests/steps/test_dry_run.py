@@ -88,6 +88,10 @@ def test_a_segmentation_is_to_be_made_anew_with_its_networks(job: Job) -> None:
 
     assert line(job).count("done") == 2
     assert line(with_settings(job, retrain=True)).count("done") == 1
+    assert line(with_settings(job, keep_mask=True)).count("done") == 2, "0.1.0 compared nothing"
+    job.ledger.mark(Step.SEGMENT, scan.key, "print", scan=scan, models=models, keep_mask=False)
+    assert line(job).count("done") == 2
+    assert line(with_settings(job, keep_mask=True)).count("done") == 1
 
 
 def test_tumourfree_scans_are_of_no_use_to_given_networks(job: Job) -> None:

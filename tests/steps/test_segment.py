@@ -11,11 +11,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from synthtumour_bids.bids.classes import WHOLE_TUMOUR
+from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.execution.outcome import Status
-from synthtumour_bids.files import write_json
+from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.methods.comparison import KEPT, Comparison
+from synthtumour_bids.segmentation.class_maps import classes_path
+from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps import segment, segmented_scan
@@ -30,11 +33,14 @@ SATELLITE = (slice(16, 18), slice(10, 12), slice(12, 15))  # 0.32 mL: under 3 % 
 SMALL = (slice(16, 18), slice(10, 12), slice(18, 19))  # 0.1 mL
 FIGURES = {"Type", "Threshold", "Refinement", "Models", "QualityControl", "Flags"}
 SPECK = (18, 20, 18)  # 0.03 mL
+FALSE = (slice(14, 20), slice(18, 24), slice(5, 10))  # 5 mL of normal brain
 
 
 def save(path: Path, data: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(data, np.diag([VOXEL, VOXEL, VOXEL, 1.0])), path)
+    affine = np.diag([VOXEL, VOXEL, VOXEL, 1.0])
+    affine[0, 3] = -VOXEL * (SHAPE[0] - 1) / 2  # left and right of x = 0, as on the template
+    nib.save(nib.Nifti1Image(data, affine), path)
     return path
 
 
@@ -60,7 +66,7 @@ def task(tmp_path: Path) -> SegmentTask:
     }
     unrefined = dict.fromkeys(predicted)
     fingerprints = {name: f"weights of {name}" for name in predicted}
-    networks = Networks(fingerprints, unrefined, WHOLE_TUMOUR, "glioma")
+    networks = Networks(fingerprints, unrefined, WHOLE_TUMOUR, "glioma", Comparison(None, KEPT))
     record = Preprocessing("p", {}, (), scan.role, 4.0, "")
     return SegmentTask(scan, predicted, record, networks, layout)
 
@@ -142,6 +148,81 @@ def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: SegmentTask) ->
         assert bool(described["Refinement"]) is refined
 
 
+@pytest.fixture
+def doubtful(task: SegmentTask) -> SegmentTask:
+    """A bright lesion on one side, and on the other a part of normal brain taken for one."""
+    layout, scan = task.layout, task.scan
+    brain = nib.load(layout.standard_brain(scan)).get_fdata() > 0
+    image = np.where(brain, np.random.default_rng(0).normal(100, 5, SHAPE), 0)
+    image[LESION] += 60
+    save(layout.standard_image(scan), image.astype(np.float32))
+    probability = np.zeros(SHAPE, np.float32)
+    probability[tuple(slice(s.start - 1, s.stop + 1) for s in FALSE)] = 0.3
+    probability[LESION] = probability[FALSE] = 0.9
+    for path in task.probabilities.values():
+        save(path, probability)
+        save(classes_path(path), np.stack([0.4 * probability, 0.6 * probability], axis=-1))
+    classes = TumourClass(1, "oedema", "ED"), TumourClass(4, "core", "NC")
+    rules = Comparison(OtherSide())
+    return replace(task, networks=replace(task.networks, classes=classes, comparison=rules))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_is_like_the_other_side_is_dropped_and_told_of(
+    doubtful: SegmentTask, kept: bool
+) -> None:
+    task = doubtful
+    if kept:
+        networks = replace(task.networks, comparison=Comparison(None, KEPT))
+        task = replace(task, networks=networks)
+    segment_scan(task)
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
+
+    def voxels(name: str) -> np.ndarray:
+        return np.asanyarray(nib.load(folder / f"{task.scan.stem}_{name}.nii.gz").dataobj)
+
+    grid = f"space-{TEMPLATE}_res-4_"
+    for name in ("label-L_mask", f"{grid}label-L_mask", "label-L_desc-junior_mask"):
+        assert voxels(name)[LESION].all()
+        assert voxels(name)[FALSE].all() == voxels(name)[FALSE].any() == kept
+        described = json.loads((folder / f"{task.scan.stem}_{name}.json").read_text())
+        if kept:
+            assert described["OtherSide"] == {"Skipped": KEPT}
+            assert described["DroppedComponents"] == []
+            continue
+        assert described["OtherSide"]["least_difference"] == 0.5
+        (dropped,) = described["DroppedComponents"]
+        assert dropped["VolumeML"] == pytest.approx(6 * 6 * 5 * VOXEL**3 / 1000, abs=0.001)
+        assert dropped["MeanDifference"] < 0.5
+        assert dropped["Reason"] == "like the other side"
+    for name in ("desc-tumour_dseg", f"{grid}desc-tumour_dseg"):
+        assert (voxels(name)[LESION] == 4).all()
+        assert voxels(name)[FALSE].any() == kept
+    for name in ("label-L_probseg", f"{grid}label-L_probseg"):
+        assert voxels(name)[FALSE] == pytest.approx(0.9, abs=0.01)
+
+
+def test_finished_masks_stay_unless_the_comparison_is_asked_for_otherwise(
+    doubtful: SegmentTask,
+) -> None:
+    ledger, scan, record = Ledger(doubtful.layout.output_dir), doubtful.scan, doubtful.preprocessing
+    default = doubtful.networks
+    keeping = replace(default, comparison=Comparison(None, KEPT))
+    older = fingerprint(
+        version="0.1.0",
+        models=dict(default.fingerprints),
+        evidence=dict.fromkeys(default.evidence),
+        scan=record.fingerprint,
+    )
+    ledger.mark(STEP, scan.key, older)  # as 0.1.0 did, which compared nothing
+    assert default.is_done(ledger, scan, record)
+    assert keeping.is_done(ledger, scan, record)
+    for made_by, other in ((default, keeping), (keeping, default)):
+        ledger.mark(STEP, scan.key, made_by.fingerprint(record))
+        assert made_by.is_done(ledger, scan, record)
+        assert not other.is_done(ledger, scan, record)
+
+
 def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
     """By the inheritance principle a sidecar speaks for names with more entities, too.
 
@@ -166,6 +247,26 @@ def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
             }
             read = file.get_metadata()
             assert {key: read.get(key) for key in said} == said, file.filename
+
+
+def test_a_network_alone_has_no_junior_to_be_compared_with(task: SegmentTask) -> None:
+    segment_scan(task)
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
+    assert len(list(folder.glob("*desc-junior_mask*"))) == 2
+    networks = Networks(
+        {"starter": "weights"}, {"starter": None}, WHOLE_TUMOUR, "glioma", Comparison(None, KEPT)
+    )
+    predicted = {"starter": task.probabilities["senior"]}
+    segment_scan(replace(task, networks=networks, probabilities=predicted))
+    assert not list(folder.glob("*junior*")), "what an earlier run left is of other masks"
+    assert json.loads((folder / f"{task.scan.stem}_label-L_mask.json").read_text())["Models"] == {
+        "starter": "weights"
+    }
+    sidecar = json.loads((folder / f"{task.scan.stem}_desc-uncertainty_probseg.json").read_text())
+    assert sidecar["Description"] == "Entropy of the starter's tumour probability"
+    figures = json.loads(task.layout.result(task.scan).read_text())
+    assert "low_agreement" not in figures["qc_flags"]
+    assert not [name for name in figures if "junior" in name]
 
 
 def test_segmenting_what_is_not_preprocessed_fails_with_the_flag(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ class Fabrication:
         """
         made, sources = pairs.read_pairs(job), self._sources(job)
         if network is Network.JUNIOR:
-            return Material(tuple(pairs.cases(made, refined=False)), tuple(sources))
+            cases = pairs.cases(made, refined=False)
+            return Material(tuple(cases), tuple(sources), card={"SemiSupervised": False})
         tumours = self._pseudo_labelled_scans(job, made)
         labelling = self._labelling_model(job)
         labelled = []

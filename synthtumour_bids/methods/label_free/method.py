@@ -86,6 +86,7 @@ class LabelFree:
         current = fingerprint(
             settings=self.fingerprint(job, Network.SENIOR),
             junior=job.model(Network.JUNIOR).card.fingerprint,
+            **({"keep_mask": True} if job.settings.keep_mask else {}),
         )
         if not (lineage.is_made_from(job, STAGE_TWO, current, scans) and path.is_file()):
             cases = self._senior_cases(job, tumours, train, shifted)

@@ -229,7 +229,7 @@ def test_verdicts_name_their_reasons_and_add_up():
     total = report(verdicts, least)
     assert (total.judged, total.dropped, total.rate) == (4, 3, 0.75)
     assert total.reasons == {"realness": 2, "segmentation": 2}
-    assert json.loads(json.dumps(total.to_json()))["thresholds"]["kinds"] == 0.5
+    assert total.thresholds == least
     assert report([], least).rate == 0
     assert judge(Scores(-9.0, 0.0, 0.0), quality.ACCEPT_ALL).accepted
 

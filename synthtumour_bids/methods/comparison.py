@@ -1,0 +1,148 @@
+"""Comparison of a network's mask with the other side of the brain, as a run asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtumour_bids.errors import PriorsError
+from synthtumour_bids.segmentation.other_side import compare, dropped_territory
+from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide
+from synthtumour_bids.settings import Settings
+from synthtumour_bids.synthesis.priors import load_priors
+from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
+from synthtumour_bids.volumes import Volume, load_volume
+
+SURE = 0.9  # share of lesions from which their sign is known
+KEPT = "--keep-mask was given"
+NO_PRIORS = "nothing is known of how bright a {lesion} is in {contrast} images"
+NO_SIGN = "a {lesion} may be brighter or darker than normal brain in {contrast} images"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether masks are compared with the other side, and how.
+
+    Attributes
+    ----------
+    rules
+        How; ``None``: not at all.
+    skipped
+        Why not; empty where they are compared.
+    """
+
+    rules: OtherSide | None
+    skipped: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings, lesion: str) -> Comparison:
+        """As a run asks for it, where the priors tell whether its lesions are bright or dark.
+
+        Parameters
+        ----------
+        settings
+            Of the run.
+        lesion
+            What the network looks for.
+        """
+        if settings.keep_mask:
+            return cls(None, KEPT)
+        words = {"lesion": lesion, "contrast": settings.contrast}
+        try:
+            bright = load_priors(lesion, settings.contrast, settings.priors).hyper_probability
+        except PriorsError:
+            return cls(None, NO_PRIORS.format(**words))
+        if 1 - SURE < bright < SURE:
+            return cls(None, NO_SIGN.format(**words))
+        return cls(OtherSide(sign=1 if bright >= SURE else -1))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what sidecars and fingerprints tell of it."""
+        return {"Skipped": self.skipped} if self.rules is None else asdict(self.rules)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A probability map on the template grid, and what the comparison says of its mask.
+
+    Attributes
+    ----------
+    probability
+        The map as it was, (X, Y, Z), in [0, 1].
+    territory
+        Where it belongs to parts that are dropped, (X, Y, Z).
+    verdicts
+        On all parts of the mask; empty where it was not compared.
+    """
+
+    probability: Volume
+    territory: NDArray[np.bool_]
+    verdicts: tuple[ComponentVerdict, ...]
+
+    @property
+    def dropped(self) -> tuple[ComponentVerdict, ...]:
+        """Verdicts on the parts that go."""
+        return tuple(one for one in self.verdicts if not one.kept)
+
+    @property
+    def dropped_ml(self) -> float:
+        """Volume of these, mL."""
+        return sum(one.volume_ml for one in self.dropped)
+
+    def without(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Give a map on this grid without the parts that go: to make masks of, not to write."""
+        return np.where(self.territory, 0, values).astype(np.float32)
+
+
+def compared(
+    probability: Volume, image: Path, brain: NDArray[np.bool_], lesion: str, comparison: Comparison
+) -> Compared:
+    """Compare the mask that a probability map makes with the other side of the brain.
+
+    Specks and cavities are no matter: the mask is cleaned first, as final masks are.
+
+    Parameters
+    ----------
+    probability
+        On the template grid.
+    image
+        Skull-stripped image on the same grid.
+    brain
+        Brain mask there, (X, Y, Z).
+    lesion
+        What the network looks for.
+    comparison
+        How.
+    """
+    nowhere = Compared(probability, np.zeros(brain.shape, bool), ())
+    if comparison.rules is None:
+        return nowhere
+    cleaned = assess(
+        probability.data, brain, probability.spacing, criteria=final_criteria(lesion)
+    ).mask
+    if not cleaned.any():
+        return nowhere
+    scan = load_volume(image).data
+    verdicts = compare(scan, brain, cleaned, probability.affine, comparison.rules)
+    territory = dropped_territory(cleaned, verdicts, probability.spacing)
+    return Compared(probability, territory, tuple(verdicts))
+
+
+def described(verdict: ComponentVerdict) -> dict[str, Any]:
+    """Describe a part for a sidecar."""
+
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, 3)
+
+    return {
+        "VolumeML": rounded(verdict.volume_ml),
+        "CentreMM": [round(value, 1) for value in verdict.centre_mm],
+        "MeanDifference": rounded(verdict.difference),
+        "MeanBrightness": rounded(verdict.brightness),
+        "Compactness": rounded(verdict.compactness),
+        "Reason": verdict.reason.value,
+    }

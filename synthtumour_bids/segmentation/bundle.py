@@ -1,0 +1,198 @@
+"""A bundle: a folder that holds a trained network as data, to be handed on.
+
+* ``weights.safetensors``: its parameters, in half precision;
+* ``plans.json``: its architecture, and ``dataset.json``: its channels and labels, as nnU-Net has
+  them;
+* ``model.json``: its card (:class:`ModelCard`), with checksums of the other files (``Files``), the
+  axes to mirror along (``MirrorAxes``) and what :class:`About` tells.
+
+Reading one executes nothing: see :mod:`synthtumour_bids.segmentation.trained_network`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.segmentation.checked_values import text, texts
+from synthtumour_bids.segmentation.model_card import WEIGHTS, ModelCard, bundle_refusal
+from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
+from synthtumour_bids.segmentation.safe_files import parse_json
+from synthtumour_bids.settings import CONTRASTS, LESIONS
+
+LONGEST_TEXT = 5000  # characters
+ICBM_NOTICE = (
+    "The ICBM 152 non-linear atlases (2009): Copyright (C) 1993-2009 Louis Collins, McConnell "
+    "Brain Imaging Centre, Montreal Neurological Institute, McGill University. Permission to use, "
+    "copy, modify, and distribute this software and its documentation for any purpose and without "
+    "fee is hereby granted, provided that the above copyright notice appear in all copies. The "
+    "authors and McGill University make no representations about the suitability of this software "
+    'for any purpose. It is provided "as is" without express or implied warranty. The authors are '
+    "not responsible for any data loss, equipment damage, property loss, or injury to subjects or "
+    "patients resulting from the use or misuse of this software package."
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure: what it is, its value in words, and the command that gave it."""
+
+    name: str
+    value: str
+    command: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What the users of a bundle should know.
+
+    Attributes
+    ----------
+    version
+        Of the bundle: numbers with points between them.
+    data
+        What the network was trained on, in sentences that stand in the methods text of a paper.
+    notices
+        Of those whose work the data are made from.
+    figures
+        What it was measured to do.
+    limits
+        What it cannot do, one sentence each.
+    intended_use
+        What it is for, and what it is not for.
+    """
+
+    version: str
+    data: str
+    notices: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    limits: tuple[str, ...]
+    intended_use: str
+
+    def __post_init__(self) -> None:
+        """Hold what names and sorting rely on."""
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6}){0,3}", self.version):
+            raise ValueError(f"version {self.version!r} is not made of numbers")
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The version as numbers; newer ones are larger."""
+        return tuple(map(int, self.version.split(".")))
+
+    def to_details(self) -> dict[str, Any]:
+        """Return what a model card tells besides."""
+        return {
+            "Version": self.version,
+            "Data": self.data,
+            "Notices": list(self.notices),
+            "Figures": [
+                {"Name": one.name, "Value": one.value, "Command": one.command}
+                for one in self.figures
+            ],
+            "Limits": list(self.limits),
+            "IntendedUse": self.intended_use,
+        }
+
+    @classmethod
+    def from_details(cls, details: Mapping[str, Any]) -> About:
+        """Read what :meth:`to_details` gave.
+
+        Raises
+        ------
+        ValueError
+            Naming what is missing or no text.
+        """
+        figures = details.get("Figures")
+        if not isinstance(figures, list) or not all(isinstance(one, dict) for one in figures):
+            raise ValueError("Figures is no list of objects")
+        return cls(
+            version=text(details.get("Version"), "Version", 40),
+            data=text(details.get("Data"), "Data", LONGEST_TEXT),
+            notices=texts(details.get("Notices"), "Notices", LONGEST_TEXT),
+            figures=tuple(
+                Figure(
+                    *(text(one.get(key), key, LONGEST_TEXT) for key in ("Name", "Value", "Command"))
+                )
+                for one in figures
+            ),
+            limits=texts(details.get("Limits"), "Limits", LONGEST_TEXT),
+            intended_use=text(details.get("IntendedUse"), "IntendedUse", LONGEST_TEXT),
+        )
+
+
+@dataclass(frozen=True)
+class BundleFiles:
+    """What the files of a bundle say, all of it checked but the weights.
+
+    Attributes
+    ----------
+    folder, card, about
+        Where it lies, and what its card tells.
+    plan, mirror_axes
+        See `trained_network.TrainedNetwork`.
+    weights
+        The bytes of the weights' file, of which the checksum is right.
+    """
+
+    folder: Path
+    card: ModelCard
+    about: About
+    plan: NetworkPlan
+    mirror_axes: tuple[int, ...]
+    weights: bytes
+
+    def refusal(self, reason: str) -> UnavailableError:
+        """Make the error that says why the bundle cannot be used."""
+        return bundle_refusal(self.folder, reason)
+
+
+def read_files(folder: Path) -> BundleFiles:
+    """Read and check all of a bundle but the values of its weights; torch is not needed.
+
+    Parameters
+    ----------
+    folder
+        Of the bundle. Its files are read once, are bounded, and must be no links.
+
+    Raises
+    ------
+    UnavailableError
+        Saying what is wrong with it, in one sentence, and what to do.
+    """
+    card, content = ModelCard.read_bundle(folder)
+    try:
+        plan = NetworkPlan.from_nnunet(
+            *(parse_json(content[name], name) for name in ("plans.json", "dataset.json"))
+        )
+        axes = mirror_axes(card.details.get("MirrorAxes"))
+        about = About.from_details(card.details)
+        _check_card(card, plan)
+    except ValueError as error:
+        raise bundle_refusal(folder, str(error)) from error
+    return BundleFiles(folder, card, about, plan, axes, content[WEIGHTS])
+
+
+def check_bundle(folder: Path) -> ModelCard:
+    """Return the card of a bundle that can be used, as far as can be told without its weights.
+
+    Raises
+    ------
+    UnavailableError
+        See `read_files`.
+    """
+    return read_files(folder).card
+
+
+def _check_card(card: ModelCard, plan: NetworkPlan) -> None:
+    if card.contrast not in CONTRASTS or card.lesion not in LESIONS:
+        raise ValueError(
+            f"it is for {card.lesion} in {card.contrast} images, which this version does not know"
+        )
+    if plan.spacing != (card.resolution,) * 3:
+        raise ValueError(f"card and plans differ in resolution ({card.resolution}, {plan.spacing})")
+    if plan.contrasts != 1 + len(card.more_contrasts) or len(plan.labels) != len(card.classes):
+        raise ValueError("card and plans differ in contrasts or classes")

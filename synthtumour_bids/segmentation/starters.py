@@ -1,0 +1,102 @@
+"""The starters, networks trained beforehand: which there are, and which fits a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.segmentation.bundle import About, read_files
+from synthtumour_bids.segmentation.model_card import CARD, Model, ModelCard
+from synthtumour_bids.settings import STARTER
+
+SHIPPED = Path(__file__).parents[1] / "starters"
+VARIABLE = "SYNTHTUMOUR_STARTERS"  # names a further folder, whose starters go before those shipped
+
+
+@dataclass(frozen=True)
+class Starter:
+    """A bundle to segment with.
+
+    Attributes
+    ----------
+    folder
+        Of the bundle.
+    card
+        Of the network.
+    about
+        What its users should know.
+    """
+
+    folder: Path
+    card: ModelCard
+    about: About
+
+    @property
+    def model(self) -> Model:
+        """The network; `trained_network.read_network` of its folder gives the weights."""
+        return Model(STARTER, self.folder)
+
+    @property
+    def words(self) -> str:
+        """Say what it is for."""
+        return f"{self.folder.name} ({self.card.contrast}, {self.card.lesion})"
+
+
+def read_starter(folder: Path) -> Starter:
+    """Read a bundle.
+
+    Raises
+    ------
+    UnavailableError
+        When it cannot be used.
+    """
+    files = read_files(folder)
+    return Starter(folder, files.card, files.about)
+
+
+def starters() -> list[Starter]:
+    """Read all starters: those of the folder that `VARIABLE` names, then those shipped.
+
+    Newer versions come first.
+
+    Raises
+    ------
+    UnavailableError
+        When one of them cannot be used.
+    """
+    found: list[Starter] = []
+    for place in _places():
+        here = [read_starter(path.parent) for path in sorted(place.glob(f"starter-*/{CARD}"))]
+        found += sorted(here, key=lambda one: one.about.order, reverse=True)
+    return found
+
+
+def find_starter(contrast: str, lesion: str) -> Starter:
+    """Find the newest starter for a contrast and a lesion.
+
+    Raises
+    ------
+    UnavailableError
+        When there is none, with those there are; or when one cannot be used.
+    """
+    known = starters()
+    for one in known:
+        if (one.card.contrast, one.card.lesion) == (contrast, lesion):
+            return one
+    places = " and ".join(map(str, _places()))
+    there = ", ".join(one.words for one in known) or "none at all"
+    msg = (
+        f"--model starter: looked in {places} for a starter for {lesion} in {contrast} images; "
+        f"found {there}. Choose --contrast and --lesion of one that is there, name a folder with "
+        f"another in the variable {VARIABLE}, or leave --model out to train on your own scans."
+    )
+    raise UnavailableError(msg)
+
+
+def _places() -> Iterator[Path]:
+    if further := os.environ.get(VARIABLE):
+        yield Path(further).absolute()
+    yield SHIPPED

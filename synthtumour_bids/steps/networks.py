@@ -1,0 +1,84 @@
+"""What the networks of a segmentation are, as its outputs tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from synthtumour_bids.bids.classes import TumourClass
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.files import fingerprint
+from synthtumour_bids.job import Preprocessing
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.synthesis.borders import Evidence
+
+SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What the networks of a run are, by their names.
+
+    Attributes
+    ----------
+    fingerprints
+        Of their weights; the last network's masks are the result.
+    evidence
+        How the scan refines the borders that each draws, or ``None``.
+    classes
+        That the last network tells.
+    lesion
+        What they look for.
+    comparison
+        How their masks are compared with the other side of the brain.
+    """
+
+    fingerprints: Mapping[str, str]
+    evidence: Mapping[str, Evidence | None]
+    classes: tuple[TumourClass, ...]
+    lesion: str
+    comparison: Comparison
+
+    @classmethod
+    def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
+        """Of their cards, the one last whose masks are the result, and the settings of a run."""
+        main = list(cards.values())[-1]
+        return cls(
+            {name: card.fingerprint for name, card in cards.items()},
+            {name: method.border_evidence(card) for name, card in cards.items()},
+            main.classes,
+            main.lesion,
+            Comparison.of(settings, main.lesion),
+        )
+
+    @property
+    def main(self) -> str:
+        """The network whose masks are the result."""
+        return list(self.fingerprints)[-1]
+
+    @property
+    def junior(self) -> str | None:
+        """The network that it is compared with; ``None`` where it is alone."""
+        return next((name for name in self.fingerprints if name != self.main), None)
+
+    def fingerprint(self, preprocessing: Preprocessing) -> str:
+        """Hash of all that the segmentation of a scan depends on."""
+        return self._fingerprint(preprocessing, other_side=self.comparison.to_json())
+
+    def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
+        """Whether a scan is segmented; masks of 0.1.0, which compared nothing, stay as they are."""
+        current = self.fingerprint(preprocessing), self._fingerprint(preprocessing)
+        return any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in current)
+
+    def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
+        return fingerprint(
+            version=SEGMENTATION_VERSION,
+            models=dict(self.fingerprints),
+            evidence={name: one and asdict(one) for name, one in self.evidence.items()},
+            scan=preprocessing.fingerprint,
+            **more,
+        )

@@ -1,0 +1,95 @@
+"""Which runs compare masks with the other side of the brain, and what becomes of pseudo-labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.job import Job
+from synthtumour_bids.methods import pseudo_labels
+from synthtumour_bids.methods.comparison import KEPT, Comparison, compared
+from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.settings import LESIONS
+from synthtumour_bids.volumes import load_volume
+from tests.builders.jobs import make_job, with_settings
+
+SHAPE = (40, 44, 36)
+LESION = (slice(6, 14), slice(16, 24), slice(14, 22))  # 4 mL
+FALSE = (slice(24, 34), slice(26, 36), slice(12, 22))  # 8 mL of normal brain
+
+
+@pytest.mark.parametrize("lesion", LESIONS)
+@pytest.mark.parametrize("contrast", ["FLAIR", "T2w"])
+def test_bright_lesions_are_compared(tmp_path: Path, lesion: str, contrast: str) -> None:
+    settings = make_job(tmp_path, contrast=contrast).settings
+    assert Comparison.of(settings, lesion) == Comparison(OtherSide(sign=1))
+
+
+def test_where_the_sign_is_not_known_nothing_is_compared(tmp_path: Path) -> None:
+    settings = make_job(tmp_path, contrast="T1w").settings
+    assert Comparison.of(settings, "glioma") == Comparison(OtherSide(sign=-1))
+    unsure = Comparison.of(settings, "metastasis")
+    assert unsure.rules is None
+    assert unsure.to_json() == {
+        "Skipped": "a metastasis may be brighter or darker than normal brain in T1w images"
+    }
+    assert Comparison.of(settings, "abscess").skipped.startswith("nothing is known")
+
+
+def test_the_flag_keeps_all(tmp_path: Path) -> None:
+    assert Comparison.of(make_job(tmp_path, keep_mask=True).settings, "glioma") == Comparison(
+        None, KEPT
+    )
+
+
+def write_case(job: Job) -> Path:
+    """A bright lesion on one side, normal brain taken for one on the other; the probability."""
+    scan, affine = job.selection.everything[0], np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[0, 3] = -(SHAPE[0] - 1.0)
+    brain = np.zeros(SHAPE, np.uint8)
+    brain[2:-2, 2:-2, 2:-2] = 1
+    image = np.where(brain, np.random.default_rng(0).normal(100, 5, SHAPE), 0).astype(np.float32)
+    image[LESION] += 50
+    probability = np.zeros(SHAPE, np.float32)
+    probability[tuple(slice(s.start - 2, s.stop + 2) for s in FALSE)] = 0.4
+    probability[LESION] = probability[FALSE] = 0.9
+    path = job.settings.work_dir / "probability.nii.gz"
+    for where, values in (
+        (job.layout.standard_brain(scan), brain),
+        (job.layout.standard_image(scan), image),
+        (path, probability),
+    ):
+        write_image(where, nib.Nifti1Image(values, affine), {})
+    return path
+
+
+def test_pseudo_labels_lose_what_is_like_the_other_side_before_they_are_judged(
+    tmp_path: Path,
+) -> None:
+    job = make_job(tmp_path)
+    path = write_case(job)
+    scan = job.selection.everything[0]
+    found = pseudo_labels._assess(job, scan, path, path, None)
+    assert found.pseudo.mask[LESION].all()
+    assert not found.pseudo.mask[FALSE].any()
+    assert found.dropped_ml == pytest.approx(8)
+    assert found.pseudo.stats["undecided_ratio"] == 0, "the rim is gone, too"
+    assert found.pseudo.stats["agreement"] == 1
+    assert found.pseudo.accepted
+    kept = pseudo_labels._assess(with_settings(job, keep_mask=True), scan, path, path, None)
+    assert kept.pseudo.mask[FALSE].all()
+    assert kept.dropped_ml == 0
+
+
+def test_an_empty_mask_is_no_matter(tmp_path: Path) -> None:
+    probability = load_volume(write_case(make_job(tmp_path)))
+    nothing = probability.with_data(np.zeros(SHAPE, np.float32))
+    brain = np.ones(SHAPE, bool)
+    rules = Comparison(OtherSide())
+    found = compared(type(probability).of(nothing), tmp_path / "not read", brain, "glioma", rules)
+    assert found.verdicts == ()
+    assert not found.without(probability.data - probability.data).any()

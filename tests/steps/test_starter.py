@@ -1,0 +1,148 @@
+"""--model starter: which network it means, what a run with it looks like, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.cli.parser import parse_settings
+from synthtumour_bids.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, UnavailableError
+from synthtumour_bids.execution.logs import settings_as_toml
+from synthtumour_bids.segmentation.model_card import CARD, WEIGHTS
+from synthtumour_bids.segmentation.starters import SHIPPED, VARIABLE, find_starter, starters
+from synthtumour_bids.settings import Settings
+from synthtumour_bids.steps.given_networks import with_networks
+from tests.builders.datasets import make
+from tests.builders.starters import change_card, write_starter
+
+
+@pytest.fixture
+def starter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Path:
+    """A starter for gliomas in FLAIR images, and none that is shipped."""
+    monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", tmp_path / "shipped")
+    folder = write_starter(tmp_path)
+    monkeypatch.setenv(VARIABLE, str(folder.parent))
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    bids = make(tmp_path / "bids", "sub-01_FLAIR.nii.gz", "sub-02_FLAIR.nii.gz")
+    return [str(bids), str(tmp_path / "out"), "participant", "--model", "starter"]
+
+
+def test_the_word_and_the_folder_mean_the_same(
+    starter: Path, command: list[str], tmp_path: Path
+) -> None:
+    for given in ("starter", str(starter)):
+        settings = with_networks(parse_settings([*command[:-1], given, "--profile", "full"]))
+        assert settings.model == starter
+        assert settings.profile.resolution == 4.0
+        assert settings.profile.name == "sloppy", "the profile of its grid, for the estimate"
+    assert with_networks(Settings(tmp_path, tmp_path, model="starter")).model == starter
+
+
+def test_a_folder_of_that_name_is_told_apart(
+    tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "starter").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_settings(command).model == "starter"
+    assert parse_settings([*command[:-1], "./starter"]).model == tmp_path / "starter"
+
+
+def test_the_settings_of_a_run_bring_the_word_back(tmp_path: Path, command: list[str]) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(settings_as_toml(parse_settings(command)))
+    assert parse_settings([*command[:3], "--config-file", str(path)]).model == "starter"
+
+
+def test_the_newest_is_taken_and_the_folder_of_the_variable_goes_first(
+    starter: Path, tmp_path: Path
+) -> None:
+    for place, version in (("starters", "1.10"), ("starters", "1.9"), ("shipped", "7")):
+        other = tmp_path / place / f"starter-flair-4mm-{version}"
+        shutil.copytree(starter, other)
+        change_card(other, Version=version)
+    assert [one.about.version for one in starters()] == ["1.10", "1.9", "1.0", "7"]
+    found = find_starter("FLAIR", "glioma")
+    assert found.about.version == "1.10"
+    assert found.model.card == found.card
+
+
+def test_the_plan_tells_of_the_starter(
+    starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--dry-run", "--nprocs", "1"]) == EXIT_DONE
+    plan = capsys.readouterr().out
+    lines = plan.splitlines()
+    assert "2 tumour and 0 tumour-free scans" in plan
+    assert {"synthesise: not asked", "starter: given", "report: to do"} <= set(lines)
+    assert "junior" not in plan
+    assert f"{starter}: works on a grid of 4 mm." in lines
+    assert "Profile sloppy takes up to" in lines[-1]
+    assert "less than 1 GB of scratch space" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    "flags", [["--contrast", "T2w"], ["--lesion", "stroke"], ["--lesion", "metastasis"]]
+)
+def test_other_contrasts_and_lesions_have_none(
+    flags: list[str], starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, *flags, "--dry-run"]) == EXIT_UNAVAILABLE
+    told = capsys.readouterr().err
+    for words in (flags[1], f"found {starter.name} (FLAIR, glioma)", "Choose --contrast", VARIABLE):
+        assert words in told
+    assert not Path(command[1]).exists()
+
+
+def test_where_there_is_none_at_all(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", tmp_path / "shipped")
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(UnavailableError, match=r"found none at all\. Choose"):
+        with_networks(parse_settings(command))
+
+
+@pytest.mark.parametrize("damage", ["weights", "card", "newer", "link"])
+def test_a_damaged_starter_is_a_sentence(
+    damage: str, starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    match damage:
+        case "weights":
+            (starter / WEIGHTS).unlink()
+        case "card":
+            (starter / CARD).write_text("{")
+        case "newer":
+            change_card(starter, Schema=99)
+        case "link":
+            (starter / WEIGHTS).rename(starter / "elsewhere")
+            (starter / WEIGHTS).symlink_to(starter / "elsewhere")
+    assert main([*command, "--dry-run"]) == EXIT_UNAVAILABLE
+    told = capsys.readouterr().err
+    assert told.startswith(f"synthtumour-bids: error: The network in {starter} cannot be used: ")
+    assert "Traceback" not in told
+
+
+def test_what_only_training_heeds_is_refused(
+    starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--retrain"]) == EXIT_USAGE
+    assert "--model trains nothing" in capsys.readouterr().err
+    assert main([*command[:-1], str(starter), "--contrast", "T1w"]) == EXIT_USAGE
+    assert "--contrast asks for T1w" in capsys.readouterr().err
+
+
+def test_starters_that_are_shipped_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    for one in starters():
+        assert one.folder.parent == SHIPPED
+        assert "Copyright" in json.dumps(one.card.details)

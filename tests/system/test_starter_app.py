@@ -1,0 +1,75 @@
+"""Masks at once, with a network that was trained beforehand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.demo.phantom import write_cohort
+from synthtumour_bids.errors import EXIT_DONE
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.starters import VARIABLE
+from tests.builders.starters import DATA, write_starter
+
+
+@pytest.mark.slow
+def test_a_starter_segments_without_any_training(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starter = write_starter(tmp_path / "more", model)
+    monkeypatch.setenv(VARIABLE, str(starter.parent))
+    cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=2, resolution=4.0, seed=3)
+    out = tmp_path / "out"
+    command = [str(cohort.bids_dir), str(out), "participant", "--model", "starter", "--profile"]
+    command += ["full", "--truth", str(cohort.truth_dir), "--nprocs", "2"]
+    subjects = sorted(path.name for path in cohort.bids_dir.glob("sub-*"))
+    assert main(command) == EXIT_DONE
+
+    card = ModelCard.read(starter)
+    for subject in subjects:
+        anat = out / subject / "anat"
+        names = {path.name.removeprefix(f"{subject}_") for path in anat.glob("*.nii.gz")}
+        grid = "space-MNI152NLin2009aSym_res-4"
+        assert {"label-L_mask.nii.gz", "label-L_probseg.nii.gz"} <= names
+        assert {f"{grid}_label-L_mask.nii.gz", "desc-uncertainty_probseg.nii.gz"} <= names
+        assert not [name for name in names if "junior" in name]
+        told = json.loads((anat / f"{subject}_label-L_mask.json").read_text())
+        assert told["Models"] == {"starter": card.fingerprint}
+        assert "junior_senior_dice" not in told["QualityControl"]
+        uncertainty = nib.load(anat / f"{subject}_desc-uncertainty_probseg.nii.gz")
+        assert 0 < np.asanyarray(uncertainty.dataobj).max() <= 1
+
+    for name in ("participants.tsv", "group_desc-tumour_volumes.tsv"):
+        with (out / name).open() as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t"))
+        assert [row["participant_id"] for row in rows] == subjects
+        assert {row["junior_senior_dice"] for row in rows} == {"n/a"}
+        assert all(float(row["dice"]) >= 0 for row in rows)
+        assert all("low_agreement" not in row["qc_flags"] for row in rows)
+    written = (out / "logs" / "CITATION.md").read_text()
+    for words in ("segmented by the starter", DATA, card.fingerprint, "The starter's tumour"):
+        assert words in written
+    assert "junior" not in written
+    assert not (out / "models").exists()
+
+    masks = sorted(out.glob("sub-*/anat/*_mask.nii.gz"))
+    times = [path.stat().st_mtime_ns for path in masks]
+    assert main(command) == EXIT_DONE, "the same again computes nothing"
+    assert [path.stat().st_mtime_ns for path in masks] == times
+
+    validator = Path(sys.executable).with_name("bids-validator-deno")
+    result = subprocess.run(
+        [str(validator), "--ignoreWarnings", "--format", "json", str(out)],
+        capture_output=True,
+        text=True,
+    )
+    issues = json.loads(result.stdout)["issues"]["issues"]
+    assert [issue for issue in issues if issue["severity"] == "error"] == []
