@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
 import secrets
 import shutil
+import socket
+import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -15,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY_PREFIX = ".tmp-"
+ABANDONED_SECONDS = 3600.0  # since the last byte; nothing is written so slowly
 _CHUNK = 1 << 20
 
 
@@ -24,7 +29,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The name keeps the extension, which image writers go by, and is unique among processes,
     threads and hosts, so that jobs which write the same file at once do not meet; the last one
-    wins. Missing folders are made. Permissions follow the umask.
+    wins. What a process that was killed left of the same file is removed. Missing folders are
+    made. Permissions follow the umask.
 
     Parameters
     ----------
@@ -38,16 +44,43 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # tempfile would make files that only their owner can read, which others in a laboratory
     # need to.
-    unique = f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-"
+    unique = _unique()
     extension = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
     room = 255 - len(unique.encode()) - len(extension.encode())
     stem = path.name.removesuffix(extension).encode()[:room].decode(errors="ignore")
     temporary = path.with_name(f"{unique}{stem}{extension}")
+    for other in path.parent.glob(f"{TEMPORARY_PREFIX}*-{glob.escape(stem + extension)}"):
+        if _is_abandoned(other):
+            other.unlink(missing_ok=True)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unique() -> str:
+    """Begin a name that no other process has, here or on another host."""
+    return f"{TEMPORARY_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(4)}-"
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _is_abandoned(temporary: Path) -> bool:
+    """Whether the process that wrote there is no more."""
+    host, process, *_ = temporary.name.removeprefix(TEMPORARY_PREFIX).split("-")
+    try:
+        if time.time() - temporary.stat().st_mtime > ABANDONED_SECONDS:
+            return True
+        if host == _host() and process.isdecimal():
+            os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # gone meanwhile, or another user's process
+        return False
+    return False
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -86,7 +119,7 @@ def write_once(path: Path, text: str) -> str:
     """
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-{path.name}")
+        partial = path.with_name(f"{_unique()}{path.name}")
         partial.write_text(text, encoding="utf-8", newline="\n")
         try:
             os.link(partial, path)  # unlike a rename, does not replace another job's file

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -158,3 +160,36 @@ def test_table_cells(tmp_path):
 def test_an_image_name_needs_an_image_extension(tmp_path):
     with pytest.raises(ValueError, match="not named like an image"):
         write_image(tmp_path / "a.mgz", image(), {})
+
+
+def test_what_a_killed_process_left_of_a_file_goes_when_it_is_written(tmp_path: Path) -> None:
+    path, other = tmp_path / "sub-1_probseg.nii.gz", tmp_path / "other.nii.gz"
+    script = (
+        "import os, sys, time; from pathlib import Path\n"
+        "from synthtumour_bids.files import replacing\n"
+        "with replacing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_bytes(b'half')\n"
+        "    print(flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script]
+    with (
+        subprocess.Popen([*command, str(path)], stdout=subprocess.PIPE) as killed,
+        subprocess.Popen([*command, str(path)], stdout=subprocess.PIPE) as busy,
+        subprocess.Popen([*command, str(other)], stdout=subprocess.PIPE) as more,
+    ):
+        for process in (killed, busy, more):
+            assert process.stdout is not None
+            process.stdout.readline()
+        for process in (killed, more):
+            process.kill()
+            process.wait()
+        write_text(path, "whole")
+        left = sorted(one.name.split("-")[2] for one in tmp_path.glob(".tmp-*"))
+        assert left == sorted(str(process.pid) for process in (busy, more))
+        assert path.read_text() == "whole"
+        old = next(tmp_path.glob(f".tmp-*-{busy.pid}-*"))
+        os.utime(old, (0, 0))  # as one of another host would be
+        write_text(path, "again")
+        assert not old.exists()
+        busy.kill()
