@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from synthtumour_bids.errors import UsageError
 from synthtumour_bids.profiles import PROFILES, Training
 
 RESOLUTION = 2.0  # mm
-
-
-TRAINING = replace(  # network and patch of profile fast
+EPOCH = 100  # steps
+STEPS = 4000
+# Network and patch of profile fast.
+TRAINING = replace(
     PROFILES["fast"].junior,
-    epochs=80,
-    iterations_per_epoch=100,
-    patience=80,
-    min_epochs=80,
+    epochs=STEPS // EPOCH,
+    iterations_per_epoch=EPOCH,
+    patience=STEPS // EPOCH,
+    min_epochs=STEPS // EPOCH,
 )
 
 
@@ -48,3 +50,24 @@ class StarterRecipe:
     n_negative: int = 12
     negatives: float = 0.25
     training: Training = TRAINING
+
+    @property
+    def steps(self) -> int:
+        """Optimisation steps."""
+        return self.training.epochs * self.training.iterations_per_epoch
+
+    def training_of(self, steps: int) -> Training:
+        """Give the schedule another length.
+
+        Raises
+        ------
+        UsageError
+            When it is no number of whole epochs.
+        """
+        epochs, rest = divmod(steps, self.training.iterations_per_epoch)
+        if epochs < 1 or rest:
+            raise UsageError(
+                f"--steps {steps} is not a multiple of {self.training.iterations_per_epoch}, the "
+                "steps between two looks at the validation samples."
+            )
+        return replace(self.training, epochs=epochs, patience=epochs, min_epochs=epochs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.segmentation.dataset import build_dataset
@@ -12,11 +13,20 @@ from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
 from synthtumour_bids.synthesis.priors import load_priors
 
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained starter: its folder, and the hash of what its samples depended on."""
+
+    folder: Path
+    draw_fingerprint: str
+
+
 LOGGER = logging.getLogger("synthtumour_bids")
 DATASET_ID = 801
 
 
-def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: int) -> Path:
+def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: int) -> Trained:
     """Train a starter, or go on where an earlier call stopped.
 
     Parameters
@@ -32,8 +42,7 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
 
     Returns
     -------
-    Path
-        Folder of the model.
+    Trained
 
     Raises
     ------
@@ -64,6 +73,9 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
         training=recipe.training,
         n_processes=nprocs,
     )
+    draw = DrawFromHeads(
+        tuple(heads), tissues, load_priors(recipe.lesion, recipe.contrast), recipe.negatives
+    )
     model = folder / "model"
     train(
         prepared,
@@ -73,11 +85,9 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
         seed=recipe.seed,
         nprocs=nprocs,
         progress=_tell,
-        draw=DrawFromHeads(
-            tuple(heads), tissues, load_priors(recipe.lesion, recipe.contrast), recipe.negatives
-        ),
+        draw=draw,
     )
-    return model
+    return Trained(model, draw.fingerprint)
 
 
 def _tell(epoch: int, epochs: int, loss: float, dice: float, left: float) -> None:

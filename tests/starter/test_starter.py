@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthtumour_bids.errors import EXIT_USAGE, UsageError
+from synthtumour_bids.segmentation.drawn_cases import DrawnCases
+from synthtumour_bids.segmentation.starters import read_starter
+from synthtumour_bids.segmentation.trained_network import read_network
+from synthtumour_bids.starter.__main__ import main
+from synthtumour_bids.starter.bundle import bundle_starter
+from synthtumour_bids.starter.heads import load_tissues, read_head, render_heads
+from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
+from synthtumour_bids.starter.samples import DrawFromHeads
+from synthtumour_bids.starter.train import train_starter
+from synthtumour_bids.synthesis.priors import load_priors
+
+SMALL = replace(
+    StarterRecipe(),
+    n_heads=2,
+    n_validation_heads=1,
+    n_planning=1,
+    n_validation=1,
+    n_negative=1,
+    training=replace(
+        StarterRecipe().training,
+        epochs=2,
+        iterations_per_epoch=2,
+        batch_size=2,
+        patch_size=(16, 16, 16),
+        features=(4, 8),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("heads")
+    return render_heads(
+        folder, 2, seed=SMALL.seed, purpose="train", resolution=RESOLUTION, nprocs=1
+    )
+
+
+def drawing(heads: list[Path], negatives: float) -> DrawFromHeads:
+    priors = load_priors("glioma", "FLAIR")
+    return DrawFromHeads(tuple(heads), load_tissues(RESOLUTION), priors, negatives)
+
+
+def test_heads_are_rendered_once(heads: list[Path]) -> None:
+    before = [path.stat().st_mtime_ns for path in heads]
+    again = render_heads(
+        heads[0].parent, 2, seed=SMALL.seed, purpose="train", resolution=RESOLUTION, nprocs=1
+    )
+    assert [path.stat().st_mtime_ns for path in again] == before
+    host = read_head(heads[0], RESOLUTION, load_tissues(RESOLUTION))
+    assert 1000 < np.count_nonzero(host.mask) * 0.008 < 2600
+    assert host.image[host.mask].min() > 0
+
+
+def test_samples_are_drawn_anew_and_the_same_numbers_give_the_same(heads: list[Path]) -> None:
+    draw = drawing(heads, negatives=0.0)
+    first, second, again = (draw(np.random.default_rng(seed)) for seed in (1, 2, 1))
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[1], second[1])
+    image, label = drawing(heads, negatives=1.0)(np.random.default_rng(1))
+    assert not label.any()
+    assert any(np.array_equal(image, np.load(path).astype(np.float32)) for path in heads)
+
+
+def test_a_drawn_case_is_what_nnunet_would_have_stored(heads: list[Path]) -> None:
+    np.random.seed(3)  # noqa: NPY002
+    cases = DrawnCases(drawing(heads, negatives=0.0), [1])
+    data, seg, _, properties = cases.load_case(cases.identifiers[0])
+    assert data.shape == seg.shape
+    assert set(np.unique(seg)) == {-1, 0, 1}
+    inside = seg >= 0
+    assert data[inside].mean() == pytest.approx(0, abs=1e-3)
+    assert data[inside].std() == pytest.approx(1, abs=1e-3)
+    assert not data[~inside].any()
+    voxels = properties["class_locations"][1]
+    assert (seg[tuple(voxels.T)] == 1).all()
+
+
+def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    trained = train_starter(SMALL, tmp_path, device="cpu", nprocs=1)
+    bundle = bundle_starter(trained, SMALL, tmp_path, "0.1")
+    assert bundle.name == "starter-flair-2mm-0.1"
+    starter = read_starter(bundle)
+    assert starter.card.recipe
+    assert "no scan of any person" in starter.about.data
+    assert sum(path.stat().st_size for path in bundle.iterdir()) < 10e6
+    assert read_network(bundle).weights
+    weights = (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns
+    assert train_starter(SMALL, tmp_path, device="cpu", nprocs=1) == trained
+    assert (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns == weights
+
+
+def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert StarterRecipe().training_of(300).epochs == 3
+    with pytest.raises(UsageError, match="--steps 250"):
+        StarterRecipe().training_of(250)
+    assert main(["train", str(tmp_path), "--steps", "0"]) == EXIT_USAGE
+    assert main(["train"]) == EXIT_USAGE
+    assert "synthtumour-starter train" in capsys.readouterr().err
