@@ -93,54 +93,42 @@ def run(out: Path, more: list[str]) -> int:
 
 def junior(out: Path, more: list[str]) -> int:
     """Train a junior alone and write its masks, through the package's own steps."""
-    from synthtumour_bids.steps.job import Job
-
-    from synthtumour_bids.bids.derivatives import like_native, write_image
-    from synthtumour_bids.bids.inputs import collect_scans
+    from synthtumour_bids.bids.derivatives import write_image
     from synthtumour_bids.cli.parser import parse_settings
-    from synthtumour_bids.execution.logs import open_run_log, start_logging
-    from synthtumour_bids.execution.resources import limit_threads
-    from synthtumour_bids.preprocessing.registration import carry_to_native
+    from synthtumour_bids.layout import Network
+    from synthtumour_bids.methods.predictions import predict
+    from synthtumour_bids.methods.registry import method_of_run
     from synthtumour_bids.settings import Role
-    from synthtumour_bids.steps import (
-        predictions,
-        preprocess,
-        refining,
-        segment,
-        synthesise,
-        train,
-    )
-    from synthtumour_bids.volumes import load_volume
+    from synthtumour_bids.steps import preprocess, segment, train
+    from synthtumour_bids.steps.networks import Networks
+    from synthtumour_bids.steps.prepare import begin, prepare
 
     out.mkdir(parents=True, exist_ok=True)
     settings = parse_settings(arguments(out, more))
-    start_logging(settings)
-    limit_threads(settings.omp_nthreads)
-    job = Job(settings, collect_scans(settings), open_run_log(settings))
+    job = prepare(settings)
+    method = method_of_run(job)
+    job = begin(job, settings)
     for name, work in (
-        ("preprocess", preprocess.run),
-        ("synthesise", synthesise.run),
-        ("train junior", train.train_junior),
+        ("preprocess", lambda: preprocess.run(job)),
+        ("synthesise", lambda: method.make_samples(job)),
+        ("train junior", lambda: train.run(job, method, Network.JUNIOR)),
     ):
         start = time.monotonic()
-        work(job)
+        work()
         peak = max(resource.getrusage(who).ru_maxrss for who in WHOSE)
         seconds = round(time.monotonic() - start, 1)
         note(out, step=name, seconds=seconds, peak_gb=round(peak / 1e6, 2), options=more)
-    evidence = refining.evidence_of(job.models_dir / "junior")
-    for result in predictions.predict(job, "junior", job.preprocessed(Role.TUMOUR)):
-        scan = result.item
-        if result.value is None:
+    model = job.model(Network.JUNIOR)
+    networks = Networks.of({Network.JUNIOR: model.card}, method, job.settings)
+    for result in predict(job, model, job.preprocessed(Role.TUMOUR)):
+        scan, record = result.item, job.preprocessing(result.item)
+        if result.value is None or record is None:
             continue
-        said = load_volume(result.value)
-        standard_brain = load_volume(job.standard_mask(scan)).mask
-        found = refining.refined(said, job.standard_image(scan), standard_brain, evidence)
-        reference = nib.load(job.native(scan, desc="preproc", suffix=scan.suffix))
-        brain = load(job.native(scan, desc="brain", suffix="mask")) > 0
-        transform = segment.find_transform(job.standard_image(scan).parent, scan)
-        mask = carry_to_native(said.with_data(found), transform, reference) > segment.THRESHOLD
-        path = job.native(scan, label="L", desc="junior", suffix="mask")
-        write_image(path, like_native(mask & brain, reference, np.uint8), {})
+        paths = {Network.JUNIOR: result.value}
+        found = segment.segment(segment.SegmentTask(scan, paths, record, networks, job.layout))
+        mask = found.native(found.masks[Network.JUNIOR], np.uint8)
+        path = job.layout.native(scan, label="L", desc=Network.JUNIOR, suffix="mask")
+        write_image(path, mask, {})
     return table([out])
 
 

@@ -18,11 +18,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from synthtumour_bids.steps.figures import LOWEST_AGREEMENT
-from synthtumour_bids.steps.refining import evidence_of, refined
 
+from synthtumour_bids.methods.border_refinement import refined
+from synthtumour_bids.methods.label_free.method import LabelFree
+from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.segmentation.environment import torch_threads
+from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.network import Network
+from synthtumour_bids.steps.measurements import LOWEST_AGREEMENT
 from synthtumour_bids.volumes import load_volume
 
 NETWORKS = ("junior", "senior")
@@ -49,7 +52,9 @@ def mark(models: Path, networks: dict[str, Network], path: Path) -> Marked:
         with torch_threads(2):
             said = networks[name].probabilities(image.data[None], image.spacing)[0]
         probability = replace(image, data=said)
-        masks.append(refined(probability, path, brain.mask, evidence_of(models / name)) >= 0.5)
+        card = ModelCard.read(models / name)
+        evidence = LabelFree(RECIPES[card.preset]).border_evidence(card)
+        masks.append(refined(probability, path, brain.mask, evidence) >= 0.5)
     one, two = masks
     voxels = np.count_nonzero(one), np.count_nonzero(two)
     both = sum(voxels)

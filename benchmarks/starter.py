@@ -1,0 +1,73 @@
+"""What a starter is worth: Dice on gliomas, and mL that it marks in scans without a tumour.
+
+    export SYNTHTUMOUR_COHORT=/data/cohort            # as for cohort.py
+    python benchmarks/starter.py OUT BUNDLE [-- --keep-mask ...]
+
+The app itself runs (``--model BUNDLE``); preprocessing is kept in OUT from one bundle to the next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from cohort import cohort_folder, dice, load, truths
+
+LITTLE_ML = 1.0
+
+
+def segment(out: Path, dataset: str, bundle: Path, more: list[str]) -> Path:
+    target = out / dataset
+    command = [sys.executable, "-m", "synthtumour_bids", str(cohort_folder() / dataset)]
+    command += [str(target), "participant", "--model", str(bundle)]
+    command += ["--work-dir", str(out / "work" / dataset), "--keep-work", *more]
+    code = subprocess.run(command).returncode
+    if code not in (0, 1):
+        sys.exit(code)
+    return target
+
+
+def volumes(folder: Path) -> dict[str, float]:
+    found = {}
+    for path in sorted(folder.glob("sub-*/**/anat/*_label-L_mask.nii.gz")):
+        if "_space-" not in path.name:
+            voxel = float(np.prod(nib.load(path).header.get_zooms()[:3])) / 1000
+            found[path.name.split("_label-")[0]] = float(np.count_nonzero(load(path))) * voxel
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("more", nargs="*", help="further arguments of the app, after --")
+    options = parser.parse_args()
+    out = options.out.absolute()
+    bundle = options.bundle.absolute()
+    gliomas = segment(out, "glioma", bundle, options.more)
+    scores = {
+        label: dice(load(mask) > 0, load(truth) > 0)
+        for label, truth in truths(cohort_folder()).items()
+        if (
+            mask := gliomas / f"sub-{label}" / "anat" / f"sub-{label}_label-L_mask.nii.gz"
+        ).is_file()
+    }
+    values = np.array(list(scores.values()))
+    worst = sorted(scores.items(), key=lambda item: item[1])[:5]
+    print(f"{len(values)} gliomas: mean Dice {values.mean():.3f}, median {np.median(values):.3f}")
+    print("worst:", ", ".join(f"{label} {value:.2f}" for label, value in worst))
+    empty = [label for label, volume in volumes(gliomas).items() if volume == 0]
+    print(f"empty masks of gliomas: {len(empty)} {' '.join(empty)}")
+    marked = volumes(segment(out, "tumourfree", bundle, options.more))
+    little = sum(volume < LITTLE_ML for volume in marked.values())
+    print(f"{len(marked)} tumour-free scans: less than {LITTLE_ML:g} mL in {little}")
+    print(", ".join(f"{name} {volume:.1f}" for name, volume in marked.items() if volume))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
