@@ -18,6 +18,8 @@ import numpy as np
 from cohort import cohort_folder, dice, load, truths
 
 LITTLE_ML = 1.0
+# Tumour-free people are segmented here as if they were patients.
+AS_PATIENTS = ("--tumour-value", "control", "--tumourfree-value", "none")
 
 
 def segment(out: Path, dataset: str, bundle: Path, more: list[str]) -> Path:
@@ -62,7 +64,7 @@ def main() -> int:
     print("worst:", ", ".join(f"{label} {value:.2f}" for label, value in worst))
     empty = [label for label, volume in volumes(gliomas).items() if volume == 0]
     print(f"empty masks of gliomas: {len(empty)} {' '.join(empty)}")
-    marked = volumes(segment(out, "tumourfree", bundle, options.more))
+    marked = volumes(segment(out, "tumourfree", bundle, [*AS_PATIENTS, *options.more]))
     little = sum(volume < LITTLE_ML for volume in marked.values())
     print(f"{len(marked)} tumour-free scans: less than {LITTLE_ML:g} mL in {little}")
     print(", ".join(f"{name} {volume:.1f}" for name, volume in marked.items() if volume))

@@ -19,6 +19,7 @@ from synthtumour_bids.simulation.scanner import Scanner, sample_scanner, scan
 from synthtumour_bids.simulation.stripping import Stripping, sample_stripping, strip
 from synthtumour_bids.simulation.subject import Variation, build_anatomy
 
+SIMULATION_VERSION = "1"  # changes when the same numbers give other heads
 OLD_SHARE = 0.6  # of heads; most of a clinic's are
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from synthtumour_bids.files import fingerprint, replacing
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.starter.heads import Tissues, read_head
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.synthesis.brain import Brain
@@ -49,6 +50,7 @@ class DrawFromHeads:
         """Hash of what samples depend on."""
         return fingerprint(
             version=VERSION,
+            simulation=SIMULATION_VERSION,
             heads=[path.name for path in self.heads],
             priors=asdict(self.priors),
             negatives=self.negatives,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
+from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.starter.heads import load_tissues, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
@@ -34,7 +35,7 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     recipe
         What to train.
     folder
-        Gets ``heads``, ``cases``, ``nnunet`` and ``model``.
+        Gets ``heads-<version of the simulation>``, ``cases``, ``nnunet`` and ``model``.
     device
         See :func:`.environment.resolve_device`.
     nprocs
@@ -51,7 +52,7 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     """
     heads, validation_heads = (
         render_heads(
-            folder / "heads",
+            folder / f"heads-{SIMULATION_VERSION}",
             count,
             seed=recipe.seed,
             purpose=purpose,
