@@ -38,10 +38,10 @@ MOST_FEATURES = 512
 MOST_CONVOLUTIONS = 8  # of one stage
 LONGEST_EDGE, MOST_VOXELS = 512, 256**3  # of a patch
 MOST_CONTRASTS = 8
-MOST_LABELS = 32
+MOST_LABELS = 255
 SPACING_MM = (0.25, 10.0)
 NORM_EPS = (1e-8, 1e-2)
-LONGEST_NAME = 100  # characters, of a label
+LONGEST_NAME = 1000  # characters, of a label
 
 
 @dataclass(frozen=True)

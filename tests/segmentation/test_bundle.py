@@ -297,7 +297,7 @@ def test_plans_that_ask_for_other_things(
         ({"labels": {"background": False, "tumour": True}}, "labels are not numbered"),
         ({"labels": {"tumour": 0, "background": 1}}, "not a background"),
         ({"labels": {"background": 0, "ignore": 1}}, "does not give"),
-        ({"labels": {"background": 0, **{str(k): k for k in range(1, 99)}}}, "1 to 32"),
+        ({"labels": {"background": 0, **{str(k): k for k in range(1, 299)}}}, "1 to 255"),
         ({"regions_class_order": [1]}, "regions"),
     ],
 )
