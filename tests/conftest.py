@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.builders.networks import train_on_blobs
 
     return train_on_blobs(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="module")
+def short_trainings() -> Iterator[None]:
+    """Profile sloppy with a third of its training, where nothing hangs on what is learned."""
+    from synthtumour_bids.profiles import PROFILES
+
+    sloppy = PROFILES["sloppy"]
+    short = replace(
+        sloppy, junior=replace(sloppy.junior, epochs=4), senior=replace(sloppy.senior, epochs=3)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROFILES, "sloppy", short)
+        yield
 
 
 @pytest.fixture
