@@ -32,6 +32,7 @@ def write_scan(folder: Path, shape: tuple[int, ...]) -> None:
     nib.save(nib.Nifti1Image(values, affine), path)
     text = '{"Name": "large", "BIDSVersion": "1.10.1"}'
     (folder / "dataset_description.json").write_text(text)
+    (folder / "participants.tsv").write_text("participant_id\tgroup\nsub-1\ttumour\n")
 
 
 def measure(out: Path, shape: tuple[int, ...]) -> tuple[float, float]:
