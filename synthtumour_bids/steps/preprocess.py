@@ -37,7 +37,7 @@ LOGGER = logging.getLogger(__name__)
 STEP = Step.PREPROCESS
 MEMORY_GB = 2.0  # of one process, at 1 mm
 LIBRARIES_GB = 1.2
-BYTES_PER_VOXEL = 50  # of the scan; benchmarks/RESULTS.md, "Memory of large scans"
+BYTES_PER_VOXEL = 50  # of the scan; benchmarks/large_scans.py measures them
 PREPROCESSING_VERSION = "0.1.0"  # changes when the same scan gives other derivatives
 
 
