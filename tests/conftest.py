@@ -1,18 +1,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from tests.builders.datasets import make, table
-
-if TYPE_CHECKING:
-    from tests.builders.finished import Finished
 
 # No more threads than the smallest machine that tests run on has cores; set before ants and torch
 # are imported.
@@ -26,33 +20,11 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The demo cohort, segmented once."""
-    from tests.builders.finished import run_on_demo_cohort
-
-    return run_on_demo_cohort(tmp_path_factory.mktemp("cohort"))
-
-
-@pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a small trained network."""
     from tests.builders.networks import train_on_blobs
 
     return train_on_blobs(tmp_path_factory.mktemp("trained"))
-
-
-@pytest.fixture(scope="module")
-def short_trainings() -> Iterator[None]:
-    """Profile sloppy with a third of its training, where nothing hangs on what is learned."""
-    from synthtumour_bids.profiles import PROFILES
-
-    sloppy = PROFILES["sloppy"]
-    short = replace(
-        sloppy, junior=replace(sloppy.junior, epochs=4), senior=replace(sloppy.senior, epochs=3)
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PROFILES, "sloppy", short)
-        yield
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ class Fabricated:
 
 
 @pytest.fixture(scope="module")
-def fabricated(tmp_path_factory: pytest.TempPathFactory, short_trainings: None) -> Fabricated:
+def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
     root = tmp_path_factory.mktemp("fabricated")
     cohort = write_annotated_cohort(root, n_tumourfree=3, n_annotated=3, n_tumour=2)
     return Fabricated(cohort, root, main(Fabricated(cohort, root, EXIT_DONE).command()))

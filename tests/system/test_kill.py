@@ -22,7 +22,7 @@ MOMENTS = (
     "Stage 1 2/",
     "Junior epoch 2/",
     "Stage 2 5/",
-    "Senior epoch 3/",
+    "Senior epoch 2/",
     "Writing segmentations 1/",
 )
 
@@ -30,7 +30,7 @@ MOMENTS = (
 def run_until(command: list[str], moment: str | None) -> int | None:
     """Run the app; kill it when the log says so. Its exit code, or None if it was killed."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "synthtumour_bids", *command],
+        [sys.executable, "-m", "tests.builders.short", *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

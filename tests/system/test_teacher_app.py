@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_three_annotated_scans_and_one_that_the_first_run_labels(
-    finished: Finished, tmp_path: Path, short_trainings: None
+    finished: Finished, tmp_path: Path
 ) -> None:
     drawn = tmp_path / "drawn"
     shutil.copytree(finished.truth, drawn)

@@ -1,0 +1,39 @@
+"""The app with a quarter of the training of profile sloppy; as a module, the command with it.
+
+What the tests of the whole command look at does not hang on how much a network has learned.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.profiles import PROFILES
+
+SLOPPY = PROFILES["sloppy"]
+SHORT = replace(
+    SLOPPY,
+    junior=replace(SLOPPY.junior, epochs=5, iterations_per_epoch=12),
+    senior=replace(SLOPPY.senior, epochs=3, iterations_per_epoch=12),
+    n_train=16,
+    n_shifted=6,
+    n_mixed=12,
+)
+
+
+@contextmanager
+def short_trainings() -> Iterator[None]:
+    """Profile sloppy is short as long as this lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PROFILES, "sloppy", SHORT)
+        yield
+
+
+if __name__ == "__main__":
+    with short_trainings():
+        sys.exit(main())

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.builders.finished import Finished, run_on_demo_cohort
+from tests.builders.short import short_trainings
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _short_trainings() -> Iterator[None]:
+    with short_trainings():
+        yield
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory: pytest.TempPathFactory, _short_trainings: None) -> Finished:
+    """The demo cohort, segmented once."""
+    return run_on_demo_cohort(tmp_path_factory.mktemp("cohort"))
