@@ -16,7 +16,7 @@ PACKAGE = "synthtumour_bids"
 # From the ground to the roof; files that are no folder are rooms of their own.
 FLOORS = (
     ("__init__", "data"),
-    ("errors", "files", "profiles", "versions", "volumes"),
+    ("errors", "files", "profiles", "tensors", "versions", "volumes"),
     ("settings", "synthesis"),
     ("bids", "simulation"),
     ("execution", "layout", "ledger"),
