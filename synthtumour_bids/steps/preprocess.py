@@ -24,7 +24,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
 from synthtumour_bids.job import Job, Preprocessing, refused, skipped
-from synthtumour_bids.layout import Layout, Scratch
+from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.reading import UnreadableError, open_header, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
@@ -206,10 +206,11 @@ def _read_mask(path: Path) -> nib.Nifti1Image:
 
 @contextmanager
 def _own_folder(task: PreprocessTask) -> Iterator[Path]:
-    """Scratch folder of this attempt alone: another job may try the same scan."""
-    parent = task.layout.scratch(Scratch.PREPROCESS)
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{task.scan.slug}-", dir=parent))
+    """Scratch folder of this attempt alone: another job may try the same scan.
+
+    It lies in the temporary folder of the run, which goes whatever becomes of this process.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{task.scan.slug}-"))
     try:
         with safe_alias(folder) as named:
             yield named
