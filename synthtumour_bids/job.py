@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from synthtumour_bids.bids.copies import find_copies
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.cluster import Cluster
@@ -40,6 +41,8 @@ class Preprocessing:
         Voxel size of the template grid, mm.
     template
         Name of the head template; empty where none was needed.
+    image
+        Hash of the scan's values, by which copies are told; empty in stamps of 0.1.0.
     """
 
     fingerprint: str
@@ -48,6 +51,7 @@ class Preprocessing:
     role: Role
     resolution: float
     template: str
+    image: str = ""
 
     @classmethod
     def from_details(cls, fingerprint: str, details: Mapping[str, Any]) -> Preprocessing:
@@ -59,6 +63,7 @@ class Preprocessing:
             Role(details.get("role", Role.TUMOUR)),
             float(details.get("resolution", 0)),
             str(details.get("template") or ""),
+            str(details.get("image", "")),
         )
 
     def details(self) -> dict[str, Any]:
@@ -69,6 +74,7 @@ class Preprocessing:
             "role": self.role.value,
             "resolution": self.resolution,
             "template": self.template,
+            "image": self.image,
         }
 
 
@@ -125,9 +131,25 @@ class Job:
         return record if record.resolution == self.settings.profile.resolution else None
 
     def preprocessed(self, role: Role) -> list[Scan]:
-        """Scans of a role, selected or not, whose preprocessing is finished."""
-        scans = self.selection.everything
-        return [s for s in scans if s.role is role and self.preprocessing(s) is not None]
+        """Scans of a role, selected or not, whose preprocessing is finished.
+
+        Whoever is there under two names counts as one person, or the validation would be on what
+        was learned; what is a tumour scan by one name is no tumour-free one by another.
+        """
+        first = self.copies()
+        return [
+            replace(scan, same_as=first[scan.key].person) if scan.key in first else scan
+            for scan in self.selection.everything
+            if scan.role is role
+            and self.preprocessing(scan) is not None
+            and (role is not Role.TUMOURFREE or first.get(scan.key, scan).role is role)
+        ]
+
+    def copies(self) -> dict[str, Scan]:
+        """Scans that hold the very image of another person's, by their keys: the first of these."""
+        records = {scan.key: self.preprocessing(scan) for scan in self.selection.everything}
+        images = {key: record.image for key, record in records.items() if record is not None}
+        return find_copies(self.selection.everything, images)
 
     def preprocessing_fingerprints(self, scans: Iterable[Scan]) -> dict[str, str]:
         """Fingerprint of the finished preprocessing of each scan, by its key."""

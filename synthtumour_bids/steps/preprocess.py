@@ -29,6 +29,8 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.reading import UnreadableError, open_header, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
+from synthtumour_bids.steps.copies import warn_of_copies
+from synthtumour_bids.volumes import hash_values
 
 if TYPE_CHECKING:
     from synthtumour_bids.preprocessing.registration import Preprocessed
@@ -96,6 +98,7 @@ def run(job: Job) -> list[ScanOutcome]:
         memory_gb=max([MEMORY_GB, *(_memory_gb(task.scan.path) for task in todo)]),
         omp_nthreads=job.settings.omp_nthreads,
     )
+    warn_of_copies(job)
     records = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
     return records + refused(job, STEP)
 
@@ -190,6 +193,7 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
         scan.role,
         settings.profile.resolution,
         result.template,
+        hash_values(preflight.image),
     )
     ledger.mark(STEP, scan.key, current, outputs, scan=scan, **record.details())
     return record

@@ -88,7 +88,7 @@ def test_a_killed_run_leaves_nothing(number: int, tmp_path: Path) -> None:
 def test_folders_that_are_in_use_stay(tmp_path: Path) -> None:
     with temporary_folder(tmp_path) as one, temporary_folder(tmp_path) as other:
         assert one.is_dir()
-        assert {path.name for path in tmp_path.iterdir()} == {one.resolve().name, other.resolve().name}
+        assert set(tmp_path.iterdir()) == {one.resolve(), other.resolve()}
 
 
 def test_the_link_of_a_killed_run_goes_with_its_folder(tmp_path: Path) -> None:
