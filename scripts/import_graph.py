@@ -16,7 +16,8 @@ PACKAGE = "synthtumour_bids"
 # From the ground to the roof; files that are no folder are rooms of their own.
 FLOORS = (
     ("__init__", "data"),
-    ("errors", "files", "profiles", "tensors", "versions", "volumes"),
+    ("errors", "texts"),
+    ("files", "profiles", "tensors", "versions", "volumes"),
     ("settings", "synthesis"),
     ("bids", "simulation"),
     ("execution", "layout", "ledger"),

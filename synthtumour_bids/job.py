@@ -13,6 +13,7 @@ from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.places import Places
 from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.layout import Layout, Network
@@ -110,6 +111,11 @@ class Job:
         """Where everything lies."""
         settings = self.settings
         return Layout(settings.output_dir, settings.work_dir, settings.profile.resolution)
+
+    @property
+    def places(self) -> Places:
+        """The words that stand for this machine's paths in what may be shared."""
+        return Places.of(self.settings)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -240,9 +246,10 @@ class Job:
             log = ""
             if result.trace:
                 path = self.log_dir / f"crash-{step}-{scan.slug}.txt"
-                path.write_text(result.trace, encoding="utf-8")
+                path.write_text(self.places.hide(result.trace), encoding="utf-8")
                 log = str(path)
-            self.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, result.error))
+            told = self.places.hide(result.error)
+            self.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, told))
             records.append(ScanOutcome(scan.key, step, Status.FAILED, result.error, log))
         return records
 
@@ -298,7 +305,7 @@ def refused(job: Job, step: str) -> list[ScanOutcome]:
     records = []
     for one in job.selection.refused:
         identity = Identity(one.dataset_name, one.subject, None, "", one.path.name.split(".")[0])
-        job.ledger.mark_failure(Failure(step, identity, "", one.message))
+        job.ledger.mark_failure(Failure(step, identity, "", job.places.hide(one.message)))
         records.append(ScanOutcome(identity.key, step, Status.FAILED, one.message))
     return records
 

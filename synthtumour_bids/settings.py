@@ -128,6 +128,7 @@ class Settings:
     boilerplate_only: bool = False
     stop_on_first_crash: bool = False
     keep_work: bool = False
+    anonymous_paths: bool = False  # also where they are of use: dataset links, the run's settings
     verbosity: int = 0
 
     def __post_init__(self) -> None:

@@ -297,6 +297,11 @@ def _add_behaviour_options(add: Add) -> None:
     add("--stop-on-first-crash", action="store_true", help="give up after the first failed scan")
     add("--keep-work", action="store_true", help="keep scratch data after success")
     add(
+        "--anonymous-paths",
+        action="store_true",
+        help="no path of this machine in DatasetLinks and in the run's settings file either",
+    )
+    add(
         "--config-file",
         type=existing_file,
         metavar="FILE",

@@ -180,5 +180,6 @@ def finished_recipe(model_dir: Path) -> str | None:
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    with replacing(path) as partial:
-        torch.save(content, partial)
+    # Through an open file: given a path, torch writes the temporary name into what it saves.
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save(content, file)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.job import networks_in
 from synthtumour_bids.layout import Network as Name
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, NEEDED, weights_fingerprint
@@ -219,6 +220,14 @@ def test_whole_ones_do(models: Path, caplog: pytest.LogCaptureFixture) -> None:
     use(models)
     teach(models)
     assert "have no checksums in model.json" in caplog.text
+
+
+def test_an_answer_that_is_no_number_is_no_mask(models: Path) -> None:
+    change_checkpoint(fill(1e38))(models / Name.SENIOR)  # finite, but not what comes of it
+    network = Network(models / Name.SENIOR, device="cpu", mirroring=False)
+    image = np.random.default_rng(0).random((1, 16, 16, 16), np.float32)
+    with pytest.raises(UnusableScanError, match="other things than numbers"):
+        network.probabilities(image, (4.0,) * 3)
 
 
 @pytest.mark.parametrize("place", ["checkpoint", "weights"])

@@ -18,7 +18,11 @@ from synthtumour_bids.steps import preprocess
 from tests.builders.datasets import make
 from tests.builders.jobs import make_job, mark_preprocessed, with_settings
 
-IMAGE = nib.Nifti1Image(np.ones((2, 2, 2), np.float32), np.eye(4))
+
+def image_at(path: Path) -> SimpleNamespace:
+    """An image of its own in every file."""
+    values = np.frombuffer(str(path).encode().ljust(512)[-512:], np.uint8).reshape(8, 8, 8)
+    return SimpleNamespace(findings=(), image=nib.Nifti1Image(values, np.eye(4)))
 
 
 def write_template(folder: Path, head: str = "head") -> Path:
@@ -44,7 +48,7 @@ def test_a_preprocessing_that_is_interrupted_is_not_done(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=IMAGE))
+    monkeypatch.setattr(preflight, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: None)
     monkeypatch.setattr(templates, "load_head_template", lambda _: None)
     monkeypatch.setattr(preprocess, "_write", stop)
@@ -96,7 +100,7 @@ def test_another_head_template_calls_for_preprocessing_anew(
 def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What preprocessing finds in every scan, without any image being read or written."""
     result = SimpleNamespace(flags=(), qc={}, template="head", already_stripped=False)
-    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=IMAGE))
+    monkeypatch.setattr(preflight, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
     monkeypatch.setattr(templates, "load_head_template", lambda _: None)
     monkeypatch.setattr(preprocess, "read_volume", lambda _: None)
