@@ -1,0 +1,241 @@
+"""Mass effect: solid parts grow at the cost of fluid, and what lies between moves.
+
+Tissue is next to incompressible. What a tumour gains, ventricles and sulci lose, those nearby most,
+and tissue moves from the one to the other: the displacement is the gradient of a potential whose
+Laplacian is the growth, positive in the tumour and negative in the fluid. So ventricle and midline
+give way in proportion to what has grown, and nothing moves at the skull.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage, sparse
+
+from synthtumour_bids.ingredients.atlas import Atlas
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.filters import SHORT, gaussian, in_voxels, separable
+from synthtumour_bids.synthesis.geometry import Box, smoothstep
+from synthtumour_bids.synthesis.ranges import Range
+
+# A solid part has this share of its final volume from growth that pushed; the rest replaced tissue
+# (invasion). Gliomas of some 50 mL shift the midline by 0 to 10 mm, which these give.
+SOLID = Range(0.2, 0.65)
+OEDEMA = Range(0.0, 0.12)  # oedematous white matter swells by about a tenth
+REACH_MM = Range(25.0, 50.0)  # from the tumour, over which fluid gives way
+SKULL_MM = 9.0  # below the surface, over which displacement fades: the dura holds the brain
+COARSE_MM = 6.0  # of the grid on which the potential is solved: it is smooth
+LEAST_JACOBIAN = 0.25  # of the map from the moved brain to the former one
+LEAST_MM = 0.05  # displacements that are not worth a look
+DETAIL_MM = 1.4  # s.d. of what is interpolated; what is finer moves by whole voxels
+
+
+@dataclass(frozen=True)
+class MassEffect:
+    """Shares of their final volume that solid parts and oedema gain; mm that fluid gives way in."""
+
+    solid: float
+    oedema: float
+    reach: float
+
+
+def sample(rng: np.random.Generator) -> MassEffect:
+    """Draw how a tumour presses."""
+    return MassEffect(SOLID.draw(rng), OEDEMA.draw(rng), REACH_MM.draw(rng))
+
+
+def render(
+    image: NDArray[np.float32],
+    label: NDArray[np.uint8],
+    solid: NDArray[np.float32],
+    host: Brain,
+    atlas: Atlas,
+    params: MassEffect,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Let a tumour press on what surrounds it; image and label move alike.
+
+    Parameters
+    ----------
+    image, label
+        With the tumour, (X, Y, Z).
+    solid
+        Share of solid parts in each voxel, (X, Y, Z), in [0, 1].
+    host
+        The brain that the tumour was put into.
+    atlas
+        The host's grid.
+    params
+        From :func:`sample`.
+
+    Returns
+    -------
+    image, label
+        New arrays.
+    """
+    growth = params.solid * solid + params.oedema * np.maximum(label - solid, 0)
+    moved = displacement(growth, host, atlas, params.reach)
+    if moved is None:
+        return image, label
+    return move(image, label, host, *moved)
+
+
+def displacement(
+    growth: NDArray[np.float32], host: Brain, atlas: Atlas, reach: float
+) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.float32]] | None:
+    """Where the tissue of each voxel comes from.
+
+    Parameters
+    ----------
+    growth
+        Share of each voxel's volume that is gained, (X, Y, Z).
+    host, atlas
+        The brain and its grid.
+    reach
+        mm from the tumour over which fluid gives way.
+
+    Returns
+    -------
+    voxels, offset
+        Indices of the voxels that change, one array an axis, and float32 (3, n): the way to where
+        their tissue comes from, mm. None where nothing grows.
+    """
+    steps = [max(1, round(COARSE_MM / size)) for size in host.spacing]
+    size = np.multiply(steps, host.spacing)
+    gained = _coarse(growth, steps)
+    if gained.sum() * size.prod() < 100:  # mm³
+        return None
+    field = _solve(gained, _fluid(host, steps), size, reach)
+    depth = _coarse(np.clip(-atlas.brain_distance / SKULL_MM, 0, 1), steps)
+    field *= smoothstep(depth)
+    field *= _bearable(field, size)
+    return _dense(field, host, steps)
+
+
+def _coarse(values: NDArray[np.floating], steps: list[int]) -> NDArray[np.float32]:
+    """Means over blocks of voxels; what is cut off at the end of an axis counts as 0."""
+    padding = [(0, -n % step) for n, step in zip(values.shape, steps, strict=True)]
+    blocks = np.pad(values, padding).astype(np.float32)
+    for axis, step in enumerate(steps):
+        last = np.moveaxis(blocks, axis, 0)
+        total = sum((last[start::step] for start in range(1, step)), start=last[::step])
+        blocks = np.moveaxis(total, 0, axis)
+    return blocks / np.float32(np.prod(steps))
+
+
+def _fluid(host: Brain, steps: list[int]) -> NDArray[np.float32]:
+    """Share of dark fluid in each block of voxels."""
+    return _coarse((host.image < 0.6 * host.normal) & host.mask, steps)
+
+
+def _solve(
+    gained: NDArray[np.float32], fluid: NDArray[np.float32], size: NDArray[np.floating], reach: float
+) -> NDArray[np.float32]:
+    """Displacement from the moved brain back to the former one on the coarse grid, (3, ...), mm."""
+    near = ndimage.gaussian_filter(gained, reach / 2 / size, truncate=3)
+    sink = (fluid + 0.02) * near * (gained < 0.05)
+    sink = np.minimum(sink * (gained.sum() / max(float(sink.sum()), 1e-6)), 0.6 * (fluid + 0.02))
+    source = gained - sink
+    spectrum = fft.dctn(source, type=2)
+    waves = [
+        (2 - 2 * np.cos(np.pi * np.arange(n) / n)) / h**2
+        for n, h in zip(source.shape, size, strict=True)
+    ]
+    laplacian = waves[0][:, None, None] + waves[1][:, None] + waves[2]
+    laplacian[0, 0, 0] = np.inf
+    # The potential's Laplacian is minus the growth: its gradient leads back to where tissue was.
+    potential = fft.idctn(spectrum / laplacian, type=2)
+    return np.stack(np.gradient(potential, *size)).astype(np.float32)
+
+
+def _bearable(field: NDArray[np.float32], size: NDArray[np.floating]) -> float:
+    """Largest share of a displacement, at most 1, that leaves the map invertible."""
+    share = 1.0
+    while smallest_jacobian(share * field, size) < LEAST_JACOBIAN:
+        share *= 0.9
+    return share
+
+
+def smallest_jacobian(field: NDArray[np.floating], size: NDArray[np.floating]) -> float:
+    """Smallest determinant of the Jacobian of ``x + field(x)``.
+
+    Parameters
+    ----------
+    field
+        (3, X, Y, Z), mm.
+    size
+        Voxel size, (3,), mm.
+    """
+    rows = [list(np.gradient(part, *size)) for part in field]
+    for axis in range(3):
+        rows[axis][axis] = rows[axis][axis] + 1
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    return float((a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)).min())
+
+
+def _dense(
+    field: NDArray[np.float32], host: Brain, steps: list[int]
+) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.float32]]:
+    """Interpolate a coarse displacement at the brain's voxels."""
+    weights = [
+        _between(n, step, coarse)
+        for n, step, coarse in zip(host.mask.shape, steps, field.shape[1:], strict=True)
+    ]
+    dense = [separable(weights, part) for part in field]
+    far = dense[0] ** 2 + dense[1] ** 2 + dense[2] ** 2 > LEAST_MM**2
+    voxels = np.nonzero(far & host.mask)
+    return voxels, np.stack([part[voxels] for part in dense])
+
+
+def _between(n: int, step: int, coarse: int) -> sparse.csr_matrix:
+    """Linear interpolation from the middles of blocks of `step` voxels to `n` voxels."""
+    position = np.clip((np.arange(n) - (step - 1) / 2) / step, 0, coarse - 1)
+    below = np.minimum(position.astype(int), max(coarse - 2, 0))
+    share = (position - below).astype(np.float32)
+    rows = np.tile(np.arange(n), 2)
+    columns = np.concatenate([below, np.minimum(below + 1, coarse - 1)])
+    entries = (np.concatenate([1 - share, share]), (rows, columns))
+    return sparse.csr_matrix(entries, shape=(n, coarse))
+
+
+def move(
+    image: NDArray[np.float32],
+    label: NDArray[np.uint8],
+    host: Brain,
+    voxels: tuple[NDArray[np.intp], ...],
+    offset: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Fetch the tissue of some voxels from elsewhere.
+
+    Interpolation would smooth noise where tissue has moved and only there, which a network would
+    take for tumour: detail is fetched from the nearest voxel instead.
+
+    Parameters
+    ----------
+    image, label
+        (X, Y, Z).
+    host
+        Their brain.
+    voxels, offset
+        From :func:`displacement`.
+
+    Returns
+    -------
+    image, label
+        New arrays.
+    """
+    index = np.stack(voxels)
+    at = index + offset / np.array(host.spacing, np.float32)[:, None]
+    nearest = tuple(np.clip(np.rint(at).astype(np.intp), 0, np.array(image.shape)[:, None] - 1))
+    nearest = tuple(np.where(host.mask[nearest], near, here) for near, here in zip(nearest, index))
+    box = Box.of(index.min(1) - 2, index.max(1) + 3).common(Box.of((0, 0, 0), image.shape))
+    smooth = image.copy()
+    sigma = in_voxels(DETAIL_MM, host.spacing)
+    smooth[box.slices] = gaussian(image[box.slices], box, box, sigma, SHORT)
+    result, moved = image.copy(), label.copy()
+    fetched = ndimage.map_coordinates(smooth, at, order=1, mode="nearest")
+    fetched += image[nearest] - smooth[nearest]
+    result[voxels] = np.maximum(fetched, 0)
+    moved[voxels] = label[nearest]
+    return result, moved
