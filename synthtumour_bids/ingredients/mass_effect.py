@@ -8,7 +8,7 @@ give way in proportion to what has grown, and nothing moves at the skull.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from scipy import fft, ndimage, sparse
 from synthtumour_bids.ingredients.atlas import Atlas
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.filters import SHORT, gaussian, in_voxels, separable
-from synthtumour_bids.synthesis.geometry import Box, smoothstep
+from synthtumour_bids.synthesis.geometry import Box, smoothstep, triple
+from synthtumour_bids.synthesis.lesion import Lesion
 from synthtumour_bids.synthesis.ranges import Range
+from synthtumour_bids.synthesis.shape import Surface
 
 # A solid part has this share of its final volume from growth that pushed; the rest replaced tissue
 # (invasion). Gliomas of some 50 mL shift the midline by 0 to 10 mm, which these give.
@@ -44,6 +46,22 @@ class MassEffect:
 def sample(rng: np.random.Generator) -> MassEffect:
     """Draw how a tumour presses."""
     return MassEffect(SOLID.draw(rng), OEDEMA.draw(rng), REACH_MM.draw(rng))
+
+
+def shape(lesion: Lesion, params: MassEffect) -> Lesion:
+    """Make a lesion smaller by as much as it will grow."""
+    mass = lesion.core is not None and lesion.core_form == "mass"
+    left = 1 - params.solid * (lesion.core_fraction if mass else 0.7)
+    return replace(
+        lesion,
+        volume_ml=lesion.volume_ml * left,
+        surfaces=tuple(_shrunk(surface, left) for surface in lesion.surfaces),
+        core=_shrunk(lesion.core, 1 - params.solid if mass else left) if lesion.core else None,
+    )
+
+
+def _shrunk(surface: Surface, share: float) -> Surface:
+    return replace(surface, radii_mm=triple(mm * share ** (1 / 3) for mm in surface.radii_mm))
 
 
 def render(
