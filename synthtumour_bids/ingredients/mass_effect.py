@@ -12,25 +12,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, sparse
+from scipy import ndimage, sparse
 
-from synthtumour_bids.ingredients.atlas import Atlas
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.filters import SHORT, gaussian, in_voxels, separable
-from synthtumour_bids.synthesis.geometry import Box, smoothstep, triple
+from synthtumour_bids.synthesis.geometry import Box, Mask, Numbers, box_of, smoothstep, triple
 from synthtumour_bids.synthesis.lesion import Lesion
 from synthtumour_bids.synthesis.ranges import Range
 from synthtumour_bids.synthesis.shape import Surface
 
 # A solid part has this share of its final volume from growth that pushed; the rest replaced tissue
 # (invasion). Gliomas of some 50 mL shift the midline by 0 to 10 mm, which these give.
-SOLID = Range(0.2, 0.65)
+SOLID = Range(0.3, 0.7)
 OEDEMA = Range(0.0, 0.12)  # oedematous white matter swells by about a tenth
-REACH_MM = Range(25.0, 50.0)  # from the tumour, over which fluid gives way
-SKULL_MM = 9.0  # below the surface, over which displacement fades: the dura holds the brain
-COARSE_MM = 6.0  # of the grid on which the potential is solved: it is smooth
+REACH_MM = Range(30.0, 60.0)  # s.d. of the distance from the tumour over which fluid gives way
+TISSUE = 0.06  # how far tissue gives way, beside fluid: its blood and interstitial fluid do
+MOST_LOST = 0.7  # share of its fluid that a place can lose
+COARSE_MM = 8.0  # of the grid on which the potential is solved: it is smooth
 LEAST_JACOBIAN = 0.25  # of the map from the moved brain to the former one
-LEAST_MM = 0.05  # displacements that are not worth a look
+PRECISION = 0.01  # of the potential
+MOST_STEPS = 80
+LEAST_MM = 0.2  # displacements that are not worth a look
 DETAIL_MM = 1.4  # s.d. of what is interpolated; what is finer moves by whole voxels
 
 
@@ -69,7 +71,6 @@ def render(
     label: NDArray[np.uint8],
     solid: NDArray[np.float32],
     host: Brain,
-    atlas: Atlas,
     params: MassEffect,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """Let a tumour press on what surrounds it; image and label move alike.
@@ -82,8 +83,6 @@ def render(
         Share of solid parts in each voxel, (X, Y, Z), in [0, 1].
     host
         The brain that the tumour was put into.
-    atlas
-        The host's grid.
     params
         From :func:`sample`.
 
@@ -93,14 +92,14 @@ def render(
         New arrays.
     """
     growth = params.solid * solid + params.oedema * np.maximum(label - solid, 0)
-    moved = displacement(growth, host, atlas, params.reach)
+    moved = displacement(growth, host, params.reach)
     if moved is None:
         return image, label
     return move(image, label, host, *moved)
 
 
 def displacement(
-    growth: NDArray[np.float32], host: Brain, atlas: Atlas, reach: float
+    growth: NDArray[np.float32], host: Brain, reach: float
 ) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.float32]] | None:
     """Where the tissue of each voxel comes from.
 
@@ -108,8 +107,8 @@ def displacement(
     ----------
     growth
         Share of each voxel's volume that is gained, (X, Y, Z).
-    host, atlas
-        The brain and its grid.
+    host
+        The brain.
     reach
         mm from the tumour over which fluid gives way.
 
@@ -124,9 +123,12 @@ def displacement(
     gained = _coarse(growth, steps)
     if gained.sum() * size.prod() < 100:  # mm³
         return None
-    field = _solve(gained, _fluid(host, steps), size, reach)
-    depth = _coarse(np.clip(-atlas.brain_distance / SKULL_MM, 0, 1), steps)
-    field *= smoothstep(depth)
+    inside = _coarse(host.mask, steps) > 0.5
+    dark = (host.image < 0.6 * host.normal) & host.mask
+    field = _flow(_balanced(gained, _coarse(dark, steps), inside, reach / size), inside, size)
+    # Nothing moves in the outermost blocks.
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
+    field *= smoothstep(np.clip(depth - 1, 0, 1)).astype(np.float32)
     field *= _bearable(field, size)
     return _dense(field, host, steps)
 
@@ -142,29 +144,60 @@ def _coarse(values: NDArray[np.floating], steps: list[int]) -> NDArray[np.float3
     return blocks / np.float32(np.prod(steps))
 
 
-def _fluid(host: Brain, steps: list[int]) -> NDArray[np.float32]:
-    """Share of dark fluid in each block of voxels."""
-    return _coarse((host.image < 0.6 * host.normal) & host.mask, steps)
-
-
-def _solve(
-    gained: NDArray[np.float32], fluid: NDArray[np.float32], size: NDArray[np.floating], reach: float
+def _balanced(
+    gained: NDArray[np.float32], fluid: NDArray[np.float32], inside: Mask, sigma: Numbers
 ) -> NDArray[np.float32]:
-    """Displacement from the moved brain back to the former one on the coarse grid, (3, ...), mm."""
-    near = ndimage.gaussian_filter(gained, reach / 2 / size, truncate=3)
-    sink = (fluid + 0.02) * near * (gained < 0.05)
-    sink = np.minimum(sink * (gained.sum() / max(float(sink.sum()), 1e-6)), 0.6 * (fluid + 0.02))
-    source = gained - sink
-    spectrum = fft.dctn(source, type=2)
-    waves = [
-        (2 - 2 * np.cos(np.pi * np.arange(n) / n)) / h**2
-        for n, h in zip(source.shape, size, strict=True)
+    """Growth, and what gives way to it below 0: fluid near the tumour most; the sum is 0."""
+    near = ndimage.gaussian_filter(gained, sigma, truncate=2)
+    room = (fluid + TISSUE) * inside * (gained < 0.05)
+    sink = room * near
+    total = max(float(sink.sum()), 1e-9)
+    share = float(gained.sum()) / total
+    # No tumour grows by more than there is room for.
+    share = min(share, MOST_LOST / max(float(near[room > 0].max(initial=0)), 1e-9))
+    grown = gained * inside
+    return grown * np.float32(share * total / max(float(grown.sum()), 1e-9)) - sink * np.float32(share)
+
+
+def _flow(source: NDArray[np.float32], inside: Mask, size: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Displacement whose divergence is minus the source, none of it through the skull, (3, ...).
+
+    It is the gradient of a potential, which conjugate gradients find.
+    """
+    ahead = [slice(1, None), slice(None, -1)]
+    at = [[(slice(None),) * axis + (part,) for part in ahead] for axis in range(3)]
+    open_faces = [
+        (inside[after] & inside[before]) / np.float32(h**2)
+        for (after, before), h in zip(at, size, strict=True)
     ]
-    laplacian = waves[0][:, None, None] + waves[1][:, None] + waves[2]
-    laplacian[0, 0, 0] = np.inf
-    # The potential's Laplacian is minus the growth: its gradient leads back to where tissue was.
-    potential = fft.idctn(spectrum / laplacian, type=2)
-    return np.stack(np.gradient(potential, *size)).astype(np.float32)
+
+    def laplacian(potential: NDArray[np.float32]) -> NDArray[np.float32]:
+        out = np.zeros_like(potential)
+        for (after, before), face in zip(at, open_faces, strict=True):
+            flux = (potential[after] - potential[before]) * face
+            out[after] += flux
+            out[before] -= flux
+        return out
+
+    potential = np.zeros_like(source)
+    rest = source.copy()
+    direction, square = rest, float(np.sum(rest * rest))
+    enough = PRECISION**2 * square
+    for _ in range(MOST_STEPS):
+        if square <= enough:
+            break
+        image = laplacian(direction)
+        step = np.float32(square / float(np.sum(direction * image)))
+        potential += step * direction
+        rest = rest - step * image
+        before, square = square, float(np.sum(rest * rest))
+        direction = rest + np.float32(square / before) * direction
+    field = np.zeros((3, *source.shape), np.float32)
+    for part, (after, before), face, h in zip(field, at, open_faces, size, strict=True):
+        slope = (potential[after] - potential[before]) * face * np.float32(h / 2)
+        part[after] += slope
+        part[before] += slope
+    return field
 
 
 def _bearable(field: NDArray[np.float32], size: NDArray[np.floating]) -> float:
@@ -196,19 +229,29 @@ def _dense(
     field: NDArray[np.float32], host: Brain, steps: list[int]
 ) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.float32]]:
     """Interpolate a coarse displacement at the brain's voxels."""
+    shape = host.mask.shape
+    rough = box_of((np.abs(field) > LEAST_MM / 2).any(0))
+    box = Box.of(
+        (step * (start - 1) for start, step in zip(rough.start, steps, strict=True)),
+        (step * (stop + 1) for stop, step in zip(rough.stop, steps, strict=True)),
+    ).common(Box.of((0, 0, 0), shape))
     weights = [
-        _between(n, step, coarse)
-        for n, step, coarse in zip(host.mask.shape, steps, field.shape[1:], strict=True)
+        _between(start, stop, step, coarse)
+        for start, stop, step, coarse in zip(
+            box.start, box.stop, steps, field.shape[1:], strict=True
+        )
     ]
     dense = [separable(weights, part) for part in field]
     far = dense[0] ** 2 + dense[1] ** 2 + dense[2] ** 2 > LEAST_MM**2
-    voxels = np.nonzero(far & host.mask)
-    return voxels, np.stack([part[voxels] for part in dense])
+    inner = np.nonzero(far & host.mask[box.slices])
+    voxels = tuple(index + start for index, start in zip(inner, box.start, strict=True))
+    return voxels, np.stack([part[inner] for part in dense])
 
 
-def _between(n: int, step: int, coarse: int) -> sparse.csr_matrix:
-    """Linear interpolation from the middles of blocks of `step` voxels to `n` voxels."""
-    position = np.clip((np.arange(n) - (step - 1) / 2) / step, 0, coarse - 1)
+def _between(start: int, stop: int, step: int, coarse: int) -> sparse.csr_matrix:
+    """Linear interpolation from the middles of blocks of `step` voxels to a range of voxels."""
+    n = stop - start
+    position = np.clip((np.arange(start, stop) - (step - 1) / 2) / step, 0, coarse - 1)
     below = np.minimum(position.astype(int), max(coarse - 2, 0))
     share = (position - below).astype(np.float32)
     rows = np.tile(np.arange(n), 2)

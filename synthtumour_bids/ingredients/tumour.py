@@ -80,5 +80,5 @@ def render(
         part = pressing[body.box.slices]
         np.maximum(part, solid.share(body), out=part)
     if cues.mass_effect is not None and label.any():
-        return mass_effect.render(image, label, pressing, host, atlas, cues.mass_effect)
+        return mass_effect.render(image, label, pressing, host, cues.mass_effect)
     return image, label
