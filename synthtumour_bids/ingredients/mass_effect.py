@@ -25,8 +25,8 @@ from synthtumour_bids.synthesis.shape import Surface
 # (invasion). Gliomas of some 50 mL shift the midline by 0 to 10 mm, which these give.
 SOLID = Range(0.3, 0.7)
 OEDEMA = Range(0.0, 0.12)  # oedematous white matter swells by about a tenth
-REACH_MM = Range(30.0, 60.0)  # s.d. of the distance from the tumour over which fluid gives way
-TISSUE = 0.06  # how far tissue gives way, beside fluid: its blood and interstitial fluid do
+REACH_MM = Range(40.0, 90.0)  # s.d. of the distance from the tumour over which fluid gives way
+TISSUE = 0.02  # how far tissue gives way, beside fluid: its blood and interstitial fluid do
 MOST_LOST = 0.7  # share of its fluid that a place can lose
 COARSE_MM = 8.0  # of the grid on which the potential is solved: it is smooth
 LEAST_JACOBIAN = 0.25  # of the map from the moved brain to the former one
@@ -156,10 +156,14 @@ def _balanced(
     # No tumour grows by more than there is room for.
     share = min(share, MOST_LOST / max(float(near[room > 0].max(initial=0)), 1e-9))
     grown = gained * inside
-    return grown * np.float32(share * total / max(float(grown.sum()), 1e-9)) - sink * np.float32(share)
+    return grown * np.float32(share * total / max(float(grown.sum()), 1e-9)) - sink * np.float32(
+        share
+    )
 
 
-def _flow(source: NDArray[np.float32], inside: Mask, size: NDArray[np.floating]) -> NDArray[np.float32]:
+def _flow(
+    source: NDArray[np.float32], inside: Mask, size: NDArray[np.floating]
+) -> NDArray[np.float32]:
     """Displacement whose divergence is minus the source, none of it through the skull, (3, ...).
 
     It is the gradient of a potential, which conjugate gradients find.
