@@ -292,8 +292,8 @@ def move(
     """
     index = np.stack(voxels)
     at = index + offset / np.array(host.spacing, np.float32)[:, None]
-    nearest = tuple(np.clip(np.rint(at).astype(np.intp), 0, np.array(image.shape)[:, None] - 1))
-    nearest = tuple(np.where(host.mask[nearest], near, here) for near, here in zip(nearest, index))
+    most = np.array(image.shape)[:, None] - 1
+    nearest = tuple(np.clip(np.rint(at).astype(np.intp), 0, most))
     box = Box.of(index.min(1) - 2, index.max(1) + 3).common(Box.of((0, 0, 0), image.shape))
     smooth = image.copy()
     sigma = in_voxels(DETAIL_MM, host.spacing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,8 @@ from synthtumour_bids.synthesis.lesion import TumourParams, sample_tumour
 from synthtumour_bids.synthesis.priors import Priors
 from synthtumour_bids.synthesis.purpose import Purpose
 from synthtumour_bids.synthesis.seeds import stream
+
+VERSION = "1"  # changes when the same numbers give other samples
 
 Draw = Callable[[np.random.Generator], Any]
 Render = Callable[[Brain, Atlas, Any], Brain]
@@ -74,7 +76,7 @@ def sample(
     rng: np.random.Generator,
     host: Brain,
     priors: Priors,
-    ingredients: Sequence[str],
+    ingredients: Collection[str],
     *,
     tumour_free: bool = False,
 ) -> Mix:
@@ -101,13 +103,12 @@ def sample(
     UsageError
         If there is no such ingredient.
     """
-    check(ingredients)
     drawn = TumourParams(Purpose.TRAIN, (), priors.csf)
     if not tumour_free:
         drawn = sample_tumour(rng, host, priors)
     seed = int(rng.integers(2**31)) if ingredients else 0
     draws = {**CUES, **{name: draw for name, (draw, _) in DISTRACTORS.items()}}
-    parts = {name: draws[name](stream(seed, name)) for name in ingredients}
+    parts = {name: draws[name](stream(seed, name)) for name in in_order(ingredients)}
     return Mix(drawn, {name: params for name, params in parts.items() if params is not None})
 
 
@@ -144,16 +145,17 @@ def render(host: Brain, atlas: Atlas, mix: Mix) -> tuple[NDArray[np.float32], ND
     return np.asarray(scan.image, dtype=np.float32), label
 
 
-def check(ingredients: Sequence[str]) -> None:
-    """Refuse what is no ingredient.
+def in_order(names: Collection[str]) -> tuple[str, ...]:
+    """Each of these ingredients once, in the order in which they are mixed.
 
     Raises
     ------
     UsageError
-        With what there is.
+        If there is no such ingredient.
     """
-    unknown = [name for name in ingredients if name not in INGREDIENTS]
+    unknown = sorted(set(names) - set(INGREDIENTS))
     if unknown:
         raise UsageError(
             f"There is no ingredient {', '.join(unknown)}; there are {', '.join(INGREDIENTS)}."
         )
+    return tuple(name for name in INGREDIENTS if name in names)

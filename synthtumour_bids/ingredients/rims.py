@@ -24,8 +24,8 @@ PLACES: tuple[tuple[Point, Point], ...] = (  # mm, MNI, |x|; radii
     ((36.0, -50.0, 52.0), (32.0, 34.0, 26.0)),  # convexity
     ((14.0, -88.0, 4.0), (34.0, 22.0, 30.0)),  # occipital poles: coils are near
 )
-SIGNAL = Range(1.15, 1.9)  # multiples of normal brain
-THICKNESS_MM = Range(1.5, 4.0)
+SIGNAL = Range(1.2, 2.2)  # multiples of normal brain
+THICKNESS_MM = Range(2.0, 5.0)
 
 
 @dataclass(frozen=True)
