@@ -80,7 +80,7 @@ def load_atlas(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Atlas:
             f"got the affine {affine.tolist()}."
         )
     head = average_head()
-    index = np.stack(np.indices(shape, dtype=np.float32))
+    index = np.indices(shape, dtype=np.float32)
     at = to_voxels(index * size.reshape(3, 1, 1, 1) + affine[:3, 3].reshape(3, 1, 1, 1))
     maps = (
         carry(values, at, outside).astype(np.float32)

@@ -69,7 +69,7 @@ def render(host: Brain, atlas: Atlas, params: WhiteMatter) -> Brain:
     image = np.array(host.image, dtype=np.float32)
     values = image[here]
     distance = _ventricle_distance(host, atlas, box)
-    white = smooth_step(values, 0.6 * normal, 0.85 * normal) * host.mask[here]
+    white = smooth_step(values / normal, 0.6, 0.85) * host.mask[here]
     if host.white_matter is not None:
         white = white * smooth_step(host.white_matter[here], 0.2, 0.6)
     white = white * smooth_step(atlas.depth[here], *CORTEX_MM) * atlas.cerebrum[here]
@@ -105,7 +105,8 @@ def _ventricle_distance(host: Brain, atlas: Atlas, box: Box) -> NDArray[np.float
     coarse = ndimage.distance_transform_edt(~dark, sampling=size) - THINNING_MM / 2
     for axis, (step, n) in enumerate(zip(steps, box.shape, strict=True)):
         coarse = _stretched(coarse, axis, step, n)
-    return coarse.astype(np.float32)
+    distance: NDArray[np.float32] = coarse.astype(np.float32)
+    return distance
 
 
 def _stretched(values: NDArray[np.floating], axis: int, step: int, n: int) -> NDArray[np.floating]:
@@ -115,7 +116,8 @@ def _stretched(values: NDArray[np.floating], axis: int, step: int, n: int) -> ND
     above = np.minimum(below + 1, values.shape[axis] - 1)
     share = (position - below).reshape([-1 if a == axis else 1 for a in range(3)])
     low, high = (np.take(values, index, axis) for index in (below, above))
-    return low + share * (high - low)
+    stretched: NDArray[np.floating] = low + share * (high - low)
+    return stretched
 
 
 def _two_sided(atlas: Atlas, box: Box, params: WhiteMatter, mm: float) -> NDArray[np.float32]:
@@ -125,7 +127,8 @@ def _two_sided(atlas: Atlas, box: Box, params: WhiteMatter, mm: float) -> NDArra
     seed = params.seed + round(mm)
     mirrored = texture((np.abs(x), y, z), seed, mm)
     own = texture((x + 500.0, y, z), seed, mm)
-    return ((1 - share) * mirrored + share * own) / np.float32(np.hypot(1 - share, share))
+    mixed = np.float32(1 - share) * mirrored + np.float32(share) * own
+    return mixed / np.float32(np.hypot(1 - share, share))
 
 
 def _dots(

@@ -68,7 +68,7 @@ def render(host: Brain, atlas: Atlas, params: Rim) -> Brain:
     if params.side:
         place = place * (params.side * atlas.axes(box)[0] > 0)[:, None, None]
     patches = smooth_step(texture(box.axes_mm(host.spacing), params.seed, 9.0), -0.8, 0.6)
-    tissue = smooth_step(values, 0.4 * normal, 0.7 * normal)
+    tissue = smooth_step(values / normal, 0.4, 0.7)
     alpha = (edge * place * patches * tissue * host.mask[here]).astype(np.float32)
     image[here] = values + np.maximum(np.float32(params.signal) * normal - values, 0) * alpha
     return replace(host, image=image)
