@@ -1,4 +1,4 @@
-"""How what is next to incompressible moves when a part of it grows, on a grid of blocks of voxels."""
+"""How tissue, next to incompressible, moves when a part of it grows; on blocks of voxels."""
 
 from __future__ import annotations
 

@@ -128,7 +128,8 @@ def _two_sided(atlas: Atlas, box: Box, params: WhiteMatter, mm: float) -> NDArra
     mirrored = texture((np.abs(x), y, z), seed, mm)
     own = texture((x + 500.0, y, z), seed, mm)
     mixed = np.float32(1 - share) * mirrored + np.float32(share) * own
-    return mixed / np.float32(np.hypot(1 - share, share))
+    mixed /= np.float32(np.hypot(1 - share, share))
+    return mixed
 
 
 def _dots(

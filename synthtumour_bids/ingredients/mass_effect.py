@@ -141,10 +141,10 @@ def _balanced(
     share = float(gained.sum()) / total
     # No tumour grows by more than there is room for.
     share = min(share, MOST_LOST / max(float(near[room > 0].max(initial=0)), 1e-9))
-    grown = gained * inside
-    return grown * np.float32(share * total / max(float(grown.sum()), 1e-9)) - sink * np.float32(
-        share
-    )
+    grown: NDArray[np.float32] = gained * inside
+    grown *= np.float32(share * total / max(float(grown.sum()), 1e-9))
+    grown -= sink * np.float32(share)
+    return grown
 
 
 def move(
