@@ -13,6 +13,7 @@ from synthtumour_bids.synthesis.geometry import Box, Mask, MaskLike, box_of
 LEAST_JACOBIAN = 0.25  # of the map from the moved brain to the former one
 PRECISION = 0.01  # of the potential
 MOST_STEPS = 80
+HELD = 0.7  # interpolated share of brain below which dura holds tissue
 LEAST_MM = 0.2  # displacements that are not worth a look
 
 
@@ -126,7 +127,7 @@ def smallest_jacobian(field: NDArray[np.floating], size: NDArray[np.floating]) -
 
 
 def interpolated(
-    field: NDArray[np.float32], host: Brain, steps: list[int]
+    field: NDArray[np.float32], filled: NDArray[np.float32], host: Brain, steps: list[int]
 ) -> tuple[tuple[NDArray[np.intp], ...], NDArray[np.float32]]:
     """Interpolate a coarse displacement at the brain's voxels.
 
@@ -134,6 +135,8 @@ def interpolated(
     ----------
     field
         (3, ...), mm, over blocks of voxels.
+    filled
+        Share of brain in each block: at the skull, where it falls to about a half, nothing moves.
     host
         The brain.
     steps
@@ -156,7 +159,8 @@ def interpolated(
             box.start, box.stop, steps, field.shape[1:], strict=True
         )
     ]
-    dense = [separable(weights, part) for part in field]
+    held = np.clip((separable(weights, filled) - HELD) / (1 - HELD), 0, 1)
+    dense = [separable(weights, part) * held for part in field]
     far = dense[0] ** 2 + dense[1] ** 2 + dense[2] ** 2 > LEAST_MM**2
     inner = np.nonzero(far & host.mask[box.slices])
     voxels = tuple(index + start for index, start in zip(inner, box.start, strict=True))

@@ -120,14 +120,15 @@ def displacement(
     gained = coarsened(growth, steps)
     if gained.sum() * size.prod() < 100:  # mm³
         return None
-    inside = coarsened(host.mask, steps) > 0.5
+    filled = coarsened(host.mask, steps)
+    inside = filled > 0.5
     dark = (host.image < 0.6 * host.normal) & host.mask
     field = flow(_balanced(gained, coarsened(dark, steps), inside, reach / size), inside, size)
     # Nothing moves in the outermost blocks.
     depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
     field *= smoothstep(np.clip(depth - 1, 0, 1)).astype(np.float32)
     field *= bearable(field, size)
-    return interpolated(field, host, steps)
+    return interpolated(field, filled, host, steps)
 
 
 def _balanced(
