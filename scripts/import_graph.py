@@ -20,7 +20,7 @@ FLOORS = (
     ("files", "profiles", "tensors", "versions", "volumes"),
     ("settings", "synthesis"),
     ("bids", "simulation"),
-    ("execution", "layout", "ledger"),
+    ("execution", "ingredients", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),
     ("profile_choice",),
     ("job",),
