@@ -17,7 +17,7 @@ PACKAGE = "synthtumour_bids"
 FLOORS = (
     ("__init__", "data"),
     ("errors", "files", "profiles", "versions", "volumes"),
-    ("settings", "synthesis"),
+    ("settings", "synthesis", "measures"),
     ("bids", "simulation"),
     ("execution", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.cli.types import (
+    atlas,
     derivatives,
     device,
     existing_file,
@@ -229,6 +230,13 @@ def _add_method_options(add: Add) -> None:
         metavar="DIR",
         help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
         "report, and is read by nothing else",
+    )
+    add(
+        "--atlas",
+        type=atlas,
+        metavar="FILE[:LABELS.tsv]",
+        help="regions of MNI152NLin2009aSym (numbers; a table with index and name): adds the "
+        "tumour's volume in each to the report",
     )
     add(
         "--skull-strip",
