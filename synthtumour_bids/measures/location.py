@@ -90,10 +90,7 @@ def locate(
         return None
     x = points[:, 0]
     left = float(np.mean(x < 0) + np.mean(x == 0) / 2)
-    if min(left, 1 - left) >= BOTH_SIDES:
-        side = "both"
-    else:
-        side = "left" if left > 0.5 else "right"
+    larger = "left" if left > 0.5 else "right"
     reaches = [x[foci == one] for one in np.unique(foci)]
     crosses = any(one.min() < -CROSSING_MM and one.max() > CROSSING_MM for one in reaches)
     wm, gm, csf = (
@@ -103,7 +100,7 @@ def locate(
     ventricle = values_at(points, around.ventricle_distance, around.affine, mode="nearest")
     centre = points.mean(axis=0)
     return Location(
-        side=side,
+        side="both" if min(left, 1 - left) >= BOTH_SIDES else larger,
         left_share=left,
         crosses_midline=crosses,
         centre_x_mm=float(centre[0]),

@@ -106,7 +106,7 @@ def _axial(
 
 def _surface(focus: NDArray[np.bool_], spacing: NDArray[np.floating]) -> tuple[float, float]:
     """Area in mm², and sphericity, both by Crofton's formula."""
-    import SimpleITK as sitk  # noqa: N813 - as everybody calls it
+    import SimpleITK as sitk
 
     image = sitk.GetImageFromArray(focus.transpose().astype(np.uint8))
     image.SetSpacing([float(size) for size in spacing])

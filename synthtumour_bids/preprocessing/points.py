@@ -26,7 +26,7 @@ def scan_to_template(transform: Path) -> NDArray[np.float64]:
     ndarray
         (4, 4): the scan's world to the template's, both RAS, mm.
     """
-    import SimpleITK as sitk  # noqa: N813 - as everybody calls it
+    import SimpleITK as sitk
 
     to_scan = sitk.ReadTransform(str(transform))
     origin = np.array(to_scan.TransformPoint((0.0, 0.0, 0.0)))

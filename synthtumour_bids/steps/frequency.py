@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -36,11 +35,11 @@ def write(job: Job) -> None:
         return
     template = standard_brain(layout.resolution)
     count = np.zeros(template.shape, np.int32)
-    by_person = groupby(sorted(masks, key=lambda path: masks[path][0]), lambda p: masks[p][0])
-    for n_people, (_, paths) in enumerate(by_person, 1):
-        volumes = [load_volume(layout.output_dir / path).mask for path in paths]
-        count += np.any(volumes, axis=0)
-    share = template_image((count / n_people).astype(np.float32), template.affine)
+    people = {subject for subject, _ in masks.values()}
+    for person in people:
+        paths = [path for path, (subject, _) in masks.items() if subject == person]
+        count += np.any([load_volume(layout.output_dir / one).mask for one in paths], axis=0)
+    share = template_image((count / len(people)).astype(np.float32), template.affine)
     image = layout.group_image(desc="frequency", suffix="probseg")
     picture = image.with_name(image.name.replace(".nii.gz", ".png"))
     fields = sidecar(
@@ -48,13 +47,13 @@ def write(job: Job) -> None:
         space=TEMPLATE,
         resolution=layout.resolution,
         Description="Share of the participants with a tumour at a voxel, 0 to 1",
-        Participants=n_people,
+        Participants=len(people),
         Scans=len(masks),
         Transform=AFFINE,
     )
     ledger.clear(COHORT, STEP)
     write_image(image, share, fields)
-    title = f"Share of {n_people} participant{'s' * (n_people > 1)} with a tumour"
+    title = f"Share of {len(people)} participants with a tumour"
     frequency_mosaic(template, share, picture, title)
     ledger.mark(COHORT, STEP, current, [image, picture])
 
