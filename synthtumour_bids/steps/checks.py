@@ -85,8 +85,9 @@ def _check_batches(settings: Settings) -> None:
 def _check_contrast(job: Job) -> None:
     """Refuse an output folder that holds results of another contrast: mask names would collide."""
     contrast, output_dir = job.settings.contrast, job.settings.output_dir
-    ours = CONTRAST_SUFFIXES[contrast]
-    others = {scan.suffix for scan, _ in Ledger(output_dir).of_scans(Step.PREPROCESS)} - set(ours)
+    chosen = {scan.suffix for scan in job.selection.everything}  # by the filter file, maybe
+    ours = {*CONTRAST_SUFFIXES[contrast], *chosen}
+    others = {scan.suffix for scan, _ in Ledger(output_dir).of_scans(Step.PREPROCESS)} - ours
     if others:
         msg = (
             f"{output_dir} holds results of {', '.join(sorted(others))} scans, and masks "

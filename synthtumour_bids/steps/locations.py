@@ -80,7 +80,7 @@ def measure_location(
     matrix = to_template @ mask.affine
     points = indices @ matrix[:3, :3].T + matrix[:3, 3]
     size = size_of(lesion, mask.affine)
-    location = locate(points, foci[tuple(indices.T)], _surroundings())
+    location = locate(points, foci[tuple(indices.T)], _surroundings()) if size else None
     voxel_ml = float(np.prod(spacing)) / 1000
     regions = volumes_by_region(points, voxel_ml, atlas) if atlas and len(points) else []
     return {

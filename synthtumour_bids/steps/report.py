@@ -44,9 +44,9 @@ class ReportTask:
 
     scan: Scan
     truth: Path | None
-    atlas: str | None  # its file, if it serves
     layout: Layout
     redraw: bool
+    atlas: str | None = None  # its file, if it serves
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
@@ -58,7 +58,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         segmented = scan.role is Role.TUMOUR and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
             truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
-            tasks.append(ReportTask(scan, truth, atlas, job.layout, settings.reports_only))
+            tasks.append(ReportTask(scan, truth, job.layout, settings.reports_only, atlas))
     results = job.map(
         report_scan,
         tasks,
