@@ -121,7 +121,8 @@ def _add_scan_options(add: Add) -> None:
         "--bids-filter-file",
         type=existing_file,
         metavar="FILE",
-        help="JSON file {query: {entity: value}} with queries flair, tumour, tumourfree",
+        help="JSON file {query: {entity: value}} with queries flair, tumour, "
+        "tumourfree, annotated; the last three may set suffix, too",
     )
     add(
         "-d",
