@@ -13,7 +13,9 @@ from scipy.spatial.distance import pdist, squareform
 _STEPS = 4  # samples per voxel along a chord
 
 
-def border_points(mask: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[np.float64]:
+def border_points(
+    mask: NDArray[np.bool_], spacing: Sequence[float] | NDArray[np.floating]
+) -> NDArray[np.float64]:
     """Centres of the faces of a mask's outer voxels.
 
     The surface that marching cubes would draw goes through them. Centres of voxels would make
@@ -33,8 +35,9 @@ def border_points(mask: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[
     """
     indices = np.argwhere(mask & ~ndimage.binary_erosion(mask)).astype(np.float64)
     steps = np.concatenate([np.eye(mask.ndim), -np.eye(mask.ndim)]) / 2
-    points: NDArray[np.float64] = (indices[:, None] + steps).reshape(-1, mask.ndim)
-    return points * np.asarray(spacing, dtype=float)
+    places = (indices[:, None] + steps).reshape(-1, mask.ndim)
+    points: NDArray[np.float64] = places * np.asarray(spacing, dtype=float)
+    return points
 
 
 def longest_line(points: NDArray[np.float64]) -> NDArray[np.float64]:
