@@ -18,7 +18,7 @@ FLOORS = (
     ("__init__", "data"),
     ("errors", "texts"),
     ("files", "profiles", "tensors", "versions", "volumes"),
-    ("settings", "synthesis"),
+    ("settings", "synthesis", "measures"),
     ("bids", "simulation"),
     ("execution", "ingredients", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from synthtumour_bids.bids.names import derivative_folder, derivative_path, transform_name
+from synthtumour_bids.bids.names import (
+    derivative_folder,
+    derivative_path,
+    group_name,
+    transform_name,
+)
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
 
@@ -97,6 +102,10 @@ class Layout:
         folder = derivative_folder(scan, self.output_dir)
         return folder / transform_name(scan, to=TEMPLATE)
 
+    def group_image(self, **names: str) -> Path:
+        """Path of an image of the cohort on the template grid."""
+        return self.output_dir / group_name(**self.template_entities, **names)
+
     def picture(self, scan: Scan, desc: str) -> Path:
         """Picture of a scan for its report."""
         root = scan.output_root(self.output_dir) / f"sub-{scan.subject}" / "figures"
@@ -121,6 +130,10 @@ class Layout:
     def scores(self, scan_name: str) -> Path:
         """Agreement of a scan's segmentation with its truth; goes with the segmentation."""
         return self.logs / "scores" / f"{scan_name}.json"
+
+    def location(self, scan_name: str) -> Path:
+        """Size and place of a scan's lesion; goes with the segmentation."""
+        return self.logs / "locations" / f"{scan_name}.json"
 
     # ------------------------------------------------------------------ networks
 

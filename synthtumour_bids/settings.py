@@ -108,6 +108,7 @@ class Settings:
     model: Path | Literal["starter"] | None = None  # networks to segment with; nothing is trained
     retrain: bool = False
     truth: Path | None = None
+    atlas: str | None = None  # FILE[:LABELS.tsv] on the template, for volumes by region
     keep_mask: bool = False  # also the parts of masks that are like the other side of the brain
     skull_strip: SkullStrip = "auto"
     skull_strip_template: str | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.cli.types import (
+    atlas,
     derivatives,
     device,
     existing_file,
@@ -120,7 +121,8 @@ def _add_scan_options(add: Add) -> None:
         "--bids-filter-file",
         type=existing_file,
         metavar="FILE",
-        help="JSON file {query: {entity: value}} with queries flair, tumour, tumourfree",
+        help="JSON file {query: {entity: value}} with queries flair, tumour, "
+        "tumourfree, annotated; the last three may set suffix, too",
     )
     add(
         "-d",
@@ -229,6 +231,13 @@ def _add_method_options(add: Add) -> None:
         metavar="DIR",
         help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
         "report, and is read by nothing else",
+    )
+    add(
+        "--atlas",
+        type=atlas,
+        metavar="FILE[:LABELS.tsv]",
+        help="regions of MNI152NLin2009aSym (numbers; a table with index and name): adds the "
+        "tumour's volume in each to the report",
     )
     add(
         "--skull-strip",

@@ -26,6 +26,8 @@ from synthtumour_bids.reports.reportlets import brain_mask_mosaic, tumour_mosaic
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import tables
+from synthtumour_bids.steps.atlas import load_atlas
+from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.methods_text import write_methods
 from synthtumour_bids.volumes import Volume, load_volume
 
@@ -44,17 +46,19 @@ class ReportTask:
     truth: Path | None
     layout: Layout
     redraw: bool
+    atlas: str | None = None  # its file, if it serves
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Write the pictures of the selected scans, the tables of all of them, and the methods."""
     settings = job.settings
+    atlas = settings.atlas if load_atlas(settings.atlas) else None
     tasks = []
     for scan in job.selected():
         segmented = scan.role is Role.TUMOUR and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
             truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
-            tasks.append(ReportTask(scan, truth, job.layout, settings.reports_only))
+            tasks.append(ReportTask(scan, truth, job.layout, settings.reports_only, atlas))
     results = job.map(
         report_scan,
         tasks,
@@ -83,13 +87,14 @@ def _find_truth(scan: Scan, truth_dir: Path) -> Path | None:
 
 
 def report_scan(task: ReportTask) -> None:
-    """Draw one scan's pictures where they are not up to date, and score it against its truth."""
+    """Draw one scan's pictures where they are not up to date, measure its lesion, and score it."""
     scan, layout = task.scan, task.layout
     image = load_volume(layout.native_image(scan))
     _draw_brain(task, image)
     mask_path = layout.native(scan, label="L", suffix="mask")
     if scan.role is not Role.TUMOUR or not mask_path.is_file():
         return
+    describe_location(scan, layout, load_atlas(task.atlas))
     mask = load_volume(mask_path)
     truth = _truth(task, mask)
     _draw_tumour(task, image, mask, truth)

@@ -1,4 +1,7 @@
-"""The tables over all scans, made of what lies in the output folder, whichever job put it there."""
+"""The tables over all scans and the map of the cohort.
+
+They are made of what lies in the output folder, whichever job put it there.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,16 @@ from typing import Any
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.reports.group import Participant, Summary, read_results, write_tables
+from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
+from synthtumour_bids.steps import frequency
+from synthtumour_bids.steps.locations import read_location
 
 LOGGER = logging.getLogger(__name__)
 
 
 def write(job: Job) -> None:
-    """Write the tables of everything that is there.
+    """Write the tables and the frequency map of everything that is there.
 
     The jobs of an array end together. Each makes the tables of all it finds, and makes them again
     where others have added something meanwhile, so that the last one to write has seen it all.
@@ -27,6 +33,7 @@ def write(job: Job) -> None:
     while (now := _state(job)) != before:
         before = now
         summary = _write(job)
+        frequency.write(job)
     if summary is not None and summary.n_scans:
         LOGGER.info("%s", summary.text())
 
@@ -34,7 +41,8 @@ def write(job: Job) -> None:
 def _state(job: Job) -> set[tuple[str, int, int]]:
     """What the tables are made of; any file that was written anew changes it."""
     logs = job.layout.logs
-    folders = (logs / "results", logs / "scores", job.ledger.folder(Step.PREPROCESS))
+    records = ("results", "scores", "locations")
+    folders = (*(logs / name for name in records), job.ledger.folder(Step.PREPROCESS))
     paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
     state = set()
     for path in [*paths, *(logs / "failures").glob("*/[!.]*.json")]:
@@ -49,12 +57,17 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
 def _write(job: Job) -> Summary | None:
     output_dir = job.settings.output_dir
     results = [
-        {**result, **_read(job.layout.scores(str(result["scan"])))}
+        {
+            **result,
+            **_read(job.layout.scores(str(result["scan"]))),
+            **read_location(job.layout.location(str(result["scan"]))),
+        }
         for result in read_results(output_dir)
     ]
     participants = list(_participants(job))
     if not results and not participants:
         return None
+    write_regions(output_dir, results)
     return write_tables(output_dir, results, participants)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ants
 import nibabel as nib
 import numpy as np
 import pytest
@@ -71,6 +72,8 @@ def reported(root: Path, head: dict[str, np.ndarray], order: str) -> tuple[Job, 
         path.parent.mkdir(parents=True, exist_ok=True)
         nib.save(stored(head[kind], order), path)
     write_json(job.layout.result(scan), {"volume_mL": 1.2})
+    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
+    ants.write_transform(identity, str(job.layout.transform(scan)))
     report.report_scan(report.ReportTask(scan, truth, job.layout, redraw=False))
     return job, scan
 
