@@ -22,6 +22,7 @@ class Scratch(StrEnum):
     """Folders of the work folder; whatever the app leaves there lies in one of them."""
 
     PREPROCESS = "preprocess"
+    SIMULATED = "simulated"
     STAGE_ONE = "stage_one"
     STAGE_TWO = "stage_two"
     FABRICATION = "fabrication"

@@ -24,6 +24,7 @@ from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.settings import (
     CONTRASTS,
     FURTHER_CONTRASTS,
+    JUNIOR_SOURCES,
     LESIONS,
     PRESETS,
     SKULL_STRIP_MODES,
@@ -186,6 +187,14 @@ def _add_method_options(add: Add) -> None:
         metavar="FILE",
         help="fabrication: put lesions where this mask on MNI152NLin2009aSym is not 0, instead of "
         "near their own places or anywhere in tissue",
+    )
+    add(
+        "--junior",
+        choices=JUNIOR_SOURCES,
+        help="starter: the network that is shipped makes the pseudo-labels, and no tumour-free scan "
+        "is needed; train: a junior is trained on synthetic tumours (default: what the output "
+        "folder was begun with, in a new one starter where there is one for --contrast and "
+        "--lesion, else train)",
     )
     add(
         "--profile",
