@@ -7,11 +7,13 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.execution.locks import exclusive_lock
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.progress import Progress, describe_seconds
+from synthtumour_bids.files import copy_file
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
@@ -20,9 +22,11 @@ from synthtumour_bids.methods.base import Material, Method
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.curve import SelectionCurve
 from synthtumour_bids.segmentation.model_card import (
+    BUNDLED,
     CARD,
     CHECKPOINT,
     ModelCard,
+    is_bundle,
     weights_fingerprint,
 )
 from synthtumour_bids.settings import Step
@@ -68,8 +72,11 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         outcome = ScanOutcome(network, Step.TRAIN, Status.SKIPPED, of_scan=False)
     else:
         material = method.material(job, network)
-        curve = _train(job, network, material, method.classes(job))
-        _finish(job, method, network, material, curve)
+        if material.bundle is not None:
+            _take(job, method, network, material, material.bundle)
+        else:
+            curve = _train(job, network, material, method.classes(job))
+            _finish(job, method, network, material, curve)
         outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
     if network is Network.SENIOR:
         job.ledger.clear(COHORT, lineage.RETRAINING)
@@ -85,16 +92,48 @@ def _remove_networks(job: Job, method: Method) -> None:
     job.ledger.mark(COHORT, lineage.RETRAINING, "")
 
 
+def _take(
+    job: Job, method: Method, network: Network, material: Material, bundle: Path
+) -> None:
+    """Copy a network that is trained already to where it would have been trained.
+
+    So the output folder stays whole, whatever starters a later version brings.
+    """
+    _clear_from(job, network)
+    folder = job.layout.network(network)
+    if folder != bundle:
+        shutil.rmtree(folder, ignore_errors=True)
+        for file in (*BUNDLED, CARD):
+            copy_file(bundle / file, folder / file)
+    LOGGER.info("The %s is %s; it is not trained.", network, bundle.name)
+    job.ledger.mark(
+        COHORT,
+        network,
+        method.fingerprint(job, network),
+        [folder / file for file in (*BUNDLED, CARD)],
+        members={},
+        **material.details,
+    )
+
+
+def _clear_from(job: Job, network: Network) -> None:
+    """Forget a network and those after it: the senior is made with its junior."""
+    for later in list(Network)[list(Network).index(network) :]:
+        job.ledger.clear(COHORT, later)
+
+
 def _train(
     job: Job, network: Network, material: Material, classes: Sequence[TumourClass]
 ) -> SelectionCurve:
     """Train one network in ``models/<name>``; a training that was interrupted goes on."""
     from synthtumour_bids.segmentation.dataset import build_dataset
+    from synthtumour_bids.segmentation.initial_weights import can_start_from
     from synthtumour_bids.segmentation.training import train
 
     settings, training = job.settings, _training(job, network)
-    for later in list(Network)[list(Network).index(network) :]:
-        job.ledger.clear(COHORT, later)  # the senior is made with its junior
+    _clear_from(job, network)
+    if is_bundle(job.layout.network(network)):  # taken before; a trained one has other files
+        shutil.rmtree(job.layout.network(network))
     LOGGER.info(
         "%s: %d training cases, %d validation cases.",
         network.capitalize(),
@@ -110,7 +149,10 @@ def _train(
         n_processes=settings.nprocs,
         classes=_class_names(classes),
     )
-    starts_from_junior = network is Network.SENIOR and training.from_junior
+    junior = job.layout.network(Network.JUNIOR)
+    starts_from_junior = (
+        network is Network.SENIOR and training.from_junior and can_start_from(junior, prepared)
+    )
     with Progress(f"{network.capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
@@ -126,7 +168,7 @@ def _train(
             seed=settings.seed,
             nprocs=settings.nprocs,
             progress=progress,
-            initial_weights=job.layout.network(Network.JUNIOR) if starts_from_junior else None,
+            initial_weights=junior if starts_from_junior else None,
         )
 
 
