@@ -51,13 +51,13 @@ USELESS = (
     ),
     Useless(
         lambda settings: settings.method is Method.FABRICATION,
-        ("preset", "priors", "junior"),
+        ("preset", "priors"),
         "--method fabrication makes its tumours from annotated scans, so {flags} {have} no effect "
         "with it; leave one of them out.",
     ),
     Useless(
         lambda settings: settings.junior == STARTER,
-        ("preset", "priors"),
+        ("method", "preset", "priors"),
         "--junior starter is trained already and knows nothing of {flags}; leave one of them out, "
         "or choose --junior train.",
     ),

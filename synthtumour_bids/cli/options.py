@@ -191,10 +191,9 @@ def _add_method_options(add: Add) -> None:
     add(
         "--junior",
         choices=JUNIOR_SOURCES,
-        help="starter: the network that is shipped makes the pseudo-labels, and no tumour-free scan "
-        "is needed; train: a junior is trained on synthetic tumours (default: what the output "
-        "folder was begun with, in a new one starter where there is one for --contrast and "
-        "--lesion, else train)",
+        help="starter: the shipped network makes the pseudo-labels; train: a junior is trained on "
+        "synthetic tumours (default: as the output folder was begun; in a new one starter, where "
+        "there is one for --contrast and --lesion)",
     )
     add(
         "--profile",

@@ -45,8 +45,9 @@ class Starter:
         return f"{self.folder.name} ({self.card.contrast}, {self.card.lesion})"
 
     def fits(self, contrast: str, lesion: str) -> bool:
-        """Whether it is for a contrast and a lesion."""
-        return (self.card.contrast, self.card.lesion) == (contrast, lesion)
+        """Whether it is for a contrast and a lesion, and needs no further contrast."""
+        wanted = contrast, lesion, ()
+        return (self.card.contrast, self.card.lesion, self.card.more_contrasts) == wanted
 
 
 def read_starter(folder: Path) -> Starter:

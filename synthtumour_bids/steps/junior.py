@@ -105,13 +105,11 @@ def _starter(job: Job, begun: JuniorSource | None) -> Starter | None:
             starter = read_starter(own)
         if starter.fits(settings.contrast, settings.lesion):
             return starter
-    if settings.junior == STARTER:
-        with advice(ADVICE):
-            return find_starter(
-                settings.contrast, settings.lesion, flag="--junior starter", otherwise=WITHOUT
-            )
+    wanted = settings.contrast, settings.lesion
+    if settings.junior == STARTER and starter_for(*wanted) is None:
+        return find_starter(*wanted, flag="--junior starter", otherwise=WITHOUT)
     with advice(ADVICE):
-        return starter_for(settings.contrast, settings.lesion)
+        return starter_for(*wanted)
 
 
 def _own_tumours(settings: Settings) -> str:

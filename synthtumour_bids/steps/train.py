@@ -92,9 +92,7 @@ def _remove_networks(job: Job, method: Method) -> None:
     job.ledger.mark(COHORT, lineage.RETRAINING, "")
 
 
-def _take(
-    job: Job, method: Method, network: Network, material: Material, bundle: Path
-) -> None:
+def _take(job: Job, method: Method, network: Network, material: Material, bundle: Path) -> None:
     """Copy a network that is trained already to where it would have been trained.
 
     So the output folder stays whole, whatever starters a later version brings.
@@ -102,9 +100,12 @@ def _take(
     _clear_from(job, network)
     folder = job.layout.network(network)
     if folder != bundle:
-        shutil.rmtree(folder, ignore_errors=True)
+        partial = folder.with_name(f".{network}-partial")
+        shutil.rmtree(partial, ignore_errors=True)
         for file in (*BUNDLED, CARD):
-            copy_file(bundle / file, folder / file)
+            copy_file(bundle / file, partial / file)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
     LOGGER.info("The %s is %s; it is not trained.", network, bundle.name)
     job.ledger.mark(
         COHORT,

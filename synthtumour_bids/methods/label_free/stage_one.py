@@ -196,9 +196,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
     return _outcomes(job, results)
 
 
-def _outcomes(
-    job: Job, results: Sequence[Result[DrawTask, list[Sample]]]
-) -> list[ScanOutcome]:
+def _outcomes(job: Job, results: Sequence[Result[DrawTask, list[Sample]]]) -> list[ScanOutcome]:
     """Outcomes of the tumour-free scans, and one of all simulated heads."""
     of_heads = [result for result in results if simulated_hosts.is_simulated(result.item.host)]
     of_scans = [result for result in results if result not in of_heads]
