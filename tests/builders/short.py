@@ -1,6 +1,7 @@
 """The app with a quarter of the training of profile sloppy; as a module, the command with it.
 
-No starter is shipped with it, so that runs train a junior unless they are told of one. What the tests of the whole command look at does not hang on how much a network has learned.
+What the tests of the whole command look at does not hang on how much a network has learned. No
+starter is shipped with this app, so that runs train a junior unless they are told of a starter.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import DataError, UsageError
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
@@ -18,17 +18,24 @@ from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
-from synthtumour_bids.methods.label_free import simulated_hosts, stage_one, stage_two, words
+from synthtumour_bids.methods.label_free import (
+    checks,
+    simulated_hosts,
+    stage_one,
+    stage_two,
+    words,
+)
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
 from synthtumour_bids.methods.label_free.hosts import whole_brains
 from synthtumour_bids.methods.label_free.negatives import negative_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED, Sample
 from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
-from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.settings import Step
 from synthtumour_bids.synthesis.borders import Evidence
 
 STAGE_TWO = "stage_two"
@@ -85,7 +92,7 @@ class LabelFree:
                 tuple(sample.case() for sample in samples),
                 (*train, *shifted),
                 details={
-                    stage_one.SHIFTED: [scan.key for scan in shifted],
+                    SHIFTED: [scan.key for scan in shifted],
                     **({simulated_hosts.NAME: True} if self._simulates(job) else {}),
                 },
                 card=self._card(job),
@@ -147,7 +154,7 @@ class LabelFree:
         if self.starter is not None or self._simulates(job):
             negatives = negative_cases(job, hosts)
         synthetic = stage_one.read_samples(job)
-        in_halves: list[stage_one.Sample] = []
+        in_halves: list[Sample] = []
         if self.recipe.healthy_halves:
             halves = healthy_halves(job, junior, [item.scan for item in train])
             hosts += halves
@@ -206,9 +213,9 @@ class LabelFree:
         """
         settings = job.settings
         priors_of(settings)
-        _check_held_out(job)
+        checks.check_held_out(job)
         if not lineage.is_trained(job, self):
-            _check_numbers(job)
+            checks.check_numbers(job)
 
     def check_material(self, job: Job) -> None:
         """Raise what would stop the training, before networks that are there are removed for it."""
@@ -288,39 +295,3 @@ def real_case(job: Job, item: Labelled, side: str) -> Case:
         validation=side == stage_two.VALIDATION,
         persons=frozenset((item.scan.person,)),
     )
-
-
-def _check_numbers(job: Job) -> None:
-    """Count who is there to learn from, preprocessed or not."""
-    scans, fewest = job.selection.everything, simulated_hosts.FEWEST_PERSONS
-    hosts = {scan.person for scan in scans if scan.role is Role.TUMOURFREE}
-    lacks_hosts = len(hosts) < fewest and not simulated_hosts.possible(job.settings)
-    tumours = [scan for scan in scans if scan.role is Role.TUMOUR]
-    n_held_out = sum(map(job.is_held_out, tumours))
-    # Synthetic tumours alone can be made, and looked at, without any real one.
-    lacks_tumours = Step.TRAIN in job.steps and n_held_out == len(tumours)
-    if lacks_hosts or lacks_tumours:
-        heads = ", ".join(simulated_hosts.CONTRASTS)
-        msg = (
-            f"Training needs at least {fewest} tumour-free participants (none for {heads} images, "
-            "for which heads are simulated) and 1 tumour scan "
-            f"outside --hold-out; found {len(hosts)} tumour-free participants and {len(tumours)} "
-            f"tumour scans, {n_held_out} of them held out. Name tumour-free scans with "
-            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
-        )
-        raise DataError(msg)
-
-
-def _check_held_out(job: Job) -> None:
-    """Only tumours can be held out."""
-    free, others = (
-        {scan.subject for scan in job.selection.everything if (scan.role is Role.TUMOURFREE) is one}
-        for one in (True, False)
-    )
-    labels = [label for label in job.settings.hold_out if label in free - others]
-    if labels:
-        msg = (
-            f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "
-            "and never segmented. Leave them out with --exclude-participant-label."
-        )
-        raise UsageError(msg)

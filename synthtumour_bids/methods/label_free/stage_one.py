@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
@@ -29,81 +25,23 @@ from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.methods.label_free.hosts import Host, whole_brains
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.label_free.stage_one_samples import (
+    SHIFTED,
+    TRAIN,
+    DrawTask,
+    Sample,
+    draw,
+)
 from synthtumour_bids.methods.sample_sheets import draw_sheet
-from synthtumour_bids.preprocessing.templates import standard_tissues
-from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
-from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
-from synthtumour_bids.synthesis.purpose import Purpose
-from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.stage_one import synthesise
-from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 NAME = "stage_one"
-TRAIN, SHIFTED = Purpose.TRAIN, Purpose.SHIFTED
 MEMORY_GB = 1.0  # of one process at 1 mm; 0.43 at 2 mm
 SYNTHESIS_VERSION = "0.1.0"  # changes when the same seed gives other samples
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One synthetic tumour in a host.
-
-    Attributes
-    ----------
-    name
-        Unique among the samples.
-    purpose
-        For training, or for the shifted validation.
-    host, person
-        Key of the host's scan; who that is.
-    image, label
-        NIfTI files on the template grid.
-    """
-
-    name: str
-    purpose: Purpose
-    host: str
-    image: Path
-    label: Path
-    person: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return JSON-able values."""
-        return {key: str(value) for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, str]) -> Sample:
-        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
-        image, label = Path(data["image"]), Path(data["label"])
-        person = data.get("person", "")  # 0.1.0 did not record it
-        return cls(data["name"], Purpose(data["purpose"]), data["host"], image, label, person)
-
-    def case(self, prefix: str = "") -> Case:
-        """Give it to a network; shifted samples validate."""
-        return Case(
-            f"{prefix}{self.name}",
-            self.image,
-            self.label,
-            validation=self.purpose == SHIFTED,
-            persons=frozenset((self.person,) if self.person else ()),
-        )
-
-
-@dataclass(frozen=True)
-class DrawTask:
-    """All samples to draw into one host."""
-
-    host: Host
-    purpose: Purpose
-    indices: tuple[int, ...]
-    folder: Path
-    recipe: Recipe
-    settings: Settings
 
 
 def settings_fingerprint(settings: Settings) -> str:
@@ -326,47 +264,3 @@ def _split(
         [key for key in keys if key not in validated],
         [key for key in keys if key in validated],
     )
-
-
-def draw(task: DrawTask) -> list[Sample]:
-    """Draw one host's samples and write them with their parameters."""
-    settings, scan = task.settings, task.host.scan
-    priors = priors_of(settings)
-    host = load_volume(task.host.image)
-    tissues = standard_tissues(settings.profile.resolution)
-    brain = Brain(
-        host.data,
-        load_volume(task.host.mask).mask,
-        host.spacing,
-        white_matter=tissues["wm"],
-        placement=tissues["gm"] + tissues["wm"],
-    )
-    samples = []
-    for index in task.indices:
-        made = synthesise(
-            stream(settings.seed, scan.key, scan.session, index=index, purpose=task.purpose),
-            brain,
-            priors,
-            purpose=task.purpose,
-            sampler=task.recipe.sampler,
-        )
-        # Not compressed: these files live for one training, and zipping takes longer than drawing.
-        name = f"{task.purpose}-{scan.dataset_name}-{scan.stem}-{index:04d}"
-        sample = Sample(
-            name,
-            task.purpose,
-            scan.key,
-            task.folder / f"{name}_image.nii",
-            task.folder / f"{name}_label.nii",
-            scan.person,
-        )
-        sidecar: dict[str, Any] = {
-            "Host": task.host.source,
-            "HostPart": task.host.part,
-            "Index": index,
-            "Parameters": made.to_json(),
-        }
-        write_image(sample.image, host.with_data(made.image), sidecar)
-        write_image(sample.label, host.with_data(made.label.astype(np.uint8)), {})
-        samples.append(sample)
-    return samples
