@@ -75,8 +75,8 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         if material.bundle is not None:
             _take(job, method, network, material, material.bundle)
         else:
-            curve = _train(job, network, material, method.classes(job))
-            _finish(job, method, network, material, curve)
+            curve, training = _train(job, network, material, method.classes(job))
+            _finish(job, method, network, material, curve, training)
         outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
     if network is Network.SENIOR:
         job.ledger.clear(COHORT, lineage.RETRAINING)
@@ -125,8 +125,13 @@ def _clear_from(job: Job, network: Network) -> None:
 
 def _train(
     job: Job, network: Network, material: Material, classes: Sequence[TumourClass]
-) -> SelectionCurve:
-    """Train one network in ``models/<name>``; a training that was interrupted goes on."""
+) -> tuple[SelectionCurve, Training]:
+    """Train one network in ``models/<name>``; a training that was interrupted goes on.
+
+    Returns
+    -------
+    How it went, and how it was trained: from random weights where the junior's do not fit.
+    """
     from synthtumour_bids.segmentation.dataset import build_dataset
     from synthtumour_bids.segmentation.initial_weights import can_start_from
     from synthtumour_bids.segmentation.training import train
@@ -151,16 +156,17 @@ def _train(
         classes=_class_names(classes),
     )
     junior = job.layout.network(Network.JUNIOR)
-    starts_from_junior = (
-        network is Network.SENIOR and training.from_junior and can_start_from(junior, prepared)
-    )
+    starts_from_junior = network is Network.SENIOR and training.from_junior
+    if starts_from_junior and not can_start_from(junior, prepared):
+        LOGGER.info("The senior starts from random weights: its grid or network is another one.")
+        starts_from_junior, training = False, dataclasses.replace(training, from_junior=False)
     with Progress(f"{network.capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
             left = describe_seconds(seconds_left)
             bar.reach(epoch, f"loss {loss:.3f}, validation Dice {score:.3f}, at most {left} left")
 
-        return train(
+        curve = train(
             prepared,
             job.layout.network(network),
             training=training,
@@ -171,6 +177,7 @@ def _train(
             progress=progress,
             initial_weights=junior if starts_from_junior else None,
         )
+    return curve, training
 
 
 def _training(job: Job, network: Network) -> Training:
@@ -186,7 +193,12 @@ def _class_names(classes: Sequence[TumourClass]) -> tuple[str, ...]:
 
 
 def _finish(
-    job: Job, method: Method, network: Network, material: Material, curve: SelectionCurve
+    job: Job,
+    method: Method,
+    network: Network,
+    material: Material,
+    curve: SelectionCurve,
+    training: Training,
 ) -> None:
     """Write the model card, and record the network as finished."""
     settings, folder = job.settings, job.layout.network(network)
@@ -204,7 +216,7 @@ def _finish(
         profile=settings.profile.name,
         resolution=settings.profile.resolution,
         seed=settings.seed,
-        training=dataclasses.asdict(_training(job, network)),
+        training=dataclasses.asdict(training),
         training_cases=tuple(case.name for case in material.cases if not case.validation),
         validation_cases=tuple(case.name for case in material.cases if case.validation),
         scans=tuple(scan.uri for scan in material.scans),

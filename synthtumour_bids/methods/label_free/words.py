@@ -88,8 +88,11 @@ def _stage_two(facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads
     settings = facts.settings
     profile = settings.profile
     start = "started from the junior's weights, " if profile.senior.from_junior else ""
-    if starter is not None and starter.resolution != profile.resolution:
-        start = ""
+    senior = facts.cards.get(Network.SENIOR)
+    if starter is not None:
+        fits = starter.resolution == profile.resolution
+        if not (senior.training.get("from_junior", fits) if senior else fits):
+            start = ""
     held_out = ""
     if settings.hold_out:
         held_out = f" Participants kept out of all training: {', '.join(settings.hold_out)}."
