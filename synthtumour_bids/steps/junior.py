@@ -12,7 +12,6 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.label_free.junior_source import (
     TRAIN,
     Asked,
-    Choice,
     There,
     choose,
 )
@@ -66,14 +65,15 @@ def with_junior(job: Job) -> tuple[Job, str]:
         _own_tumours(settings),
         Step.TRAIN in job.steps,
     )
-    there = There(starter.folder.name if starter else "", begun, _persons(job))
+    called = f"the starter {starter.about.version}" if starter else ""
+    there = There(called, begun, _persons(job))
     choice = choose(asked, there)
     if starter is None or choice.source == TRAIN:
         return _with(job, junior=TRAIN), choice.why
     if choice.source == STARTER:
-        return _with(job, junior=starter.folder), _named(choice, starter)
+        return _with(job, junior=starter.folder), choice.why
     if Step.SEGMENT not in job.steps:
-        msg = f"{choice.why} Or run level participant with its step segment: --model starter."
+        msg = f"{choice.why} To segment with the starter: level participant, --model starter."
         raise DataError(msg)
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
     return dataclasses.replace(job, settings=alone), choice.why
@@ -81,10 +81,6 @@ def with_junior(job: Job) -> tuple[Job, str]:
 
 def _with(job: Job, *, junior: Path | JuniorSource) -> Job:
     return dataclasses.replace(job, settings=dataclasses.replace(job.settings, junior=junior))
-
-
-def _named(choice: Choice, starter: Starter) -> str:
-    return f"{choice.why[:-1]} (version {starter.about.version})."
 
 
 def _begun(folder: Path) -> JuniorSource | None:

@@ -106,7 +106,7 @@ def _take(job: Job, method: Method, network: Network, material: Material, bundle
             copy_file(bundle / file, partial / file)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
-    LOGGER.info("The %s is %s; it is not trained.", network, bundle.name)
+    LOGGER.info("The %s is the network of %s; it is not trained.", network, bundle)
     job.ledger.mark(
         COHORT,
         network,

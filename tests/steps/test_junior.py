@@ -85,7 +85,7 @@ def test_the_starter_is_copied_and_stays_whatever_comes_later(
     monkeypatch.delenv(starters.VARIABLE)
     later, why = with_junior(job)
     assert later.settings.junior == own
-    assert "version 1.0" in why
+    assert "the starter 1.0: the output folder has it" in why
     method = method_of_run(later)
     assert [one.status for one in train.run(later, method, Network.JUNIOR)] == [Status.SKIPPED]
     job.ledger.clear("cohort", Network.JUNIOR)  # stopped between the copy and its record

@@ -41,7 +41,7 @@ class There:
     Attributes
     ----------
     starter
-        Name of a starter for contrast and lesion; empty where there is none.
+        What a starter for contrast and lesion is called; empty where there is none.
     begun
         Where the junior of the output folder comes from; ``None`` where there is none.
     persons
@@ -96,9 +96,10 @@ def choose(asked: Asked, there: There) -> Choice:
         persons = "1 person" if there.persons == 1 else f"{there.persons} persons"
         return Choice(
             "alone",
-            f"{there.starter} segments alone, and nothing is learned: the scans to learn from are "
+            f"Nothing is learned, and {there.starter} segments alone: the scans to learn from are "
             f"of {persons} with a tumour, fewer than {FEWEST_TO_LEARN_FROM}. --junior train learns "
             "from them all the same.",
         )
-    begun = "the output folder has it" if there.begun == STARTER else "--junior train trains one"
-    return Choice(STARTER, f"The junior is {there.starter}: {begun}.")
+    if there.begun == STARTER:
+        return Choice(STARTER, f"The junior is {there.starter}: the output folder has it.")
+    return Choice(STARTER, f"The junior is {there.starter}; --junior train trains one instead.")

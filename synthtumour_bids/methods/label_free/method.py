@@ -35,7 +35,7 @@ from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, un
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
-from synthtumour_bids.settings import Step
+from synthtumour_bids.settings import STARTER, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
 STAGE_TWO = "stage_two"
@@ -120,7 +120,7 @@ class LabelFree:
         told: dict[str, Any] = {"BorderRefinement": evidence}
         if self.starter is not None:
             told["Junior"] = {
-                "Source": self.starter.folder.name,
+                "Source": STARTER,
                 "Version": self.starter.about.version,
                 "Fingerprint": self.starter.card.fingerprint,
                 "Data": self.starter.about.data,
