@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from synthtumour_bids.bids.scan import Scan
@@ -139,6 +139,7 @@ visits = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     tumours=visits,
     n_hosts=st.integers(0, 8),
