@@ -26,6 +26,7 @@ class Network(StrEnum):
 class Scratch(StrEnum):
     """Folders of the work folder; whatever the app leaves there lies in one of them."""
 
+    SIMULATED = "simulated"
     STAGE_ONE = "stage_one"
     STAGE_TWO = "stage_two"
     FABRICATION = "fabrication"

@@ -44,6 +44,7 @@ Contrast = Literal["FLAIR", "T2w", "T1w", "DWI"]
 FurtherContrast = Literal["T1w", "ceT1w", "T2w", "FLAIR"]  # ceT1w: after a contrast agent
 Lesion = Literal["glioma", "metastasis", "stroke"]
 Preset = Literal["default", "reference"]
+JuniorSource = Literal["starter", "train"]
 SkullStrip = Literal["auto", "force", "skip"]
 
 ANALYSIS_LEVELS: tuple[AnalysisLevel, ...] = get_args(AnalysisLevel)
@@ -51,6 +52,7 @@ CONTRASTS: tuple[Contrast, ...] = get_args(Contrast)
 FURTHER_CONTRASTS: tuple[FurtherContrast, ...] = get_args(FurtherContrast)
 LESIONS: tuple[Lesion, ...] = get_args(Lesion)
 PRESETS: tuple[Preset, ...] = get_args(Preset)
+JUNIOR_SOURCES: tuple[JuniorSource, ...] = get_args(JuniorSource)
 SKULL_STRIP_MODES: tuple[SkullStrip, ...] = get_args(SkullStrip)
 
 # Fields of labels, each with the prefix that a user may write before them or not.
@@ -103,6 +105,8 @@ class Settings:
     more_contrasts: tuple[FurtherContrast, ...] = ()
     priors: Path | None = None
     preset: Preset = "default"
+    # Where the junior comes from. None: a starter where there is one; resolved, its bundle.
+    junior: Path | JuniorSource | None = None
     profile: Profile = PROFILES["full"]
     profile_given: bool = True  # False: to be chosen by output folder and machine
     model: Path | Literal["starter"] | None = None  # networks to segment with; nothing is trained

@@ -7,11 +7,18 @@ import numpy as np
 import pytest
 
 from tests.builders.datasets import make, table
+from tests.builders.short import NO_STARTERS
 
 # No more threads than the smallest machine that tests run on has cores; set before ants and torch
 # are imported.
 for _variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")
+
+
+@pytest.fixture(autouse=True)
+def _no_starter_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs train as they are told, whichever starters the package has."""
+    monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", NO_STARTERS)
 
 
 @pytest.fixture

@@ -169,7 +169,8 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
     """Tell the role of each participant of the main dataset.
 
     The group column decides. Only where the dataset has none, and nobody spoke of it, everyone has
-    a tumour if tumour-free datasets or networks are given.
+    a tumour if tumour-free datasets or networks are given, or ``--junior``, with which no
+    tumour-free scan is needed.
 
     Parameters
     ----------
@@ -178,7 +179,8 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
     subjects
         Labels of the participants with scans.
     settings
-        ``group_column``, ``tumourfree_values``, ``tumour_values``, ``tumourfree_dir``, ``model``.
+        ``group_column``, ``tumourfree_values``, ``tumour_values``, ``tumourfree_dir``, ``model``,
+        ``junior``.
 
     Raises
     ------
@@ -270,7 +272,8 @@ def _can_do_without(settings: Settings) -> bool:
     if spoken:
         column = settings.group_column
         return any(read_groups(root, column) is not None for root in settings.tumourfree_dir)
-    return bool(settings.tumourfree_dir) or settings.model is not None
+    networks = settings.model is not None or settings.junior is not None
+    return bool(settings.tumourfree_dir) or networks
 
 
 def _lower(values: Iterable[str]) -> frozenset[str]:
@@ -287,8 +290,9 @@ def _no_table_message(root: Path, column: str) -> str:
         problem = f"{path} has no column {column!r} beside {ID} (its columns: {columns})"
     return (
         f"It cannot be told which participants have a tumour: {problem}. Add the column with "
-        f"control or tumour for each participant, name another one with --group-column, or name "
-        "a dataset without tumours with --tumourfree-dir."
+        f"control or tumour for each participant, name another one with --group-column, name "
+        "a dataset without tumours with --tumourfree-dir, or say with --junior that all of them "
+        "have one."
     )
 
 

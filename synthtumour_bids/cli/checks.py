@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from synthtumour_bids.errors import UsageError
-from synthtumour_bids.settings import Method, Settings, Step
+from synthtumour_bids.settings import STARTER, Method, Settings, Step
 
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
@@ -56,6 +56,12 @@ USELESS = (
         "with it; leave one of them out.",
     ),
     Useless(
+        lambda settings: settings.junior == STARTER,
+        ("method", "preset", "priors"),
+        "--junior starter is trained already and knows nothing of {flags}; leave one of them out, "
+        "or choose --junior train.",
+    ),
+    Useless(
         lambda settings: settings.preset == "reference" and settings.model is None,
         ("lesion", "contrast", "priors"),
         "--preset reference is the published synthesis of gliomas in FLAIR images, with fixed "
@@ -63,7 +69,7 @@ USELESS = (
     ),
     Useless(
         lambda settings: settings.model is not None,
-        ("retrain", "hold_out", "priors"),
+        ("retrain", "hold_out", "priors", "junior"),
         "--model trains nothing, so {flags} {have} no effect with it; leave one of them out.",
     ),
 )

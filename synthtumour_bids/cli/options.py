@@ -25,6 +25,7 @@ from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.settings import (
     CONTRASTS,
     FURTHER_CONTRASTS,
+    JUNIOR_SOURCES,
     LESIONS,
     PRESETS,
     SKULL_STRIP_MODES,
@@ -188,6 +189,13 @@ def _add_method_options(add: Add) -> None:
         metavar="FILE",
         help="fabrication: put lesions where this mask on MNI152NLin2009aSym is not 0, instead of "
         "near their own places or anywhere in tissue",
+    )
+    add(
+        "--junior",
+        choices=JUNIOR_SOURCES,
+        help="starter: the shipped network makes the pseudo-labels; train: a junior is trained on "
+        "synthetic tumours (default: as the output folder was begun; in a new one starter, where "
+        "there is one for --contrast and --lesion)",
     )
     add(
         "--profile",

@@ -34,6 +34,8 @@ class Material:
         What later runs need to know of it, JSON-able; kept with the record of the training.
     card
         What the model card tells of it, by CamelCase names.
+    bundle
+        Folder of a network that is trained already and taken as it is: there are no cases then.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Material:
     scans: tuple[Scan, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
+    bundle: Path | None = None
 
     def __post_init__(self) -> None:
         """Hold what every method promises."""

@@ -11,6 +11,7 @@ from synthtumour_bids.ledger import COHORT, Stamp
 from synthtumour_bids.methods.base import Method
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
+TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
 
 
 def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
@@ -54,7 +55,7 @@ def starts_anew(job: Job) -> bool:
 
 
 def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
-    """Those of the scans that a finished junior has learned from; all, where none is finished.
+    """Those of the scans that a finished junior has learned from; all, where none was trained here.
 
     What is still to be made for the senior is made from these, or the sides of its validation
     would not be those of the junior.
@@ -66,13 +67,15 @@ def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Sca
 
 
 def detail_of_junior(job: Job, method: Method, name: str) -> object | None:
-    """What the material of a finished junior told; ``None`` where none is finished."""
+    """What the material of a junior told that was trained here; ``None`` where none is finished."""
     stamp = _junior(job, method)
     return None if stamp is None else stamp.details.get(name)
 
 
 def _junior(job: Job, method: Method) -> Stamp | None:
-    return None if starts_anew(job) else _stamp(job, method, Network.JUNIOR)
+    """Stamp of a finished junior that was trained here."""
+    stamp = None if starts_anew(job) else _stamp(job, method, Network.JUNIOR)
+    return None if stamp is None or stamp.details.get(TAKEN) else stamp
 
 
 def _stamp(job: Job, method: Method, network: Network) -> Stamp | None:

@@ -12,6 +12,7 @@ from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
+from synthtumour_bids.methods.network_grid import NetworkGrid
 from synthtumour_bids.segmentation.model_card import Model
 
 LOGGER = logging.getLogger(__name__)
@@ -23,7 +24,8 @@ def predict(
     """Foreground probabilities of scans by a trained network.
 
     With `mirroring` they are the mean of what the network says about the scan and about its
-    left–right mirror image.
+    left–right mirror image. A network of another resolution than the run's sees the scans on its
+    own grid, from which its probabilities are carried to the run's.
 
     Returns
     -------
@@ -32,6 +34,7 @@ def predict(
     from synthtumour_bids.segmentation.prediction import iter_predict
 
     card = model.card
+    grid = NetworkGrid.of(job, card.resolution)
     contrasts = 1 + len(card.more_contrasts)
     folder = job.layout.scratch(Scratch.PREDICTIONS, model.name)
     step = f"predict-{model.name}" if mirroring else f"predict-{model.name}-unmirrored"
@@ -53,7 +56,10 @@ def predict(
     for scan in todo.values():
         job.ledger.clear(step, scan.key)  # a map that is replaced is not done
     with Progress(f"Segmenting ({model.name})", len(todo)) as progress:
-        images = {name: job.layout.standard_images(scan)[:contrasts] for name, scan in todo.items()}
+        images = {
+            name: grid.images(job.layout.standard_images(scan)[:contrasts])
+            for name, scan in todo.items()
+        }
         for prediction in iter_predict(
             model.folder,
             images,
@@ -64,6 +70,7 @@ def predict(
         ):
             scan = todo[prediction.name]
             if prediction.path is not None:
+                grid.carry_back(prediction.path, job.layout.standard_brain(scan))
                 job.ledger.mark(step, scan.key, fingerprints[scan.key], [prediction.path])
                 results[scan.key] = Result(scan, prediction.path)
             else:

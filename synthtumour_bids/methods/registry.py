@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
@@ -9,6 +12,7 @@ from synthtumour_bids.methods.fabrication.method import Fabrication
 from synthtumour_bids.methods.label_free.method import LabelFree
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.starters import read_starter
 from synthtumour_bids.synthesis.borders import Evidence
 
 
@@ -16,7 +20,11 @@ def method_of_run(job: Job) -> Method:
     """The method that a run asks for, or that its given networks were trained by."""
     if job.settings.model is not None:
         return method_of_card(job.main_network.card)
-    return method_for(job.settings.method, job.settings.preset)
+    method = method_for(job.settings.method, job.settings.preset)
+    junior = job.settings.junior
+    if isinstance(method, LabelFree) and isinstance(junior, Path):
+        return dataclasses.replace(method, starter=read_starter(junior))
+    return method
 
 
 def method_of_card(card: ModelCard) -> Method:

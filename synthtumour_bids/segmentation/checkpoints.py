@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -12,7 +11,6 @@ from typing import Any
 
 import torch
 
-from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import replacing, write_text
 from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset
@@ -139,37 +137,6 @@ def write_model(
         "training": asdict(trainer.training),
     }
     _save(checkpoint, model_dir / "fold_0" / BEST)
-
-
-def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
-    """Take initial weights from a model folder or a checkpoint of a finished training."""
-    path = _weights_file(source)
-    try:
-        weights = load_tensors(path, trainer.device)["network_weights"]
-    except (ValueError, LookupError) as error:
-        raise UnavailableError(f"The network in {path} cannot be used ({error}).") from error
-    network = trainer.bare_network
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise UnavailableError(
-            f"The network in {path} has another architecture than the one to train. Train both "
-            "with the same --profile."
-        ) from error
-    trainer.average = [p.detach().clone() for p in trainer.network.parameters()]
-
-
-def weights_digest(source: Path) -> str:
-    """SHA-256 of the weights that a training starts from, wherever they lie."""
-    with _weights_file(source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _weights_file(source: Path) -> Path:
-    path = source / "fold_0" / BEST if source.is_dir() else source
-    if not path.is_file():
-        raise UnavailableError(f"No trained network to start from was found at {path}.")
-    return path
 
 
 def finished_recipe(model_dir: Path) -> str | None:

@@ -44,6 +44,11 @@ class Starter:
         """Say what it is for."""
         return f"{self.folder.name} ({self.card.contrast}, {self.card.lesion})"
 
+    def fits(self, contrast: str, lesion: str) -> bool:
+        """Whether it is for a contrast and a lesion, and needs no further contrast."""
+        wanted = contrast, lesion, ()
+        return (self.card.contrast, self.card.lesion, self.card.more_contrasts) == wanted
+
 
 def read_starter(folder: Path) -> Starter:
     """Read a bundle.
@@ -74,24 +79,48 @@ def starters() -> list[Starter]:
     return found
 
 
-def find_starter(contrast: str, lesion: str) -> Starter:
-    """Find the newest starter for a contrast and a lesion.
+def starter_for(contrast: str, lesion: str) -> Starter | None:
+    """Find the newest starter for a contrast and a lesion; ``None`` where there is none.
+
+    Raises
+    ------
+    UnavailableError
+        When one of those there are cannot be used.
+    """
+    fitting = (one for one in starters() if one.fits(contrast, lesion))
+    return next(fitting, None)
+
+
+def find_starter(
+    contrast: str,
+    lesion: str,
+    *,
+    flag: str = "--model starter",
+    otherwise: str = "leave --model out to train on your own scans",
+) -> Starter:
+    """Find the newest starter for a contrast and a lesion, which was asked for.
+
+    Parameters
+    ----------
+    contrast, lesion
+        What it must be for.
+    flag, otherwise
+        What asked for it, and what its user can do without one; for the sentence.
 
     Raises
     ------
     UnavailableError
         When there is none, with those there are; or when one cannot be used.
     """
-    known = starters()
-    for one in known:
-        if (one.card.contrast, one.card.lesion) == (contrast, lesion):
-            return one
+    found = starter_for(contrast, lesion)
+    if found is not None:
+        return found
     places = " and ".join(map(str, _places()))
-    there = ", ".join(one.words for one in known) or "none at all"
+    there = ", ".join(one.words for one in starters()) or "none at all"
     msg = (
-        f"--model starter: looked in {places} for a starter for {lesion} in {contrast} images; "
+        f"{flag}: looked in {places} for a starter for {lesion} in {contrast} images; "
         f"found {there}. Choose --contrast and --lesion of one that is there, name a folder with "
-        f"another in the variable {VARIABLE}, or leave --model out to train on your own scans."
+        f"another in the variable {VARIABLE}, or {otherwise}."
     )
     raise UnavailableError(msg)
 

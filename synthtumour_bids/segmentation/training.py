@@ -25,8 +25,6 @@ from synthtumour_bids.segmentation.checkpoints import (
     State,
     finished_recipe,
     resume,
-    start_from,
-    weights_digest,
     write_model,
 )
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
@@ -39,6 +37,7 @@ from synthtumour_bids.segmentation.environment import (
     torch_threads,
     training_devices,
 )
+from synthtumour_bids.segmentation.initial_weights import start_from, weights_digest
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer

@@ -12,7 +12,7 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES, Profile
 from synthtumour_bids.segmentation.bundle import check_bundle, check_network
-from synthtumour_bids.segmentation.model_card import CARD, NEEDED, ModelCard, is_bundle
+from synthtumour_bids.segmentation.model_card import BUNDLED, CARD, NEEDED, ModelCard, is_bundle
 from synthtumour_bids.segmentation.starters import find_starter
 from synthtumour_bids.settings import STARTER, FurtherContrast, Lesion, Settings
 
@@ -130,7 +130,7 @@ def _check_complete(folder: Path) -> None:
     missing = [
         f"{network}/{file}"
         for network in Network
-        for file in NEEDED
+        for file in ((CARD, *BUNDLED) if is_bundle(folder / network) else NEEDED)
         if not (folder / network / file).is_file()
     ]
     if missing:

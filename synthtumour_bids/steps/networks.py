@@ -13,7 +13,7 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
 SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
@@ -35,6 +35,8 @@ class Networks:
         What they look for.
     comparison
         How their masks are compared with the other side of the brain.
+    junior_source
+        Version of the starter that is the junior; empty where it was trained with its senior.
     """
 
     fingerprints: Mapping[str, str]
@@ -42,17 +44,20 @@ class Networks:
     classes: tuple[TumourClass, ...]
     lesion: str
     comparison: Comparison
+    junior_source: str = ""
 
     @classmethod
     def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
         """Of their cards, the one last whose masks are the result, and the settings of a run."""
-        main = list(cards.values())[-1]
+        *others, main = cards.values()
+        taken = (str(card.details.get("Version", "")) for card in others if card.name == STARTER)
         return cls(
             {name: card.fingerprint for name, card in cards.items()},
             {name: method.border_evidence(card) for name, card in cards.items()},
             main.classes,
             main.lesion,
             Comparison.of(settings, main.lesion),
+            next((f"{STARTER} {version}" for version in taken), ""),
         )
 
     @property

@@ -21,6 +21,7 @@ from synthtumour_bids.segmentation.model_card import is_bundle
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import preprocess
 from synthtumour_bids.steps.given_networks import with_networks
+from synthtumour_bids.steps.junior import with_junior
 from synthtumour_bids.steps.scratch import with_own_work_dir
 
 LOGGER = logging.getLogger(__name__)
@@ -39,7 +40,11 @@ def prepare(settings: Settings) -> Job:
     settings, why = _with_profile(with_networks(settings))
     selection = collect_scans(settings)
     job = Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
-    return dataclasses.replace(job, notes=(_sentence(why), _estimate(job).sentence()))
+    job, junior = with_junior(job)
+    if job.settings.model != settings.model:  # too few scans to learn from
+        _, why = _with_profile(job.settings)
+    sentences = (_sentence(why), junior, _estimate(job).sentence())
+    return dataclasses.replace(job, notes=tuple(filter(None, sentences)))
 
 
 def begin(job: Job, given: Settings) -> Job:

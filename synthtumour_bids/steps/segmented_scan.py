@@ -157,7 +157,7 @@ def _refinement(segmented: SegmentedScan, network: str) -> dict[str, Any]:
 def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     """Fields of a mask; measurements and flags are the main network's alone."""
     main = network == segmented.networks.main
-    fingerprints = segmented.networks.fingerprints
+    fingerprints, source = segmented.networks.fingerprints, segmented.networks.junior_source
     return {
         "Type": "Lesion",
         "Threshold": THRESHOLD,
@@ -166,6 +166,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "OtherSide": segmented.networks.comparison.to_json(),
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
+        **({"JuniorSource": source} if source else {}),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},

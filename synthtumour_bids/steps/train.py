@@ -7,11 +7,13 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.execution.locks import exclusive_lock
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.progress import Progress, describe_seconds
+from synthtumour_bids.files import copy_file
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
@@ -20,10 +22,12 @@ from synthtumour_bids.methods.base import Material, Method
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.curve import SelectionCurve
 from synthtumour_bids.segmentation.model_card import (
+    BUNDLED,
     CARD,
     CHECKPOINT,
     ModelCard,
     checksums,
+    is_bundle,
     weights_fingerprint,
 )
 from synthtumour_bids.settings import Step
@@ -69,8 +73,11 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         outcome = ScanOutcome(network, Step.TRAIN, Status.SKIPPED, of_scan=False)
     else:
         material = method.material(job, network)
-        curve = _train(job, network, material, method.classes(job))
-        _finish(job, method, network, material, curve)
+        if material.bundle is not None:
+            _take(job, method, network, material, material.bundle)
+        else:
+            curve, training = _train(job, network, material, method.classes(job))
+            _finish(job, method, network, material, curve, training)
         outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
     if network is Network.SENIOR:
         job.ledger.clear(COHORT, lineage.RETRAINING)
@@ -86,16 +93,54 @@ def _remove_networks(job: Job, method: Method) -> None:
     job.ledger.mark(COHORT, lineage.RETRAINING, "")
 
 
+def _take(job: Job, method: Method, network: Network, material: Material, bundle: Path) -> None:
+    """Copy a network that is trained already to where it would have been trained.
+
+    So the output folder stays whole, whatever starters a later version brings.
+    """
+    _clear_from(job, network)
+    folder = job.layout.network(network)
+    if folder != bundle:
+        partial = folder.with_name(f".{network}-partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        for file in (*BUNDLED, CARD):
+            copy_file(bundle / file, partial / file)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    LOGGER.info("The %s is the network of %s; it is not trained.", network, bundle)
+    job.ledger.mark(
+        COHORT,
+        network,
+        method.fingerprint(job, network),
+        [folder / file for file in (*BUNDLED, CARD)],
+        members={},
+        **material.details,
+    )
+
+
+def _clear_from(job: Job, network: Network) -> None:
+    """Forget a network and those after it: the senior is made with its junior."""
+    for later in list(Network)[list(Network).index(network) :]:
+        job.ledger.clear(COHORT, later)
+
+
 def _train(
     job: Job, network: Network, material: Material, classes: Sequence[TumourClass]
-) -> SelectionCurve:
-    """Train one network in ``models/<name>``; a training that was interrupted goes on."""
+) -> tuple[SelectionCurve, Training]:
+    """Train one network in ``models/<name>``; a training that was interrupted goes on.
+
+    Returns
+    -------
+    How it went, and how it was trained: from random weights where the junior's do not fit.
+    """
     from synthtumour_bids.segmentation.dataset import build_dataset
+    from synthtumour_bids.segmentation.initial_weights import can_start_from
     from synthtumour_bids.segmentation.training import train
 
     settings, training = job.settings, _training(job, network)
-    for later in list(Network)[list(Network).index(network) :]:
-        job.ledger.clear(COHORT, later)  # the senior is made with its junior
+    _clear_from(job, network)
+    if is_bundle(job.layout.network(network)):  # taken before; a trained one has other files
+        shutil.rmtree(job.layout.network(network))
     LOGGER.info(
         "%s: %d training cases, %d validation cases.",
         network.capitalize(),
@@ -111,14 +156,18 @@ def _train(
         n_processes=settings.nprocs,
         classes=_class_names(classes),
     )
+    junior = job.layout.network(Network.JUNIOR)
     starts_from_junior = network is Network.SENIOR and training.from_junior
+    if starts_from_junior and not can_start_from(junior, prepared):
+        LOGGER.info("The senior starts from random weights: its grid or network is another one.")
+        starts_from_junior, training = False, dataclasses.replace(training, from_junior=False)
     with Progress(f"{network.capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
             left = describe_seconds(seconds_left)
             bar.reach(epoch, f"loss {loss:.3f}, validation Dice {score:.3f}, at most {left} left")
 
-        return train(
+        curve = train(
             prepared,
             job.layout.network(network),
             training=training,
@@ -127,8 +176,9 @@ def _train(
             seed=settings.seed,
             nprocs=settings.nprocs,
             progress=progress,
-            initial_weights=job.layout.network(Network.JUNIOR) if starts_from_junior else None,
+            initial_weights=junior if starts_from_junior else None,
         )
+    return curve, training
 
 
 def _training(job: Job, network: Network) -> Training:
@@ -144,7 +194,12 @@ def _class_names(classes: Sequence[TumourClass]) -> tuple[str, ...]:
 
 
 def _finish(
-    job: Job, method: Method, network: Network, material: Material, curve: SelectionCurve
+    job: Job,
+    method: Method,
+    network: Network,
+    material: Material,
+    curve: SelectionCurve,
+    training: Training,
 ) -> None:
     """Write the model card, and record the network as finished."""
     settings, folder = job.settings, job.layout.network(network)
@@ -162,7 +217,7 @@ def _finish(
         profile=settings.profile.name,
         resolution=settings.profile.resolution,
         seed=settings.seed,
-        training=dataclasses.asdict(_training(job, network)),
+        training=dataclasses.asdict(training),
         training_cases=tuple(case.name for case in material.cases if not case.validation),
         validation_cases=tuple(case.name for case in material.cases if case.validation),
         scans=tuple(scan.uri for scan in material.scans),

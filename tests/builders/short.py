@@ -1,6 +1,7 @@
 """The app with a quarter of the training of profile sloppy; as a module, the command with it.
 
-What the tests of the whole command look at does not hang on how much a network has learned.
+What the tests of the whole command look at does not hang on how much a network has learned. No
+starter is shipped with this app, so that runs train a junior unless they are told of a starter.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.segmentation import starters
 
+NO_STARTERS = Path(__file__).parent / "no_starters"  # is not there
 SLOPPY = PROFILES["sloppy"]
 SHORT = replace(
     SLOPPY,
@@ -31,6 +35,7 @@ def short_trainings() -> Iterator[None]:
     """Profile sloppy is short as long as this lasts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROFILES, "sloppy", SHORT)
+        patch.setattr(starters, "SHIPPED", NO_STARTERS)
         yield
 
 

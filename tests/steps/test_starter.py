@@ -143,6 +143,7 @@ def test_what_only_training_heeds_is_refused(
 
 def test_starters_that_are_shipped_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", SHIPPED)
     for one in starters():
         assert one.folder.parent == SHIPPED
         assert "Copyright" in json.dumps(one.card.details)

@@ -73,3 +73,42 @@ def test_a_starter_segments_without_any_training(
     )
     issues = json.loads(result.stdout)["issues"]["issues"]
     assert [issue for issue in issues if issue["severity"] == "error"] == []
+
+
+@pytest.mark.slow
+def test_a_senior_learns_from_a_starter_without_any_tumour_free_scan(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starter = write_starter(tmp_path / "more", model)
+    monkeypatch.setenv(VARIABLE, str(starter.parent))
+    cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=4, resolution=4.0, seed=3)
+    out = tmp_path / "out"
+    command = [str(cohort.bids_dir), str(out), "participant", "--profile", "sloppy"]
+    command += ["--nprocs", "2", "--skip-bids-validation"]
+    assert main(command) == EXIT_DONE
+
+    junior, senior = (ModelCard.read(out / "models" / name) for name in ("junior", "senior"))
+    told = ModelCard.read(starter)
+    assert junior.fingerprint == told.fingerprint
+    assert senior.details["Junior"]["Fingerprint"] == told.fingerprint
+    assert senior.details["SimulatedHosts"]["Count"] >= 3
+    assert any(name.startswith("negative-simulated__sub-") for name in senior.training_cases)
+    assert all(uri.startswith("bids:raw:") for uri in senior.scans)
+
+    masks = sorted(out.glob("sub-*/anat/*_label-L_mask.nii.gz"))
+    native = [path for path in masks if "space-" not in path.name]
+    assert len(native) == 4
+    assert len(list(out.glob("sub-*/anat/*_label-L_desc-junior_mask.nii.gz"))) == 4
+    for path in native:
+        fields = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert fields["JuniorSource"] == "starter 1.0"
+        assert fields["Models"] == {"junior": told.fingerprint, "senior": senior.fingerprint}
+    written = (out / "logs" / "CITATION.md").read_text()
+    for words in ("The junior network was not trained in this study", DATA, "simulated heads"):
+        assert words in written
+    assert "A junior network, nnU-Net" not in written
+
+    times = [path.stat().st_mtime_ns for path in masks]
+    monkeypatch.delenv(VARIABLE)
+    assert main(command) == EXIT_DONE, "its junior stays, whatever starters there are"
+    assert [path.stat().st_mtime_ns for path in masks] == times

@@ -11,7 +11,7 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
-from synthtumour_bids.methods.label_free.stage_one import Host
+from synthtumour_bids.methods.label_free.hosts import Host
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.synthesis.brain import Brain

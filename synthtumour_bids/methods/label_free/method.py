@@ -10,7 +10,7 @@ from typing import Any
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import DataError, UsageError
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
@@ -18,17 +18,26 @@ from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
-from synthtumour_bids.methods.label_free import stage_one, stage_two, words
+from synthtumour_bids.methods.label_free import (
+    checks,
+    simulated_hosts,
+    stage_one,
+    stage_two,
+    words,
+)
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
+from synthtumour_bids.methods.label_free.hosts import whole_brains
+from synthtumour_bids.methods.label_free.negatives import negative_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED, Sample
 from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.segmentation.starters import Starter
+from synthtumour_bids.settings import STARTER, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
-FEWEST_HOSTS = 2  # tumour-free participants: one to train on, one to validate on
 STAGE_TWO = "stage_two"
 
 
@@ -40,9 +49,12 @@ class LabelFree:
     ----------
     recipe
         Our synthesis, or the published one.
+    starter
+        The junior, where it was trained beforehand; ``None``: one is trained.
     """
 
     recipe: Recipe
+    starter: Starter | None = None
     name: str = "synthtumour"
 
     @property
@@ -68,17 +80,22 @@ class LabelFree:
     def material(self, job: Job, network: Network) -> Material:
         """Gather what a network learns from.
 
-        The junior: synthetic tumours. The senior: mixes of real tumours, the pseudo-labelled
-        scans, and synthetic tumours.
+        The junior: synthetic tumours, unless it is a starter. The senior: mixes of real tumours,
+        the pseudo-labelled scans, and synthetic tumours.
         """
+        if network is Network.JUNIOR and self.starter is not None:
+            return Material((), (), details={lineage.TAKEN: True}, bundle=self.starter.folder)
         samples = stage_one.read_samples(job)
         train, shifted = stage_one.sides(job, samples)
         if network is Network.JUNIOR:
             return Material(
                 tuple(sample.case() for sample in samples),
                 (*train, *shifted),
-                details={stage_one.SHIFTED: [scan.key for scan in shifted]},
-                card=self._card,
+                details={
+                    SHIFTED: [scan.key for scan in shifted],
+                    **({simulated_hosts.NAME: True} if self._simulates(job) else {}),
+                },
+                card=self._card(job),
             )
         tumours = unlabelled(job)
         scans = (*train, *shifted, *tumours)
@@ -87,6 +104,7 @@ class LabelFree:
             settings=self.fingerprint(job, Network.SENIOR),
             junior=job.model(Network.JUNIOR).card.fingerprint,
             **({"keep_mask": True} if job.settings.keep_mask else {}),
+            **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
         )
         if not (lineage.is_made_from(job, STAGE_TWO, current, scans) and path.is_file()):
             cases = self._senior_cases(job, tumours, train, shifted)
@@ -94,12 +112,25 @@ class LabelFree:
             used = job.preprocessing_fingerprints(scans)
             job.ledger.mark(COHORT, STAGE_TWO, current, [path], members=used)
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return Material(tuple(Case.from_json(case) for case in stored), scans, card=self._card)
+        return Material(tuple(Case.from_json(case) for case in stored), scans, card=self._card(job))
 
-    @property
-    def _card(self) -> Mapping[str, Any]:
+    def _card(self, job: Job) -> Mapping[str, Any]:
         """What the model cards tell besides."""
-        return {"BorderRefinement": dataclasses.asdict(self._evidence) if self._evidence else None}
+        evidence = dataclasses.asdict(self._evidence) if self._evidence else None
+        told: dict[str, Any] = {"BorderRefinement": evidence}
+        if self.starter is not None:
+            told["Junior"] = {
+                "Source": STARTER,
+                "Version": self.starter.about.version,
+                "Fingerprint": self.starter.card.fingerprint,
+                "Data": self.starter.about.data,
+            }
+        if self._simulates(job):
+            told["SimulatedHosts"] = simulated_hosts.told(job)
+        return told
+
+    def _simulates(self, job: Job) -> bool:
+        return simulated_hosts.are_used(job, self)
 
     def _senior_cases(
         self,
@@ -114,16 +145,22 @@ class LabelFree:
         if not labelled:
             raise DataError(NO_PSEUDO_LABEL.format(len(tumours)))
         train, validation = stage_two.split_tumours(labelled, job.settings.seed)
-        hosts = stage_one.whole_brains(job, train_hosts)
+        hosts, others = (whole_brains(job, scans) for scans in (train_hosts, validation_hosts))
+        negatives: list[Case] = []
+        if self._simulates(job):
+            simulated_hosts.render_missing(job)
+            heads = simulated_hosts.sides(job)
+            hosts, others = hosts + heads[0], others + heads[1]
+        if self.starter is not None or self._simulates(job):
+            negatives = negative_cases(job, hosts)
         synthetic = stage_one.read_samples(job)
-        in_halves: list[stage_one.Sample] = []
+        in_halves: list[Sample] = []
         if self.recipe.healthy_halves:
             halves = healthy_halves(job, junior, [item.scan for item in train])
             hosts += halves
             in_halves = stage_one.draw_into(job, halves, self.recipe, count)
         tasks = stage_two.mix_tasks(job, self.recipe, stage_two.TRAIN, train, hosts, count)
         if validation:
-            others = stage_one.whole_brains(job, validation_hosts)
             tasks += stage_two.mix_tasks(
                 job, self.recipe, stage_two.VALIDATION, validation, others, max(4, count // 8)
             )
@@ -132,7 +169,11 @@ class LabelFree:
         real += [real_case(job, item, stage_two.VALIDATION) for item in validation]
         drawn = [s.case() for s in synthetic] if self.recipe.healthy_halves else []
         return senior_cases(
-            mixes, real, drawn, [s.case("half-") for s in in_halves], [s.case() for s in synthetic]
+            mixes,
+            [*real, *negatives],
+            drawn,
+            [s.case("half-") for s in in_halves],
+            [s.case() for s in synthetic],
         )
 
     # ------------------------------------------------------------------ what it depends on
@@ -140,14 +181,18 @@ class LabelFree:
     def fingerprint(self, job: Job, network: Network) -> str:
         """Hash of all settings that a network depends on."""
         settings = job.settings
-        junior = fingerprint(
-            stage_one=stage_one.settings_fingerprint(settings),
-            training=dataclasses.asdict(settings.profile.junior),
-        )
+        samples = stage_one.settings_fingerprint(settings)
+        if self.starter is not None:
+            junior = fingerprint(starter=self.starter.card.fingerprint)
+        else:
+            junior = fingerprint(
+                stage_one=samples, training=dataclasses.asdict(settings.profile.junior)
+            )
         if network is Network.JUNIOR:
             return junior
         return fingerprint(
             junior=junior,
+            **({"stage_one": samples} if self.starter is not None else {}),
             training=dataclasses.asdict(settings.profile.senior),
             n_mixed=settings.profile.n_mixed,
             hold_out=sorted(settings.hold_out),
@@ -168,9 +213,9 @@ class LabelFree:
         """
         settings = job.settings
         priors_of(settings)
-        _check_held_out(job)
+        checks.check_held_out(job)
         if not lineage.is_trained(job, self):
-            _check_numbers(job)
+            checks.check_numbers(job)
 
     def check_material(self, job: Job) -> None:
         """Raise what would stop the training, before networks that are there are removed for it."""
@@ -200,7 +245,7 @@ class LabelFree:
 
     def paragraphs(self, facts: RunFacts, cite: Cite) -> Sequence[str]:
         """Tell of both stages."""
-        return words.paragraphs(facts, self.recipe, cite)
+        return words.paragraphs(facts, self.recipe, cite, self.starter)
 
 
 NO_PSEUDO_LABEL = (
@@ -226,7 +271,7 @@ def senior_cases(
     Parameters
     ----------
     mixes, real
-        Of both sides.
+        Of both sides; tumour-free brains as they are count as real.
     synthetic
         The junior's samples, of which those for training are used again.
     in_halves
@@ -250,36 +295,3 @@ def real_case(job: Job, item: Labelled, side: str) -> Case:
         validation=side == stage_two.VALIDATION,
         persons=frozenset((item.scan.person,)),
     )
-
-
-def _check_numbers(job: Job) -> None:
-    """Count who is there to learn from, preprocessed or not."""
-    scans = job.selection.everything
-    hosts = {scan.person for scan in scans if scan.role is Role.TUMOURFREE}
-    tumours = [scan for scan in scans if scan.role is Role.TUMOUR]
-    n_held_out = sum(map(job.is_held_out, tumours))
-    # Synthetic tumours alone can be made, and looked at, without any real one.
-    lacks_tumours = Step.TRAIN in job.steps and n_held_out == len(tumours)
-    if len(hosts) < FEWEST_HOSTS or lacks_tumours:
-        msg = (
-            f"Training needs at least {FEWEST_HOSTS} tumour-free participants and 1 tumour scan "
-            f"outside --hold-out; found {len(hosts)} tumour-free participants and {len(tumours)} "
-            f"tumour scans, {n_held_out} of them held out. Name tumour-free scans with "
-            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
-        )
-        raise DataError(msg)
-
-
-def _check_held_out(job: Job) -> None:
-    """Only tumours can be held out."""
-    free, others = (
-        {scan.subject for scan in job.selection.everything if (scan.role is Role.TUMOURFREE) is one}
-        for one in (True, False)
-    )
-    labels = [label for label in job.settings.hold_out if label in free - others]
-    if labels:
-        msg = (
-            f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "
-            "and never segmented. Leave them out with --exclude-participant-label."
-        )
-        raise UsageError(msg)

@@ -7,110 +7,41 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
-from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.label_free import simulated_hosts
+from synthtumour_bids.methods.label_free.hosts import Host, whole_brains
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
+from synthtumour_bids.methods.label_free.stage_one_samples import (
+    SHIFTED,
+    TRAIN,
+    DrawTask,
+    Sample,
+    draw,
+)
 from synthtumour_bids.methods.sample_sheets import draw_sheet
-from synthtumour_bids.preprocessing.templates import standard_tissues
-from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.settings import Role, Settings
-from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
-from synthtumour_bids.synthesis.purpose import Purpose
-from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.stage_one import synthesise
-from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 NAME = "stage_one"
-WHOLE = "whole brain"
-TRAIN, SHIFTED = Purpose.TRAIN, Purpose.SHIFTED
 MEMORY_GB = 1.0  # of one process at 1 mm; 0.43 at 2 mm
 SYNTHESIS_VERSION = "0.1.0"  # changes when the same seed gives other samples
-
-
-@dataclass(frozen=True)
-class Host:
-    """A tumour-free brain on the template grid: a scan's own, or made of its healthy half."""
-
-    scan: Scan
-    image: Path
-    mask: Path
-    part: str = WHOLE
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One synthetic tumour in a host.
-
-    Attributes
-    ----------
-    name
-        Unique among the samples.
-    purpose
-        For training, or for the shifted validation.
-    host, person
-        Key of the host's scan; who that is.
-    image, label
-        NIfTI files on the template grid.
-    """
-
-    name: str
-    purpose: Purpose
-    host: str
-    image: Path
-    label: Path
-    person: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return JSON-able values."""
-        return {key: str(value) for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, str]) -> Sample:
-        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
-        image, label = Path(data["image"]), Path(data["label"])
-        person = data.get("person", "")  # 0.1.0 did not record it
-        return cls(data["name"], Purpose(data["purpose"]), data["host"], image, label, person)
-
-    def case(self, prefix: str = "") -> Case:
-        """Give it to a network; shifted samples validate."""
-        return Case(
-            f"{prefix}{self.name}",
-            self.image,
-            self.label,
-            validation=self.purpose == SHIFTED,
-            persons=frozenset((self.person,) if self.person else ()),
-        )
-
-
-@dataclass(frozen=True)
-class DrawTask:
-    """All samples to draw into one host."""
-
-    host: Host
-    purpose: Purpose
-    indices: tuple[int, ...]
-    folder: Path
-    recipe: Recipe
-    settings: Settings
 
 
 def settings_fingerprint(settings: Settings) -> str:
@@ -144,7 +75,7 @@ def read_samples(job: Job) -> list[Sample]:
 
 
 def sides(job: Job, samples: Sequence[Sample]) -> tuple[list[Scan], list[Scan]]:
-    """Hosts of the training samples and of the shifted-validation samples."""
+    """Tumour-free scans of the training samples and of the shifted-validation samples."""
     purposes = {sample.host: sample.purpose for sample in samples}
     hosts = job.preprocessed(Role.TUMOURFREE)
     train, shifted = (
@@ -154,21 +85,15 @@ def sides(job: Job, samples: Sequence[Sample]) -> tuple[list[Scan], list[Scan]]:
     return train, shifted
 
 
-def whole_brains(job: Job, scans: Sequence[Scan]) -> list[Host]:
-    """Tumour-free scans as hosts."""
-    layout = job.layout
-    return [Host(s, layout.standard_image(s), layout.standard_brain(s)) for s in scans]
-
-
 def is_drawn(job: Job, method: Method, recipe: Recipe) -> bool:
     """Whether the samples are there and were made from the hosts as they are now."""
     try:
         tasks = _tasks(job, method, recipe)
     except DataError:  # too few are preprocessed yet
         return False
-    hosts = [task.host.scan for task in tasks]
-    fingerprint = settings_fingerprint(job.settings)
-    return lineage.is_made_from(job, NAME, fingerprint, hosts) and _list_file(job).is_file()
+    scans = simulated_hosts.real([task.host for task in tasks])
+    current = _fingerprint(job, method)
+    return lineage.is_made_from(job, NAME, current, scans) and _list_file(job).is_file()
 
 
 def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
@@ -177,9 +102,12 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
     Raises
     ------
     DataError
-        With fewer than two tumour-free persons preprocessed: one side must train, one validate.
+        With fewer than two tumour-free persons preprocessed where heads are not simulated: one
+        side must train, one validate.
     """
     tasks = _tasks(job, method, recipe)
+    if any(simulated_hosts.is_simulated(task.host) for task in tasks):
+        simulated_hosts.render_missing(job)
     results = job.map(
         draw,
         tasks,
@@ -200,10 +128,32 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
     )
     _keep_parameters(job, samples)
     if not any(result.failed for result in results):
-        used = job.preprocessing_fingerprints(task.host.scan for task in tasks)
-        current = settings_fingerprint(job.settings)
+        used = job.preprocessing_fingerprints(simulated_hosts.real([task.host for task in tasks]))
+        current = _fingerprint(job, method)
         job.ledger.mark(COHORT, NAME, current, [_list_file(job)], members=used)
-    return job.record(STEP, results, lambda task: task.host.scan)
+    return _outcomes(job, results)
+
+
+def _outcomes(job: Job, results: Sequence[Result[DrawTask, list[Sample]]]) -> list[ScanOutcome]:
+    """Outcomes of the tumour-free scans, and one of all simulated heads."""
+    of_heads = [result for result in results if simulated_hosts.is_simulated(result.item.host)]
+    of_scans = [result for result in results if result not in of_heads]
+    outcomes = job.record(STEP, of_scans, lambda task: task.host.scan)
+    if of_heads:
+        error = next((result.error for result in of_heads if result.failed), "")
+        status = Status.FAILED if error else Status.DONE
+        outcomes.append(ScanOutcome(simulated_hosts.NAME, STEP, status, error, of_scan=False))
+    return outcomes
+
+
+def _fingerprint(job: Job, method: Method) -> str:
+    """Hash of all that the samples depend on besides the tumour-free scans."""
+    settings = job.settings
+    current = settings_fingerprint(settings)
+    if not simulated_hosts.are_used(job, method):
+        return current
+    heads = simulated_hosts.count(settings.profile)
+    return fingerprint(samples=current, simulation=SIMULATION_VERSION, heads=heads)
 
 
 def draw_into(job: Job, hosts: Sequence[Host], recipe: Recipe, count: int) -> list[Sample]:
@@ -254,21 +204,26 @@ def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
 def _tasks(job: Job, method: Method, recipe: Recipe) -> list[DrawTask]:
     """Share the samples out among the hosts; with few samples asked for, not all get some."""
     settings = job.settings
-    hosts = lineage.known_to_junior(job, method, job.preprocessed(Role.TUMOURFREE))
-    _check_persons(job, hosts)
-    train, shifted = _split(job, method, recipe, hosts)
+    scans = lineage.known_to_junior(job, method, job.preprocessed(Role.TUMOURFREE))
+    heads: tuple[list[Host], list[Host]] = ([], [])
+    if simulated_hosts.are_used(job, method):
+        heads = simulated_hosts.sides(job)
+    else:
+        _check_persons(job, scans)
+    train, shifted = _split(job, method, recipe, scans)
     folder = job.layout.scratch(Scratch.STAGE_ONE)
-    by_key = {host.scan.key: host for host in whole_brains(job, hosts)}
+    by_key = {host.scan.key: host for host in whole_brains(job, scans)}
     tasks = []
-    for purpose, keys, count in (
-        (TRAIN, train, settings.profile.n_train),
-        (SHIFTED, shifted, settings.profile.n_shifted),
+    for purpose, keys, simulated, count in (
+        (TRAIN, train, heads[0], settings.profile.n_train),
+        (SHIFTED, shifted, heads[1], settings.profile.n_shifted),
     ):
-        plan = samples_plan(keys, count)
+        hosts = [*(by_key[key] for key in keys), *simulated]
+        plan = samples_plan([host.scan.key for host in hosts], count)
         tasks += [
-            DrawTask(by_key[key], purpose, indices, folder, recipe, settings)
-            for key in keys
-            if (indices := _indices(plan, key))
+            DrawTask(host, purpose, indices, folder, recipe, settings)
+            for host in hosts
+            if (indices := _indices(plan, host.scan.key))
         ]
     return tasks
 
@@ -290,8 +245,13 @@ def _check_persons(job: Job, hosts: Sequence[Scan]) -> None:
 def _split(
     job: Job, method: Method, recipe: Recipe, hosts: Sequence[Scan]
 ) -> tuple[list[str], list[str]]:
-    """Keys of the hosts on either side; those of a finished junior keep theirs."""
+    """Keys of the scans on either side; those of a finished junior keep theirs.
+
+    Where simulated heads stand on both, a single person's scans train.
+    """
     validated = lineage.detail_of_junior(job, method, SHIFTED)
+    if not isinstance(validated, list) and len({scan.person for scan in hosts}) < 2:
+        return sorted(scan.key for scan in hosts), []
     if not isinstance(validated, list):
         return split_hosts(
             [(scan.key, scan.person) for scan in hosts],
@@ -304,47 +264,3 @@ def _split(
         [key for key in keys if key not in validated],
         [key for key in keys if key in validated],
     )
-
-
-def draw(task: DrawTask) -> list[Sample]:
-    """Draw one host's samples and write them with their parameters."""
-    settings, scan = task.settings, task.host.scan
-    priors = priors_of(settings)
-    host = load_volume(task.host.image)
-    tissues = standard_tissues(settings.profile.resolution)
-    brain = Brain(
-        host.data,
-        load_volume(task.host.mask).mask,
-        host.spacing,
-        white_matter=tissues["wm"],
-        placement=tissues["gm"] + tissues["wm"],
-    )
-    samples = []
-    for index in task.indices:
-        made = synthesise(
-            stream(settings.seed, scan.key, scan.session, index=index, purpose=task.purpose),
-            brain,
-            priors,
-            purpose=task.purpose,
-            sampler=task.recipe.sampler,
-        )
-        # Not compressed: these files live for one training, and zipping takes longer than drawing.
-        name = f"{task.purpose}-{scan.dataset_name}-{scan.stem}-{index:04d}"
-        sample = Sample(
-            name,
-            task.purpose,
-            scan.key,
-            task.folder / f"{name}_image.nii",
-            task.folder / f"{name}_label.nii",
-            scan.person,
-        )
-        sidecar: dict[str, Any] = {
-            "Host": scan.uri,
-            "HostPart": task.host.part,
-            "Index": index,
-            "Parameters": made.to_json(),
-        }
-        write_image(sample.image, host.with_data(made.image), sidecar)
-        write_image(sample.label, host.with_data(made.label.astype(np.uint8)), {})
-        samples.append(sample)
-    return samples

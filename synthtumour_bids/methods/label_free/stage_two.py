@@ -12,8 +12,9 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
+from synthtumour_bids.methods.label_free.hosts import Host
 from synthtumour_bids.methods.label_free.recipes import Recipe
-from synthtumour_bids.methods.label_free.stage_one import MEMORY_GB, Host
+from synthtumour_bids.methods.label_free.stage_one import MEMORY_GB
 from synthtumour_bids.methods.pseudo_labels import Labelled
 from synthtumour_bids.methods.sample_sheets import draw_sheet
 from synthtumour_bids.segmentation.cases import Case
@@ -162,7 +163,7 @@ def mix_one(task: MixTask) -> tuple[Path, Path]:
     paths = task.folder / f"{task.name}_image.nii", task.folder / f"{task.name}_label.nii"
     sidecar = {
         "Tumour": task.tumour.scan.uri,
-        "Host": task.host.scan.uri,
+        "Host": task.host.source,
         "HostPart": task.host.part,
         "Parameters": params.to_json(),
     }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Cite, RunFacts
+from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.starters import Starter
+from synthtumour_bids.settings import STARTER, Role
 
 
 def summary(cite: Cite) -> str:
@@ -16,29 +20,79 @@ def summary(cite: Cite) -> str:
     )
 
 
-def paragraphs(facts: RunFacts, recipe: Recipe, cite: Cite) -> tuple[str, str]:
-    """Tell of both stages."""
-    return _stage_one(facts, recipe, cite), _stage_two(facts, recipe)
+def paragraphs(
+    facts: RunFacts, recipe: Recipe, cite: Cite, starter: Starter | None = None
+) -> tuple[str, str]:
+    """Tell of both stages; what the networks' own cards say goes before what is yet to be done.
+
+    Parameters
+    ----------
+    facts, recipe, cite
+        Of the run.
+    starter
+        That is to be the junior, where one is.
+    """
+    card = facts.cards.get(Network.JUNIOR)
+    if card is None and Network.SENIOR not in facts.cards:
+        card = starter.card if starter else None
+    taken = card if card is not None and card.name == STARTER else None
+    heads = _heads(facts, taken is not None, cite)
+    return _stage_one(facts, recipe, cite, taken, heads), _stage_two(facts, recipe, taken, heads)
 
 
-def _stage_one(facts: RunFacts, recipe: Recipe, cite: Cite) -> str:
+def _heads(facts: RunFacts, beside_starter: bool, cite: Cite) -> str:
+    """Say that simulated heads were hosts; empty where they were not."""
+    senior, settings = facts.cards.get(Network.SENIOR), facts.settings
+    if senior is not None:
+        told = senior.details.get("SimulatedHosts")
+        n = int(told["Count"]) if told else 0
+    else:
+        few = facts.counts.get(Role.TUMOURFREE, 0) < simulated_hosts.FEWEST_PERSONS
+        used = simulated_hosts.possible(settings) and (beside_starter or few)
+        n = simulated_hosts.count(settings.profile) if used else 0
+    if not n:
+        return ""
+    return f"{n} simulated heads, made of the tissue maps of the template {cite('icbm')}"
+
+
+def _stage_one(
+    facts: RunFacts, recipe: Recipe, cite: Cite, starter: ModelCard | None, heads: str
+) -> str:
     profile = facts.settings.profile
     given = " given by the user" if facts.settings.priors is not None else ""
-    return (
-        f"**Stage 1.** Synthetic tumours {recipe.words}{given} were drawn into tumour-free brains: "
+    brains = f"tumour-free brains, among them {heads}" if heads else "tumour-free brains"
+    if heads and not facts.counts.get(Role.TUMOURFREE, 0):
+        brains = heads
+    drawn = (
+        f"**Stage 1.** Synthetic tumours {recipe.words}{given} were drawn into {brains}: "
         f"{profile.n_train} training samples and, in brains of other persons and with another "
         f"intensity model (distribution shift), {profile.n_shifted} validation samples. "
-        f"A junior network, nnU-Net{facts.version('nnunetv2')} "
+    )
+    if starter is not None:
+        return (
+            f"{drawn}The junior network was not trained in this study: it is the starter of "
+            f"synthtumour_bids, a network of nnU-Net{facts.version('nnunetv2')} {cite('nnunet')} "
+            f"(version {starter.details.get('Version', 'not recorded')}, weights "
+            f"{starter.fingerprint}, at {starter.resolution:g} mm). "
+            f"{starter.details.get('Data', '')}"
+        )
+    return (
+        f"{drawn}A junior network, nnU-Net{facts.version('nnunetv2')} "
         f"{cite('nnunet')}, {trained(profile.junior)} and the checkpoint with the "
         "best Dice on the shifted validation samples was kept"
         f"{best_epoch(facts, Network.JUNIOR)}."
     )
 
 
-def _stage_two(facts: RunFacts, recipe: Recipe) -> str:
+def _stage_two(facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads: str) -> str:
     settings = facts.settings
     profile = settings.profile
     start = "started from the junior's weights, " if profile.senior.from_junior else ""
+    senior = facts.cards.get(Network.SENIOR)
+    if starter is not None:
+        fits = starter.resolution == profile.resolution
+        if not (senior.training.get("from_junior", fits) if senior else fits):
+            start = ""
     held_out = ""
     if settings.hold_out:
         held_out = f" Participants kept out of all training: {', '.join(settings.hold_out)}."
@@ -51,6 +105,8 @@ def _stage_two(facts: RunFacts, recipe: Recipe) -> str:
             "tumours were drawn into these as in stage 1. "
         )
         learned_from = "on the mixes, the pseudo-labelled scans and all synthetic tumours"
+    if starter is not None or heads:
+        learned_from += ", and on the tumour-free brains as they are"
     return (
         f"**Stage 2.** The junior segmented the tumour scans{refined}"
         ". Pseudo-labels chosen by a quality control made without any manual label"

@@ -1,0 +1,102 @@
+"""The template grid of a network that is of another resolution than the run's: there, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import NDArray
+
+from synthtumour_bids.files import replacing
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Scratch
+from synthtumour_bids.preprocessing.geometry import resample
+from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.volumes import Volume, load_volume, template_image
+
+_UNREADABLE = (OSError, EOFError, ValueError, ImageFileError)
+
+
+@dataclass(frozen=True)
+class NetworkGrid:
+    """Where a network sees the scans of a run.
+
+    Attributes
+    ----------
+    resolution, run_resolution
+        Voxel sizes of the network's template grid and of the run's, mm.
+    folder
+        For images on the network's grid.
+    """
+
+    resolution: float
+    run_resolution: float
+    folder: Path
+
+    @classmethod
+    def of(cls, job: Job, resolution: float) -> NetworkGrid:
+        """Of a network of this resolution."""
+        layout = job.layout
+        folder = layout.scratch(Scratch.PREDICTIONS, f"images-{resolution:g}mm")
+        return cls(resolution, layout.resolution, folder)
+
+    @property
+    def is_that_of_the_run(self) -> bool:
+        """Whether there is nothing to carry."""
+        return self.resolution == self.run_resolution
+
+    def images(self, paths: Sequence[Path]) -> tuple[Path, ...]:
+        """Carry the images of a scan to this grid; return where they lie.
+
+        What cannot be read is left where it is, for the prediction to say so of this scan alone.
+        """
+        if self.is_that_of_the_run:
+            return tuple(paths)
+        return tuple(map(self._carried, paths))
+
+    def _carried(self, path: Path) -> Path:
+        try:
+            volume = load_volume(path)
+        except _UNREADABLE:
+            return path
+        target = self.folder / path.name
+        standard = standard_brain(self.resolution)
+        _write(sampled(volume, standard), standard, target)
+        return target
+
+    def carry_back(self, probability: Path, brain: Path) -> None:
+        """Replace probabilities on this grid by those on the run's, 0 outside the scan's brain."""
+        if self.is_that_of_the_run:
+            return
+        found, standard = load_volume(probability), standard_brain(self.run_resolution)
+        values = resample(found.data, found.affine, standard.shape, standard.affine)
+        inside = load_volume(brain).mask
+        _write(np.where(inside, values.clip(0, 1), np.float32(0)), standard, probability)
+
+
+def sampled(volume: Volume, standard: nib.Nifti1Image) -> NDArray[np.float32]:
+    """Values of an image on another template grid, not averaged, as preprocessing samples scans.
+
+    Parameters
+    ----------
+    volume
+        On a template grid.
+    standard
+        The standard brain on the other: coarser by a whole number of voxels, where the voxels
+        of the two coincide, or finer, where values in between are interpolated.
+    """
+    coarser = nib.affines.voxel_sizes(standard.affine)[0] > volume.spacing[0]
+    values: NDArray[np.float32] = resample(
+        volume.data, volume.affine, standard.shape, standard.affine, order=0 if coarser else 1
+    )
+    return values
+
+
+def _write(values: NDArray[np.float32], standard: nib.Nifti1Image, path: Path) -> None:
+    image = template_image(values.astype(np.float32), standard.affine)
+    with replacing(path) as partial:
+        nib.save(image, partial)

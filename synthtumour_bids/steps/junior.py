@@ -1,0 +1,120 @@
+"""``--junior``: the settings of a run say where its junior comes from, once its scans are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from synthtumour_bids.errors import DataError, advice
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.label_free.junior_source import (
+    TRAIN,
+    Asked,
+    There,
+    choose,
+)
+from synthtumour_bids.segmentation.model_card import is_bundle
+from synthtumour_bids.segmentation.starters import (
+    Starter,
+    find_starter,
+    read_starter,
+    starter_for,
+)
+from synthtumour_bids.settings import STARTER, JuniorSource, Method, Role, Settings, Step
+from synthtumour_bids.steps.given_networks import with_networks
+
+WITHOUT = "choose --junior train to train a junior on synthetic tumours"
+ADVICE = "Without a starter, --junior train trains a junior."
+ADVICE_OWN = "It is the junior of this output folder; --retrain takes or trains another one."
+
+
+def with_junior(job: Job) -> tuple[Job, str]:
+    """Settle where the junior comes from.
+
+    Parameters
+    ----------
+    job
+        Whose scans are known.
+
+    Returns
+    -------
+    job : Job
+        In whose settings ``junior`` is the folder of a bundle, or ``"train"``; or, where the cohort
+        is too small to learn from, in which ``model`` is the bundle that segments.
+    why : str
+        A sentence; empty where there is nothing to choose.
+
+    Raises
+    ------
+    UnavailableError
+        When ``--junior starter`` finds none, or the one it finds cannot be used.
+    DataError
+        When a cohort is too small, and the run only trains.
+    """
+    settings = job.settings
+    if settings.model is not None:
+        return job, ""
+    if settings.method is Method.FABRICATION:
+        return _with(job, junior=TRAIN), ""
+    begun = None if lineage.starts_anew(job) else _begun(job.layout.network(Network.JUNIOR))
+    starter = _starter(job, begun)
+    asked = Asked(
+        None if isinstance(settings.junior, Path) else settings.junior,
+        _own_tumours(settings),
+        Step.TRAIN in job.steps,
+    )
+    called = f"the starter {starter.about.version}" if starter else ""
+    there = There(called, begun, _persons(job))
+    choice = choose(asked, there)
+    if starter is None or choice.source == TRAIN:
+        return _with(job, junior=TRAIN), choice.why
+    if choice.source == STARTER:
+        return _with(job, junior=starter.folder), choice.why
+    if Step.SEGMENT not in job.steps:
+        msg = f"{choice.why} To segment with the starter: level participant, --model starter."
+        raise DataError(msg)
+    alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
+    return dataclasses.replace(job, settings=alone), choice.why
+
+
+def _with(job: Job, *, junior: Path | JuniorSource) -> Job:
+    return dataclasses.replace(job, settings=dataclasses.replace(job.settings, junior=junior))
+
+
+def _begun(folder: Path) -> JuniorSource | None:
+    """Where the junior in an output folder comes from, finished or not."""
+    if is_bundle(folder):
+        return "starter"
+    return TRAIN if (folder / "fold_0").is_dir() else None
+
+
+def _starter(job: Job, begun: JuniorSource | None) -> Starter | None:
+    """The starter that the output folder has, else the newest there is, if one may be needed."""
+    settings = job.settings
+    own = job.layout.network(Network.JUNIOR)
+    if settings.junior == TRAIN or (settings.junior is None and _own_tumours(settings)):
+        return None
+    if begun == STARTER:
+        with advice(ADVICE_OWN):
+            starter = read_starter(own)
+        if starter.fits(settings.contrast, settings.lesion):
+            return starter
+    wanted = settings.contrast, settings.lesion
+    if settings.junior == STARTER and starter_for(*wanted) is None:
+        return find_starter(*wanted, flag="--junior starter", otherwise=WITHOUT)
+    with advice(ADVICE):
+        return starter_for(*wanted)
+
+
+def _own_tumours(settings: Settings) -> str:
+    """The flag that asks for tumours which a starter does not know."""
+    if settings.preset == "reference":
+        return "--preset reference"
+    return "--priors" if settings.priors is not None else ""
+
+
+def _persons(job: Job) -> int:
+    tumours = (scan for scan in job.selection.everything if scan.role is Role.TUMOUR)
+    return len({scan.person for scan in tumours if not job.is_held_out(scan)})

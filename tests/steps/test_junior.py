@@ -1,0 +1,137 @@
+"""``--junior``: what it finds, what it takes over, and what it is refused for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.cli.parser import parse_settings
+from synthtumour_bids.errors import DataError, UnavailableError, UsageError
+from synthtumour_bids.execution.outcome import Status
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.registry import method_of_run
+from synthtumour_bids.segmentation import starters
+from synthtumour_bids.segmentation.model_card import CARD, ModelCard
+from synthtumour_bids.settings import Method, Settings, Step
+from synthtumour_bids.steps import train
+from synthtumour_bids.steps.given_networks import with_networks
+from synthtumour_bids.steps.junior import with_junior
+from tests.builders.datasets import make
+from tests.builders.jobs import make_job, mark_trained, with_settings, write_networks
+from tests.builders.starters import change_card, write_starter
+
+
+@pytest.fixture(autouse=True)
+def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one starter that there is."""
+    monkeypatch.setattr(starters, "SHIPPED", tmp_path / "none")
+    bundle = write_starter(tmp_path / "more")
+    monkeypatch.setenv(starters.VARIABLE, str(bundle.parent))
+    return bundle
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return make_job(tmp_path, tumours=4, tumourfree=0)
+
+
+def settled(job: Job, **settings: object) -> Settings:
+    return with_junior(with_settings(job, **settings))[0].settings
+
+
+def test_a_starter_is_the_junior_where_there_is_one(job: Job, starter: Path, tmp_path) -> None:
+    assert settled(job).junior == starter
+    assert settled(job, contrast="T2w").junior == "train"
+    assert settled(job, lesion="stroke").junior == "train"
+    assert settled(job, preset="reference").junior == "train"
+    assert settled(job, priors=tmp_path / "priors.json").junior == "train"
+    assert settled(job, method=Method.FABRICATION).junior == "train"
+    assert settled(job, model=tmp_path).junior is None
+
+
+def test_one_that_is_not_there_is_explained(job: Job, starter: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"--junior starter: looked in .*--junior train"):
+        settled(job, junior="starter", contrast="T2w")
+    change_card(starter, Template="other")
+    with pytest.raises(UnavailableError, match=r"another template.*--junior train"):
+        settled(job)
+    assert settled(job, junior="train").junior == "train"
+
+
+def test_a_trained_junior_stays(job: Job, starter: Path) -> None:
+    mark_trained(with_settings(job, junior="train"))
+    later, why = with_junior(job)
+    assert later.settings.junior == "train"
+    assert "that of the output folder was, too" in why
+    assert lineage.is_trained(later, method_of_run(later))
+    assert settled(job, junior="starter").junior == starter
+    assert settled(job, retrain=True).junior == starter
+
+
+def test_the_starter_is_copied_and_stays_whatever_comes_later(
+    job: Job, starter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, _ = with_junior(job)
+    method = method_of_run(now)
+    assert [one.status for one in train.run(now, method, Network.JUNIOR)] == [Status.DONE]
+    own = job.layout.network(Network.JUNIOR)
+    assert ModelCard.read(own).fingerprint == ModelCard.read(starter).fingerprint
+    assert sorted(path.name for path in job.layout.models.iterdir()) == ["junior"]
+
+    monkeypatch.delenv(starters.VARIABLE)
+    later, why = with_junior(job)
+    assert later.settings.junior == own
+    assert "the starter 1.0: the output folder has it" in why
+    method = method_of_run(later)
+    assert [one.status for one in train.run(later, method, Network.JUNIOR)] == [Status.SKIPPED]
+    job.ledger.clear("cohort", Network.JUNIOR)  # stopped between the copy and its record
+    assert [one.status for one in train.run(later, method, Network.JUNIOR)] == [Status.DONE]
+    assert ModelCard.read(own).name == "starter"
+
+    (own / CARD).write_text(json.dumps({}))
+    with pytest.raises(UnavailableError, match=r"cannot be used.*--retrain"):
+        with_junior(job)
+
+
+def test_an_output_folder_with_it_is_a_model(job: Job, tmp_path: Path) -> None:
+    now, _ = with_junior(job)
+    train.run(now, method_of_run(now), Network.JUNIOR)
+    write_networks(tmp_path / "other")
+    (tmp_path / "other" / "senior").rename(job.layout.network(Network.SENIOR))
+    given = Settings(tmp_path / "bids", tmp_path / "new", model=job.settings.output_dir)
+    assert with_networks(given).model == job.layout.models
+    (job.layout.network(Network.JUNIOR) / "plans.json").unlink()
+    with pytest.raises(UnavailableError, match=r"missing: junior/plans\.json"):
+        with_networks(given)
+
+
+def test_a_small_cohort_is_segmented_by_the_starter(tmp_path: Path, starter: Path) -> None:
+    few = make_job(tmp_path / "few", tumours=3, tumourfree=2)
+    alone, why = with_junior(few)
+    assert alone.settings.model == starter
+    assert alone.settings.profile.resolution == 4.0
+    assert Step.TRAIN not in alone.steps
+    assert "of 3 persons with a tumour, fewer than 4. --junior train learns" in why
+    assert settled(few, junior="train").junior == "train"
+    assert settled(few, steps=(Step.PREPROCESS,)).model is None
+    with pytest.raises(DataError, match="--model starter"):
+        settled(few, analysis_level="group")
+    held_out = make_job(tmp_path / "held", tumours=4, hold_out=("tumour0",))
+    assert settled(held_out).model == starter
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--preset", "reference"], ["--priors", __file__], ["--model", "starter"]],
+)
+def test_what_a_starter_cannot_follow_is_refused(flags: list[str], tmp_path: Path) -> None:
+    bids = make(tmp_path / "bids", "sub-01_FLAIR.nii.gz")
+    command = [str(bids), str(tmp_path / "new"), "participant", *flags, "--junior"]
+    with pytest.raises(UsageError, match="--junior starter"):
+        parse_settings([*command, "starter"])
+    if flags[0] != "--model":
+        assert parse_settings([*command, "train"]).junior == "train"
