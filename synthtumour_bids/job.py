@@ -40,6 +40,8 @@ class Preprocessing:
         Voxel size of the template grid, mm.
     template
         Name of the head template; empty where none was needed.
+    findings
+        What is odd about the scan's file, as sentences by their codes.
     """
 
     fingerprint: str
@@ -48,6 +50,7 @@ class Preprocessing:
     role: Role
     resolution: float
     template: str
+    findings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_details(cls, fingerprint: str, details: Mapping[str, Any]) -> Preprocessing:
@@ -59,6 +62,7 @@ class Preprocessing:
             Role(details.get("role", Role.TUMOUR)),
             float(details.get("resolution", 0)),
             str(details.get("template") or ""),
+            dict(details.get("findings", {})),
         )
 
     def details(self) -> dict[str, Any]:
@@ -69,6 +73,7 @@ class Preprocessing:
             "role": self.role.value,
             "resolution": self.resolution,
             "template": self.template,
+            "findings": dict(self.findings),
         }
 
 

@@ -128,6 +128,7 @@ class Settings:
     boilerplate_only: bool = False
     stop_on_first_crash: bool = False
     keep_work: bool = False
+    no_viewer: bool = False  # reports without interactive views
     verbosity: int = 0
 
     def __post_init__(self) -> None:
