@@ -10,12 +10,22 @@ from synthtumour_bids.volumes import Volume
 
 Fact = tuple[str, str]
 
+ROLES = {
+    "tumour": "to be segmented",
+    "tumourfree": "tumour-free: a host of synthetic tumours, not segmented",
+    "annotated": "annotated: learned from, not segmented",
+}
+
 
 def input_facts(image: Volume, source: str, role: str) -> list[Fact]:
     """What went in."""
     shape = " × ".join(map(str, image.data.shape))
     spacing = " × ".join(f"{size:.3g}" for size in image.spacing)
-    return [("Scan", source), ("Grid", f"{shape} voxels of {spacing} mm"), ("Used as", role)]
+    return [
+        ("Scan", source),
+        ("Grid", f"{shape} voxels of {spacing} mm"),
+        ("Role", ROLES.get(role, role)),
+    ]
 
 
 def brain_facts(sidecar: Mapping[str, Any], template: str) -> list[Fact]:

@@ -141,6 +141,7 @@ def new_figure(rows: int, columns: int, *, bars: bool = False) -> tuple[Figure, 
     figure.subplots_adjust(0.005, foot / height, right, 1 - 0.25 / height, 0.02, 0.09)
     for ax in axes.ravel():
         ax.set_axis_off()
+        ax.set_anchor("N")  # titles of a row on one line, whatever the slices' heights
     return figure, axes.tolist()
 
 
