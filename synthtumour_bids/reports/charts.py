@@ -35,7 +35,8 @@ class Distribution:
     quartiles
         First quartile, median, third quartile.
     outliers
-        Values more than 1.5 interquartile ranges beyond the quartiles.
+        Values more than 1.5 interquartile ranges beyond the quartiles, the farthest from the
+        median first.
     """
 
     title: str
@@ -53,13 +54,14 @@ class Distribution:
         margin = FENCE * (third - first)
         bins = min(MOST_BINS, max(1, int(np.sqrt(len(values)) * 1.5)))
         counts, edges = np.histogram(values, bins)
+        beyond = [p for p in points if not first - margin <= p.value <= third + margin]
         return cls(
             title,
             unit,
             tuple(map(float, edges)),
             tuple(map(int, counts)),
             (first, middle, third),
-            tuple(p for p in points if not first - margin <= p.value <= third + margin),
+            tuple(sorted(beyond, key=lambda point: -abs(point.value - middle))),
         )
 
     def share(self, value: float) -> float:

@@ -15,17 +15,18 @@ from synthtumour_bids.reports.templates import write_page
 
 Row = Mapping[str, Any]
 
+# Columns by their names in the tables: how they are called here, and the digits after the point.
 _COLUMNS = {
-    "participant_id": "participant",
-    "role": "role",
-    "status": "status",
-    "n_scans": "scans",
-    "volume_mL": "tumour, mL",
-    "n_components": "parts",
-    "brain_volume_mL": "brain, mL",
-    "junior_senior_dice": "junior–senior Dice",
-    "dice": "Dice with truth",
-    "qc_flags": "flags",
+    "participant_id": ("participant", 0),
+    "role": ("role", 0),
+    "status": ("status", 0),
+    "n_scans": ("scans", 0),
+    "volume_mL": ("tumour, mL", 1),
+    "n_components": ("parts", 0),
+    "brain_volume_mL": ("brain, mL", 0),
+    "junior_senior_dice": ("junior–senior Dice", 2),
+    "dice": ("Dice with truth", 2),
+    "qc_flags": ("flags", 0),
 }
 _DISTRIBUTIONS = {
     "volume_mL": ("Tumour volume", "mL"),
@@ -68,13 +69,13 @@ def write_group_page(
         path,
         "group.html",
         version=__version__,
-        columns=[(name, _COLUMNS[name]) for name in columns],
+        columns=[_COLUMNS[name][0] for name in columns],
         rows=[
             {
                 "link": links.get(row["participant_id"], ""),
                 "status": row["status"],
                 "flagged": bool(row.get("qc_flags")),
-                "cells": [_cell(row.get(name)) for name in columns],
+                "cells": [_cell(row.get(name), _COLUMNS[name][1]) for name in columns],
             }
             for row in participants
         ],
@@ -118,11 +119,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def _cell(value: Any) -> dict[str, Any]:
+def _cell(value: Any, digits: int) -> dict[str, Any]:
     """Text of a cell, and what it is sorted by; numbers come before words, nothing comes last."""
     if _is_number(value):
-        text = str(value) if isinstance(value, int) else f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
-        return {"text": text, "key": value, "flags": ()}
+        return {"text": f"{value:.{digits}f}", "key": value, "flags": ()}
     if isinstance(value, list):
         return {"text": "", "key": len(value) or "", "flags": value}
     text = "" if value is None or value != value else str(value)
