@@ -111,7 +111,7 @@ def test_a_page_tells_of_all_sessions(tmp_path: Path) -> None:
     page = page_of(replace(job, selection=Selection(tuple(scans), tuple(scans))))
     for scan in scans:
         assert page.count(f"sub-tumour0/figures/{scan.stem}_desc-tumour_FLAIR.svg") == 2
-    for words in ("Dice below 0.5", "left, centre at", "(L)", "Positions are in mm", "0 to 1 bit"):
+    for words in ("Dice below 0.5", "right, centre at", "(L)", "Positions are in mm", "0 to 1 bit"):
         assert words in page
 
 
