@@ -98,9 +98,7 @@ class Agreement:
         values = [point.value for point in differences]
         bias = fmean(values)
         margin = LIMITS * stdev(values) if len(values) > 1 else 0.0
-        means = (
-            volume - value / 2 for volume, value in zip(volumes, values, strict=True)
-        )
+        means = (volume - value / 2 for volume, value in zip(volumes, values, strict=True))
         return cls(tuple(means), tuple(differences), bias, (bias - margin, bias + margin))
 
     @property

@@ -1,4 +1,4 @@
-"""The group report: a table to sort and filter, distributions, agreement with the truth, failures."""
+"""The group report: a table to sort and filter, distributions, agreement, failures."""
 
 from __future__ import annotations
 

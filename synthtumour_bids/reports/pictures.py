@@ -36,7 +36,7 @@ def registration_pictures(
     for shown, path in zip((brain, template), paths, strict=True):
         _spread_over(inside, shown, drawn, path, count=4)
     where = "Four axial, four coronal and four sagittal slices"
-    return f"{where} of the aligned scan.", f"The same slices of the template."
+    return f"{where} of the aligned scan.", "The same slices of the template."
 
 
 def tumour_picture(head: Volume, mask: Volume, seen: NDArray[np.bool_], path: Path) -> str:

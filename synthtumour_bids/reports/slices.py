@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import nibabel as nib
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CONVENTION = "Neurological convention: left in the picture is the subject's left (L)."
 SCALE_MM = 50
-_TEXT = {"color": "white", "fontsize": 9}
+_TEXT: dict[str, Any] = {"color": "white", "fontsize": 9}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,11 @@ class Plane:
         return "xyz"[self.axis]
 
 
-PLANES = (Plane(2, "axial", "L", "R"), Plane(1, "coronal", "L", "R"), Plane(0, "sagittal", "P", "A"))
+PLANES = (
+    Plane(2, "axial", "L", "R"),
+    Plane(1, "coronal", "L", "R"),
+    Plane(0, "sagittal", "P", "A"),
+)
 AXIAL = PLANES[0]
 
 
@@ -55,7 +59,7 @@ class Outline:
 
     name: str
     colour: str
-    dashes: str = "solid"
+    dashes: Literal["solid", "dashed"] = "solid"
 
 
 BRAIN = Outline("brain mask", "#E69F00")
@@ -71,7 +75,9 @@ def upright(volume: Volume) -> Volume:
     return Volume(np.asanyarray(image.dataobj), image.affine, (x, y, z))
 
 
-def box_around(mask: NDArray[np.bool_], spacing: Sequence[float], margin: float) -> tuple[slice, ...]:
+def box_around(
+    mask: NDArray[np.bool_], spacing: Sequence[float], margin: float
+) -> tuple[slice, ...]:
     """Box around a mask (X, Y, Z) with a margin in mm; the whole grid where the mask is empty."""
     if not mask.any():
         return tuple(slice(0, size) for size in mask.shape)

@@ -39,8 +39,8 @@ class Lesion:
 
 
 def lesions_of(mask: Volume) -> list[Lesion]:
-    """Parts of a mask (26-connected), the largest first; each by its voxel nearest to its centre."""
-    parts, count = ndimage.label(mask.mask, np.ones((3, 3, 3)))
+    """Parts of a mask (26-connected), the largest first, each by a voxel in its middle."""
+    parts, _ = ndimage.label(mask.mask, np.ones((3, 3, 3)))
     voxel_ml = float(np.prod(mask.spacing)) / 1000
     lesions = []
     for number, box in enumerate(ndimage.find_objects(parts), 1):

@@ -127,9 +127,7 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
     """A sentence on each scan: failures first, as they are what a person must know."""
     failed = {failure.scan.key for failure in task.failures}
     for failure in task.failures:
-        yield Verdict(
-            failure.scan.name, "failed", f"{failure.step} failed: {failure.message}"
-        )
+        yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
         path = task.layout.logs / "results" / f"{who.name}.json"
         sentence, flags = "preprocessed, and used as " + record.role + ".", list(record.flags)

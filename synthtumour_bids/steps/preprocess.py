@@ -234,8 +234,8 @@ def _warn(scan: Scan, settings: Settings, result: Preprocessed, brain_mask: Path
         )
     if result.flags:
         LOGGER.warning(
-            "%s: quality flags %s; look at its brain mask in sub-%s.html. If the mask is wrong, try "
-            "--skull-strip force or another --skull-strip-template, or give a mask with "
+            "%s: quality flags %s; look at its brain mask in sub-%s.html. If the mask is wrong, "
+            "try --skull-strip force or another --skull-strip-template, or give a mask with "
             "--derivatives.",
             scan.key,
             ", ".join(result.flags),

@@ -13,7 +13,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.reports import pictures, slices
-from synthtumour_bids.reports.slices import CONVENTION, Outline
+from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.reports.viewer import write_viewer
 from synthtumour_bids.volumes import Volume, load_volume
@@ -99,15 +99,24 @@ def draw_tumour(
     def picture(desc: str) -> Path:
         return layout.figure(scan, desc, ".svg")
 
-    found = "Contour of the tumour mask. " if mask.mask.any() else "No tumour was found: here it was likeliest. "
+    found = (
+        "Contour of the tumour mask. "
+        if mask.mask.any()
+        else "No tumour was found: here it was likeliest. "
+    )
     description = pictures.tumour_picture(head, mask, seen, picture("tumour"))
     yield _figure(scan, layout, "tumour", description, found + PLANES)
     description = pictures.extent_picture(head, mask, seen, picture("extent"))
-    yield _figure(scan, layout, "extent", description, f"From the lowest to the highest slice. {WHERE}")
+    yield _figure(
+        scan, layout, "extent", description, f"From the lowest to the highest slice. {WHERE}"
+    )
     description = pictures.certainty_picture(
         head, made.probability, made.uncertainty, mask, seen, picture("certainty")
     )
-    caption = f"Above the probability, below its entropy; values below {pictures.LEAST_SHOWN} are left out. {PLANES}"
+    caption = (
+        f"Above the probability, below its entropy; values below {pictures.LEAST_SHOWN} are left "
+        f"out. {PLANES}"
+    )
     yield _figure(scan, layout, "certainty", description, caption)
     for desc, other, outline, caption in (
         ("networks", made.junior, slices.JUNIOR, "Masks of the senior and of the junior alone. "),

@@ -1,4 +1,7 @@
-"""The tables over all scans and the group report, made of what lies in the output folder, whichever job put it there."""
+"""The tables over all scans and the group report.
+
+They are made of what lies in the output folder, whichever job put it there.
+"""
 
 from __future__ import annotations
 

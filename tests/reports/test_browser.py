@@ -60,7 +60,8 @@ def shown(frame: Frame, colour: str) -> int:
               let count = 0;
               for (let i = 0; i < pixels.length; i += 4) {
                 const [r, g, b] = pixels.subarray(i, i + 3);
-                count += colour === "orange" ? r > b + 60 : Math.abs(g - b) > 30 || Math.abs(r - g) > 30;
+                const coloured = Math.max(r, g, b) - Math.min(r, g, b) > 30;
+                count += colour === "orange" ? r > b + 60 : coloured;
               }
               return count;
             }""",
@@ -99,7 +100,9 @@ def test_the_interactive_view_draws_mask_and_probability(browser: Browser, out: 
 
 def test_without_webgl_a_sentence_stands_in_its_place(out: Path) -> None:
     with chromium("--disable-3d-apis") as without:
-        opened = visit(without, out / "sub-tumour0" / "figures" / "sub-tumour0_desc-viewer_FLAIR.html")
+        opened = visit(
+            without, out / "sub-tumour0" / "figures" / "sub-tumour0_desc-viewer_FLAIR.html"
+        )
         opened.page.wait_for_selector("html[data-state=sentence]", state="attached")
         assert "WebGL2" in opened.page.inner_text("#sentence")
 
