@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +17,21 @@ PATIENCE_MS = 120_000  # of machines that are busy with other tests
 
 
 @contextmanager
-def chromium(*flags: str) -> Iterator[Browser]:
-    """Start the machine's Chromium; scripts/test.sh installs it where it is missing."""
+def chromium() -> Iterator[Callable[..., Browser]]:
+    """Give a function that starts the machine's Chromium with the flags it is given.
+
+    scripts/test.sh installs Chromium where it is missing.
+    """
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert program, f"none of {', '.join(PROGRAMS)} is installed"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", *flags], timeout=PATIENCE_MS
-        )
-        yield browser
-        browser.close()
+
+        def launch(*flags: str) -> Browser:
+            return playwright.chromium.launch(
+                executable_path=program, args=["--no-sandbox", *flags], timeout=PATIENCE_MS
+            )
+
+        yield launch
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,9 +32,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(*SOFTWARE_WEBGL) as started:
-        yield started
+def launch() -> Iterator[Callable[..., Browser]]:
+    with chromium() as launching:
+        yield launching
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser]) -> Browser:
+    return launch(*SOFTWARE_WEBGL)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -98,13 +103,13 @@ def test_the_interactive_view_draws_mask_and_probability(browser: Browser, out: 
     assert opened.wrong == []
 
 
-def test_without_webgl_a_sentence_stands_in_its_place(out: Path) -> None:
-    with chromium("--disable-3d-apis") as without:
-        opened = visit(
-            without, out / "sub-tumour0" / "figures" / "sub-tumour0_desc-viewer_FLAIR.html"
-        )
-        opened.page.wait_for_selector("html[data-state=sentence]", state="attached")
-        assert "WebGL2" in opened.page.inner_text("#sentence")
+def test_without_webgl_a_sentence_stands_in_its_place(
+    launch: Callable[..., Browser], out: Path
+) -> None:
+    page = out / "sub-tumour0" / "figures" / "sub-tumour0_desc-viewer_FLAIR.html"
+    opened = visit(launch("--disable-3d-apis"), page)
+    opened.page.wait_for_selector("html[data-state=sentence]", state="attached")
+    assert "WebGL2" in opened.page.inner_text("#sentence")
 
 
 def test_a_thousand_participants(browser: Browser, tmp_path: Path) -> None:
