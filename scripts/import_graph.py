@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "files", "profiles", "versions", "volumes"),
     ("settings", "synthesis"),
     ("bids", "simulation"),
-    ("execution", "layout", "ledger"),
+    ("execution", "ingredients", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),
     ("profile_choice",),
     ("job",),

@@ -12,6 +12,7 @@ from synthtumour_bids import __version__
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.ingredients.mix import INGREDIENTS, in_order
 from synthtumour_bids.settings import LESIONS
 from synthtumour_bids.starter.recipe import StarterRecipe
 
@@ -35,6 +36,14 @@ def build_parser() -> Parser:
     train.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of everything")
     train.add_argument(
         "--steps", type=int, default=default.steps, metavar="N", help="training steps, in hundreds"
+    )
+    train.add_argument(
+        "--ingredients",
+        nargs="+",
+        choices=INGREDIENTS,
+        default=list(default.ingredients),
+        metavar="NAME",
+        help=f"what samples have beside a tumour (default: nothing): {', '.join(INGREDIENTS)}",
     )
     train.add_argument("--bundle-version", default="0.1", metavar="V", help="of the bundle")
     train.add_argument("--device", default="auto", help="auto, cuda, cuda:N, mps or cpu")
@@ -60,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         args = build_parser().parse_args(argv)
-        recipe = StarterRecipe(lesion=args.lesion, seed=args.seed)
+        recipe = StarterRecipe(
+            lesion=args.lesion, seed=args.seed, ingredients=in_order(args.ingredients)
+        )
         recipe = replace(recipe, training=recipe.training_of(args.steps))
         from synthtumour_bids.starter.bundle import bundle_starter
         from synthtumour_bids.starter.train import train_starter

@@ -79,6 +79,8 @@ def bundle_starter(trained: Trained, recipe: StarterRecipe, folder: Path, versio
         f"synthtumour-starter train OUT --lesion {recipe.lesion} "
         f"--seed {recipe.seed} --steps {recipe.steps}"
     )
+    if recipe.ingredients:
+        command += f" --ingredients {' '.join(recipe.ingredients)}"
     about = About(
         version=version,
         data=DATA,

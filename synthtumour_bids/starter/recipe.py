@@ -36,6 +36,8 @@ class StarterRecipe:
         Stored samples: nnU-Net plans from the first; tumours and tumour-free heads validate.
     negatives
         Share of the training samples that stay tumour-free.
+    ingredients
+        Of :data:`.mix.INGREDIENTS`: what training samples have beside a tumour.
     training
         Network and schedule.
     """
@@ -49,6 +51,7 @@ class StarterRecipe:
     n_validation: int = 36
     n_negative: int = 12
     negatives: float = 0.25
+    ingredients: tuple[str, ...] = ()
     training: Training = TRAINING
 
     @property

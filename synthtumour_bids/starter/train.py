@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthtumour_bids.ingredients.atlas import load_atlas
+from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
@@ -74,8 +76,14 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
         training=recipe.training,
         n_processes=nprocs,
     )
+    grid = standard_brain(RESOLUTION)
     draw = DrawFromHeads(
-        tuple(heads), tissues, load_priors(recipe.lesion, recipe.contrast), recipe.negatives
+        tuple(heads),
+        tissues,
+        load_priors(recipe.lesion, recipe.contrast),
+        recipe.negatives,
+        recipe.ingredients,
+        load_atlas(grid.shape, grid.affine) if recipe.ingredients else None,
     )
     model = folder / "model"
     train(

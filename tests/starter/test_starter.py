@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.errors import EXIT_USAGE, UsageError
+from synthtumour_bids.ingredients.atlas import load_atlas
+from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.drawn_cases import DrawnCases
 from synthtumour_bids.segmentation.starters import read_starter
 from synthtumour_bids.segmentation.trained_network import read_network
@@ -71,6 +73,18 @@ def test_samples_are_drawn_anew_and_the_same_numbers_give_the_same(heads: list[P
     assert any(np.array_equal(image, np.load(path).astype(np.float32)) for path in heads)
 
 
+def test_ingredients_make_other_samples_of_another_fingerprint(heads: list[Path]) -> None:
+    plain = drawing(heads, negatives=0.0)
+    grid = standard_brain(RESOLUTION)
+    atlas = load_atlas(grid.shape, grid.affine)
+    mixed = replace(plain, ingredients=("solid", "shading"), atlas=atlas)
+    assert mixed.fingerprint != plain.fingerprint
+    image, label = mixed(np.random.default_rng(1))
+    other, _ = plain(np.random.default_rng(1))
+    assert label.any()
+    assert not np.array_equal(image, other)
+
+
 def test_a_drawn_case_is_what_nnunet_would_have_stored(heads: list[Path]) -> None:
     np.random.seed(3)  # noqa: NPY002
     cases = DrawnCases(drawing(heads, negatives=0.0), [1])
@@ -105,4 +119,5 @@ def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixtu
         StarterRecipe().training_of(250)
     assert main(["train", str(tmp_path), "--steps", "0"]) == EXIT_USAGE
     assert main(["train"]) == EXIT_USAGE
+    assert main(["train", str(tmp_path), "--ingredients", "salt"]) == EXIT_USAGE
     assert "synthtumour-starter train" in capsys.readouterr().err
