@@ -16,8 +16,9 @@ PACKAGE = "synthtumour_bids"
 # From the ground to the roof; files that are no folder are rooms of their own.
 FLOORS = (
     ("__init__", "data"),
-    ("errors", "files", "profiles", "versions", "volumes"),
-    ("settings", "synthesis"),
+    ("errors", "texts"),
+    ("files", "profiles", "tensors", "versions", "volumes"),
+    ("settings", "synthesis", "measures"),
     ("bids", "simulation"),
     ("execution", "ingredients", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),

@@ -23,6 +23,7 @@ from synthtumour_bids.errors import (
     SynthTumourError,
 )
 from synthtumour_bids.execution.disk import DISK_FULL, disk_is_full
+from synthtumour_bids.texts import visible
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
 
@@ -78,11 +79,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(STOPPED, file=sys.stderr)
         return EXIT_STOPPED
     except SynthTumourError as error:
-        print(f"synthtumour-bids: error: {error}", file=sys.stderr)
+        print(f"synthtumour-bids: error: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
         if disk_is_full(error):
-            print(f"synthtumour-bids: error: {DISK_FULL.format(f'{error}.')}", file=sys.stderr)
+            print(
+                f"synthtumour-bids: error: {visible(DISK_FULL.format(f'{error}.'))}",
+                file=sys.stderr,
+            )
             return EXIT_UNAVAILABLE
         traceback.print_exc()
         print("synthtumour-bids: internal error, please report it with the log.", file=sys.stderr)
@@ -93,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.shutdown()
     if outcome is None:
         return 0
-    print(outcome.verdict(), file=sys.stderr)
+    print(visible(outcome.verdict()), file=sys.stderr)
     return outcome.exit_code
 
 

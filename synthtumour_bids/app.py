@@ -11,6 +11,7 @@ from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import checks, dry_run, preprocess, report, scratch, segment, train
 from synthtumour_bids.steps.prepare import begin, prepare
 from synthtumour_bids.steps.sequence import Sequence
+from synthtumour_bids.texts import visible
 
 
 def run(settings: Settings, method: Method | None = None) -> Outcome | None:
@@ -38,7 +39,7 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
     method = method or method_of_run(job)
     checks.refuse(job, method)
     if settings.dry_run:
-        print(dry_run.table(job, method))
+        print(visible(dry_run.table(job, method)))
         return None
     job = begin(job, settings)  # the output folder described, the log opened
     if settings.boilerplate_only:

@@ -18,6 +18,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.texts import visible
+
 TEMPORARY_PREFIX = ".tmp-"
 ABANDONED_SECONDS = 3600.0  # since the last byte; nothing is written so slowly
 _CHUNK = 1 << 20
@@ -95,7 +97,8 @@ def write_tsv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
     ----------
     rows
         One mapping a row. Missing, ``None`` and NaN values become ``n/a``; numbers keep six
-        significant digits; tabs and line breaks inside a text become spaces.
+        significant digits; tabs and line breaks inside a text become spaces, what
+        cannot be seen an escape.
     columns
         Names and order of the columns; other keys of the rows are left out.
     """
@@ -180,4 +183,4 @@ def _cell(value: Any) -> str:
         return format(value, ".6g")
     if isinstance(value, list):
         return ";".join(_cell(item) for item in value) or "n/a"
-    return " ".join(str(value).split())
+    return visible(" ".join(str(value).split()))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from synthtumour_bids.bids.copies import find_copies
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.places import Places
 from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.layout import Layout, Network
@@ -40,8 +42,13 @@ class Preprocessing:
         Voxel size of the template grid, mm.
     template
         Name of the head template; empty where none was needed.
+<<<<<<< HEAD
     findings
         What is odd about the scan's file, as sentences by their codes.
+=======
+    image
+        Hash of the scan's values, by which copies are told; empty in stamps of 0.1.0.
+>>>>>>> main
     """
 
     fingerprint: str
@@ -50,7 +57,11 @@ class Preprocessing:
     role: Role
     resolution: float
     template: str
+<<<<<<< HEAD
     findings: Mapping[str, str] = field(default_factory=dict)
+=======
+    image: str = ""
+>>>>>>> main
 
     @classmethod
     def from_details(cls, fingerprint: str, details: Mapping[str, Any]) -> Preprocessing:
@@ -62,7 +73,11 @@ class Preprocessing:
             Role(details.get("role", Role.TUMOUR)),
             float(details.get("resolution", 0)),
             str(details.get("template") or ""),
+<<<<<<< HEAD
             dict(details.get("findings", {})),
+=======
+            str(details.get("image", "")),
+>>>>>>> main
         )
 
     def details(self) -> dict[str, Any]:
@@ -73,7 +88,11 @@ class Preprocessing:
             "role": self.role.value,
             "resolution": self.resolution,
             "template": self.template,
+<<<<<<< HEAD
             "findings": dict(self.findings),
+=======
+            "image": self.image,
+>>>>>>> main
         }
 
 
@@ -111,6 +130,11 @@ class Job:
         return Layout(settings.output_dir, settings.work_dir, settings.profile.resolution)
 
     @property
+    def places(self) -> Places:
+        """The words that stand for this machine's paths in what may be shared."""
+        return Places.of(self.settings)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """Steps of this run: level, ``--steps`` and given networks all narrow them."""
         return steps_of(self.settings)
@@ -130,9 +154,25 @@ class Job:
         return record if record.resolution == self.settings.profile.resolution else None
 
     def preprocessed(self, role: Role) -> list[Scan]:
-        """Scans of a role, selected or not, whose preprocessing is finished."""
-        scans = self.selection.everything
-        return [s for s in scans if s.role is role and self.preprocessing(s) is not None]
+        """Scans of a role, selected or not, whose preprocessing is finished.
+
+        Whoever is there under two names counts as one person, or the validation would be on what
+        was learned; what is a tumour scan by one name is no tumour-free one by another.
+        """
+        first = self.copies()
+        return [
+            replace(scan, same_as=first[scan.key].person) if scan.key in first else scan
+            for scan in self.selection.everything
+            if scan.role is role
+            and self.preprocessing(scan) is not None
+            and (role is not Role.TUMOURFREE or first.get(scan.key, scan).role is role)
+        ]
+
+    def copies(self) -> dict[str, Scan]:
+        """Scans that hold the very image of another person's, by their keys: the first of these."""
+        records = {scan.key: self.preprocessing(scan) for scan in self.selection.everything}
+        images = {key: record.image for key, record in records.items() if record is not None}
+        return find_copies(self.selection.everything, images)
 
     def preprocessing_fingerprints(self, scans: Iterable[Scan]) -> dict[str, str]:
         """Fingerprint of the finished preprocessing of each scan, by its key."""
@@ -223,9 +263,10 @@ class Job:
             log = ""
             if result.trace:
                 path = self.log_dir / f"crash-{step}-{scan.slug}.txt"
-                path.write_text(result.trace, encoding="utf-8")
+                path.write_text(self.places.hide(result.trace), encoding="utf-8")
                 log = str(path)
-            self.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, result.error))
+            told = self.places.hide(result.error)
+            self.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, told))
             records.append(ScanOutcome(scan.key, step, Status.FAILED, result.error, log))
         return records
 
@@ -262,6 +303,7 @@ def cluster_of(settings: Settings) -> Cluster | None:
         settings.truth,
         settings.annotated_dir,
         settings.lesion_place,
+        *map(Path, settings.atlas.split(":") if settings.atlas else ()),
         *(map(Path, filter(None, (settings.skull_strip_template, home)))),
     )
     return Cluster(
@@ -281,7 +323,7 @@ def refused(job: Job, step: str) -> list[ScanOutcome]:
     records = []
     for one in job.selection.refused:
         identity = Identity(one.dataset_name, one.subject, None, "", one.path.name.split(".")[0])
-        job.ledger.mark_failure(Failure(step, identity, "", one.message))
+        job.ledger.mark_failure(Failure(step, identity, "", job.places.hide(one.message)))
         records.append(ScanOutcome(identity.key, step, Status.FAILED, one.message))
     return records
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from synthtumour_bids.bids.names import derivative_folder, derivative_path, transform_name
+from synthtumour_bids.bids.names import (
+    derivative_folder,
+    derivative_path,
+    group_name,
+    transform_name,
+)
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
 
@@ -21,7 +26,6 @@ class Network(StrEnum):
 class Scratch(StrEnum):
     """Folders of the work folder; whatever the app leaves there lies in one of them."""
 
-    PREPROCESS = "preprocess"
     STAGE_ONE = "stage_one"
     STAGE_TWO = "stage_two"
     FABRICATION = "fabrication"
@@ -98,6 +102,7 @@ class Layout:
         folder = derivative_folder(scan, self.output_dir)
         return folder / transform_name(scan, to=TEMPLATE)
 
+<<<<<<< HEAD
     # ------------------------------------------------------------------ reports
 
     def dataset_root(self, dataset_name: str) -> Path:
@@ -129,6 +134,16 @@ class Layout:
     def group_page(self) -> Path:
         """Report of all participants."""
         return self.output_dir / "group.html"
+=======
+    def group_image(self, **names: str) -> Path:
+        """Path of an image of the cohort on the template grid."""
+        return self.output_dir / group_name(**self.template_entities, **names)
+
+    def picture(self, scan: Scan, desc: str) -> Path:
+        """Picture of a scan for its report."""
+        root = scan.output_root(self.output_dir) / f"sub-{scan.subject}" / "figures"
+        return root / f"{scan.stem}_desc-{desc}_{scan.suffix}.png"
+>>>>>>> main
 
     # ------------------------------------------------------------------ records
 
@@ -149,6 +164,10 @@ class Layout:
     def scores(self, scan_name: str) -> Path:
         """Agreement of a scan's segmentation with its truth; goes with the segmentation."""
         return self.logs / "scores" / f"{scan_name}.json"
+
+    def location(self, scan_name: str) -> Path:
+        """Size and place of a scan's lesion; goes with the segmentation."""
+        return self.logs / "locations" / f"{scan_name}.json"
 
     # ------------------------------------------------------------------ networks
 

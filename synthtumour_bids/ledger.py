@@ -61,8 +61,7 @@ class Stamp:
     fingerprint
         Hash of all that the result depends on.
     outputs
-        Its files, relative to the output folder where they lie in it, so that stamps hold under
-        any mount point.
+        Its files in the output folder, relative to it, so that stamps hold under any mount point.
     scan
         Which scan it is about; ``None`` for results of the cohort.
     details
@@ -150,14 +149,17 @@ class Ledger:
         scan: Scan | None = None,
         **details: Any,
     ) -> None:
-        """Record that a result is finished."""
+        """Record that a result is finished.
+
+        Of its files those in the output folder are told: where scratch data lie is nobody's
+        business later, and whoever needs them looks whether they are there.
+        """
         content: dict[str, Any] = {
             "fingerprint": fingerprint,
             "outputs": [
                 str(output.relative_to(self.output_dir))
-                if output.is_relative_to(self.output_dir)
-                else str(output)
                 for output in outputs
+                if output.is_relative_to(self.output_dir)
             ],
             **details,
         }

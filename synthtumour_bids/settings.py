@@ -108,6 +108,7 @@ class Settings:
     model: Path | Literal["starter"] | None = None  # networks to segment with; nothing is trained
     retrain: bool = False
     truth: Path | None = None
+    atlas: str | None = None  # FILE[:LABELS.tsv] on the template, for volumes by region
     keep_mask: bool = False  # also the parts of masks that are like the other side of the brain
     skull_strip: SkullStrip = "auto"
     skull_strip_template: str | None = None
@@ -128,7 +129,11 @@ class Settings:
     boilerplate_only: bool = False
     stop_on_first_crash: bool = False
     keep_work: bool = False
+<<<<<<< HEAD
     no_viewer: bool = False  # reports without interactive views
+=======
+    anonymous_paths: bool = False  # also where they are of use: dataset links, the run's settings
+>>>>>>> main
     verbosity: int = 0
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,11 @@ def like_native(
     header.set_xyzt_units(xyz=reference.header.get_xyzt_units()[0])
     # Given another affine than the header's, be it by rounding, nibabel would reset the codes.
     return nib.Nifti1Image(data.astype(dtype, copy=False), header.get_best_affine(), header)
+
+
+def hash_values(image: nib.Nifti1Image) -> str:
+    """Hash of an image's grid and values, whatever its file is called and however compressed."""
+    values = np.ascontiguousarray(np.asanyarray(image.dataobj, dtype=np.float32))
+    digest = hashlib.sha256(repr(values.shape).encode())
+    digest.update(values.data)
+    return digest.hexdigest()[:16]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthtumour_bids.job import cluster_of, steps_of
-from synthtumour_bids.settings import Step
+from synthtumour_bids.settings import Role, Step
 from tests.builders.jobs import make_job, mark_preprocessed, with_settings
 
 
@@ -39,3 +39,23 @@ def test_dask_workers_must_see_all_files_that_they_read(tmp_path: Path) -> None:
     assert cluster is not None
     assert {*files.values(), job.settings.bids_dir, job.settings.output_dir} <= {*cluster.paths}
     assert cluster_of(make_job(tmp_path / "other").settings) is None
+
+
+def test_one_image_under_two_names_is_one_person(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=3, tumourfree=3)
+    tumours = job.selected(Role.TUMOUR)
+    hosts = job.selected(Role.TUMOURFREE)
+    images = ["a", "b", "a", "c", "c", "b"]
+    for scan, image in zip([*tumours, *hosts], images, strict=True):
+        mark_preprocessed(job, scan, image=image)
+    persons = [scan.person for scan in job.preprocessed(Role.TUMOUR)]
+    assert persons == [tumours[0].person, tumours[1].person, tumours[0].person]
+    assert [scan.key for scan in job.preprocessed(Role.TUMOURFREE)] == [h.key for h in hosts[:2]]
+    assert {scan.person for scan in job.preprocessed(Role.TUMOURFREE)} == {hosts[0].person}
+    assert job.preprocessed(Role.TUMOUR) == tumours, "a scan is what it was"
+
+
+def test_stamps_without_a_hash_of_the_image_tell_nothing(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    mark_preprocessed(job, *job.selected())
+    assert job.copies() == {}

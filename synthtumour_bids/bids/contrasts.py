@@ -62,6 +62,8 @@ def find_contrast(scan: Scan, contrast: str) -> Scan | None:
     candidates: dict[int, list[Scan]] = {}
     for path in sorted(scan.path.parent.glob(f"sub-{scan.subject}_*{suffix}.nii*")):
         parsed = parse_name(path.name)
+        if path == scan.path:  # a FLAIR image that is named like a T2-weighted one
+            continue
         if parsed is None or parsed.is_derivative or parsed.extension not in IMAGE_EXTENSIONS:
             continue
         has = dict(parsed.entities)

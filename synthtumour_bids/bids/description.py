@@ -35,7 +35,11 @@ _EARLY_OUTPUTS = frozenset(("logs", "work", "derivatives"))
 
 
 def write_dataset_description(
-    root: Path, *, links: Mapping[str, Path], name: str = "synthtumour_bids: brain tumour masks"
+    root: Path,
+    *,
+    links: Mapping[str, Path],
+    name: str = "synthtumour_bids: brain tumour masks",
+    anonymous: bool = False,
 ) -> None:
     """Write ``dataset_description.json`` and ``.bidsignore``.
 
@@ -47,19 +51,24 @@ def write_dataset_description(
         Source datasets by the names that BIDS URIs use, e.g. ``{"raw": bids_dir}``.
     name
         Title of the dataset.
+    anonymous
+        Leave out where on this machine the source datasets lie: of those that neither hold this
+        one nor lie in it the DOI is told, or nothing but the name.
     """
     generator: dict[str, Any] = {"Name": GENERATOR, "Version": __version__}
     if tag := os.environ.get(DOCKER_TAG_VARIABLE):
         generator["Container"] = {"Type": "docker", "Tag": tag}
     elif url := os.environ.get(SINGULARITY_URL_VARIABLE):
         generator["Container"] = {"Type": "singularity", "URI": url}
+    link = _anonymous_link if anonymous else _link
+    told = {key: link(root, path) for key, path in links.items()}
     description: dict[str, Any] = {
         "Name": name,
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
         "GeneratedBy": [generator],
-        "DatasetLinks": {key: _link(root, path) for key, path in links.items()},
-        "SourceDatasets": [_source(root, path) for path in links.values()],
+        "DatasetLinks": told,
+        "SourceDatasets": [_source(path, told[key]) for key, path in links.items()],
     }
     ignored = root / ".bidsignore"
     text = "\n".join(BIDSIGNORE) + "\n"
@@ -78,12 +87,21 @@ def _link(root: Path, dataset: Path) -> str:
     return dataset.as_uri()
 
 
-def _source(root: Path, dataset: Path) -> dict[str, str]:
-    description = read_description(dataset) or {}
-    source = {"URL": _link(root, dataset)}
-    if doi := description.get("DatasetDOI"):
-        source["DOI"] = str(doi)
-    return source
+def _anonymous_link(root: Path, dataset: Path) -> str:
+    """Tell of a dataset without where it lies, unless that is relative."""
+    link, doi = _link(root, dataset), _doi(dataset)
+    if not link.startswith("file:"):
+        return link
+    return f"https://doi.org/{quote(doi.removeprefix('doi:'))}" if doi else "file:///"
+
+
+def _doi(dataset: Path) -> str:
+    return str((read_description(dataset) or {}).get("DatasetDOI") or "")
+
+
+def _source(dataset: Path, link: str) -> dict[str, str]:
+    doi = _doi(dataset)
+    return {"URL": link, **({"DOI": doi} if doi else {})}
 
 
 def read_description(root: Path) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.settings import Role
 
@@ -20,8 +21,13 @@ ROLE_QUERIES = {
     "annotated": Role.ANNOTATED,
 }
 
-# Entities that other settings decide.
-_DECIDED = {"suffix": "--contrast", "extension": "the app (.nii.gz and .nii)"}
+# Entities that other settings decide. The suffix may be set for the scans of a role, as some
+# cohorts have FLAIR images that are named like T2-weighted ones (acq-FLAIR_T2w).
+SUFFIX = "suffix"
+_DECIDED = {
+    SUFFIX: "--contrast (or by the queries of a role, such as tumour and tumourfree)",
+    "extension": "the app (.nii.gz and .nii)",
+}
 
 _SCALARS = (str, int, float, bool)
 
@@ -44,6 +50,13 @@ class Filters:
     def of(self, role: Role) -> dict[str, Any]:
         """All filters that hold for the scans of a role."""
         return {**self.image, **self.by_role.get(role, {})}
+
+    def suffixes(self, role: Role, contrast: str) -> tuple[str, ...]:
+        """Suffixes of the scans of a role, the preferred one first."""
+        given = self.by_role.get(role, {}).get(SUFFIX)
+        if given is None:
+            return CONTRAST_SUFFIXES[contrast]
+        return tuple(given) if isinstance(given, list) else (given,)
 
 
 def read_filters(path: Path | None) -> Filters:
@@ -94,7 +107,9 @@ def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
         msg = f"Query {query!r} of the filter file {path} must be an object: {{entity: value}}."
         raise UsageError(msg)
     for entity, value in filters.items():
-        if entity in _DECIDED:
+        if entity == SUFFIX and query in ROLE_QUERIES:
+            _check_suffixes(path, query, value)
+        elif entity in _DECIDED:
             msg = (
                 f"Query {query!r} of the filter file {path} sets {entity!r}, "
                 f"which is decided by {_DECIDED[entity]}."
@@ -108,3 +123,13 @@ def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
             )
             raise UsageError(msg)
     return dict(filters)
+
+
+def _check_suffixes(path: Path, query: str, value: Any) -> None:
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, str) or not one.isalnum():
+            msg = (
+                f"Query {query!r} of the filter file {path} must name suffixes by letters and "
+                f'digits, such as "T2w" or ["FLAIR", "T2w"]; found {value!r}.'
+            )
+            raise UsageError(msg)

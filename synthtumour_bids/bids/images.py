@@ -13,7 +13,7 @@ from pathspec import GitIgnoreSpec
 from synthtumour_bids.bids.filters import Filters
 from synthtumour_bids.bids.folders import Refusal, unreadable
 from synthtumour_bids.bids.index import open_index, query
-from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, ParsedName, datatype, parse_name
+from synthtumour_bids.bids.names import ParsedName, datatype, parse_name
 from synthtumour_bids.bids.roles import assign_roles, tumourfree_subjects
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import Role, Settings
@@ -78,7 +78,10 @@ def scans_of(
     database = settings.bids_database_dir
     if database is not None and dataset.name != MAIN:
         database = database / dataset.name
-    datatypes = {datatype(suffix) for suffix in CONTRAST_SUFFIXES[settings.contrast]}
+    possible = (Role.TUMOUR, Role.TUMOURFREE) if dataset.role is None else (dataset.role,)
+    suffixes = {role: filters.suffixes(role, settings.contrast) for role in possible}
+    asked_for = sorted({one for of_role in suffixes.values() for one in of_role})
+    datatypes = {datatype(suffix) for suffix in asked_for}
     refused = [
         one
         for one in unreadable(dataset.name, dataset.root, datatypes, subjects)
@@ -86,19 +89,22 @@ def scans_of(
     ]
     layout = open_index(
         dataset.root,
-        settings.contrast,
+        asked_for,
         subjects=subjects,
         database=database,
         but=[one.path for one in refused],
     )
-    possible = (Role.TUMOUR, Role.TUMOURFREE) if dataset.role is None else (dataset.role,)
     images: dict[Role, Mapping[Path, ParsedName]] = {}
     for role in possible:
         alike = [other for other in images if filters.of(other) == filters.of(role)]
         images[role] = (
             images[alike[0]]
             if alike
-            else _one_each(_images(dataset, settings, layout, filters.of(role), subjects, refused))
+            else _one_each(
+                _images(
+                    dataset, settings, layout, suffixes[role], filters.of(role), subjects, refused
+                )
+            )
         )
     labels = {parsed.subject for found in images.values() for parsed in found.values()}
     if dataset.role is Role.TUMOURFREE:
@@ -122,6 +128,7 @@ def _images(
     dataset: Dataset,
     settings: Settings,
     layout: Any,
+    suffixes: Collection[str],
     filters: Mapping[str, Any],
     subjects: Collection[str] | None,
     refused: list[Refusal],
@@ -131,7 +138,7 @@ def _images(
     excluded = settings.exclude_participant_label
     sessions = settings.session_label if dataset.name == MAIN else ()
     images = {}
-    for relative in query(layout, settings.contrast, filters):
+    for relative in query(layout, suffixes, filters):
         if ignored.match_file(relative.as_posix()):
             LOGGER.info("%s is left out: .bidsignore names it.", dataset.root / relative)
             continue

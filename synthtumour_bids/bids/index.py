@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, IMAGE_EXTENSIONS, datatype
+from synthtumour_bids.bids.names import IMAGE_EXTENSIONS, datatype
 from synthtumour_bids.errors import UsageError
 
 LOGGER = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ LOGGER = logging.getLogger(__name__)
 
 def open_index(
     root: Path,
-    contrast: str,
+    suffixes: Collection[str],
     *,
     subjects: Collection[str] | None = None,
     database: Path | None = None,
@@ -34,8 +34,8 @@ def open_index(
     ----------
     root
         The dataset.
-    contrast
-        ``FLAIR``, ``T1w``, ``T2w`` or ``DWI``.
+    suffixes
+        Of the images that will be asked for.
     subjects
         Labels of the only subjects to index; ``None`` for all.
     database
@@ -57,7 +57,6 @@ def open_index(
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
     if database is None:
-        suffixes = CONTRAST_SUFFIXES[contrast]
         ignore = _all_but(subjects, {datatype(suffix) for suffix in suffixes}, suffixes)
         ignore += [_below(path.relative_to(root)) for path in but]
         indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
@@ -125,8 +124,12 @@ def _open_database(root: Path, database: Path) -> Any:
     return layout
 
 
-def query(layout: Any, contrast: str, filters: Mapping[str, Any]) -> list[Path]:
-    """Images that pass the filters, as paths relative to the dataset's root, sorted.
+def query(layout: Any, suffixes: Collection[str], filters: Mapping[str, Any]) -> list[Path]:
+    """Images of these suffixes that pass the filters.
+
+    Returns
+    -------
+    Paths relative to the dataset's root, sorted.
 
     Raises
     ------
@@ -142,7 +145,6 @@ def query(layout: Any, contrast: str, filters: Mapping[str, Any]) -> list[Path]:
             return [translate(item) for item in value]
         return words.get(value, value)
 
-    suffixes = CONTRAST_SUFFIXES[contrast]
     constraints: dict[str, Any] = {
         "datatype": sorted({datatype(suffix) for suffix in suffixes}),
         **{entity: translate(value) for entity, value in filters.items()},

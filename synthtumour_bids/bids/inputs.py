@@ -90,6 +90,7 @@ def collect_scans(settings: Settings) -> Selection:
         everything += found.scans
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
+    _check_stems(everything)
     whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
     found_at_all = everything
     everything, annotations = annotate(found_at_all, settings, whole)
@@ -245,6 +246,20 @@ def _check_distinct(scans: Iterable[Scan], datasets: Sequence[Dataset]) -> None:
                 f"are {_real(scan.path)}. A scan can be of use as one thing only: to segment, "
                 "tumour-free, or annotated. Remove it from one, or leave the participant out with "
                 "--exclude-participant-label."
+            )
+            raise DataError(msg)
+
+
+def _check_stems(scans: Iterable[Scan]) -> None:
+    """Refuse scans that differ in their suffix alone: their masks would have one name."""
+    seen: dict[tuple[str, str], Scan] = {}
+    for scan in scans:
+        other = seen.setdefault((scan.dataset_name, scan.stem), scan)
+        if other is not scan:
+            msg = (
+                f"{other.path} and {scan.path} differ in their suffix alone, and their masks would "
+                "have the same name. Let the filter file (--bids-filter-file) choose one of them, "
+                "by another suffix or entity."
             )
             raise DataError(msg)
 

@@ -178,6 +178,17 @@ def transform_name(scan: Scan, *, to: str) -> str:
     return _join(entities, "xfm", ".mat")
 
 
+def group_name(*, space: str, res: str, desc: str, suffix: str, extension: str = ".nii.gz") -> str:
+    """Name of an image of the whole cohort.
+
+    Examples
+    --------
+    >>> group_name(space="MNI152NLin2009aSym", res="2", desc="frequency", suffix="probseg")
+    'group_space-MNI152NLin2009aSym_res-2_desc-frequency_probseg.nii.gz'
+    """
+    return f"group_{_join({'space': space, 'res': res, 'desc': desc}, suffix, extension)}"
+
+
 def _join(entities: dict[str, str], suffix: str, extension: str) -> str:
     for key, value in entities.items():
         if not _LABEL.fullmatch(value):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthtumour_bids.settings import Role
@@ -31,6 +31,8 @@ class Scan:
         Images of further contrasts of the same session.
     contrast
         Which one of these it is, e.g. ``ceT1w``; empty for the scan itself.
+    same_as
+        Person of another scan that holds the very same image; empty where there is none.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class Scan:
     dataset_name: str = "raw"
     contrasts: tuple[Scan, ...] = ()
     contrast: str = ""
+    same_as: str = field(default="", compare=False)
 
     @property
     def subject(self) -> str:
@@ -74,8 +77,8 @@ class Scan:
 
     @property
     def person(self) -> str:
-        """Who was scanned: two datasets may have a sub-01 each."""
-        return f"{self.dataset_name}/{self.subject}"
+        """Who was scanned: two datasets may have a sub-01 each, and one person two labels."""
+        return self.same_as or f"{self.dataset_name}/{self.subject}"
 
     @property
     def uri(self) -> str:

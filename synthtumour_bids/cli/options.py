@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.cli.types import (
+    atlas,
     derivatives,
     device,
     existing_file,
@@ -120,7 +121,8 @@ def _add_scan_options(add: Add) -> None:
         "--bids-filter-file",
         type=existing_file,
         metavar="FILE",
-        help="JSON file {query: {entity: value}} with queries flair, tumour, tumourfree",
+        help="JSON file {query: {entity: value}} with queries flair, tumour, "
+        "tumourfree, annotated; the last three may set suffix, too",
     )
     add(
         "-d",
@@ -231,6 +233,13 @@ def _add_method_options(add: Add) -> None:
         "report, and is read by nothing else",
     )
     add(
+        "--atlas",
+        type=atlas,
+        metavar="FILE[:LABELS.tsv]",
+        help="regions of MNI152NLin2009aSym (numbers; a table with index and name): adds the "
+        "tumour's volume in each to the report",
+    )
+    add(
         "--skull-strip",
         "--skull-strip-flair",
         choices=SKULL_STRIP_MODES,
@@ -301,6 +310,11 @@ def _add_behaviour_options(add: Add) -> None:
     )
     add("--stop-on-first-crash", action="store_true", help="give up after the first failed scan")
     add("--keep-work", action="store_true", help="keep scratch data after success")
+    add(
+        "--anonymous-paths",
+        action="store_true",
+        help="no path of this machine in DatasetLinks and in the run's settings file either",
+    )
     add(
         "--config-file",
         type=existing_file,

@@ -60,6 +60,11 @@ def existing_file(text: str) -> Path:
     return path.absolute()
 
 
+def atlas(text: str) -> str:
+    """Accept an image that is there, alone or with its table of labels behind a colon."""
+    return ":".join(str(existing_file(part)) for part in text.split(":", 1))
+
+
 def derivatives(text: str) -> Path:
     """Accept a folder that is there, with or without ``NAME=`` before it."""
     return existing_folder(text.partition("=")[2] or text)

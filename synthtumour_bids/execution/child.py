@@ -12,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,9 +116,21 @@ def tie_to_parent() -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    parent = multiprocessing.parent_process()
+    elif parent is not None:
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
     if parent is not None and parent.pid != os.getppid():  # it ended just before
-        os.kill(os.getpid(), signal.SIGKILL)
+        _end()
+
+
+def _end_after(sentinel: int) -> None:
+    """End when the process that a sentinel stands for has."""
+    multiprocessing.connection.wait([sentinel])
+    _end()
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

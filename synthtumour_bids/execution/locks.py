@@ -26,7 +26,7 @@ def exclusive_lock(path: Path, message: str) -> Iterator[None]:
     Parameters
     ----------
     path
-        The lock file; it stays, and says who had the lock last.
+        The lock file; it stays, and says who has the lock.
     message
         What to tell the user when another process has it; ``{holder}`` stands for that one.
 
@@ -52,4 +52,7 @@ def exclusive_lock(path: Path, message: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)  # nobody has it, and on which machine it was is nobody's business

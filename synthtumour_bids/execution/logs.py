@@ -14,10 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.execution.places import HidingFormatter, Places
 from synthtumour_bids.execution.progress import BesideBars
 from synthtumour_bids.settings import Settings
+from synthtumour_bids.texts import visible
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class _Visible(logging.Formatter):
+    """Formats log lines that a terminal shows, and does not obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def start_logging(settings: Settings) -> None:
@@ -35,7 +44,7 @@ def start_logging(settings: Settings) -> None:
         logger.removeHandler(handler)
     handler = BesideBars(sys.stderr)
     handler.setLevel(logging.INFO if settings.verbosity == 0 else logging.DEBUG)
-    handler.setFormatter(logging.Formatter(_FORMAT, "%H:%M:%S"))
+    handler.setFormatter(_Visible(_FORMAT, "%H:%M:%S"))
     logger.addHandler(handler)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -53,7 +62,7 @@ def open_run_log(settings: Settings) -> Path:
     folder = settings.output_dir / "logs" / name
     folder.mkdir(parents=True)
     handler = logging.FileHandler(folder / "synthtumour.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(HidingFormatter(_FORMAT, Places.of(settings)))
     logging.getLogger("synthtumour_bids").addHandler(handler)
     (folder / "synthtumour.toml").write_text(settings_as_toml(settings), encoding="utf-8")
     return folder
@@ -80,8 +89,17 @@ def settings_as_toml(settings: Settings) -> str:
         for item in dataclasses.fields(settings)
         if item.name not in ("profile", "profile_given")
         and getattr(settings, item.name) not in (None, ())
+        and not (settings.anonymous_paths and _is_path(getattr(settings, item.name)))
     }
     if settings.profile_given:
         content["profile"] = settings.profile.name
     header = f"# synthtumour-bids {__version__}, {len(os.sched_getaffinity(0))} cores\n"
+    if settings.anonymous_paths:
+        header += "# Without paths (--anonymous-paths): --config-file needs all folders again.\n"
     return header + tomli_w.dumps(content)
+
+
+def _is_path(value: Any) -> bool:
+    """Whether a setting names files or folders, or an address."""
+    values = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(one, Path) or (isinstance(one, str) and "/" in one) for one in values)

@@ -23,6 +23,7 @@ from synthtumour_bids.execution.attempt import (
     attempt,
     attempt_in_worker,
 )
+from synthtumour_bids.execution.child import tie_to_parent
 from synthtumour_bids.execution.cluster import Cluster, map_on_cluster
 from synthtumour_bids.execution.disk import DISK_FULL
 from synthtumour_bids.execution.progress import Progress
@@ -109,10 +110,10 @@ def processes_can_talk() -> bool:
 
 @contextmanager
 def worker_pool(nprocs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes for the block; when it is left by an exception they end at once."""
+    """Processes for the block; they end at once with an exception, or with this process."""
     # Not fork: ITK and torch have threads that do not survive it.
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(nprocs, mp_context=context)
+    executor = ProcessPoolExecutor(nprocs, mp_context=context, initializer=tie_to_parent)
     try:
         yield executor
     except BaseException:
@@ -120,7 +121,9 @@ def worker_pool(nprocs: int) -> Iterator[ProcessPoolExecutor]:
         workers = list(multiprocessing.active_children())
         executor.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
-            worker.terminate()
+            worker.kill()
+        for worker in workers:
+            worker.join()
         raise
     executor.shutdown(wait=True)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from synthtumour_bids.texts import visible
+
 LOGGER = logging.getLogger("synthtumour_bids")
 
 
@@ -68,7 +70,7 @@ class Progress:
 
     def _show(self, count: int, postfix: str, tail: str) -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(postfix, refresh=False)
+            self._bar.set_postfix_str(visible(postfix), refresh=False)
             self._bar.update(count - self.count)
         self.count = count
         LOGGER.info(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 LOGGER = logging.getLogger(__name__)
 
+PREFIX, LOCK = "tmp-", ".lock"
 # Folders that Matplotlib and torch make when they are imported; torch fails where it cannot.
 _CACHE_VARIABLES = ("MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR")
 # A socket's path has at most 104 bytes on macOS and 108 on Linux; Python's processes put
@@ -31,11 +34,17 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
     A folder whose path is too long for sockets is named by a link in a short place: processes
     that prepare training batches could not hand them over, and the training would wait for ever.
+
+    What runs left here that were killed is removed: nobody holds the lock in such a folder.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="tmp-", dir=parent))
+    _remove_abandoned(parent)
+    folder, lock = _make_locked(parent)
     link = _link_to(folder)
     named = link or folder
+    if link is not None:
+        lock.write(os.fsencode(link))
+        lock.flush()
     caches = [name for name in _CACHE_VARIABLES if not _can_cache(name)]
     variables = {"TMPDIR": str(named)} | {name: str(named / name.lower()) for name in caches}
     before, before_python = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
@@ -50,9 +59,36 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-        shutil.rmtree(folder, ignore_errors=True)
-        if link is not None:
-            link.unlink(missing_ok=True)
+        lock.close()  # or network file systems would keep the file
+        _remove(folder, link)
+
+
+def _make_locked(parent: Path) -> tuple[Path, BinaryIO]:
+    """Make a temporary folder, and a file in it that is locked as long as this process lives."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        lock = (folder / LOCK).open("wb")
+        with suppress(OSError):  # a file system without locks: what is left there stays
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock.fileno()).st_nlink:  # not taken for abandoned before it was locked
+            return folder, lock
+        lock.close()
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the temporary folders of processes that are no more, and their links."""
+    for path in parent.glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError), path.open("r+b") as lock:  # gone meanwhile, or in use
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            link = Path(os.fsdecode(lock.read()))
+            ours = link.is_symlink() and link.readlink() == path.parent.absolute()
+            _remove(path.parent, link if ours else None)
+
+
+def _remove(folder: Path, link: Path | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if link is not None:
+        link.unlink(missing_ok=True)
 
 
 def sockets_fit() -> bool:

@@ -11,6 +11,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from synthtumour_bids.files import write_json, write_tsv
+from synthtumour_bids.measures import columns
 
 RESULTS = "logs/results"
 SCAN_TABLE = "group_desc-tumour_volumes.tsv"
@@ -42,6 +43,8 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "n_scans": {"Description": "Preprocessed scans of the participant"},
     "volume_mL": {"Description": "Volume of the segmented tumour", "Units": "mL"},
     "n_components": {"Description": "Separate parts of the segmented tumour (26-connected)"},
+    **columns.SIZE,
+    **columns.LOCATION,
     "brain_volume_mL": {"Description": "Volume of the brain mask", "Units": "mL"},
     "junior_volume_mL": {"Description": "Tumour volume by the junior network", "Units": "mL"},
     "junior_senior_dice": {
@@ -76,12 +79,12 @@ WITH_TRUTH = (
 )
 # How the figures of several scans of one participant become one: the largest tumour counts, the
 # worst quality, and the mean agreement with the truth.
-_LARGEST = ("volume_mL", "n_components", "brain_volume_mL", "junior_volume_mL")
+_LARGEST = (
+    *("volume_mL", "n_components", *columns.SIZE, *columns.LOCATION),
+    *("brain_volume_mL", "junior_volume_mL"),
+)
 _PARTICIPANT_RULES = {
-    "volume_mL": "of the scan with the largest tumour",
-    "n_components": "of the scan with the largest tumour",
-    "brain_volume_mL": "of the scan with the largest tumour",
-    "junior_volume_mL": "of the scan with the largest tumour",
+    **dict.fromkeys(_LARGEST, "of the scan with the largest tumour"),
     "junior_senior_dice": "lowest of the participant's scans",
     "qc_flags": "of any of the participant's scans",
     "dice": "mean of the participant's scans",
@@ -255,9 +258,9 @@ def _of_participant(scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def dictionary(columns: Iterable[str], *, of_participants: bool = False) -> dict[str, Any]:
+def dictionary(names: Iterable[str], *, of_participants: bool = False) -> dict[str, Any]:
     """Describe columns as BIDS wants it: the JSON file beside a table."""
-    described = {name: dict(_COLUMNS[name]) for name in columns}
+    described = {name: dict(_COLUMNS[name]) for name in names}
     if of_participants:
         for name in described.keys() & _PARTICIPANT_RULES.keys():
             described[name]["Description"] += f" ({_PARTICIPANT_RULES[name]})"
@@ -300,10 +303,10 @@ def write_tables(
         (PARTICIPANT_TABLE, participant_rows(results, participants), PARTICIPANT_COLUMNS, True),
     )
     for name, table, all_columns, of_participants in tables:
-        columns = [c for c in all_columns if c not in WITH_TRUTH or c in with_truth]
+        shown = [c for c in all_columns if c not in WITH_TRUTH or c in with_truth]
         path = output_dir / name
-        write_tsv(path, table, columns)
-        write_json(path.with_suffix(".json"), dictionary(columns, of_participants=of_participants))
+        write_tsv(path, table, shown)
+        write_json(path.with_suffix(".json"), dictionary(shown, of_participants=of_participants))
     summary = summarise(rows)
     write_json(output_dir / SUMMARY, asdict(summary))
     return summary

@@ -11,6 +11,7 @@ Reading one executes nothing: see :mod:`synthtumour_bids.segmentation.trained_ne
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +20,18 @@ from typing import Any
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.segmentation.checked_values import text, texts
-from synthtumour_bids.segmentation.model_card import WEIGHTS, ModelCard, bundle_refusal
+from synthtumour_bids.segmentation.model_card import (
+    CHECKED,
+    NEEDED,
+    WEIGHTS,
+    ModelCard,
+    bundle_refusal,
+)
 from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
-from synthtumour_bids.segmentation.safe_files import parse_json
-from synthtumour_bids.settings import CONTRASTS, LESIONS
+from synthtumour_bids.segmentation.safe_files import parse_json, read_json
 
 LONGEST_TEXT = 5000  # characters
+LONGEST_REASON = 300  # of a library's that is quoted
 ICBM_NOTICE = (
     "The ICBM 152 non-linear atlases (2009): Copyright (C) 1993-2009 Louis Collins, McConnell "
     "Brain Imaging Centre, Montreal Neurological Institute, McGill University. Permission to use, "
@@ -187,12 +194,59 @@ def check_bundle(folder: Path) -> ModelCard:
     return read_files(folder).card
 
 
+def check_network(folder: Path) -> ModelCard:
+    """Return the card of a network of a run that can be used, as far as its files of text tell.
+
+    Parameters
+    ----------
+    folder
+        Of the network, which somebody gave: none of its files may be a link that leads out of it.
+
+    Raises
+    ------
+    UnavailableError
+        Saying what is wrong with it, in one sentence, and what to do.
+    """
+    home = folder.resolve()
+    for name in NEEDED:
+        if not (folder / name).resolve().is_relative_to(home):
+            reason = f"{name} is a link that leads out of the folder"
+            raise network_refusal(folder, f"{reason}; copy what it leads to (cp -rL)")
+    card = ModelCard.read(folder)
+    try:
+        _check_card(card, read_plan(folder))
+    except (ValueError, OSError) as error:
+        raise network_refusal(folder, str(error)) from error
+    return card
+
+
+def read_plan(folder: Path) -> NetworkPlan:
+    """Read the plan of a network of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a file is not there.
+    ValueError
+        In one clause: a file cannot be read, or asks for what this app does not plan.
+    """
+    for name in CHECKED:
+        (folder / name).stat()
+    plans, description = (read_json(folder, n, follow=True) for n in ("plans.json", "dataset.json"))
+    return NetworkPlan.from_nnunet(plans, description)
+
+
+def network_refusal(folder: Path, reason: str) -> UnavailableError:
+    """Make the error that says why a network of a run cannot be used, from a clause."""
+    clause = reason.splitlines()[0][:LONGEST_REASON] if reason else "no reason is told"
+    return UnavailableError(
+        f"The network in {folder} cannot be used ({clause}). Train it again, copy it again from "
+        "where it came, or name another (--model)."
+    )
+
+
 def _check_card(card: ModelCard, plan: NetworkPlan) -> None:
-    if card.contrast not in CONTRASTS or card.lesion not in LESIONS:
-        raise ValueError(
-            f"it is for {card.lesion} in {card.contrast} images, which this version does not know"
-        )
-    if plan.spacing != (card.resolution,) * 3:
+    if not all(math.isclose(one, card.resolution, rel_tol=1e-3) for one in plan.spacing):
         raise ValueError(f"card and plans differ in resolution ({card.resolution}, {plan.spacing})")
     if plan.contrasts != 1 + len(card.more_contrasts) or len(plan.labels) != len(card.classes):
         raise ValueError("card and plans differ in contrasts or classes")

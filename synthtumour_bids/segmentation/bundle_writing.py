@@ -77,8 +77,8 @@ def write_bundle(model: Model, folder: Path, about: About) -> ModelCard:
             **card.details,
             **about.to_details(),
             "MirrorAxes": list(network.mirror_axes),
-            "Files": hashes,
         },
+        files=hashes,
     )
     for name, content in files.items():
         with replacing(folder / name) as partial:

@@ -18,6 +18,7 @@ from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
+from synthtumour_bids.tensors import load_tensors
 
 LOGGER = logging.getLogger(__name__)
 
@@ -89,8 +90,12 @@ def resume(trainer: SynthTumourTrainer, latest: Path, recipe: str) -> State | No
     """Bring trainer and state to where `latest` was saved; ``None`` if there is nothing to use."""
     if not latest.is_file():
         return None
-    saved = torch.load(latest, map_location=trainer.device, weights_only=True)
-    if saved["recipe"] != recipe:
+    try:
+        saved = load_tensors(latest, trainer.device)
+    except ValueError as error:
+        LOGGER.warning("%s (%s): training starts anew", latest, error)
+        return None
+    if saved.get("recipe") != recipe:
         LOGGER.warning("%s is of other data or settings: training starts anew", latest)
         return None
     trainer.load_weights(saved["network"])
@@ -139,7 +144,10 @@ def write_model(
 def start_from(trainer: SynthTumourTrainer, source: Path) -> None:
     """Take initial weights from a model folder or a checkpoint of a finished training."""
     path = _weights_file(source)
-    weights = torch.load(path, map_location=trainer.device, weights_only=True)["network_weights"]
+    try:
+        weights = load_tensors(path, trainer.device)["network_weights"]
+    except (ValueError, LookupError) as error:
+        raise UnavailableError(f"The network in {path} cannot be used ({error}).") from error
     network = trainer.bare_network
     try:
         network.load_state_dict(weights)
@@ -172,5 +180,6 @@ def finished_recipe(model_dir: Path) -> str | None:
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    with replacing(path) as partial:
-        torch.save(content, partial)
+    # Through an open file: given a path, torch writes the temporary name into what it saves.
+    with replacing(path) as partial, partial.open("wb") as file:
+        torch.save(content, file)

@@ -6,7 +6,6 @@ Nothing else reads or writes that file.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import hash_file, write_json
+from synthtumour_bids.segmentation.card_fields import SCHEMA, card_fields
 from synthtumour_bids.segmentation.safe_files import read_file, read_json
 from synthtumour_bids.settings import TEMPLATE
 
@@ -23,10 +23,10 @@ CARD = "model.json"
 CHECKPOINT = "fold_0/checkpoint_best.pth"
 # What is read of a network to segment with it.
 NEEDED = (CARD, "dataset.json", "plans.json", CHECKPOINT)
+CHECKED = ("dataset.json", "plans.json")  # by checksums of the card; the weights by its fingerprint
 WEIGHTS = "weights.safetensors"  # of a bundle, a network to be handed on
 BUNDLED = ("dataset.json", "plans.json", WEIGHTS)  # its files besides the card
 MOST_BUNDLE_BYTES = 10_000_000  # of all of its files
-SCHEMA = 2
 FINGERPRINT_DIGITS = 16  # of the SHA-256 of the weights
 # What goes wrong with a file that is no card.
 _BAD = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -66,6 +66,8 @@ class ModelCard:
         How the training went.
     versions
         Of the software, by package.
+    files
+        SHA-256 of the files beside the card that it tells of; empty in cards of 0.1.0.
     details
         What the method tells besides, by CamelCase names.
     """
@@ -91,6 +93,7 @@ class ModelCard:
     stopped_early: bool = False
     training_seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
@@ -122,6 +125,7 @@ class ModelCard:
                 "StoppedEarly": self.stopped_early,
                 "TrainingSeconds": self.training_seconds,
                 "Versions": self.versions,
+                **({"Files": self.files} if self.files else {}),
                 **self.details,
             },
         )
@@ -149,12 +153,12 @@ class ModelCard:
             raise UnavailableError(msg)
         fingerprint = weights_fingerprint(folder)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            card = cls._from_json(content, fingerprint)
+            content = read_json(folder, CARD, follow=True)
+            card = cls(**card_fields(content, fingerprint))
         except _BAD as error:
             msg = (
                 f"{path} is not the card of a network trained by synthtumour_bids "
-                f"({type(error).__name__}: {error}). Train it again with --retrain, or name "
+                f"({error}). Train it again with --retrain, or name "
                 "another models folder with --model."
             )
             raise UnavailableError(msg) from error
@@ -163,6 +167,12 @@ class ModelCard:
                 f"The weights in {weights} are not those that {path} tells of: found "
                 f"{fingerprint}, expected {card.fingerprint}. Copy the folder again from where it "
                 "came, or train anew with --retrain."
+            )
+            raise UnavailableError(msg)
+        if others := [name for name in CHECKED if not _is_told_of(folder / name, card)]:
+            msg = (
+                f"{folder / others[0]} is not the file that {path} tells of: its checksum is "
+                "another. Copy the folder again from where it came, or train anew with --retrain."
             )
             raise UnavailableError(msg)
         return card
@@ -191,10 +201,8 @@ class ModelCard:
                 left -= len(files[name])
                 if hashlib.sha256(files[name]).hexdigest() != content["Files"][name]:
                     raise ValueError(f"{name} is not the file that {CARD} tells of")
-            if content["Template"] != TEMPLATE:
-                raise ValueError(f"it is for another template ({content['Template']!r})")
             fingerprint = hashlib.sha256(files[WEIGHTS]).hexdigest()[:FINGERPRINT_DIGITS]
-            card = cls._from_json(content, fingerprint)
+            card = cls(**card_fields(content, fingerprint))
             if card.fingerprint != fingerprint:
                 raise ValueError(f"{WEIGHTS} does not have the fingerprint of {CARD}")
         except KeyError as error:
@@ -202,46 +210,6 @@ class ModelCard:
         except _BAD as error:
             raise bundle_refusal(folder, str(error)) from error
         return card, files
-
-    @classmethod
-    def _from_json(cls, content: Mapping[str, Any], weights: str) -> ModelCard:
-        schema = content.get("Schema", 1)
-        if schema not in (1, SCHEMA):
-            msg = f"schema {schema}, while this version reads 1 to {SCHEMA}"
-            raise ValueError(msg)
-        # Cards of 0.1.0 have no hash of the weights; what they call the fingerprint is the recipe.
-        older = schema == 1
-        known = {
-            *("Schema", "Name", "Fingerprint", "Recipe", "Method", "Preset", "Contrast"),
-            *("MoreContrasts", "Lesion", "Classes", "Profile", "Template", "Resolution", "Seed"),
-            *("Training", "TrainingCases", "ValidationCases", "Scans", "HeldOut", "BestEpoch"),
-            *("StoppedEarly", "TrainingSeconds", "Versions"),
-        }
-        classes = tuple(TumourClass(**one) for one in content.get("Classes", ()))
-        return cls(
-            name=content["Name"],
-            fingerprint=weights if older else content["Fingerprint"],
-            recipe=content["Fingerprint" if older else "Recipe"],
-            method=content.get("Method", "synthtumour"),
-            contrast=content["Contrast"],
-            lesion=content["Lesion"],
-            preset=content["Preset"],
-            profile=content["Profile"],
-            resolution=float(content["Resolution"]),
-            seed=int(content["Seed"]),
-            training=dict(content["Training"]),
-            more_contrasts=tuple(content.get("MoreContrasts", ())),
-            classes=classes or WHOLE_TUMOUR,
-            training_cases=tuple(content.get("TrainingCases", ())),
-            validation_cases=tuple(content.get("ValidationCases", ())),
-            scans=tuple(content.get("Scans", ())),
-            held_out=tuple(content.get("HeldOut", ())),
-            best_epoch=int(content.get("BestEpoch", 0)),
-            stopped_early=bool(content.get("StoppedEarly", False)),
-            training_seconds=float(content.get("TrainingSeconds", 0.0)),
-            versions=dict(content.get("Versions", {})),
-            details={key: value for key, value in content.items() if key not in known},
-        )
 
 
 @dataclass(frozen=True)
@@ -255,6 +223,16 @@ class Model:
     def card(self) -> ModelCard:
         """Its card; see ``ModelCard.read``."""
         return ModelCard.read(self.folder)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files beside a card that it tells of."""
+    return {name: hash_file(folder / name) for name in CHECKED}
+
+
+def _is_told_of(path: Path, card: ModelCard) -> bool:
+    wanted = card.files.get(path.name)
+    return wanted is None or (path.is_file() and hash_file(path) == wanted)
 
 
 def weights_fingerprint(folder: Path) -> str:

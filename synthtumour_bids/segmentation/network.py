@@ -93,7 +93,8 @@ class Network:
         Raises
         ------
         UnusableScanError
-            When the network was trained on another number of contrasts.
+            When the network was trained on another number of contrasts, or its answer is not
+            finite.
         """
         from nnunetv2.inference.export_prediction import (
             convert_predicted_logits_to_segmentation_with_correct_shape,
@@ -128,6 +129,11 @@ class Network:
                 properties,
                 return_probabilities=True,
                 num_threads_torch=torch.get_num_threads(),
+            )
+        if not np.isfinite(probabilities).all():
+            raise UnusableScanError(
+                "The network answers with other things than numbers (NaN or infinity): its weights "
+                "do not bear this image. Train it again (--retrain), or name another (--model)."
             )
         classes = np.clip(probabilities[1:].transpose(0, 3, 2, 1), 0, 1).astype(np.float32)
         return np.where(brain, classes, np.float32(0))

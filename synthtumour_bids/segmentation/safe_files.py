@@ -1,4 +1,4 @@
-"""Files that may come from anywhere: read once, whole, bounded, and never through a link."""
+"""Files that may come from anywhere: read once, whole and bounded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
-def read_file(folder: Path, name: str, most_bytes: int) -> bytes:
+def read_file(folder: Path, name: str, most_bytes: int, *, follow: bool = False) -> bytes:
     """Read a file of a folder.
 
     Parameters
@@ -28,6 +28,8 @@ def read_file(folder: Path, name: str, most_bytes: int) -> bytes:
         Of the file, without any folder.
     most_bytes
         Size above which it is refused.
+    follow
+        Whether it may be a link.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def read_file(folder: Path, name: str, most_bytes: int) -> bytes:
     path = folder / name
     try:
         # A pipe would otherwise be waited for, and a link followed.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
         reason = "is a link" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
         raise ValueError(f"{name} {reason}") from error
@@ -83,9 +85,9 @@ def parse_json(data: bytes, name: str) -> dict[str, Any]:
     return content
 
 
-def read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str, *, follow: bool = False) -> dict[str, Any]:
     """Read a JSON object of a folder; see `read_file` and `parse_json`."""
-    return parse_json(read_file(folder, name, MOST_JSON_BYTES), name)
+    return parse_json(read_file(folder, name, MOST_JSON_BYTES, follow=follow), name)
 
 
 def _refuse(word: str) -> float:

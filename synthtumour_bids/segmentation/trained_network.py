@@ -7,8 +7,6 @@ must have the names, the shapes and the type that the plan asks for, and be fini
 
 from __future__ import annotations
 
-import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +18,11 @@ from safetensors.torch import load
 from torch import nn
 
 from synthtumour_bids.errors import UnavailableError
-from synthtumour_bids.segmentation.bundle import read_files
+from synthtumour_bids.segmentation.bundle import network_refusal, read_files, read_plan
 from synthtumour_bids.segmentation.model_card import CHECKPOINT, WEIGHTS, is_bundle
 from synthtumour_bids.segmentation.network_plan import ARCHITECTURES, NetworkPlan, mirror_axes
 from synthtumour_bids.segmentation.plans import CONFIGURATION
+from synthtumour_bids.tensors import check_finite, load_tensors
 
 _CLASSES = dict(zip(ARCHITECTURES, (PlainConvUNet, ResidualEncoderUNet), strict=True))
 STORED = torch.float16  # the type of a bundle's weights
@@ -114,12 +113,10 @@ def read_checkpoint(folder: Path) -> TrainedNetwork:
         When it is not there, or cannot be used.
     """
     try:
-        plans = json.loads((folder / "plans.json").read_text("utf-8"))
-        description = json.loads((folder / "dataset.json").read_text("utf-8"))
-        checkpoint = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+        checkpoint = load_tensors(folder / CHECKPOINT)
         if (name := checkpoint["init_args"]["configuration"]) != CONFIGURATION:
             raise ValueError(f"the configuration is {name!r}, not {CONFIGURATION!r}")
-        plan = NetworkPlan.from_nnunet(plans, description)
+        plan = read_plan(folder)
         axes = mirror_axes(list(checkpoint["inference_allowed_mirroring_axes"] or ()))
         weights = _checked(plan, checkpoint["network_weights"], torch.float32)
     except FileNotFoundError as error:
@@ -127,18 +124,11 @@ def read_checkpoint(folder: Path) -> TrainedNetwork:
             f"A trained network was looked for in {folder}, but {error.filename} is not "
             "there. Train one (--steps train) or name another (--model)."
         ) from error
-    except (pickle.UnpicklingError, RuntimeError, LookupError, ValueError, EOFError) as error:
-        raise UnavailableError(_unreadable(folder, error)) from error
+    except (RuntimeError, LookupError, ValueError) as error:
+        raise network_refusal(folder, str(error)) from error
     except (TypeError, AttributeError) as error:  # values of other kinds than nnU-Net writes
-        raise UnavailableError(_unreadable(folder, error)) from error
+        raise network_refusal(folder, str(error)) from error
     return TrainedNetwork(plan, weights, axes)
-
-
-def _unreadable(folder: Path, error: Exception) -> str:
-    return (
-        f"The network in {folder} cannot be read ({error}). Train it again or name "
-        "another (--model)."
-    )
 
 
 def _checked(
@@ -167,7 +157,6 @@ def _checked(
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, not {tuple(shape)}")
         if tensor.dtype != dtype:
             raise ValueError(f"{name} is of type {tensor.dtype}, not {dtype}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{name} holds values that are not finite")
+        check_finite(name, tensor)
         weights[name] = tensor.to(torch.float32)
     return weights

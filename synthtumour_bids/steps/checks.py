@@ -11,6 +11,7 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.preprocessing.template_files import find_template
 from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.steps.atlas import load_atlas
 
 
 def refuse(job: Job, method: Method) -> None:
@@ -37,7 +38,7 @@ def refuse(job: Job, method: Method) -> None:
 
 
 def look_around(job: Job) -> None:
-    """Look at what only a run that computes needs: the cluster, and whether the input is valid.
+    """Look at what only a run that computes needs: cluster, atlas, and whether the input is valid.
 
     Raises
     ------
@@ -46,6 +47,8 @@ def look_around(job: Job) -> None:
     """
     if job.cluster is not None:
         job.cluster.check()
+    if Step.REPORT in job.steps:
+        load_atlas(job.settings.atlas)  # says early what is wrong with it
     # In whole runs, not in each job of an array.
     whole = not job.settings.participant_label and Step.PREPROCESS in job.steps
     if whole and not job.settings.skip_bids_validation:
@@ -82,8 +85,9 @@ def _check_batches(settings: Settings) -> None:
 def _check_contrast(job: Job) -> None:
     """Refuse an output folder that holds results of another contrast: mask names would collide."""
     contrast, output_dir = job.settings.contrast, job.settings.output_dir
-    ours = CONTRAST_SUFFIXES[contrast]
-    others = {scan.suffix for scan, _ in Ledger(output_dir).of_scans(Step.PREPROCESS)} - set(ours)
+    chosen = {scan.suffix for scan in job.selection.everything}  # by the filter file, maybe
+    ours = {*CONTRAST_SUFFIXES[contrast], *chosen}
+    others = {scan.suffix for scan, _ in Ledger(output_dir).of_scans(Step.PREPROCESS)} - ours
     if others:
         msg = (
             f"{output_dir} holds results of {', '.join(sorted(others))} scans, and masks "

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from pathlib import Path
 from typing import Literal, cast
 
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES, Profile
-from synthtumour_bids.segmentation.bundle import check_bundle
+from synthtumour_bids.segmentation.bundle import check_bundle, check_network
 from synthtumour_bids.segmentation.model_card import CARD, NEEDED, ModelCard, is_bundle
 from synthtumour_bids.segmentation.starters import find_starter
 from synthtumour_bids.settings import STARTER, FurtherContrast, Lesion, Settings
+
+LOGGER = logging.getLogger(__name__)
 
 
 def with_networks(settings: Settings) -> Settings:
@@ -34,7 +38,9 @@ def with_networks(settings: Settings) -> Settings:
     if settings.model is not None:
         return _with_model(settings, settings.model)
     if settings.teacher is not None:
-        return dataclasses.replace(settings, teacher=_models_folder("--teacher", settings.teacher))
+        folder = _models_folder("--teacher", settings.teacher)
+        _checked(folder / Network.SENIOR)
+        return dataclasses.replace(settings, teacher=folder)
     return settings
 
 
@@ -67,7 +73,28 @@ def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, 
         return folder, check_bundle(folder)
     folder = _models_folder("--model", folder)
     _check_complete(folder)
-    return folder, ModelCard.read(folder / Network.SENIOR)
+    return folder, _checked(*(folder / network for network in Network))
+
+
+def _checked(*folders: Path) -> ModelCard:
+    """Card of the last of the networks that were given, all of which can be used.
+
+    Raises
+    ------
+    UnavailableError
+        When one cannot, or was trained by a method that this version does not know.
+    """
+    cards = [check_network(folder) for folder in folders]
+    for card in cards:
+        method_of_card(card)
+    if not all(card.files for card in cards):
+        LOGGER.warning(
+            "The networks in %s have no checksums in %s, as those of version 0.1.0 have none: "
+            "whether plans.json and dataset.json are as they were written cannot be told.",
+            folders[0].parent,
+            CARD,
+        )
+    return cards[-1]
 
 
 def _of_resolution(resolution: float) -> Profile | None:

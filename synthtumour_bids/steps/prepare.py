@@ -112,8 +112,9 @@ def write_descriptions(settings: Settings) -> None:
     """Write ``dataset_description.json`` of the output and of the datasets nested in it."""
     further = {one.name: one.root for one in datasets(settings) if one.name != MAIN}
     links = {"raw": settings.bids_dir, **further}
-    write_dataset_description(settings.output_dir, links=links)
+    anonymous = settings.anonymous_paths
+    write_dataset_description(settings.output_dir, links=links, anonymous=anonymous)
     for name in further:
         nested = settings.output_dir / "derivatives" / name
         nested.mkdir(parents=True, exist_ok=True)
-        write_dataset_description(nested, links=links)
+        write_dataset_description(nested, links=links, anonymous=anonymous)

@@ -24,11 +24,13 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
 from synthtumour_bids.job import Job, Preprocessing, refused, skipped
-from synthtumour_bids.layout import Layout, Scratch
+from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.reading import UnreadableError, open_header, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
+from synthtumour_bids.steps.copies import warn_of_copies
+from synthtumour_bids.volumes import hash_values
 
 if TYPE_CHECKING:
     from synthtumour_bids.preprocessing.registration import Preprocessed
@@ -96,6 +98,7 @@ def run(job: Job) -> list[ScanOutcome]:
         memory_gb=max([MEMORY_GB, *(_memory_gb(task.scan.path) for task in todo)]),
         omp_nthreads=job.settings.omp_nthreads,
     )
+    warn_of_copies(job)
     records = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
     return records + refused(job, STEP)
 
@@ -190,7 +193,11 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
         scan.role,
         settings.profile.resolution,
         result.template,
+<<<<<<< HEAD
         {finding.code: finding.message for finding in preflight.findings},
+=======
+        hash_values(preflight.image),
+>>>>>>> main
     )
     ledger.mark(STEP, scan.key, current, outputs, scan=scan, **record.details())
     return record
@@ -207,10 +214,11 @@ def _read_mask(path: Path) -> nib.Nifti1Image:
 
 @contextmanager
 def _own_folder(task: PreprocessTask) -> Iterator[Path]:
-    """Scratch folder of this attempt alone: another job may try the same scan."""
-    parent = task.layout.scratch(Scratch.PREPROCESS)
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{task.scan.slug}-", dir=parent))
+    """Scratch folder of this attempt alone: another job may try the same scan.
+
+    It lies in the temporary folder of the run, which goes whatever becomes of this process.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{task.scan.slug}-"))
     try:
         with safe_alias(folder) as named:
             yield named

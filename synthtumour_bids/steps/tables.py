@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """The tables over all scans and the group report.
+=======
+"""The tables over all scans and the map of the cohort.
+>>>>>>> main
 
 They are made of what lies in the output folder, whichever job put it there.
 """
@@ -13,6 +17,7 @@ from typing import Any
 
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
+<<<<<<< HEAD
 from synthtumour_bids.reports.group import (
     Participant,
     Summary,
@@ -22,13 +27,19 @@ from synthtumour_bids.reports.group import (
     write_tables,
 )
 from synthtumour_bids.reports.group_page import Trouble, write_group_page
+=======
+from synthtumour_bids.reports.group import Participant, Summary, read_results, write_tables
+from synthtumour_bids.reports.regions import write_regions
+>>>>>>> main
 from synthtumour_bids.settings import Step
+from synthtumour_bids.steps import frequency
+from synthtumour_bids.steps.locations import read_location
 
 LOGGER = logging.getLogger(__name__)
 
 
 def write(job: Job) -> None:
-    """Write the tables of everything that is there.
+    """Write the tables and the frequency map of everything that is there.
 
     The jobs of an array end together. Each makes the tables of all it finds, and makes them again
     where others have added something meanwhile, so that the last one to write has seen it all.
@@ -38,6 +49,7 @@ def write(job: Job) -> None:
     while (now := _state(job)) != before:
         before = now
         summary = _write(job)
+        frequency.write(job)
     if summary is not None and summary.n_scans:
         LOGGER.info("%s", summary.text())
 
@@ -45,7 +57,8 @@ def write(job: Job) -> None:
 def _state(job: Job) -> set[tuple[str, int, int]]:
     """What the tables are made of; any file that was written anew changes it."""
     logs = job.layout.logs
-    folders = (logs / "results", logs / "scores", job.ledger.folder(Step.PREPROCESS))
+    records = ("results", "scores", "locations")
+    folders = (*(logs / name for name in records), job.ledger.folder(Step.PREPROCESS))
     paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
     state = set()
     for path in [*paths, *(logs / "failures").glob("*/[!.]*.json")]:
@@ -60,12 +73,17 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
 def _write(job: Job) -> Summary | None:
     output_dir = job.settings.output_dir
     results = [
-        {**result, **_read(job.layout.scores(str(result["scan"])))}
+        {
+            **result,
+            **_read(job.layout.scores(str(result["scan"]))),
+            **read_location(job.layout.location(str(result["scan"]))),
+        }
         for result in read_results(output_dir)
     ]
     participants = list(_participants(job))
     if not results and not participants:
         return None
+<<<<<<< HEAD
     summary = write_tables(output_dir, results, participants)
     write_group_page(
         job.layout.group_page,
@@ -83,6 +101,10 @@ def _troubles(job: Job) -> Iterator[Trouble]:
         page = layout.page(failure.scan.dataset, failure.scan.subject)
         link = page.relative_to(layout.output_dir).as_posix() if page.is_file() else ""
         yield Trouble(failure.scan.name, failure.step, failure.message, link)
+=======
+    write_regions(output_dir, results)
+    return write_tables(output_dir, results, participants)
+>>>>>>> main
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from synthtumour_bids.segmentation.model_card import (
     CARD,
     CHECKPOINT,
     ModelCard,
+    checksums,
     weights_fingerprint,
 )
 from synthtumour_bids.settings import Step
@@ -170,6 +171,7 @@ def _finish(
         stopped_early=curve.stopped_early,
         training_seconds=round(curve.seconds, 1),
         versions=versions(),
+        files=checksums(folder),
         details=material.card,
     ).write(folder)
     job.ledger.mark(

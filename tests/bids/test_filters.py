@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthtumour_bids.errors import DataError, UsageError
-from tests.builders.datasets import collect, found
+from tests.builders.datasets import collect, found, keys, make
 
 
 def filtered(main: Path, *others: Path, **queries) -> list[str]:
@@ -81,3 +81,42 @@ def test_nothing_left_is_an_error_with_the_filters_in_it(main):
         collect(main, bids_filter_file=path, exclude_participant_label=("01",))
     for part in ("No FLAIR image", str(main), f"--bids-filter-file {path}", "label 01"):
         assert part in str(info.value)
+
+
+ODD = ("sub-01_acq-FLAIR_T2w.nii.gz", "sub-01_T2w.nii.gz", "sub-02_FLAIR.nii.gz")
+
+
+def test_a_role_may_have_another_suffix(tmp_path: Path, healthy: Path) -> None:
+    root = make(tmp_path / "odd", *ODD, "sub-02_acq-FLAIR_T2w.nii.gz")
+    path = tmp_path / "filters.json"
+    query = {"suffix": "T2w", "acquisition": "FLAIR"}
+    path.write_text(json.dumps({"tumour": query}))
+    scans = collect(root, healthy, bids_filter_file=path).everything
+    ours = [scan for scan in scans if scan.dataset_name == "raw"]
+    assert [scan.name for scan in ours] == ["sub-01_acq-FLAIR_T2w", "sub-02_acq-FLAIR_T2w"]
+    others = [scan for scan in scans if scan.dataset_name != "raw"]
+    assert {scan.suffix for scan in others} == {"FLAIR"}
+    assert others
+
+
+def test_one_participant_may_be_named_in_either_way(tmp_path: Path, healthy: Path) -> None:
+    root = make(tmp_path / "odd", *ODD)
+    path = tmp_path / "filters.json"
+    path.write_text(
+        json.dumps({"tumour": {"suffix": ["FLAIR", "T2w"], "acquisition": [None, "FLAIR"]}})
+    )
+    selected = keys(collect(root, healthy, bids_filter_file=path).selected)
+    names = [name for name in selected if name.startswith("raw/")]
+    assert names == ["raw/sub-01_T2w", "raw/sub-01_acq-FLAIR_T2w", "raw/sub-02_FLAIR"]
+    make(root, "sub-02_T2w.nii.gz")
+    with pytest.raises(DataError, match="differ in their suffix alone"):
+        collect(root, healthy, bids_filter_file=path)
+
+
+@pytest.mark.parametrize("suffix", [None, "*", [], ["T2w", None], "T2w.nii"])
+def test_a_suffix_must_be_a_name(tmp_path: Path, suffix: object) -> None:
+    root = make(tmp_path / "odd", *ODD)
+    path = tmp_path / "filters.json"
+    path.write_text(json.dumps({"tumour": {"suffix": suffix}}))
+    with pytest.raises(UsageError, match="'tumour'"):
+        collect(root, bids_filter_file=path)

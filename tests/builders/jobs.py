@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.bids.classes import WHOLE_TUMOUR
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.job import Job, Preprocessing
@@ -17,6 +20,7 @@ from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import CHECKPOINT, ModelCard, weights_fingerprint
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps import preprocess
+from tests.builders.plans import PLAN
 
 
 def make_scan(
@@ -86,7 +90,7 @@ def mark_preprocessed(job: Job, *scans: Scan, fingerprint: str | None = None, **
 
 
 def write_network(folder: Path, name: str = Network.SENIOR, **changes: Any) -> Path:
-    """Folder of a network with its card; the weights are none."""
+    """Folder of a network with its card and its plan; the weights are none."""
     weights = folder / CHECKPOINT
     if not weights.is_file():
         weights.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +105,15 @@ def write_network(folder: Path, name: str = Network.SENIOR, **changes: Any) -> P
         "seed": 527,
         "training": {},
     }
+    if not (folder / "plans.json").is_file():
+        plan = replace(
+            PLAN,
+            spacing=(changes.get("resolution", 4.0),) * 3,
+            contrasts=1 + len(changes.get("more_contrasts", ())),
+            labels=tuple(f"{one.index}-{one.name}" for one in changes.get("classes", WHOLE_TUMOUR)),
+        )
+        (folder / "plans.json").write_text(json.dumps(plan.to_plans()))
+        (folder / "dataset.json").write_text(json.dumps(plan.to_description()))
     fingerprint = weights_fingerprint(folder)
     ModelCard(name=name, fingerprint=fingerprint, recipe="r", **{**known, **changes}).write(folder)
     return folder
@@ -109,9 +122,7 @@ def write_network(folder: Path, name: str = Network.SENIOR, **changes: Any) -> P
 def write_networks(models: Path, **changes: Any) -> Path:
     """Models folder with all files that are looked for; nothing can be segmented with it."""
     for network in Network:
-        folder = write_network(models / network, network, **changes)
-        for file in ("dataset.json", "plans.json"):
-            (folder / file).touch()
+        write_network(models / network, network, **changes)
     return models
 
 

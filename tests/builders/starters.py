@@ -13,9 +13,10 @@ import torch
 from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, About, Figure
 from synthtumour_bids.segmentation.bundle_writing import bundle_name, write_bundle
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, Model
-from synthtumour_bids.segmentation.network_plan import ARCHITECTURES, NetworkPlan
+from synthtumour_bids.segmentation.network_plan import NetworkPlan
 from synthtumour_bids.segmentation.trained_network import build
 from tests.builders.jobs import write_network
+from tests.builders.plans import PLAN
 
 DATA = "It learned from 12 simulated heads alone; no person was scanned."
 ABOUT = About(
@@ -25,20 +26,6 @@ ABOUT = About(
     figures=(Figure("Dice", "0.5", "python benchmarks/x.py"),),
     limits=("It was made for tests.",),
     intended_use="Tests, and nothing else.",
-)
-PLAN = NetworkPlan(
-    architecture=next(iter(ARCHITECTURES)),
-    spacing=(4.0, 4.0, 4.0),
-    patch_size=(16, 16, 16),
-    features=(4, 8),
-    kernel_sizes=((3, 3, 3),) * 2,
-    strides=((1, 1, 1), (2, 2, 2)),
-    convolutions=(1, 1),
-    decoder_convolutions=(1,),
-    bias=True,
-    norm_eps=1e-5,
-    contrasts=1,
-    labels=("tumour",),
 )
 
 

@@ -84,6 +84,7 @@ FIELDS: dict[str, strategies.SearchStrategy[Any]] = {
     "model": some(folders),
     "retrain": switch,
     "truth": some(folders),
+    "atlas": some(one([str(FILES[0]), f"{FILES[0]}:{FILES[1]}"])),
     "keep_mask": switch,
     "skull_strip": one(SKULL_STRIP_MODES),
     "skull_strip_template": some(words),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from synthtumour_bids.errors import StoppedError
@@ -15,6 +17,12 @@ from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import preprocess
 from tests.builders.datasets import make
 from tests.builders.jobs import make_job, mark_preprocessed, with_settings
+
+
+def image_at(path: Path) -> SimpleNamespace:
+    """An image of its own in every file."""
+    values = np.frombuffer(str(path).encode().ljust(512)[-512:], np.uint8).reshape(8, 8, 8)
+    return SimpleNamespace(findings=(), image=nib.Nifti1Image(values, np.eye(4)))
 
 
 def write_template(folder: Path, head: str = "head") -> Path:
@@ -40,7 +48,7 @@ def test_a_preprocessing_that_is_interrupted_is_not_done(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
+    monkeypatch.setattr(preflight, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: None)
     monkeypatch.setattr(templates, "load_head_template", lambda _: None)
     monkeypatch.setattr(preprocess, "_write", stop)
@@ -92,7 +100,7 @@ def test_another_head_template_calls_for_preprocessing_anew(
 def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What preprocessing finds in every scan, without any image being read or written."""
     result = SimpleNamespace(flags=(), qc={}, template="head", already_stripped=False)
-    monkeypatch.setattr(preflight, "check", lambda _: SimpleNamespace(findings=(), image=None))
+    monkeypatch.setattr(preflight, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
     monkeypatch.setattr(templates, "load_head_template", lambda _: None)
     monkeypatch.setattr(preprocess, "read_volume", lambda _: None)
@@ -193,3 +201,17 @@ def test_tumourfree_scans_are_not_preprocessed_for_given_networks(
     job = make_job(tmp_path, model=tmp_path)
     records = preprocess.run(job)
     assert [record.key for record in records] == [s.key for s in job.selected(Role.TUMOUR)]
+
+
+def test_one_image_under_two_names_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(tmp_path)
+    one, other, host, _ = (*job.selected(Role.TUMOUR), *job.selected(Role.TUMOURFREE))
+    mark_preprocessed(job, *job.selected())
+    mark_preprocessed(job, one, other, host, image="same")
+    preprocess.run(job)
+    assert (
+        f"{other.key} is the same image as {one.key}, and both count as one person" in caplog.text
+    )
+    assert f"{host.key} gets no synthetic tumours" in caplog.text

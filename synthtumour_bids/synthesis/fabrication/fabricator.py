@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...tensors import check_finite, load_tensors
 from ..geometry import dice
 from .discriminator import Discriminator
-from .gan_settings import GanSettings
+from .gan_settings import GanSettings, check_whole
 from .gan_state import GanState, save_whole
 from .generator import Generator
 from .losses import focus_on, weighted_mean
@@ -22,6 +24,10 @@ from .perceptual import Segmenter
 from .quality import ACCEPT_ALL, Scores, Verdict, judge, thresholds_from
 from .refinement import Window, evaluating, refine, window_of
 from .scans import BrainScan
+
+LOGGER = logging.getLogger(__name__)
+
+MOST_IMAGES = 255  # contrasts or classes of one training
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,13 +196,26 @@ class Fabricator:
         Returns
         -------
         Fabricator or None
-            None if the file has another recipe.
+            None if the file has another recipe, or cannot be used; the log says so.
         """
-        saved = torch.load(path, map_location=device, weights_only=True)
-        if recipe is not None and saved["recipe"] != recipe:
+        try:
+            saved = load_tensors(path, device)
+            if recipe is not None and saved.get("recipe") != recipe:
+                return None
+            return cls._from_saved(saved, torch.device(device))
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            LOGGER.warning("%s (%s): training starts anew", path, error)
             return None
-        settings = GanSettings.from_json(saved["settings"])
-        state = GanState(saved["contrasts"], saved["classes"], settings, torch.device(device))
+
+    @classmethod
+    def _from_saved(cls, saved: Mapping[str, Any], device: torch.device) -> Fabricator:
+        contrasts, classes = saved["contrasts"], saved["classes"]
+        check_whole("contrasts", contrasts, MOST_IMAGES)
+        check_whole("classes", classes, MOST_IMAGES)
+        for weights in saved["networks"].values():
+            for name, tensor in weights.items():
+                check_finite(name, tensor)
+        state = GanState(contrasts, classes, GanSettings.from_json(saved["settings"]), device)
         state.segmenter.load_state_dict(saved["networks"]["segmenter"])
         state.best = saved["networks"]
         state.history = saved["history"]

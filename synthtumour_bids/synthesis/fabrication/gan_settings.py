@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+MOST_LEVELS, MOST_CHANNELS = 8, 1024  # of networks that are read from a file
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -83,11 +85,28 @@ class GanSettings:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GanSettings:
-        """Rebuild from what :meth:`to_json` gave, possibly through a file."""
+        """Rebuild from what :meth:`to_json` gave, possibly through a file.
+
+        Raises
+        ------
+        ValueError
+            When a network would be larger than any that is trained.
+        """
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
+        for name in ("generator", "segmenter", "discriminator"):
+            if not 1 <= len(values[name]) <= MOST_LEVELS:
+                raise ValueError(f"{name} has {len(values[name])} levels")
+            for channels in values[name]:
+                check_whole(name, channels, MOST_CHANNELS)
         return cls(**{**values, "weights": LossWeights(**data["weights"])})
+
+
+def check_whole(name: str, value: object, most: int) -> None:
+    """Raise `ValueError` for a value of a file that is no whole number from 1 to `most`."""
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"{name} is {value!r}, not a whole number from 1 to {most}")
 
 
 FULL = GanSettings()  # 1 mm, on a GPU

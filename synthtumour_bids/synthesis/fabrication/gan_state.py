@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...files import replacing
+from ...tensors import load_tensors
 from .discriminator import Discriminator
 from .gan_settings import GanSettings
 from .generator import Generator
@@ -164,8 +165,12 @@ class GanState:
         """
         if not path.is_file():
             return False
-        saved = torch.load(path, map_location=self.device, weights_only=True)
-        if saved["recipe"] != recipe:
+        try:
+            saved = load_tensors(path, self.device)
+        except ValueError as error:
+            LOGGER.warning("%s (%s): training starts anew", path, error)
+            return False
+        if saved.get("recipe") != recipe:
             LOGGER.warning("%s is of other data or settings: training starts anew", path)
             return False
         self.step, self.sums, self.history = saved["step"], saved["sums"], saved["history"]

@@ -1,0 +1,1 @@
+"""How big a lesion is and where it lies: pure functions on arrays."""

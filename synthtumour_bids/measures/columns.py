@@ -1,0 +1,93 @@
+"""What the tables say of sizes and locations: BIDS dictionaries of the columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Columns = dict[str, dict[str, Any]]
+
+SIZE: Columns = {
+    "largest_focus_mL": {
+        "Description": "Volume of the largest focus (26-connected part of the mask)",
+        "Units": "mL",
+    },
+    "largest_focus_share": {"Description": "The same as a share of the whole tumour, 0 to 1"},
+    "longest_diameter_mm": {
+        "Description": "Longest line between two points of the largest focus's surface",
+        "Units": "mm",
+    },
+    "axial_diameter_mm": {
+        "Description": "Longest line between two points of the largest focus's border in one axial "
+        "slice of the scan's grid (RANO)",
+        "Units": "mm",
+    },
+    "axial_perpendicular_mm": {
+        "Description": "Longest line inside the largest focus in that slice, at right angles to "
+        "the axial diameter",
+        "Units": "mm",
+    },
+    "axial_slice": {
+        "Description": "Index of that slice, from 0, along the grid's axis nearest to the body's "
+        "long axis"
+    },
+    "surface_mm2": {"Description": "Surface of the largest focus", "Units": "mm^2"},
+    "sphericity": {
+        "Description": "Surface of the ball of the largest focus's volume over its own surface: 1 "
+        "for a ball, less for all else"
+    },
+}
+LOCATION: Columns = {
+    "side": {
+        "Description": "Side of the person, by the template's midline",
+        "Levels": {
+            "left": "More than 90 % of the tumour lie on the left",
+            "right": "More than 90 % of the tumour lie on the right",
+            "both": "At least 10 % of the tumour lie on either side",
+        },
+    },
+    "left_share": {
+        "Description": "Share of the tumour on the left, 0 to 1; the rest is on the right"
+    },
+    "crosses_midline": {
+        "Description": "Whether one focus reaches more than 3 mm beyond the midline on both sides"
+    },
+    **{
+        f"centre_{axis}_mm": {
+            "Description": f"Centre of mass in the template's space, towards the {towards}",
+            "Units": "mm",
+        }
+        for axis, towards in (("x", "right"), ("y", "front"), ("z", "top"))
+    },
+    "midline_distance_mm": {
+        "Description": "Shortest distance to the midline in the template's space; 0 where a focus "
+        "crosses it",
+        "Units": "mm",
+    },
+    "ventricle_distance_mm": {
+        "Description": "Shortest distance to the lateral and third ventricles of the average brain "
+        "in the template's space; 0 inside",
+        "Units": "mm",
+    },
+    "surface_distance_mm": {
+        "Description": "Shortest distance to the surface of the brain mask on the scan's grid",
+        "Units": "mm",
+    },
+    **{
+        f"{short}_share": {
+            "Description": f"Mean probability of {tissue} that the average brain has in the "
+            "tumour's place, 0 to 1"
+        }
+        for short, tissue in (
+            ("wm", "white matter"),
+            ("gm", "grey matter"),
+            ("csf", "cerebrospinal fluid"),
+        )
+    },
+}
+REGIONS: Columns = {
+    "atlas": {"Description": "Name of the atlas given with --atlas"},
+    "index": {"Description": "Number of the region in the atlas; 0 for none"},
+    "region": {"Description": "Name of the region"},
+    "volume_mL": {"Description": "Volume of the tumour in the region", "Units": "mL"},
+    "share": {"Description": "The same as a share of the whole tumour, 0 to 1"},
+}

@@ -1,0 +1,32 @@
+"""What is said of images that are there under two names."""
+
+from __future__ import annotations
+
+import logging
+
+from synthtumour_bids.job import Job
+from synthtumour_bids.settings import Role
+
+LOGGER = logging.getLogger(__name__)
+
+
+def warn_of_copies(job: Job) -> None:
+    """Tell of images that are there under two names, where one of them was asked for."""
+    scans = {scan.key: scan for scan in job.selection.everything}
+    asked = {scan.key for scan in job.selected()}
+    for key, first in job.copies().items():
+        if asked.isdisjoint((key, first.key)):
+            continue
+        contradiction = scans[key].role is Role.TUMOURFREE and first.role is not Role.TUMOURFREE
+        what = (
+            f"but the one should be tumour-free and the other not: {key} gets no synthetic tumours"
+            if contradiction
+            else "and both count as one person, who never stands on both sides of a validation"
+        )
+        LOGGER.warning(
+            "%s is the same image as %s, %s. Leave out the one that is wrong "
+            "(--exclude-participant-label).",
+            key,
+            first.key,
+            what,
+        )
