@@ -42,13 +42,10 @@ class Preprocessing:
         Voxel size of the template grid, mm.
     template
         Name of the head template; empty where none was needed.
-<<<<<<< HEAD
-    findings
-        What is odd about the scan's file, as sentences by their codes.
-=======
     image
         Hash of the scan's values, by which copies are told; empty in stamps of 0.1.0.
->>>>>>> main
+    findings
+        What is odd about the scan's file, as sentences by their codes.
     """
 
     fingerprint: str
@@ -57,11 +54,8 @@ class Preprocessing:
     role: Role
     resolution: float
     template: str
-<<<<<<< HEAD
-    findings: Mapping[str, str] = field(default_factory=dict)
-=======
     image: str = ""
->>>>>>> main
+    findings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_details(cls, fingerprint: str, details: Mapping[str, Any]) -> Preprocessing:
@@ -73,11 +67,8 @@ class Preprocessing:
             Role(details.get("role", Role.TUMOUR)),
             float(details.get("resolution", 0)),
             str(details.get("template") or ""),
-<<<<<<< HEAD
-            dict(details.get("findings", {})),
-=======
             str(details.get("image", "")),
->>>>>>> main
+            dict(details.get("findings", {})),
         )
 
     def details(self) -> dict[str, Any]:
@@ -88,11 +79,8 @@ class Preprocessing:
             "role": self.role.value,
             "resolution": self.resolution,
             "template": self.template,
-<<<<<<< HEAD
-            "findings": dict(self.findings),
-=======
             "image": self.image,
->>>>>>> main
+            "findings": dict(self.findings),
         }
 
 

@@ -102,7 +102,6 @@ class Layout:
         folder = derivative_folder(scan, self.output_dir)
         return folder / transform_name(scan, to=TEMPLATE)
 
-<<<<<<< HEAD
     # ------------------------------------------------------------------ reports
 
     def dataset_root(self, dataset_name: str) -> Path:
@@ -134,16 +133,10 @@ class Layout:
     def group_page(self) -> Path:
         """Report of all participants."""
         return self.output_dir / "group.html"
-=======
+
     def group_image(self, **names: str) -> Path:
         """Path of an image of the cohort on the template grid."""
         return self.output_dir / group_name(**self.template_entities, **names)
-
-    def picture(self, scan: Scan, desc: str) -> Path:
-        """Picture of a scan for its report."""
-        root = scan.output_root(self.output_dir) / f"sub-{scan.subject}" / "figures"
-        return root / f"{scan.stem}_desc-{desc}_{scan.suffix}.png"
->>>>>>> main
 
     # ------------------------------------------------------------------ records
 

@@ -129,11 +129,8 @@ class Settings:
     boilerplate_only: bool = False
     stop_on_first_crash: bool = False
     keep_work: bool = False
-<<<<<<< HEAD
     no_viewer: bool = False  # reports without interactive views
-=======
     anonymous_paths: bool = False  # also where they are of use: dataset links, the run's settings
->>>>>>> main
     verbosity: int = 0
 
     def __post_init__(self) -> None:

@@ -193,11 +193,8 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
         scan.role,
         settings.profile.resolution,
         result.template,
-<<<<<<< HEAD
-        {finding.code: finding.message for finding in preflight.findings},
-=======
         hash_values(preflight.image),
->>>>>>> main
+        {finding.code: finding.message for finding in preflight.findings},
     )
     ledger.mark(STEP, scan.key, current, outputs, scan=scan, **record.details())
     return record

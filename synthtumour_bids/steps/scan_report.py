@@ -23,6 +23,8 @@ from synthtumour_bids.reports.location import locate
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Role, Step
+from synthtumour_bids.steps.atlas import load_atlas
+from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.scan_pictures import draw_brain, draw_tumour, junior_mask
 from synthtumour_bids.volumes import Volume, load_volume
 
@@ -44,6 +46,8 @@ class ReportTask:
         Whether pictures are drawn anew that are up to date.
     viewer
         Whether there shall be an interactive view.
+    atlas
+        Its file, if it serves.
     """
 
     scan: Scan
@@ -51,6 +55,7 @@ class ReportTask:
     layout: Layout
     redraw: bool
     viewer: bool = True
+    atlas: str | None = None
 
     @property
     def segmented(self) -> bool:
@@ -68,6 +73,8 @@ def report_scan(task: ReportTask) -> None:
         When the truth cannot be used; all else is done by then.
     """
     truth, problem = None, None
+    if task.segmented:
+        describe_location(task.scan, task.layout, load_atlas(task.atlas))
     try:
         truth = _score(task) if task.segmented else None
     except DataError as error:

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The tables over all scans and the group report.
-=======
-"""The tables over all scans and the map of the cohort.
->>>>>>> main
+"""The tables over all scans, the group report and the map of the cohort.
 
 They are made of what lies in the output folder, whichever job put it there.
 """
@@ -17,7 +13,6 @@ from typing import Any
 
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
-<<<<<<< HEAD
 from synthtumour_bids.reports.group import (
     Participant,
     Summary,
@@ -27,10 +22,7 @@ from synthtumour_bids.reports.group import (
     write_tables,
 )
 from synthtumour_bids.reports.group_page import Trouble, write_group_page
-=======
-from synthtumour_bids.reports.group import Participant, Summary, read_results, write_tables
 from synthtumour_bids.reports.regions import write_regions
->>>>>>> main
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
 from synthtumour_bids.steps.locations import read_location
@@ -83,7 +75,7 @@ def _write(job: Job) -> Summary | None:
     participants = list(_participants(job))
     if not results and not participants:
         return None
-<<<<<<< HEAD
+    write_regions(output_dir, results)
     summary = write_tables(output_dir, results, participants)
     write_group_page(
         job.layout.group_page,
@@ -101,10 +93,6 @@ def _troubles(job: Job) -> Iterator[Trouble]:
         page = layout.page(failure.scan.dataset, failure.scan.subject)
         link = page.relative_to(layout.output_dir).as_posix() if page.is_file() else ""
         yield Trouble(failure.scan.name, failure.step, failure.message, link)
-=======
-    write_regions(output_dir, results)
-    return write_tables(output_dir, results, participants)
->>>>>>> main
 
 
 def _read(path: Path) -> dict[str, Any]:

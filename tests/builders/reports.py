@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import ants
 import nibabel as nib
 import numpy as np
 
@@ -67,6 +68,8 @@ def segmented(
         nib.save(stored(head[kind], order), path)
     on_template = nib.Nifti1Image(head["mask"], np.diag([4.0, 4.0, 4.0, 1.0]))
     nib.save(on_template, job.layout.standard(scan, label="L", suffix="mask"))
+    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
+    ants.write_transform(identity, str(job.layout.transform(scan)))
     result = {
         "participant_id": f"sub-{scan.subject}",
         "session_id": session or "n/a",

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ants
 import nibabel as nib
 import numpy as np
 import pytest
@@ -30,30 +29,8 @@ from tests.builders.reports import make_head, segmented, stored, task_of
 
 def report_on(root: Path, order: str = "RAS", **changes: Any) -> tuple[Job, Scan]:
     """Report on a head that was segmented in this axis order."""
-<<<<<<< HEAD
     job, scan = segmented(root, make_head(), order)
     scan_report.report_scan(task_of(job, scan, **changes))
-=======
-    job = make_job(root, tumours=1, tumourfree=0)
-    (scan,) = job.selected()
-    names = {
-        "image": {"desc": "preproc", "suffix": "FLAIR"},
-        "brain": {"desc": "brain", "suffix": "mask"},
-        "mask": {"label": "L", "suffix": "mask"},
-        "probability": {"label": "L", "suffix": "probseg"},
-    }
-    out = job.settings.output_dir
-    paths = {kind: derivative_path(scan, out, **entities) for kind, entities in names.items()}
-    junior = derivative_path(scan, out, label="L", desc="junior", suffix="mask")
-    truth = root / "truth.nii.gz"
-    for path, kind in ((truth, "truth"), (junior, "mask"), *((p, k) for k, p in paths.items())):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nib.save(stored(head[kind], order), path)
-    write_json(job.layout.result(scan), {"volume_mL": 1.2})
-    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
-    ants.write_transform(identity, str(job.layout.transform(scan)))
-    report.report_scan(report.ReportTask(scan, truth, job.layout, redraw=False))
->>>>>>> main
     return job, scan
 
 
