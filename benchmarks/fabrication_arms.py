@@ -12,7 +12,7 @@ import numpy as np
 from fabrication_cohort import Cohort, Member
 
 from synthtumour_bids.files import write_json
-from synthtumour_bids.reports.reportlets import synthetic_mosaic
+from synthtumour_bids.reports.sample_mosaic import synthetic_mosaic
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.synthesis.fabrication import coarse, quality
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator

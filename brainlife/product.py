@@ -27,14 +27,19 @@ def copy_mask(source: Path, target: Path) -> None:
 
 
 def copy_report(output: Path, report: Path) -> None:
-    """Gather reports and pictures of all scans and networks, with a page to start from."""
+    """Gather reports with their pictures, and those of networks, with a page to start from."""
     pages = sorted(output.glob("*.html"))
     pictures = [
         path
-        for pattern in ("sub-*/figures/*.png", "models/*.png", "models/*/*.png")
+        for pattern in ("models/*.png", "models/*/*.png")
         for path in sorted(output.glob(pattern))
     ]
-    figures = (path for path in output.glob("sub-*/figures/*") if path.is_file())
+    figures = (
+        path
+        for pattern in ("figures/*", "sub-*/figures/*")
+        for path in output.glob(pattern)
+        if path.is_file()
+    )
     for path in {*pages, *pictures, *figures}:
         target = report / path.relative_to(output)
         target.parent.mkdir(parents=True, exist_ok=True)

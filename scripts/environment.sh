@@ -1,13 +1,27 @@
 # shellcheck shell=bash
+# Installs packages of the system's distribution. Usage: install_packages NAME...
+install_packages() {
+  local sudo=""
+  [ "$(id -u)" -eq 0 ] || sudo=sudo
+  $sudo apt-get update -qq
+  $sudo apt-get install -y -qq --no-install-recommends "$@"
+}
+
+# Sees to it that there is a browser to look at reports with.
+need_browser() {
+  local program
+  for program in chromium chromium-browser google-chrome google-chrome-stable; do
+    if command -v "$program" > /dev/null; then return; fi
+  done
+  install_packages chromium
+}
+
 # Sourced by the other scripts: makes a fresh virtual environment with the exact versions that
 # the project is tested with. Usage: make_environment FOLDER [EXTRAS]
 make_environment() {
   local folder=$1 extras=${2:-}
   if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    local sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    $sudo apt-get install -y --no-install-recommends python3-venv python3-pip
+    install_packages python3-venv python3-pip
   fi
   if ! [ -x "$folder/bin/python" ]; then
     local free_gb=$(($(df -Pk . | awk 'NR == 2 { print $4 }') / 1000000))

@@ -5,7 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh
-make_environment .venv-test "[test,dask,report,templates]"
+make_environment .venv-test "[test,dask,templates]"
+need_browser
 export PATH="$PWD/.venv-test/bin:$PATH"
 bash scripts/lint.sh
 if [ $# -eq 0 ]; then

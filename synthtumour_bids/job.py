@@ -44,6 +44,8 @@ class Preprocessing:
         Name of the head template; empty where none was needed.
     image
         Hash of the scan's values, by which copies are told; empty in stamps of 0.1.0.
+    findings
+        What is odd about the scan's file, as sentences by their codes.
     """
 
     fingerprint: str
@@ -53,6 +55,7 @@ class Preprocessing:
     resolution: float
     template: str
     image: str = ""
+    findings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_details(cls, fingerprint: str, details: Mapping[str, Any]) -> Preprocessing:
@@ -65,6 +68,7 @@ class Preprocessing:
             float(details.get("resolution", 0)),
             str(details.get("template") or ""),
             str(details.get("image", "")),
+            dict(details.get("findings", {})),
         )
 
     def details(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class Preprocessing:
             "resolution": self.resolution,
             "template": self.template,
             "image": self.image,
+            "findings": dict(self.findings),
         }
 
 

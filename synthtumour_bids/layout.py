@@ -103,14 +103,41 @@ class Layout:
         folder = derivative_folder(scan, self.output_dir)
         return folder / transform_name(scan, to=TEMPLATE)
 
+    # ------------------------------------------------------------------ reports
+
+    def dataset_root(self, dataset_name: str) -> Path:
+        """Root of the derivative dataset of a source dataset, by the name of the latter."""
+        if dataset_name == "raw":
+            return self.output_dir
+        return self.output_dir / "derivatives" / dataset_name
+
+    def page(self, dataset_name: str, subject: str) -> Path:
+        """Report of a participant."""
+        return self.dataset_root(dataset_name) / f"sub-{subject}.html"
+
+    def page_part(self, dataset_name: str, subject: str, desc: str) -> Path:
+        """Part of a participant's report that is about no single scan."""
+        folder = self.dataset_root(dataset_name) / f"sub-{subject}" / "figures"
+        return folder / f"sub-{subject}_desc-{desc}_report.html"
+
+    def figure(self, scan: Scan, desc: str, extension: str = ".html") -> Path:
+        """Part of a participant's report that is about a scan; pictures are ``.svg``."""
+        folder = self.dataset_root(scan.dataset_name) / f"sub-{scan.subject}" / "figures"
+        return folder / f"{scan.stem}_desc-{desc}_{scan.suffix}{extension}"
+
+    @property
+    def viewer_library(self) -> Path:
+        """The script that draws the interactive views of all scans."""
+        return self.output_dir / "figures" / "niivue.umd.js"
+
+    @property
+    def group_page(self) -> Path:
+        """Report of all participants."""
+        return self.output_dir / "group.html"
+
     def group_image(self, **names: str) -> Path:
         """Path of an image of the cohort on the template grid."""
         return self.output_dir / group_name(**self.template_entities, **names)
-
-    def picture(self, scan: Scan, desc: str) -> Path:
-        """Picture of a scan for its report."""
-        root = scan.output_root(self.output_dir) / f"sub-{scan.subject}" / "figures"
-        return root / f"{scan.stem}_desc-{desc}_{scan.suffix}.png"
 
     # ------------------------------------------------------------------ records
 

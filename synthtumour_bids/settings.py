@@ -133,6 +133,7 @@ class Settings:
     boilerplate_only: bool = False
     stop_on_first_crash: bool = False
     keep_work: bool = False
+    no_viewer: bool = False  # reports without interactive views
     anonymous_paths: bool = False  # also where they are of use: dataset links, the run's settings
     verbosity: int = 0
 

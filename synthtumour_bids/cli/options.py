@@ -304,7 +304,12 @@ def _add_machine_options(add: Add) -> None:
 def _add_behaviour_options(add: Add) -> None:
     """Add the options of what to compute at all, and what to say of it."""
     add("--dry-run", action="store_true", help="print what would be done and compute nothing")
-    add("--reports-only", action="store_true", help="only write tables and report")
+    add("--reports-only", action="store_true", help="only write tables and reports")
+    add(
+        "--no-viewer",
+        action="store_true",
+        help="reports without the interactive view of each scan (up to 5 MB)",
+    )
     add(
         "--boilerplate-only",
         "--boilerplate_only",

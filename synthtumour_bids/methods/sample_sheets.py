@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from synthtumour_bids.reports.reportlets import synthetic_mosaic
+from synthtumour_bids.reports.sample_mosaic import synthetic_mosaic
 from synthtumour_bids.volumes import load_volume
 
 SHOWN = 12

@@ -194,6 +194,7 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
         settings.profile.resolution,
         result.template,
         hash_values(preflight.image),
+        {finding.code: finding.message for finding in preflight.findings},
     )
     ledger.mark(STEP, scan.key, current, outputs, scan=scan, **record.details())
     return record
@@ -238,12 +239,12 @@ def _warn(scan: Scan, settings: Settings, result: Preprocessed, brain_mask: Path
         )
     if result.flags:
         LOGGER.warning(
-            "%s: quality flags %s; look at its desc-brain_%s.png. If the mask is wrong, try "
-            "--skull-strip force or another --skull-strip-template, or give a mask with "
+            "%s: quality flags %s; look at its brain mask in sub-%s.html. If the mask is wrong, "
+            "try --skull-strip force or another --skull-strip-template, or give a mask with "
             "--derivatives.",
             scan.key,
             ", ".join(result.flags),
-            scan.suffix,
+            scan.subject,
         )
 
 

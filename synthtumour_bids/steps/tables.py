@@ -1,4 +1,4 @@
-"""The tables over all scans and the map of the cohort.
+"""The tables over all scans, the group report and the map of the cohort.
 
 They are made of what lies in the output folder, whichever job put it there.
 """
@@ -13,7 +13,15 @@ from typing import Any
 
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
-from synthtumour_bids.reports.group import Participant, Summary, read_results, write_tables
+from synthtumour_bids.reports.group import (
+    Participant,
+    Summary,
+    participant_rows,
+    read_results,
+    scan_rows,
+    write_tables,
+)
+from synthtumour_bids.reports.group_page import Trouble, write_group_page
 from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
@@ -68,7 +76,23 @@ def _write(job: Job) -> Summary | None:
     if not results and not participants:
         return None
     write_regions(output_dir, results)
-    return write_tables(output_dir, results, participants)
+    summary = write_tables(output_dir, results, participants)
+    write_group_page(
+        job.layout.group_page,
+        participant_rows(results, participants),
+        scan_rows(results),
+        list(_troubles(job)),
+    )
+    return summary
+
+
+def _troubles(job: Job) -> Iterator[Trouble]:
+    """Every failure of any dataset."""
+    layout = job.layout
+    for failure in job.ledger.failures():
+        page = layout.page(failure.scan.dataset, failure.scan.subject)
+        link = page.relative_to(layout.output_dir).as_posix() if page.is_file() else ""
+        yield Trouble(failure.scan.name, failure.step, failure.message, link)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -97,6 +97,7 @@ FIELDS: dict[str, strategies.SearchStrategy[Any]] = {
     "mem_gb": some(strategies.floats(1e-6, 1e6)),
     "dask_scheduler": some(values),
     "reports_only": switch,
+    "no_viewer": switch,
     "boilerplate_only": switch,
     "stop_on_first_crash": switch,
     "keep_work": switch,

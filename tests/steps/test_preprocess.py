@@ -136,7 +136,8 @@ def test_quality_flags_are_told(
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told == (
         f"{job.selected()[0].key}: quality flags brain_volume_low, registration_poor; look at its "
-        "desc-brain_FLAIR.png. If the mask is wrong, try --skull-strip force or another "
+        f"brain mask in sub-{job.selected()[0].subject}.html. "
+        "If the mask is wrong, try --skull-strip force or another "
         "--skull-strip-template, or give a mask with --derivatives."
     )
 

@@ -1,4 +1,4 @@
-"""The report step: pictures of scans as they are stored, and the methods text of what is there."""
+"""The report step: scans as they are stored, pages of participants, the methods text."""
 
 from __future__ import annotations
 
@@ -9,129 +9,123 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ants
 import nibabel as nib
 import numpy as np
 import pytest
 
 from synthtumour_bids.bids.inputs import Selection
-from synthtumour_bids.bids.names import derivative_path
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.files import write_json, write_tsv
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import write_tsv
 from synthtumour_bids.job import Job
-from synthtumour_bids.reports import reportlets
+from synthtumour_bids.ledger import Failure, Identity
 from synthtumour_bids.settings import Method, Role, Step
-from synthtumour_bids.steps import methods_text, report
+from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
 from tests.builders.jobs import make_job, mark_preprocessed, method_of
+from tests.builders.reports import make_head, segmented, stored, task_of
 
-SPACING = (1.0, 2.0, 3.0)  # mm, towards the right, the front and the top
-
-# ---------------------------------------------------------------------- pictures
-
-
-@pytest.fixture
-def head() -> dict[str, np.ndarray]:
-    """A brain with a tumour on the left, at the front, above the middle; arrays in RAS order."""
-    i, j, k = np.meshgrid(*[np.arange(n) for n in (40, 30, 20)], indexing="ij")
-    brain = ((i - 20) / 17) ** 2 + ((j - 15) / 12) ** 2 + ((k - 10) / 8) ** 2 < 1
-    tumour = ((i - 12) / 4) ** 2 + ((j - 19) / 3) ** 2 + ((k - 12) / 2) ** 2 < 1
-    return {
-        "image": (100.0 * brain + 80 * tumour).astype(np.float32),
-        "brain": brain.astype(np.uint8),
-        "mask": tumour.astype(np.uint8),
-        "probability": (0.9 * tumour).astype(np.float32),
-        "truth": np.roll(tumour, 2, axis=1).astype(np.uint8),
-    }
+# ---------------------------------------------------------------------- scans
 
 
-def stored(data: np.ndarray, order: str) -> nib.Nifti1Image:
-    """Image of an array in RAS order with its axes in another one, the same in the world."""
-    image = nib.Nifti1Image(data, np.diag([*SPACING, 1.0]))
-    return image.as_reoriented(
-        nib.orientations.ornt_transform(
-            nib.orientations.axcodes2ornt("RAS"), nib.orientations.axcodes2ornt(order)
-        )
-    )
-
-
-def reported(root: Path, head: dict[str, np.ndarray], order: str) -> tuple[Job, Scan]:
+def report_on(root: Path, order: str = "RAS", **changes: Any) -> tuple[Job, Scan]:
     """Report on a head that was segmented in this axis order."""
-    job = make_job(root, tumours=1, tumourfree=0)
-    (scan,) = job.selected()
-    names = {
-        "image": {"desc": "preproc", "suffix": "FLAIR"},
-        "brain": {"desc": "brain", "suffix": "mask"},
-        "mask": {"label": "L", "suffix": "mask"},
-        "probability": {"label": "L", "suffix": "probseg"},
-    }
-    out = job.settings.output_dir
-    paths = {kind: derivative_path(scan, out, **entities) for kind, entities in names.items()}
-    junior = derivative_path(scan, out, label="L", desc="junior", suffix="mask")
-    truth = root / "truth.nii.gz"
-    for path, kind in ((truth, "truth"), (junior, "mask"), *((p, k) for k, p in paths.items())):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nib.save(stored(head[kind], order), path)
-    write_json(job.layout.result(scan), {"volume_mL": 1.2})
-    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
-    ants.write_transform(identity, str(job.layout.transform(scan)))
-    report.report_scan(report.ReportTask(scan, truth, job.layout, redraw=False))
+    job, scan = segmented(root, make_head(), order)
+    scan_report.report_scan(task_of(job, scan, **changes))
     return job, scan
 
 
-@pytest.mark.parametrize("order", ["RAS", "LAS", "PIR"])
-def test_pictures_do_not_depend_on_how_a_scan_is_stored(
-    head: dict[str, np.ndarray], order: str, tmp_path: Path
-) -> None:
-    job, scan = reported(tmp_path, head, order)
-    expected = tmp_path / "brain.png", tmp_path / "tumour.png"
-    title = f"{scan.stem} FLAIR"
-    reportlets.brain_mask_mosaic(
-        head["image"], head["brain"] > 0, expected[0], f"{title}: brain mask", SPACING
-    )
-    reportlets.tumour_mosaic(
-        head["image"],
-        head["mask"] > 0,
-        head["probability"],
-        expected[1],
-        f"{title}: 1.2 mL",
-        SPACING,
-        truth=head["truth"] > 0,
-    )
-    folder = job.settings.output_dir / f"sub-{scan.subject}" / "figures"
-    for name, path in zip(("brain", "tumour"), expected, strict=True):
-        drawn = folder / f"{scan.stem}_desc-{name}_FLAIR.png"
-        assert drawn.read_bytes() == path.read_bytes()
+def figures(job: Job) -> dict[str, bytes]:
+    folder = job.settings.output_dir / "sub-tumour0" / "figures"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_scores_do_not_depend_on_how_a_scan_is_stored(
-    head: dict[str, np.ndarray], tmp_path: Path
-) -> None:
+def test_pictures_do_not_depend_on_how_a_scan_is_stored(tmp_path: Path) -> None:
+    drawn = [figures(report_on(tmp_path / order, order)[0]) for order in ("RAS", "PIL")]
+    names = {name for name in drawn[0] if name.endswith((".svg", ".js"))}
+    assert {f"sub-tumour0_desc-{desc}_FLAIR.svg" for desc in ("brain", "tumour", "truth")} < names
+    assert [name for name in names if drawn[0][name] != drawn[1][name]] == []
+
+
+def test_scores_do_not_depend_on_how_a_scan_is_stored(tmp_path: Path) -> None:
     scores = []
     for order in ("RAS", "PIR"):
-        job, scan = reported(tmp_path / order, head, order)
-        path = job.layout.scores(scan.name)
-        scores.append(json.loads(path.read_text()))
+        job, scan = report_on(tmp_path / order, order, viewer=False)
+        scores.append(json.loads(job.layout.scores(scan.name).read_text()))
     assert scores[0] == scores[1]
     assert 0 < scores[0]["dice"] < 1
 
 
-def test_pictures_follow_content_not_times(head: dict[str, np.ndarray], tmp_path: Path) -> None:
-    job, scan = reported(tmp_path, head, "RAS")
-    picture = job.layout.picture(scan, "tumour")
+def test_pictures_follow_content_not_times(tmp_path: Path) -> None:
+    job, scan = report_on(tmp_path)
+    picture = job.layout.figure(scan, "tumour", ".svg")
     before = picture.read_bytes()
     os.utime(picture, (2e9, 2e9))  # the clock jumped
-    task = report.ReportTask(scan, None, job.layout, redraw=False)
-    nib.save(stored(np.roll(head["mask"], 4, axis=1), "RAS"), mask_of(job, scan))
-    report.report_scan(task)
-    drawn = picture.read_bytes()
-    assert drawn != before
+    task = task_of(job, scan, truth=None)
+    moved = stored(np.roll(make_head()["mask"], 4, axis=1))
+    nib.save(moved, job.layout.native(scan, label="L", suffix="mask"))
+    scan_report.report_scan(task)
+    assert picture.read_bytes() != before
     os.utime(picture, (0, 0))  # nothing has changed
-    report.report_scan(task)
+    scan_report.report_scan(task)
     assert picture.stat().st_mtime == 0
 
 
-def mask_of(job: Job, scan: Scan) -> Path:
-    return job.layout.native(scan, label="L", suffix="mask")
+def test_parts_that_nobody_asks_for_any_more_go(tmp_path: Path) -> None:
+    job, scan = report_on(tmp_path)
+    assert {"sub-tumour0_desc-interactive_FLAIR.html", "sub-tumour0_desc-viewer_FLAIR.js"} < set(
+        figures(job)
+    )
+    job.layout.native(scan, label="L", desc="junior", suffix="mask").unlink()  # now a starter's
+    job.layout.scores(scan.name).unlink()
+    scan_report.report_scan(task_of(job, scan, truth=None, viewer=False))
+    left = {name.partition("desc-")[2].partition("_")[0] for name in figures(job)}
+    assert not left & {"interactive", "viewer"}
+    assert not [name for name in figures(job) if "networks" in name and name.endswith("html")]
+    assert not [name for name in figures(job) if "truth" in name and name.endswith("html")]
+
+
+def test_a_truth_that_cannot_be_used_stops_the_scores_alone(tmp_path: Path) -> None:
+    job, scan = segmented(tmp_path, make_head())
+    (tmp_path / "truth.nii.gz").write_bytes(b"no image")
+    with pytest.raises(DataError, match="cannot be used"):
+        scan_report.report_scan(task_of(job, scan))
+    assert job.layout.figure(scan, "tumour").is_file()
+    assert not job.layout.scores(scan.name).is_file()
+
+
+# ---------------------------------------------------------------------- pages
+
+
+def page_of(job: Job, subject: str = "tumour0") -> str:
+    assert participant_report.write_pages(job) == []
+    return job.layout.page("raw", subject).read_text(encoding="utf-8")
+
+
+def test_a_page_tells_of_all_sessions(tmp_path: Path) -> None:
+    scans = []
+    for session in ("one", "two"):
+        job, scan = segmented(tmp_path, make_head(), session=session)
+        mark_preprocessed(job, scan, fingerprint="p", template="")
+        scan_report.report_scan(task_of(job, scan, viewer=False))
+        scans.append(scan)
+    page = page_of(replace(job, selection=Selection(tuple(scans), tuple(scans))))
+    for scan in scans:
+        assert page.count(f"sub-tumour0/figures/{scan.stem}_desc-tumour_FLAIR.svg") == 2
+    for words in ("Dice below 0.5", "right, centre at", "(L)", "Positions are in mm", "0 to 1 bit"):
+        assert words in page
+
+
+def test_a_page_tells_why_a_participant_failed_and_is_escaped(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    (scan,) = job.selected()
+    message = "<script>alert('x')</script> & more"
+    job.ledger.mark_failure(Failure(Step.PREPROCESS, Identity.of(scan), scan.role, message))
+    (job.layout.logs / "run").mkdir()
+    (job.layout.logs / "run" / f"crash-preprocess-{scan.slug}.txt").write_text("trace")
+    page = page_of(job)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more") == 2
+    assert f'href="logs/run/crash-preprocess-{scan.slug}.txt"' in page
 
 
 # ---------------------------------------------------------------------- methods text

@@ -1,4 +1,4 @@
-"""Group tables, pictures and methods text."""
+"""Group tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from synthtumour_bids.files import write_json
-from synthtumour_bids.reports import group, reportlets
+from synthtumour_bids.reports import group
 
 
 def result(participant: str = "sub-01", session: str = "n/a", **more: object) -> dict:
@@ -131,72 +130,3 @@ def test_tables_are_written_with_their_dictionaries(tmp_path: Path, with_truth: 
     written = json.loads((tmp_path / group.SUMMARY).read_text())
     assert written["n_scans"] == 2
     assert written["mean_dice"] == (pytest.approx(0.8) if with_truth else None)
-
-
-# ---------------------------------------------------------------------- pictures
-
-
-@pytest.fixture
-def ball() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A bright head, its mask, and a tumour to the array's high end of the first axis."""
-    i, j, k = np.meshgrid(*[np.arange(n) for n in (30, 36, 20)], indexing="ij")
-    brain = ((i - 15) / 12) ** 2 + ((j - 18) / 15) ** 2 + ((k - 10) / 8) ** 2 < 1
-    tumour = (i - 20) ** 2 + (j - 18) ** 2 + (k - 10) ** 2 < 16
-    return (100.0 * brain + 80 * tumour).astype(np.float32), brain, tumour
-
-
-def read_png(path: Path) -> np.ndarray:
-    from matplotlib.image import imread
-
-    return imread(path)[..., :3]
-
-
-def red(picture: np.ndarray) -> np.ndarray:
-    return (picture[..., 0] > 0.6) & (picture[..., 1] < 0.4) & (picture[..., 2] < 0.4)
-
-
-def blue(picture: np.ndarray) -> np.ndarray:
-    return (picture[..., 2] > 0.6) & (picture[..., 0] < 0.4)
-
-
-def test_brain_mask_mosaic_shows_scan_and_contour(ball, tmp_path: Path) -> None:
-    image, brain, _ = ball
-    path = tmp_path / "figures" / "mask.png"
-    reportlets.brain_mask_mosaic(image, brain, path, "sub-01", (1.0, 1.0, 2.0))
-    picture = read_png(path)
-    assert red(picture).sum() > 500
-    assert (picture.min(axis=2) > 0.4).sum() > 5000
-    assert [file.name for file in path.parent.iterdir()] == ["mask.png"]
-
-
-def test_tumour_mosaic_shows_prediction_and_truth(ball, tmp_path: Path) -> None:
-    image, _, tumour = ball
-    probability = tumour.astype(np.float32)
-    truth = np.roll(tumour, 3, axis=1)
-    reportlets.tumour_mosaic(image, tumour, probability, tmp_path / "a.png", "a", truth=truth)
-    reportlets.tumour_mosaic(image, tumour, probability, tmp_path / "b.png", "b")
-    with_truth, without = read_png(tmp_path / "a.png"), read_png(tmp_path / "b.png")
-    assert red(without).sum() > 100
-    assert blue(with_truth).sum() > 100
-    assert blue(without).sum() == 0
-
-
-def test_tumour_mosaic_of_an_empty_mask(ball, tmp_path: Path) -> None:
-    image, brain, _ = ball
-    reportlets.tumour_mosaic(image, ~brain & brain, 0 * image, tmp_path / "empty.png", "empty")
-    assert red(read_png(tmp_path / "empty.png")).sum() == 0
-
-
-@pytest.mark.parametrize("count", [1, 4, 6])
-def test_synthetic_mosaic_has_room_for_every_sample(ball, tmp_path: Path, count: int) -> None:
-    image, _, tumour = ball
-    samples = [(image, tumour, f"sample {n}") for n in range(count)]
-    reportlets.synthetic_mosaic(samples, tmp_path / "samples.png")
-    assert red(read_png(tmp_path / "samples.png")).sum() > 50 * count
-
-
-def test_the_same_picture_is_the_same_file(ball, tmp_path: Path) -> None:
-    image, brain, _ = ball
-    for name in ("a.png", "b.png"):
-        reportlets.brain_mask_mosaic(image, brain, tmp_path / name, "sub-01")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -1,4 +1,4 @@
-"""Pictures to check a run by eye: mosaics as PNG.
+"""A sheet of training samples to check by eye, as PNG.
 
 Arrays are (X, Y, Z) in RAS order (``nibabel.as_closest_canonical`` first); left in a picture is
 the subject's left.
@@ -22,85 +22,8 @@ if TYPE_CHECKING:
 Spacing = tuple[float, float, float]
 
 ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
-ORIENTATIONS = ((2, "axial"), (1, "coronal"), (0, "sagittal"))
 MASK_COLOUR = "#ff4040"
-OTHER_COLOUR = "#40c0ff"
 DPI = 90
-
-
-def brain_mask_mosaic(
-    image: NDArray[Any], mask: NDArray[Any], path: Path, title: str, spacing: Spacing = ISOTROPIC
-) -> None:
-    """Contour of the brain mask on seven slices of each orientation.
-
-    Parameters
-    ----------
-    image, mask
-        The scan and its brain mask, (X, Y, Z).
-    path
-        PNG file to write.
-    title
-        Line above.
-    spacing
-        Voxel size in mm.
-    """
-    figure, axes = _figure(3, 7, title)
-    window = _window(image)
-    for row, (axis, name) in enumerate(ORIENTATIONS):
-        for column, index in enumerate(_spread(mask, axis, 7)):
-            ax = axes[row][column]
-            _slice(ax, image, axis, index, window, spacing)
-            _contour(ax, mask, axis, index, MASK_COLOUR)
-        axes[row][0].set_title(name, color="white", fontsize=8, loc="left")
-    _save(figure, path)
-
-
-def tumour_mosaic(
-    image: NDArray[Any],
-    mask: NDArray[Any],
-    probability: NDArray[Any],
-    path: Path,
-    title: str,
-    spacing: Spacing = ISOTROPIC,
-    truth: NDArray[Any] | None = None,
-) -> None:
-    """The segmentation on the slices where the tumour is largest, and on axial slices through it.
-
-    Above: the plain slice of each orientation beside the same with the probability in colours
-    and the mask's contour. Below: six axial slices from the tumour's lower to its upper end.
-    An empty mask is shown where the probability is highest.
-
-    Parameters
-    ----------
-    image, mask, probability
-        The scan, the mask and the probability of tumour in [0, 1]; (X, Y, Z).
-    path
-        PNG file to write.
-    title
-        Line above.
-    spacing
-        Voxel size in mm.
-    truth
-        Manual mask, drawn in blue.
-    """
-    figure, axes = _figure(2, 6, title)
-    window = _window(image)
-    seen = mask > 0 if np.any(mask) else probability >= probability.max()
-    for position, (axis, name) in enumerate(ORIENTATIONS):
-        others = tuple(a for a in range(3) if a != axis)
-        index = int(np.argmax(seen.sum(axis=others)))
-        plain, marked = axes[0][2 * position], axes[0][2 * position + 1]
-        for ax in (plain, marked):
-            _slice(ax, image, axis, index, window, spacing)
-        _heat(marked, probability, axis, index, spacing)
-        _contours(marked, mask, truth, axis, index)
-        plain.set_title(name, color="white", fontsize=8, loc="left")
-    for ax, index in zip(axes[1], _spread(seen, 2, 6), strict=True):
-        _slice(ax, image, 2, index, window, spacing)
-        _contours(ax, mask, truth, 2, index)
-    if not np.any(mask):
-        axes[1][0].set_title("no tumour found", color="white", fontsize=8, loc="left")
-    _save(figure, path)
 
 
 def synthetic_mosaic(
@@ -168,15 +91,6 @@ def _window(image: NDArray[Any]) -> tuple[float, float]:
     return 0.0, float(np.percentile(values[values >= np.median(values)], 99)) * 1.1
 
 
-def _spread(mask: NDArray[Any], axis: int, count: int) -> list[int]:
-    """Indices of slices spread over a mask's extent, ends left out."""
-    others = tuple(a for a in range(3) if a != axis)
-    filled = np.flatnonzero(np.any(mask > 0, axis=others))
-    low, high = (filled[0], filled[-1]) if filled.size else (0, mask.shape[axis] - 1)
-    steps = np.linspace(low, high, count + 2)[1:-1]
-    return [round(float(step)) for step in steps]
-
-
 def _slice(
     ax: Axes,
     image: NDArray[Any],
@@ -194,28 +108,6 @@ def _slice(
         aspect=_aspect(axis, spacing),
         interpolation="nearest",
     )
-
-
-def _heat(ax: Axes, probability: NDArray[Any], axis: int, index: int, spacing: Spacing) -> None:
-    values = np.take(probability, index, axis).T
-    ax.imshow(
-        np.ma.masked_less(values, 0.1),
-        cmap="hot",
-        vmin=0,
-        vmax=1.2,
-        alpha=0.45,
-        origin="lower",
-        aspect=_aspect(axis, spacing),
-        interpolation="nearest",
-    )
-
-
-def _contours(
-    ax: Axes, mask: NDArray[Any], truth: NDArray[Any] | None, axis: int, index: int
-) -> None:
-    if truth is not None:
-        _contour(ax, truth, axis, index, OTHER_COLOUR)
-    _contour(ax, mask, axis, index, MASK_COLOUR)
 
 
 def _contour(ax: Axes, mask: NDArray[Any], axis: int, index: int, colour: str) -> None:

@@ -1,0 +1,83 @@
+"""What is known of a scan, as a list of labels and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from synthtumour_bids.reports.location import Location
+from synthtumour_bids.volumes import Volume
+
+Fact = tuple[str, str]
+
+ROLES = {
+    "tumour": "to be segmented",
+    "tumourfree": "tumour-free: a host of synthetic tumours, not segmented",
+    "annotated": "annotated: learned from, not segmented",
+}
+
+
+def input_facts(image: Volume, source: str, role: str) -> list[Fact]:
+    """What went in."""
+    shape = " × ".join(map(str, image.data.shape))
+    spacing = " × ".join(f"{size:.3g}" for size in image.spacing)
+    return [
+        ("Scan", source),
+        ("Grid", f"{shape} voxels of {spacing} mm"),
+        ("Role", ROLES.get(role, role)),
+    ]
+
+
+def brain_facts(sidecar: Mapping[str, Any], template: str) -> list[Fact]:
+    """How the brain was found, from the sidecar of its mask."""
+    measured = sidecar.get("QualityControl", {})
+    facts = [("Brain mask", _brain_method(sidecar))]
+    if "brain_volume_mL" in measured:
+        facts.append(("Brain volume", f"{measured['brain_volume_mL']:.0f} mL, with its fluid"))
+    aligned = f"affine, to {template}"
+    if "standard_overlap" in measured:
+        aligned += f"; brains overlap with a Dice of {measured['standard_overlap']:.2f}"
+    return [*facts, ("Alignment", aligned)]
+
+
+def _brain_method(sidecar: Mapping[str, Any]) -> str:
+    method, head = sidecar.get("Method", "n/a"), sidecar.get("HeadTemplate", "n/a")
+    return str(method) if head == "n/a" else f"{method} (head template {head})"
+
+
+def tumour_facts(
+    result: Mapping[str, Any], sidecar: Mapping[str, Any], location: Location | None
+) -> list[Fact]:
+    """What the segmentation found, from its measurements and the sidecar of its mask."""
+    parts = result["n_components"]
+    volume = f"{result['volume_mL']:.1f} mL in {parts} part{'' if parts == 1 else 's'}"
+    if result.get("brain_volume_mL"):
+        volume += f", {100 * result['volume_mL'] / result['brain_volume_mL']:.1f} % of the brain"
+    facts = [
+        ("Networks", ", ".join(f"{n} {print_}" for n, print_ in sidecar.get("Models", {}).items())),
+        ("Tumour", volume),
+        ("Location", location.text() if location else "no tumour was found"),
+    ]
+    if result.get("junior_senior_dice") is not None:
+        junior = f"{result['junior_volume_mL']:.1f} mL"
+        agreement = f"Dice {result['junior_senior_dice']:.2f} (the junior alone: {junior})"
+        facts.append(("Junior and senior agree", agreement))
+    if result.get("mean_probability") is not None:
+        certainty = f"probability {result['mean_probability']:.2f}"
+        if result.get("mean_entropy") is not None:
+            certainty += f", entropy {result['mean_entropy']:.2f} bit"
+        facts.append(("Mean inside the mask", certainty))
+    dropped = len(sidecar.get("DroppedComponents", ()))
+    if dropped:
+        facts.append(("Dropped", f"{dropped} parts that are like the other side of the brain"))
+    return facts
+
+
+def truth_facts(scores: Mapping[str, Any]) -> list[Fact]:
+    """How well the mask agrees with the manual one."""
+    if not scores:
+        return []
+    distance = scores["hd95_mm"]
+    surface = "HD95 undefined" if distance is None else f"HD95 {distance:.1f} mm"
+    error = f"volume error {scores['volume_error_mL']:+.1f} mL"
+    return [("Agreement with the truth", f"Dice {scores['dice']:.2f}, {surface}, {error}")]

@@ -1,0 +1,129 @@
+"""The group report: a table to sort and filter, distributions, agreement, failures."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids import __version__
+from synthtumour_bids.reports.charts import Agreement, Distribution, Point
+from synthtumour_bids.reports.templates import write_page
+
+Row = Mapping[str, Any]
+
+# Columns by their names in the tables: how they are called here, and the digits after the point.
+_COLUMNS = {
+    "participant_id": ("participant", 0),
+    "role": ("role", 0),
+    "status": ("status", 0),
+    "n_scans": ("scans", 0),
+    "volume_mL": ("tumour, mL", 1),
+    "n_components": ("parts", 0),
+    "brain_volume_mL": ("brain, mL", 0),
+    "junior_senior_dice": ("junior–senior Dice", 2),
+    "dice": ("Dice with truth", 2),
+    "qc_flags": ("flags", 0),
+}
+_DISTRIBUTIONS = {
+    "volume_mL": ("Tumour volume", "mL"),
+    "brain_volume_mL": ("Brain volume", "mL"),
+    "junior_senior_dice": ("Agreement of junior and senior", "Dice"),
+    "mean_entropy": ("Mean entropy inside the mask", "bit"),
+    "dice": ("Agreement with the truth", "Dice"),
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a step failed for a scan, and the page that tells more."""
+
+    scan: str
+    step: str
+    message: str
+    link: str = ""
+
+
+def write_group_page(
+    path: Path, participants: Sequence[Row], scans: Sequence[Row], troubles: Sequence[Trouble]
+) -> None:
+    """Write ``group.html``.
+
+    Parameters
+    ----------
+    path
+        The file to write, beside the participants' pages.
+    participants, scans
+        Rows of the tables of the same names.
+    troubles
+        What failed when it was last tried.
+    """
+    columns = [
+        name for name in _COLUMNS if any(row.get(name) not in (None, []) for row in participants)
+    ]
+    links = {page.stem: page.name for page in path.parent.glob("sub-*.html")}
+    write_page(
+        path,
+        "group.html",
+        version=__version__,
+        columns=[_COLUMNS[name][0] for name in columns],
+        rows=[
+            {
+                "link": links.get(row["participant_id"], ""),
+                "status": row["status"],
+                "flagged": bool(row.get("qc_flags")),
+                "cells": [_cell(row.get(name), _COLUMNS[name][1]) for name in columns],
+            }
+            for row in participants
+        ],
+        counts=Counter(row["status"] for row in participants),
+        distributions=_distributions(participants, scans, links),
+        agreement=_agreement(scans, links),
+        troubles=troubles,
+    )
+
+
+def _distributions(
+    participants: Sequence[Row], scans: Sequence[Row], links: Mapping[str, str]
+) -> list[Distribution]:
+    """Of segmented scans; of brains, also those of participants of whom nothing was segmented."""
+    found = []
+    for name, (title, unit) in _DISTRIBUTIONS.items():
+        rows = participants if name == "brain_volume_mL" else scans
+        points = [
+            Point(str(row.get("scan") or row["participant_id"]), float(row[name]), link)
+            for row in rows
+            if _is_number(row.get(name))
+            for link in (links.get(row["participant_id"], ""),)
+        ]
+        if points:
+            found.append(Distribution.of(title, unit, points))
+    return found
+
+
+def _agreement(scans: Sequence[Row], links: Mapping[str, str]) -> Agreement | None:
+    rows = [row for row in scans if _is_number(row.get("volume_error_mL"))]
+    if not rows:
+        return None
+    differences = [
+        Point(row["scan"], float(row["volume_error_mL"]), links.get(row["participant_id"], ""))
+        for row in rows
+    ]
+    return Agreement.of([float(row["volume_mL"]) for row in rows], differences)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _cell(value: Any, digits: int) -> dict[str, Any]:
+    """Text of a cell, and what it is sorted by; numbers come before words, nothing comes last."""
+    if _is_number(value):
+        return {"text": f"{value:.{digits}f}", "key": value, "flags": ()}
+    if isinstance(value, list):
+        return {"text": "", "key": len(value) or "", "flags": value}
+    text = "" if value is None or value != value else str(value)
+    return {"text": text, "key": text, "flags": ()}

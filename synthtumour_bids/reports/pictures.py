@@ -1,0 +1,162 @@
+"""The pictures of a scan: what is drawn on which slices.
+
+Volumes are in RAS order and lie on one grid. Each function writes an SVG file and returns a
+description of it for those who cannot see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from synthtumour_bids.reports import slices
+from synthtumour_bids.reports.slices import AXIAL, PLANES, Outline
+from synthtumour_bids.volumes import Volume
+
+LEAST_SHOWN = 0.1  # probabilities and entropies below stay transparent
+
+
+def brain_picture(head: Volume, brain: Volume, path: Path) -> str:
+    """Draw the contour of the brain mask on five slices of each orientation."""
+    _spread_over(brain.mask, head, [(brain, slices.BRAIN)], path)
+    return "Five axial, five coronal and five sagittal slices of the scan with the brain mask."
+
+
+def registration_pictures(
+    brain: Volume, template: Volume, paths: tuple[Path, Path]
+) -> tuple[str, str]:
+    """Draw the aligned brain and the template, both with the outline of the template's brain."""
+    inside = template.data > 0.05 * template.data.max()
+    outline = Volume(inside.astype(np.float32), template.affine, template.spacing)
+    drawn = [(outline, Outline("outline of the template's brain", slices.BRAIN.colour))]
+    for shown, path in zip((brain, template), paths, strict=True):
+        _spread_over(inside, shown, drawn, path, count=4)
+    where = "Four axial, four coronal and four sagittal slices"
+    return f"{where} of the aligned scan.", "The same slices of the template."
+
+
+def tumour_picture(head: Volume, mask: Volume, seen: NDArray[np.bool_], path: Path) -> str:
+    """Draw three planes through the lesion's largest section, without and with the contour."""
+    figure, axes = slices.new_figure(2, len(PLANES))
+    grey = slices.window(head)
+    places = []
+    for column, plane in enumerate(PLANES):
+        index = slices.largest_section(seen, plane)
+        places.append(slices.at(head, plane, index))
+        for row in axes:
+            slices.draw_slice(row[column], head, plane, index, grey)
+        slices.draw_outline(axes[1][column], mask, plane, index, slices.TUMOUR)
+    slices.draw_scale(axes[0][0])
+    slices.add_legend(figure, [slices.TUMOUR])
+    slices.save(figure, path)
+    return (
+        f"Three planes through the lesion ({', '.join(places)}), above the scan alone, below with "
+        "the contour of the tumour mask."
+    )
+
+
+def extent_picture(head: Volume, mask: Volume, seen: NDArray[np.bool_], path: Path) -> str:
+    """Draw up to eight axial slices from the lesion's lower to its upper end."""
+    indices = slices.spread(seen, AXIAL, 8)
+    columns = min(4, len(indices))
+    figure, axes = slices.new_figure(-(-len(indices) // columns), columns)
+    grey = slices.window(head)
+    for number, index in enumerate(indices):
+        ax = axes[number // columns][number % columns]
+        slices.draw_slice(ax, head, AXIAL, index, grey)
+        slices.draw_outline(ax, mask, AXIAL, index, slices.TUMOUR)
+    slices.draw_scale(axes[0][0])
+    slices.add_legend(figure, [slices.TUMOUR])
+    slices.save(figure, path)
+    ends = " to ".join(slices.at(head, AXIAL, index) for index in (indices[0], indices[-1]))
+    return f"{len(indices)} axial slices through the lesion, {ends}, with the tumour mask."
+
+
+def certainty_picture(
+    head: Volume,
+    probability: Volume,
+    uncertainty: Volume,
+    mask: Volume,
+    seen: NDArray[np.bool_],
+    path: Path,
+) -> str:
+    """Draw the probability of tumour and its entropy in colours on the lesion's three planes."""
+    figure, axes = slices.new_figure(2, len(PLANES), bars=True)
+    grey = slices.window(head)
+    rows = (
+        (probability, "viridis", "probability of tumour"),
+        (uncertainty, "cividis", "entropy of the probability, bit"),
+    )
+    for row, (values, colours, label) in zip(axes, rows, strict=True):
+        drawn = None
+        for ax, plane in zip(row, PLANES, strict=True):
+            index = slices.largest_section(seen, plane)
+            slices.draw_slice(ax, head, plane, index, grey)
+            drawn = slices.draw_values(
+                ax, values, plane, index, colours=colours, limits=(0, 1), from_value=LEAST_SHOWN
+            )
+            slices.draw_outline(ax, mask, plane, index, slices.TUMOUR)
+        slices.add_colour_bar(figure, row, drawn, label)
+    slices.draw_scale(axes[0][0])
+    slices.add_legend(figure, [slices.TUMOUR])
+    slices.save(figure, path)
+    return (
+        "Three planes through the lesion; above in colours the probability of tumour (0 to 1), "
+        "below its entropy (0 to 1 bit)."
+    )
+
+
+def comparison_picture(
+    head: Volume, drawn: Sequence[tuple[Volume, Outline]], seen: NDArray[np.bool_], path: Path
+) -> str:
+    """Draw the contours of two masks on the lesion's three planes."""
+    figure, axes = slices.new_figure(1, len(PLANES))
+    grey = slices.window(head)
+    for ax, plane in zip(axes[0], PLANES, strict=True):
+        index = slices.largest_section(seen, plane)
+        slices.draw_slice(ax, head, plane, index, grey)
+        for mask, outline in drawn:
+            slices.draw_outline(ax, mask, plane, index, outline)
+    slices.draw_scale(axes[0][0])
+    slices.add_legend(figure, [outline for _, outline in drawn])
+    slices.save(figure, path)
+    names = " and ".join(outline.name for _, outline in drawn)
+    return f"Three planes through the lesion with the contours of {names}."
+
+
+def lesion_to_show(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The largest part of a mask; of an empty one, where the probability is highest.
+
+    Parameters
+    ----------
+    mask, probability
+        On one grid, (X, Y, Z).
+    """
+    if not mask.any():
+        return np.asarray(probability >= probability.max())
+    parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    sizes = ndimage.sum_labels(mask, parts, np.arange(1, count + 1))
+    return np.asarray(parts == 1 + int(np.argmax(sizes)))
+
+
+def _spread_over(
+    region: NDArray[np.bool_],
+    shown: Volume,
+    drawn: Sequence[tuple[Volume, Outline]],
+    path: Path,
+    count: int = 5,
+) -> None:
+    figure, axes = slices.new_figure(len(PLANES), count)
+    grey = slices.window(shown)
+    for row, plane in zip(axes, PLANES, strict=True):
+        for ax, index in zip(row, slices.spread(region, plane, count), strict=False):
+            slices.draw_slice(ax, shown, plane, index, grey)
+            for mask, outline in drawn:
+                slices.draw_outline(ax, mask, plane, index, outline)
+    slices.draw_scale(axes[0][0])
+    slices.add_legend(figure, [outline for _, outline in drawn])
+    slices.save(figure, path)

@@ -1,0 +1,143 @@
+"""The page of each participant, also of those for whom something failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthtumour_bids import __version__
+from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.layout import Layout
+from synthtumour_bids.ledger import Failure, Identity
+from synthtumour_bids.reports.participant import assemble
+from synthtumour_bids.reports.templates import write_page
+from synthtumour_bids.settings import Step
+
+MEMORY_GB = 0.7  # of one process; most of it nireports with what it imports
+
+Person = tuple[str, str]  # the dataset's name, the participant's label
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one scan, in a sentence.
+
+    Attributes
+    ----------
+    scan
+        Its name.
+    grade
+        ``good``, ``look`` (something is flagged) or ``failed``.
+    sentence, flags
+        What a person should know.
+    """
+
+    scan: str
+    grade: str
+    sentence: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass
+class PageTask:
+    """One participant, with all that was recorded of the scans, whichever job recorded it."""
+
+    person: Person
+    layout: Layout
+    preprocessed: list[tuple[Identity, Preprocessing]] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def write_pages(job: Job) -> list[ScanOutcome]:
+    """Write the pages of all participants of this job; return what failed."""
+    results = job.map(
+        write_participant,
+        _tasks(job),
+        label="Writing pages",
+        describe=lambda task: f"{task.person[0]}/sub-{task.person[1]}",
+        memory_gb=MEMORY_GB,
+        stoppable=False,
+    )
+    return [_outcome(result) for result in results if result.failed]
+
+
+def _outcome(result: Result[PageTask, None]) -> ScanOutcome:
+    dataset, subject = result.item.person
+    key = f"{dataset}/sub-{subject}"
+    return ScanOutcome(key, Step.REPORT, Status.FAILED, result.error, of_scan=False)
+
+
+def _tasks(job: Job) -> list[PageTask]:
+    people = {(scan.dataset_name, scan.subject) for scan in job.selected()}
+    people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
+    tasks = {person: PageTask(person, job.layout) for person in sorted(people)}
+    for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
+        if task := tasks.get((who.dataset, who.subject)):
+            record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
+            task.preprocessed.append((who, record))
+    for failure in job.ledger.failures():
+        if task := tasks.get((failure.scan.dataset, failure.scan.subject)):
+            task.failures.append(failure)
+    return [task for task in tasks.values() if task.preprocessed or task.failures]
+
+
+def write_participant(task: PageTask) -> None:
+    """Write one participant's page."""
+    layout, (dataset, subject) = task.layout, task.person
+    page = layout.page(dataset, subject)
+    write_page(
+        layout.page_part(dataset, subject, "verdict"),
+        "verdict.html",
+        verdicts=list(_verdicts(task)),
+        version=__version__,
+        group=os.path.relpath(layout.group_page, page.parent),
+    )
+    methods = layout.methods_text
+    write_page(
+        layout.page_part(dataset, subject, "methods"),
+        "methods.html",
+        text=methods.read_text(encoding="utf-8") if methods.is_file() else "",
+    )
+    errors = [
+        {
+            "scan": failure.scan.name,
+            "step": failure.step,
+            "message": failure.message,
+            "trace": _trace(layout, failure, page.parent),
+        }
+        for failure in task.failures
+    ]
+    write_page(layout.page_part(dataset, subject, "errors"), "errors.html", errors=errors)
+    assemble(page, subject)
+
+
+def _trace(layout: Layout, failure: Failure, folder: Path) -> str:
+    """Link to the last trace of a failure; empty where it has none."""
+    slug = failure.scan.key.replace("/", "__")
+    paths: Sequence[Path] = sorted(layout.logs.glob(f"*/crash-{failure.step}-{slug}.txt"))
+    return Path(os.path.relpath(paths[-1], folder)).as_posix() if paths else ""
+
+
+def _verdicts(task: PageTask) -> Iterator[Verdict]:
+    """A sentence on each scan: failures first, as they are what a person must know."""
+    failed = {failure.scan.key for failure in task.failures}
+    for failure in task.failures:
+        yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
+    for who, record in task.preprocessed:
+        path = task.layout.logs / "results" / f"{who.name}.json"
+        sentence, flags = "preprocessed, and used as " + record.role + ".", list(record.flags)
+        if who.dataset == "raw" and path.is_file():
+            result = json.loads(path.read_text(encoding="utf-8"))
+            flags += result["qc_flags"]
+            sentence = f"segmented; the tumour has {result['volume_mL']:.1f} mL."
+            if not result["volume_mL"]:
+                sentence = "segmented; no tumour was found."
+        if flags:
+            sentence += " Something should be looked at (see below):"
+        if who.key not in failed:
+            yield Verdict(who.name, "look" if flags else "good", sentence, tuple(flags))

@@ -1,0 +1,219 @@
+"""The part of a report that is about one scan: facts, pictures, interactive view, scores."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthtumour_bids.bids.derivatives import sidecar_path
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import fingerprint, hash_file, write_json
+from synthtumour_bids.job import Preprocessing
+from synthtumour_bids.layout import Layout
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
+from synthtumour_bids.reports import facts
+from synthtumour_bids.reports.advice import advice
+from synthtumour_bids.reports.location import locate
+from synthtumour_bids.reports.templates import write_page
+from synthtumour_bids.segmentation.uncertainty import dice
+from synthtumour_bids.settings import TEMPLATE, Role, Step
+from synthtumour_bids.steps.atlas import load_atlas
+from synthtumour_bids.steps.locations import describe_location
+from synthtumour_bids.steps.scan_pictures import draw_brain, draw_tumour, junior_mask
+from synthtumour_bids.volumes import Volume, load_volume
+
+PICTURES = "pictures"  # their stamps
+PICTURES_VERSION = "0.1.0"  # changes when the same files give other pictures
+
+
+@dataclass(frozen=True)
+class ReportTask:
+    """One scan to report on and, with a truth, to score.
+
+    Attributes
+    ----------
+    scan, layout
+        Which one, and where everything is.
+    truth
+        Its manual mask.
+    redraw
+        Whether pictures are drawn anew that are up to date.
+    viewer
+        Whether there shall be an interactive view.
+    atlas
+        Its file, if it serves.
+    """
+
+    scan: Scan
+    truth: Path | None
+    layout: Layout
+    redraw: bool
+    viewer: bool = True
+    atlas: str | None = None
+
+    @property
+    def segmented(self) -> bool:
+        """Whether there is a segmentation to report on."""
+        mask = self.layout.native(self.scan, label="L", suffix="mask")
+        return self.scan.role is Role.TUMOUR and mask.is_file()
+
+
+def report_scan(task: ReportTask) -> None:
+    """Score one scan against its truth, draw what is not up to date, and write what is known.
+
+    Raises
+    ------
+    DataError
+        When the truth cannot be used; all else is done by then.
+    """
+    truth, problem = None, None
+    if task.segmented:
+        describe_location(task.scan, task.layout, load_atlas(task.atlas))
+    try:
+        truth = _score(task) if task.segmented else None
+    except DataError as error:
+        problem = error
+    _draw(task, truth)
+    _write_facts(task)
+    if problem is not None:
+        raise problem
+
+
+def _draw(task: ReportTask, truth: Volume | None) -> None:
+    """Draw all pictures unless they show the files' content already.
+
+    Times of change do not tell: clocks jump, and copies are newer than what they were copied from.
+    """
+    scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
+    current = fingerprint(
+        version=PICTURES_VERSION,
+        sources=[hash_file(path) if path.is_file() else None for path in _sources(task)],
+        viewer=task.viewer,
+    )
+    if not task.redraw and ledger.is_done(PICTURES, scan.key, current):
+        return
+    ledger.clear(PICTURES, scan.key)
+    _remove_stale(task)
+    parts = draw_brain(scan, layout)
+    if task.segmented:
+        parts += draw_tumour(scan, layout, truth, viewer=task.viewer)
+    ledger.mark(PICTURES, scan.key, current, parts, scan=scan)
+
+
+def _sources(task: ReportTask) -> list[Path]:
+    """All that the pictures show."""
+    scan, layout = task.scan, task.layout
+    paths = [layout.native_image(scan), layout.native_brain(scan), layout.standard_image(scan)]
+    if task.segmented:
+        paths += [
+            layout.native(scan, label="L", suffix="mask"),
+            layout.native(scan, label="L", suffix="probseg"),
+            junior_mask(scan, layout),
+            *([task.truth] if task.truth else []),
+        ]
+    return paths
+
+
+def _remove_stale(task: ReportTask) -> None:
+    """Remove parts that would not be written anew: nobody asked for them, or nothing is there."""
+    scan, layout = task.scan, task.layout
+    stale = []
+    if not task.viewer:
+        stale += [layout.figure(scan, "viewer"), layout.figure(scan, "viewer", ".js")]
+        stale.append(layout.figure(scan, "interactive"))
+    if not junior_mask(scan, layout).is_file():
+        stale.append(layout.figure(scan, "networks"))
+    if not layout.scores(scan.name).is_file():  # which go with the segmentation
+        stale.append(layout.figure(scan, "truth"))
+    for path in stale:
+        path.unlink(missing_ok=True)
+
+
+def _write_facts(task: ReportTask) -> None:
+    """Write what is known of the scan, in words."""
+    scan, layout = task.scan, task.layout
+    record = _preprocessing(task)
+    known = [
+        *facts.input_facts(load_volume(layout.native_image(scan)), scan.uri, scan.role),
+        *facts.brain_facts(_read(sidecar_path(layout.native_brain(scan))), TEMPLATE),
+    ]
+    flags = list(record.flags) if record else []
+    if task.segmented and layout.result(scan).is_file():
+        result = _read(layout.result(scan))
+        mask = load_volume(layout.standard(scan, label="L", suffix="mask"))
+        sidecar = _read(sidecar_path(layout.native(scan, label="L", suffix="mask")))
+        known += facts.tumour_facts(result, sidecar, locate(mask.mask, mask.affine))
+        known += facts.truth_facts(_read(layout.scores(scan.name)))
+        flags += result["qc_flags"]
+    write_page(
+        layout.figure(scan, "summary"),
+        "scan.html",
+        scan=scan.name,
+        facts=known,
+        advice=advice(flags, record.findings if record else {}),
+    )
+
+
+def _preprocessing(task: ReportTask) -> Preprocessing | None:
+    stamp = Ledger(task.layout.output_dir).read(Step.PREPROCESS, task.scan.key)
+    return None if stamp is None else Preprocessing.from_details(stamp.fingerprint, stamp.details)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+# ---------------------------------------------------------------------- the truth
+
+
+def _score(task: ReportTask) -> Volume | None:
+    """Score the segmentation; return the truth, ``None`` where there is none."""
+    if task.truth is None:
+        return None
+    scan, layout = task.scan, task.layout
+    mask = load_volume(layout.native(scan, label="L", suffix="mask"))
+    truth = _truth(task.truth, mask)
+    path = junior_mask(scan, layout)
+    junior = load_volume(path) if path.is_file() else None
+    write_json(layout.scores(scan.name), _scores(mask, junior, truth))
+    return truth
+
+
+def _truth(path: Path, mask: Volume) -> Volume:
+    """Volume of the truth, checked to lie on the scan's grid."""
+    try:
+        truth = Volume.of(read_volume(path))
+    except UnreadableError as error:
+        message = f"The truth {path} (--truth) cannot be used. {error}"
+        raise DataError(message) from error
+    if truth.data.shape != mask.data.shape or not np.allclose(truth.affine, mask.affine, atol=1e-2):
+        msg = (
+            f"The truth {path} has shape {truth.data.shape}, but the scan has "
+            f"{mask.data.shape}, or their affines differ; --truth masks must lie on their "
+            "scans' grids."
+        )
+        raise DataError(msg)
+    return truth
+
+
+def _scores(mask: Volume, junior: Volume | None, truth: Volume) -> dict[str, float]:
+    from synthtumour_bids.segmentation.metrics import evaluate
+
+    scores = evaluate(mask.mask, truth.mask, mask.spacing)
+    of_junior = {} if junior is None else {"junior_dice": round(dice(junior.mask, truth.mask), 4)}
+    return {
+        "dice": round(scores.dice, 4),
+        "hd95_mm": round(scores.hd95_mm, 3),
+        "volume_error_mL": round(scores.volume_error_mL, 3),
+        "volume_error_percent": round(scores.volume_error_percent, 2),
+        **of_junior,
+    }

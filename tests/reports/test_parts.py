@@ -1,0 +1,92 @@
+"""Parts of reports: places, the data of the interactive view, charts, sheets of samples."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.files import hash_file
+from synthtumour_bids.reports import viewer
+from synthtumour_bids.reports.charts import Agreement, Distribution, Point
+from synthtumour_bids.reports.location import locate
+from synthtumour_bids.reports.sample_mosaic import synthetic_mosaic
+from synthtumour_bids.volumes import Volume
+from tests.builders.reports import make_head, stored
+
+
+@pytest.mark.parametrize(("shift", "side"), [(-5, "left"), (5, "right"), (0, "both sides")])
+def test_side_and_centre(shift: int, side: str) -> None:
+    mask = np.zeros((21, 9, 9), bool)
+    mask[8 + shift : 13 + shift, 4, 4] = True
+    found = locate(mask, nib.affines.from_matvec(np.eye(3), (-10, -4, 0)))
+    assert found is not None
+    assert (found.side, found.centre) == (side, (shift, 0, 4))
+    assert locate(mask & False, np.eye(4)) is None
+
+
+def written(path: Path) -> dict[str, nib.Nifti1Image]:
+    content = json.loads(path.read_text().removeprefix("window.volumes = ").removesuffix(";\n"))
+    return {
+        name: nib.Nifti1Image.from_bytes(gzip.decompress(base64.b64decode(content[name])))
+        for name in ("scan", "mask", "probability")
+    }
+
+
+@pytest.mark.parametrize("limit", [viewer.LARGEST_BYTES, 4000])
+def test_the_view_holds_no_face_and_is_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(viewer, "LARGEST_BYTES", limit)
+    head = make_head()
+    head["image"] += np.random.default_rng(0).normal(0, 5, head["image"].shape).astype(np.float32)
+    names = ("image", "brain", "mask", "probability")
+    volumes = [Volume.of(stored(head[name].astype(np.float32))) for name in names]
+    page, library = tmp_path / "a" / "figures" / "v.html", tmp_path / "figures" / "niivue.umd.js"
+    factor = viewer.write_viewer(*volumes, title="x", page=page, library=library)
+    assert page.with_suffix(".js").stat().st_size <= limit
+    assert (factor == 1) == (limit > 4000)
+    shown = written(page.with_suffix(".js"))
+    scan = shown["scan"]
+    to_voxels = np.linalg.inv(volumes[1].affine) @ scan.affine
+    inside = nib.affines.apply_affine(to_voxels, np.argwhere(np.asanyarray(scan.dataobj) > 0))
+    assert len(inside) > 100
+    if factor == 1:
+        assert head["brain"][tuple(np.rint(inside).astype(int).T)].all()
+        assert shown["probability"].get_fdata().max() == pytest.approx(0.9)
+    assert hash_file(library) == hash_file(viewer.LIBRARY)
+
+
+def test_the_vendored_library_is_what_its_checksum_says() -> None:
+    digest, name = (viewer.LIBRARY.parent / "SHA256SUMS").read_text().split()
+    assert (name, digest) == (viewer.LIBRARY.name, hash_file(viewer.LIBRARY))
+    assert (viewer.LIBRARY.parent / "LICENSE").read_text().count("Copyright") >= 8
+
+
+def test_outliers_and_limits_of_agreement() -> None:
+    points = [Point(str(value), value) for value in (1.0, 2.0, 3.0, 4.0, 30.0, 90.0)]
+    found = Distribution.of("x", "mL", points)
+    assert [point.value for point in found.outliers] == [90.0]
+    assert sum(found.counts) == 6
+    agreement = Agreement.of([10.0, 20.0], [Point("a", 2.0), Point("b", 4.0)])
+    assert agreement.means == (9.0, 18.0)
+    assert agreement.bias == 3
+    assert agreement.limits == pytest.approx((3 - 1.96 * 2**0.5, 3 + 1.96 * 2**0.5))
+    assert Distribution.of("x", "mL", points[:1]).share(1.0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_a_sheet_has_room_for_every_sample(tmp_path: Path, count: int) -> None:
+    from matplotlib.image import imread
+
+    head = make_head()
+    samples = [(head["image"], head["mask"], f"sample {n}") for n in range(count)]
+    synthetic_mosaic(samples, tmp_path / "samples.png")
+    picture = imread(tmp_path / "samples.png")[..., :3]
+    red = (picture[..., 0] > 0.6) & (picture[..., 1:] < 0.4).all(axis=2)
+    assert red.sum() > 20 * count
