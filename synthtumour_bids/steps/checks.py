@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
+from synthtumour_bids.bids.filters import read_filters
 from synthtumour_bids.bids.validation import warn_of_input_errors
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.job import Job
@@ -10,7 +10,7 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.preprocessing.template_files import find_template
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.steps.atlas import load_atlas
 
 
@@ -85,8 +85,8 @@ def _check_batches(settings: Settings) -> None:
 def _check_contrast(job: Job) -> None:
     """Refuse an output folder that holds results of another contrast: mask names would collide."""
     contrast, output_dir = job.settings.contrast, job.settings.output_dir
-    chosen = {scan.suffix for scan in job.selection.everything}  # by the filter file, maybe
-    ours = {*CONTRAST_SUFFIXES[contrast], *chosen}
+    filters = read_filters(job.settings.bids_filter_file)
+    ours = {suffix for role in Role for suffix in filters.suffixes(role, contrast)}
     others = {scan.suffix for scan, _ in Ledger(output_dir).of_scans(Step.PREPROCESS)} - ours
     if others:
         msg = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,13 +36,18 @@ def refuse(job: Job) -> None:
 @pytest.mark.parametrize(
     ("numbers", "held_out", "counts"),
     [
-        ({"tumourfree": 1}, (), "1 tumour-free participants and 2 tumour scans, 0 of them"),
+        # FLAIR heads would be simulated.
+        (
+            {"tumourfree": 1, "contrast": "T2w"},
+            (),
+            "1 tumour-free participants and 2 tumour scans, 0 of them",
+        ),
         ({"tumours": 0}, (), "2 tumour-free participants and 0 tumour scans, 0 of them"),
         ({}, ("tumour0", "sub-tumour1"), "participants and 2 tumour scans, 2 of them"),
     ],
 )
 def test_a_cohort_that_cannot_train_is_refused(
-    tmp_path: Path, numbers: dict[str, int], held_out: tuple[str, ...], counts: str
+    tmp_path: Path, numbers: dict[str, Any], held_out: tuple[str, ...], counts: str
 ) -> None:
     job = make_job(tmp_path, hold_out=held_out, **numbers)
     message = f"found .*{counts} held out.*--tumourfree-dir.*--group-column"
