@@ -44,7 +44,7 @@ def test_cores_threads_and_memory_limit_the_processes_of_a_step(
     job = make_job(tmp_path, nprocs=8, omp_nthreads=2, mem_gb=mem_gb)
     mark_trained(job)
     STEPS[step](job)
-    assert {call["nprocs"] for call in calls} == {expected}
+    assert calls[0]["nprocs"] == expected  # pages of participants, which come after, take less
 
 
 class Asked(Exception):
