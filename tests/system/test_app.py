@@ -141,20 +141,22 @@ def test_an_empty_dataset_is_no_data(tmp_path: Path) -> None:
     assert main(command) == EXIT_NO_DATA
 
 
-def small_cohort(root: Path, n_tumourfree: int) -> list[str]:
+def small_cohort(root: Path, n_tumourfree: int, contrast: str = "FLAIR") -> list[str]:
     """Start of the command for empty images of one tumour and some tumour-free participants."""
     labels = [f"h{number}" for number in range(n_tumourfree)]
-    bids = make(root / "bids", *(f"sub-{label}_FLAIR.nii.gz" for label in ("t", *labels)))
+    bids = make(root / "bids", *(f"sub-{label}_{contrast}.nii.gz" for label in ("t", *labels)))
     (bids / "dataset_description.json").write_text('{"Name": "x", "BIDSVersion": "1.10.1"}')
     table(bids, "sub-t\ttumour", *(f"sub-{label}\tcontrol" for label in labels))
-    return [str(bids), str(root / "out"), "participant", "--skip-bids-validation"]
+    command = [str(bids), str(root / "out"), "participant", "--skip-bids-validation"]
+    return [*command, "--contrast", contrast]
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--participant-label", "t"]])
 def test_a_cohort_that_cannot_train_is_refused_before_it_is_preprocessed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
 ) -> None:
-    assert main([*small_cohort(tmp_path, 1), *more]) == EXIT_NO_DATA
+    # In FLAIR images heads would be simulated.
+    assert main([*small_cohort(tmp_path, 1, "T2w"), *more]) == EXIT_NO_DATA
     printed = capsys.readouterr()
     assert "found 1 tumour-free participants and 1 tumour scans, 0 of them held" in printed.err
     assert "to do" not in printed.out

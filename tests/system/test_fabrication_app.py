@@ -20,6 +20,7 @@ from synthtumour_bids.methods.fabrication.stored_scans import StoredScan, load_l
 from synthtumour_bids.synthesis.fabrication import coarse
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from tests.builders.cohorts import TABLE, AnnotatedCohort, write_annotated_cohort
+from tests.builders.short import SHORT
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +105,7 @@ def test_output_is_valid_bids(fabricated: Fabricated) -> None:
 def test_no_person_stands_on_both_sides(fabricated: Fabricated) -> None:
     quality = fabricated.json("models/fabricator/quality.json")
     samples = fabricated.json("models/fabricator/samples.json")["Samples"]
-    assert len(samples) == 24 + 8
+    assert len(samples) == SHORT.n_train + SHORT.n_shifted
     if quality["RefinementHelps"]:
         judged = [sample for sample in samples if not sample["HostIsAnnotated"]]
         assert quality["Judged"] == len(judged)
@@ -151,7 +152,7 @@ def test_samples_can_be_made_again_from_their_record(fabricated: Fabricated) -> 
     fabricator = Fabricator.load(fabricated.out / "models" / "fabricator" / "fabricator.pt")
     assert fabricator is not None
     mixed = [sample for sample in recorded if sample["HostIsAnnotated"]]
-    assert len(mixed) == 12
+    assert len(mixed) == SHORT.n_train // 2
     for sample in recorded[:2] + mixed[:2] + recorded[-1:]:
         stored = files[sample["Name"]].load()
         name = sample["Host"].removeprefix("bids:").split(":")[0]
