@@ -62,6 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from the same value.
     """
     _settle_streams()
+    # Nobody here works with joblib, which other packages load: its semaphores would outlive a run
+    # that is killed.
+    os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
     before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
     try:
         settings = parse_settings(argv)
