@@ -37,14 +37,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize(("mem_gb", "expected"), [(5.0, 2), (100.0, 4)])
+@pytest.mark.parametrize(("mem_gb", "expected", "pages"), [(5.0, 2, 7), (100.0, 4, 8)])
 def test_cores_threads_and_memory_limit_the_processes_of_a_step(
-    tmp_path: Path, calls: list[dict[str, Any]], step: str, mem_gb: float, expected: int
+    tmp_path: Path, calls: list[dict[str, Any]], step: str, mem_gb: float, expected: int, pages: int
 ) -> None:
     job = make_job(tmp_path, nprocs=8, omp_nthreads=2, mem_gb=mem_gb)
     mark_trained(job)
     STEPS[step](job)
-    assert calls[0]["nprocs"] == expected  # pages of participants, which come after, take less
+    # Pages of participants come after their pictures, and take one thread and less memory.
+    after = [pages] if step == "report" else []
+    assert [call["nprocs"] for call in calls] == [expected, *after]
 
 
 class Asked(Exception):
