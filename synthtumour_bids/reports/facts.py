@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthtumour_bids.reports.location import Location
 from synthtumour_bids.volumes import Volume
 
 Fact = tuple[str, str]
@@ -45,10 +44,21 @@ def _brain_method(sidecar: Mapping[str, Any]) -> str:
     return str(method) if head == "n/a" else f"{method} (head template {head})"
 
 
+def place_of(location: Mapping[str, Any]) -> str:
+    """Say where a tumour lies, from its measured place."""
+    if not location:
+        return "no tumour was found"
+    side = location["side"]
+    if side == "both":
+        side = f"both sides ({100 * location['left_share']:.0f} % of it left)"
+    x, y, z = (f"{location[f'centre_{axis}_mm']:.0f}" for axis in "xyz")
+    return f"{side}, centre at x = {x}, y = {y}, z = {z} mm"
+
+
 def tumour_facts(
-    result: Mapping[str, Any], sidecar: Mapping[str, Any], location: Location | None
+    result: Mapping[str, Any], sidecar: Mapping[str, Any], location: Mapping[str, Any]
 ) -> list[Fact]:
-    """What the segmentation found, from its measurements and the sidecar of its mask."""
+    """What the segmentation found, from its measurements, its mask's sidecar, and its place."""
     parts = result["n_components"]
     volume = f"{result['volume_mL']:.1f} mL in {parts} part{'' if parts == 1 else 's'}"
     if result.get("brain_volume_mL"):
@@ -56,7 +66,7 @@ def tumour_facts(
     facts = [
         ("Networks", ", ".join(f"{n} {print_}" for n, print_ in sidecar.get("Models", {}).items())),
         ("Tumour", volume),
-        ("Location", location.text() if location else "no tumour was found"),
+        ("Location", place_of(location)),
     ]
     if result.get("junior_senior_dice") is not None:
         junior = f"{result['junior_volume_mL']:.1f} mL"

@@ -19,7 +19,6 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
-from synthtumour_bids.reports.location import locate
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Role, Step
@@ -146,9 +145,9 @@ def _write_facts(task: ReportTask) -> None:
     flags = list(record.flags) if record else []
     if task.segmented and layout.result(scan).is_file():
         result = _read(layout.result(scan))
-        mask = load_volume(layout.standard(scan, label="L", suffix="mask"))
         sidecar = _read(sidecar_path(layout.native(scan, label="L", suffix="mask")))
-        known += facts.tumour_facts(result, sidecar, locate(mask.mask, mask.affine))
+        location = _read(layout.location(scan.name))["Location"]
+        known += facts.tumour_facts(result, sidecar, location)
         known += facts.truth_facts(_read(layout.scores(scan.name)))
         flags += result["qc_flags"]
     write_page(

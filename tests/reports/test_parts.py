@@ -14,20 +14,18 @@ import pytest
 from synthtumour_bids.files import hash_file
 from synthtumour_bids.reports import viewer
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
-from synthtumour_bids.reports.location import locate
+from synthtumour_bids.reports.facts import place_of
 from synthtumour_bids.reports.sample_mosaic import synthetic_mosaic
 from synthtumour_bids.volumes import Volume
 from tests.builders.reports import make_head, stored
 
 
-@pytest.mark.parametrize(("shift", "side"), [(-5, "left"), (5, "right"), (0, "both sides")])
-def test_side_and_centre(shift: int, side: str) -> None:
-    mask = np.zeros((21, 9, 9), bool)
-    mask[8 + shift : 13 + shift, 4, 4] = True
-    found = locate(mask, nib.affines.from_matvec(np.eye(3), (-10, -4, 0)))
-    assert found is not None
-    assert (found.side, found.centre) == (side, (shift, 0, 4))
-    assert locate(mask & False, np.eye(4)) is None
+def test_the_place_in_words() -> None:
+    place = {"left_share": 0.25, "centre_x_mm": 4.6, "centre_y_mm": -3.2, "centre_z_mm": 0.0}
+    centre = "centre at x = 5, y = -3, z = 0 mm"
+    assert place_of({**place, "side": "right"}) == f"right, {centre}"
+    assert place_of({**place, "side": "both"}) == f"both sides (25 % of it left), {centre}"
+    assert place_of({}) == "no tumour was found"
 
 
 def written(path: Path) -> dict[str, nib.Nifti1Image]:
