@@ -22,7 +22,7 @@ from synthtumour_bids.errors import (
     StoppedError,
     SynthTumourError,
 )
-from synthtumour_bids.execution.disk import DISK_FULL, disk_is_full
+from synthtumour_bids.execution.disk import disk_advice
 from synthtumour_bids.texts import visible
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
@@ -85,11 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"synthtumour-bids: error: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
-        if disk_is_full(error):
-            print(
-                f"synthtumour-bids: error: {visible(DISK_FULL.format(f'{error}.'))}",
-                file=sys.stderr,
-            )
+        if advice := disk_advice(error):
+            print(f"synthtumour-bids: error: {visible(f'{error}. {advice}')}", file=sys.stderr)
             return EXIT_UNAVAILABLE
         traceback.print_exc()
         print("synthtumour-bids: internal error, please report it with the log.", file=sys.stderr)

@@ -123,16 +123,22 @@ def write_once(path: Path, text: str) -> str:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{_unique()}{path.name}")
-        partial.write_text(text, encoding="utf-8", newline="\n")
         try:
-            os.link(partial, path)  # unlike a rename, does not replace another job's file
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            partial.replace(path)
+            partial.write_text(text, encoding="utf-8", newline="\n")
+            _link_or_rename(partial, path)
         finally:
             partial.unlink(missing_ok=True)
     return path.read_text(encoding="utf-8")
+
+
+def _link_or_rename(partial: Path, path: Path) -> None:
+    """Give a file its final name; a file of another job that bears it stays, where links are."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links
+        partial.replace(path)
 
 
 def copy_file(source: Path, destination: Path) -> None:

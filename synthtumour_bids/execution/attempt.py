@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError
-from synthtumour_bids.execution.disk import disk_is_full
+from synthtumour_bids.execution.disk import disk_advice
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -25,13 +25,16 @@ KILLED = (
 
 @dataclass(frozen=True)
 class Result(Generic[Item, Value]):
-    """What became of one item: a value, or the sentence and the trace of what went wrong."""
+    """What became of one item: a value, or the sentence and the trace of what went wrong.
+
+    Where that was the disk, ``disk`` says what to do: what fails for one item would for all.
+    """
 
     item: Item
     value: Value | None = None
     error: str = ""
     trace: str = ""
-    disk_full: bool = False
+    disk: str = ""
 
     @property
     def failed(self) -> bool:
@@ -51,8 +54,8 @@ def attempt(function: Callable[[Item], Value], item: Item) -> Result[Item, Value
         return Result(item, error=KILLED, trace=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - one bad scan never stops the others
         sentence = f"{type(error).__name__}: {error}"
-        full = disk_is_full(error)
-        return Result(item, error=sentence, trace=traceback.format_exc(), disk_full=full)
+        advice = disk_advice(error)
+        return Result(item, error=sentence, trace=traceback.format_exc(), disk=advice)
 
 
 @dataclass(frozen=True)

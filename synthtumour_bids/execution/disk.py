@@ -1,19 +1,35 @@
-"""A disk that is full: the one trouble of a scan that ends the run for all."""
+"""A disk that takes nothing more: the one trouble of a scan that ends the run for all."""
 
 from __future__ import annotations
 
 import errno
 
-DISK_FULL = (
-    "{} Make room for the output folder and for --work-dir (several GB), or name another "
-    "--work-dir; then run the same command again: what is done is kept."
+FULL = (
+    "Make room for the output folder and for --work-dir (several GB), or name another --work-dir; "
+    "then run the same command again: what is done is kept."
 )
+READ_ONLY = (
+    "The file system of the output folder or of --work-dir has become read-only. Once it can be "
+    "written to, run the same command again: what is done is kept."
+)
+_ADVICE = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY}
 
 
-def disk_is_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it came from, is that of a full disk or an exhausted quota."""
+def disk_advice(error: BaseException | None) -> str:
+    """Say what to do where an error, or what it came from, is that of a disk.
+
+    Parameters
+    ----------
+    error
+        Whatever was raised.
+
+    Returns
+    -------
+    One or two sentences where the disk is full, a quota exhausted or the file system read-only;
+    empty for every other error.
+    """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
+        if isinstance(error, OSError) and error.errno in _ADVICE:
+            return _ADVICE[error.errno]
         error = error.__cause__ or error.__context__
-    return False
+    return ""

@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 import warnings
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ from synthtumour_bids.settings import Settings
 from synthtumour_bids.texts import visible
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that falls silent where the disk takes no more; the terminal tells why."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Close the file: what could not be written to it once cannot be later."""
+        logging.getLogger("synthtumour_bids").removeHandler(self)
+        with suppress(OSError):
+            self.close()
 
 
 class _Visible(logging.Formatter):
@@ -61,7 +72,7 @@ def open_run_log(settings: Settings) -> Path:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     folder = settings.output_dir / "logs" / name
     folder.mkdir(parents=True)
-    handler = logging.FileHandler(folder / "synthtumour.log", encoding="utf-8")
+    handler = _LogFile(folder / "synthtumour.log", encoding="utf-8")
     handler.setFormatter(HidingFormatter(_FORMAT, Places.of(settings)))
     logging.getLogger("synthtumour_bids").addHandler(handler)
     (folder / "synthtumour.toml").write_text(settings_as_toml(settings), encoding="utf-8")

@@ -25,7 +25,6 @@ from synthtumour_bids.execution.attempt import (
 )
 from synthtumour_bids.execution.child import tie_to_parent
 from synthtumour_bids.execution.cluster import Cluster, map_on_cluster
-from synthtumour_bids.execution.disk import DISK_FULL
 from synthtumour_bids.execution.progress import Progress
 
 __all__ = ["KILLED", "Result", "map_items", "worker_pool"]
@@ -67,7 +66,7 @@ def map_items(
     Raises
     ------
     UnavailableError
-        When the disk is full: what fails for one item would fail for all.
+        When the disk takes nothing more: what fails for one item would fail for all.
     """
     results: dict[int, Result[Item, Value]] = {}
     with Progress(label, len(items)) as progress:
@@ -75,10 +74,9 @@ def map_items(
         def note(index: int, result: Result[Item, Value]) -> bool:
             results[index] = result
             progress.advance(describe(result.item))
-            if result.disk_full:
-                raise UnavailableError(
-                    DISK_FULL.format(f"{describe(result.item)}: {result.error}.")
-                )
+            if result.disk:
+                msg = f"{describe(result.item)}: {result.error}. {result.disk}"
+                raise UnavailableError(msg)
             if result.failed:
                 LOGGER.error("%s: %s", describe(result.item), result.error)
             return stop_on_failure and result.failed

@@ -10,16 +10,14 @@ from synthtumour_bids.errors import EXIT_DONE, EXIT_STOPPED, EXIT_UNAVAILABLE
 from tests.builders.finished import Finished
 from tests.system.faults.harness import (
     Fault,
-    Run,
     finish,
     left_over,
-    may_mount,
-    own_disk,
     results,
     semaphores,
     suffer,
     wait_for,
 )
+from tests.system.faults.kinds import KINDS, Run
 
 LABELS = ("tumour01", "tumour02")
 
@@ -57,18 +55,28 @@ def test_a_run_that_is_killed_and_stopped_ends_as_if_nothing_had_been(
         assert wait_for(lambda: semaphores() <= before), semaphores() - before
         if fault.kind == "SIGTERM":
             assert left_over(run) == []
-    assert finish(run) == EXIT_DONE
+    assert finish(run).code == EXIT_DONE
     check_whole(run, finished)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not may_mount(), reason="a full disk takes root")
-def test_a_full_disk_stops_a_run_with_a_sentence(finished: Finished, tmp_path: Path) -> None:
-    run = new_run(finished, tmp_path)
-    with own_disk(run.out):
-        ended = suffer(run, Fault("disk full", "Head template"))
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("disk full", "Make room for"),
+        ("writes fail: disk full", "Make room for"),
+        ("writes fail: read-only", "has become read-only"),
+    ],
+)
+def test_a_disk_that_takes_nothing_more_stops_a_run_with_a_sentence(
+    finished: Finished, tmp_path: Path, kind: str, sentence: str
+) -> None:
+    if not KINDS[kind].possible():
+        kind = f"writes fail: {kind}"
+    with KINDS[kind].around(new_run(finished, tmp_path)) as run:
+        ended = suffer(run, Fault(kind, "Head template"))
         assert ended.code == EXIT_UNAVAILABLE, ended.words
-        assert "Make room for" in ended.words
+        assert sentence in ended.words
+        assert "Traceback" not in ended.words
         assert ended.orphans == ()
-        assert finish(run) == EXIT_DONE
-        check_whole(run, finished)
+        assert left_over(run) == []
