@@ -20,6 +20,8 @@ from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
 from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_tissues
 from synthtumour_bids.volumes import like_native, template_image
 
+LEAST_BRAIN_ML = 50.0  # a newborn's has 300 mL; less is a mistake, and too little to register
+
 
 @dataclass(frozen=True)
 class Preprocessed:
@@ -96,7 +98,7 @@ def preprocess(
     Raises
     ------
     UnusableScanError
-        When no brain is found.
+        When no brain is found, or none that the template grid holds.
     """
     if brain_mask is not None:
         extraction = _given_mask(image, brain_mask)
@@ -105,11 +107,7 @@ def preprocess(
             image, template, mode=mode, work_dir=work_dir, seed=seed, sloppy=sloppy
         )
     mask = extraction.mask
-    if not mask.any():
-        raise UnusableScanError(
-            "Looked for a brain in the scan and found none: give your own mask with "
-            "--derivatives, or another head template with --skull-strip-template."
-        )
+    _check_size(mask, extraction.qc["brain_volume_mL"])
     corrected = correct_bias(image, mask, sloppy=sloppy)
     standard = standard_brain(resolution)
     transform, information = _register(corrected, mask, image.affine, work_dir, seed, sloppy=sloppy)
@@ -126,6 +124,11 @@ def preprocess(
         ).numpy()
         >= 0.5
     )
+    if not moved_mask.any():
+        raise UnusableScanError(
+            "The registration moved its brain out of the template grid: look at the scan's "
+            "orientation, or give your own brain mask with --derivatives."
+        )
     qc = {
         **extraction.qc,
         **quality.standard_quality(moved_mask, standard_tissues(resolution)["brain"], information),
@@ -178,6 +181,17 @@ def carry_to_native(
         )
     values: np.ndarray = moved.numpy().astype(np.float32)
     return values
+
+
+def _check_size(mask: np.ndarray, volume_ml: float) -> None:
+    """Raise `UnusableScanError` where a mask holds no brain that could be registered."""
+    if volume_ml >= LEAST_BRAIN_ML:
+        return
+    found = f"{volume_ml:.2g} mL of it" if mask.any() else "none"
+    raise UnusableScanError(
+        f"Looked for a brain in the scan and found {found}: give your own mask with "
+        "--derivatives, or another head template with --skull-strip-template."
+    )
 
 
 def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExtraction:

@@ -22,7 +22,35 @@ LOGGER = logging.getLogger(__name__)
 
 TILE_STEP = 0.5  # of the patch, between neighbouring windows
 BYTES_A_VALUE = 26.0  # that a pass needs for each voxel and feature of the finest stage; measured
+LEAST_SPREAD = 1e-3  # of logits over an image; those of brain and air differ by several
+OTHER_NETWORK = "Train it again (--retrain), or name another (--model)."
 MEMORY_SHARE = 0.7  # of what the process may have, for one pass
+
+
+def check_answer(logits: torch.Tensor) -> None:
+    """Tell a network that answers from one that does not, which would leave an empty mask.
+
+    Parameters
+    ----------
+    logits
+        (K, Z, Y, X), of all classes, the background included.
+
+    Raises
+    ------
+    UnusableScanError
+        Where they are not all finite, or each class has the same everywhere.
+    """
+    if not bool(torch.isfinite(logits).all()):
+        raise UnusableScanError(
+            "The network answers with other things than numbers (NaN or infinity): its weights "
+            f"do not bear this image. {OTHER_NETWORK}"
+        )
+    spread = logits.amax(dim=(1, 2, 3)) - logits.amin(dim=(1, 2, 3))
+    if float(spread.max()) < LEAST_SPREAD:
+        raise UnusableScanError(
+            "The network answers the same everywhere in this image: it has learned nothing, or "
+            f"its weights are damaged. {OTHER_NETWORK}"
+        )
 
 
 class Network:
@@ -93,8 +121,8 @@ class Network:
         Raises
         ------
         UnusableScanError
-            When the network was trained on another number of contrasts, or its answer is not
-            finite.
+            When the network was trained on another number of contrasts, or its answer is none;
+            see `check_answer`.
         """
         from nnunetv2.inference.export_prediction import (
             convert_predicted_logits_to_segmentation_with_correct_shape,
@@ -121,6 +149,7 @@ class Network:
                 predictor.dataset_json,
             )
             logits = self._logits(torch.from_numpy(data))
+            check_answer(logits)
             _, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
                 logits.cpu().float(),
                 predictor.plans_manager,
@@ -129,11 +158,6 @@ class Network:
                 properties,
                 return_probabilities=True,
                 num_threads_torch=torch.get_num_threads(),
-            )
-        if not np.isfinite(probabilities).all():
-            raise UnusableScanError(
-                "The network answers with other things than numbers (NaN or infinity): its weights "
-                "do not bear this image. Train it again (--retrain), or name another (--model)."
             )
         classes = np.clip(probabilities[1:].transpose(0, 3, 2, 1), 0, 1).astype(np.float32)
         return np.where(brain, classes, np.float32(0))

@@ -62,6 +62,7 @@ class Criteria:
     max_symmetry: float = 0.6
 
 
+MOST_OF_A_BRAIN = 0.5  # no tumour fills it; a network that says so has found none
 GLIOMA = Criteria()
 # Metastases and strokes are small and many, and far smaller than the largest of them.
 SCATTERED = Criteria(
@@ -197,8 +198,9 @@ def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0
     """Choose the scans of a cohort whose pseudo-labels are learned from.
 
     All accepted ones; when these are fewer than ``max(minimum, share x cohort)``, the best of the
-    others (by confidence, then agreement, among labels that are not empty) fill up, so that a
-    weak first network does not leave the second without anything to learn from.
+    others (by confidence, then agreement, among labels that are neither empty nor most of the
+    brain) fill up, so that a weak first network does not leave the second without anything to
+    learn from.
 
     Parameters
     ----------
@@ -216,7 +218,9 @@ def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0
     spare = [
         name
         for name, label in labels.items()
-        if not label.accepted and label.stats["volume_mL"] > 0
+        if not label.accepted
+        and label.stats["volume_mL"] > 0
+        and label.stats["brain_fraction"] <= MOST_OF_A_BRAIN
     ]
     spare.sort(key=lambda name: (-_rank(labels[name]), name))
     relaxed = sorted(spare[: max(wanted - len(accepted), 0)])

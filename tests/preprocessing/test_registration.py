@@ -202,14 +202,37 @@ def test_user_s_mask_is_used(stripped, tmp_path):
     assert "brain_volume_low" in result.flags
 
 
-def test_empty_mask_is_an_error_that_helps(stripped, tmp_path):
-    nothing = nib.Nifti1Image(np.zeros(stripped.shape, dtype=np.uint8), stripped.affine)
-    with pytest.raises(UnusableScanError, match=r"--derivatives\) is empty"):
+@pytest.mark.parametrize(
+    ("voxels", "sentence"),
+    [
+        ((), r"--derivatives\) is empty"),
+        ((slice(28, 29), slice(33, 34), slice(22, 23)), r"found 0\.036 mL of it.*--derivatives"),
+    ],
+)
+def test_a_mask_without_a_brain_is_an_error_that_helps(stripped, tmp_path, voxels, sentence):
+    mask = np.zeros(stripped.shape, dtype=np.uint8)
+    if voxels:
+        mask[voxels] = 1
+    with pytest.raises(UnusableScanError, match=sentence):
         preprocess(
             stripped,
             template=load_head_template("embedded"),
             resolution=4,
-            brain_mask=nothing,
+            brain_mask=nib.Nifti1Image(mask, stripped.affine),
             work_dir=tmp_path,
             seed=1,
         )
+
+
+def test_a_mask_of_the_whole_field_of_view_is_told_of(stripped, tmp_path):
+    everything = nib.Nifti1Image(np.ones(stripped.shape, np.uint8), stripped.affine)
+    result = preprocess(
+        stripped,
+        template=load_head_template("embedded"),
+        resolution=4,
+        brain_mask=everything,
+        work_dir=tmp_path,
+        seed=1,
+        sloppy=True,
+    )
+    assert "brain_volume_high" in result.flags

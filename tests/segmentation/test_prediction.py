@@ -13,7 +13,7 @@ from scipy import ndimage
 from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.metrics import evaluate
-from synthtumour_bids.segmentation.network import Network
+from synthtumour_bids.segmentation.network import Network, check_answer
 from synthtumour_bids.segmentation.prediction import iter_predict, predict
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import blob_brain, write_cases
@@ -150,6 +150,23 @@ def test_one_bad_scan_fails_alone(model: Path, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.nii.gz"]
     with pytest.raises(UnusableScanError, match="broken"):
         predict(model, images, tmp_path / "out", **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (torch.zeros(2, 3, 4, 5), "the same everywhere"),
+        (torch.tensor([5.0, -5.0]).view(2, 1, 1, 1).expand(2, 3, 4, 5), "the same everywhere"),
+        (torch.full((2, 3, 4, 5), torch.nan), "other things than numbers"),
+    ],
+)
+def test_what_is_no_answer_fails_the_scan(answer: torch.Tensor, sentence: str) -> None:
+    with pytest.raises(UnusableScanError, match=f"{sentence}.*--retrain.*--model"):
+        check_answer(answer)
+
+
+def test_an_answer_is_taken() -> None:
+    check_answer(torch.linspace(-4, 4, 120).view(2, 3, 4, 5))
 
 
 def test_models_that_are_not_there(model: Path, tmp_path: Path) -> None:

@@ -134,3 +134,10 @@ def test_never_zero_unless_nothing_was_found_at_all():
     assert select(cohort(0, 2, 0)).names == ("weak0", "weak1")
     assert select(cohort(0, 0, 3)).names == ()
     assert select({}).names == ()
+
+
+def test_labels_of_most_of_the_brain_are_never_learned_from():
+    everything = assess(np.ones(BRAIN.shape, np.float32), BRAIN, SPACING)
+    assert any("of the brain, above" in reason for reason in everything.reasons)
+    assert select({"all": everything}).names == ()
+    assert select({"all": everything, **cohort(0, 1, 0)}).names == ("weak0",)
