@@ -17,7 +17,7 @@ PACKAGE = "synthtumour_bids"
 FLOORS = (
     ("__init__", "data"),
     ("errors", "texts"),
-    ("files", "profiles", "tensors", "versions", "volumes"),
+    ("files", "profiles", "safe_files", "tensors", "versions", "volumes"),
     ("settings", "synthesis", "measures"),
     ("bids", "simulation"),
     ("execution", "ingredients", "layout", "ledger"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UsageError
+from synthtumour_bids.safe_files import read_any_json
 from synthtumour_bids.settings import Role
 
 # Names of queries; the image query holds for all roles.
@@ -76,12 +76,12 @@ def read_filters(path: Path | None) -> Filters:
     if path is None:
         return Filters()
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = read_any_json(path)
     except OSError as error:
         msg = f"The filter file {path} (--bids-filter-file) cannot be read: {error.strerror}."
         raise UsageError(msg) from error
     except ValueError as error:
-        msg = f"JSON syntax error in: {path}. ({error})"
+        msg = f"JSON syntax error in: {path}. (It {error}.)"
         raise UsageError(msg) from error
     if not isinstance(content, dict):
         msg = f"The filter file {path} must hold an object: {{query: {{entity: value}}}}."

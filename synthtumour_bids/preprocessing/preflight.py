@@ -5,7 +5,6 @@ The file is opened in ``reading``; the checks of its grid and of its values stan
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,12 @@ import numpy.typing as npt
 
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing.padding import is_background, without_fills
-from synthtumour_bids.preprocessing.reading import TRUNCATED, UnreadableError, open_scan
+from synthtumour_bids.preprocessing.reading import (
+    TRUNCATED,
+    VOXEL_ERRORS,
+    UnreadableError,
+    open_scan,
+)
 from synthtumour_bids.volumes import like_native
 
 THICK_SLICE_MM = 6.0
@@ -145,7 +149,7 @@ def check(path: Path) -> Preflight:
     findings += _check_grid(image, opened.zooms, shape)
     try:
         values = np.asanyarray(image.dataobj).reshape(shape)
-    except (OSError, EOFError, ValueError, MemoryError, zlib.error) as error:
+    except VOXEL_ERRORS as error:
         reason = TRUNCATED.format(reason=error)
         raise _unusable(path, [*findings, _error("unreadable", reason=reason)]) from error
     values, of_values = clean_values(values)
@@ -214,7 +218,7 @@ def _check_grid(
     affine = image.affine
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     volume = abs(np.linalg.det(affine[:3, :3])) if np.all(np.isfinite(affine)) else 0.0
-    if not volume > 1e-6 * np.prod(sizes):
+    if not (np.all(np.isfinite(sizes)) and volume > 1e-6 * np.prod(sizes)):
         yield _error("bad_affine")
         return
     unit, view = image.header.get_xyzt_units()[0], sizes * shape

@@ -20,9 +20,14 @@ from nibabel.wrapstruct import WrapStructError
 from synthtumour_bids.volumes import like_native
 
 GZIP_MAGIC = b"\x1f\x8b"
-_HEADER_ERRORS = (HeaderDataError, ImageFileError, WrapStructError, ValueError, OSError, EOFError)
+_HEADER_ERRORS = (
+    *(HeaderDataError, ImageFileError, WrapStructError),
+    *(ValueError, LookupError, ArithmeticError, OSError, EOFError),
+)
+VOXEL_ERRORS = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, zlib.error)
 _CHUNK = 1 << 20
 MAX_BYTES = 16 * 2**30  # far above any head scan, below what a broken header asks for
+MOST_CONTENT = 2 * MAX_BYTES  # of a compressed file: an image, and what may stand around it
 
 # Wording of the sentences; tests refer to these.
 MISSING = "There is no such file."
@@ -44,6 +49,7 @@ NOT_3D = "It should be 3-D, but has shape {shape}."
 NOT_REAL = "Its values are colours or complex numbers; one real number per voxel is needed."
 BAD_HEADER = "Its NIfTI header is broken: {reason}."
 TOO_LARGE = "Its header asks for {gigabytes:.0f} GB (shape {shape}); the header must be broken."
+BOMB = f"It grows beyond {MOST_CONTENT / 2**30:.0f} GB when it is decompressed; it must be broken."
 
 
 class UnreadableError(Exception):
@@ -88,14 +94,18 @@ def open_scan(path: Path) -> OpenedScan:
         with _quiet_nibabel():
             image = kind.from_filename(path)
             raw = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+        _settle(image.header)
+        offset = int(image.dataobj.offset)
     except _HEADER_ERRORS as error:
         raise UnreadableError(BAD_HEADER.format(reason=str(error).rstrip("."))) from error
     size = math.prod(map(float, image.shape)) * image.get_data_dtype().itemsize
     if size > MAX_BYTES:
         shape = "×".join(map(str, image.shape))
         raise UnreadableError(TOO_LARGE.format(gigabytes=size / 2**30, shape=shape))
-    if path.name.endswith(".gz"):
-        _check_gzip(path)
+    content = _check_gzip(path) if path.name.endswith(".gz") else path.stat().st_size
+    if content < offset + size:  # before memory is asked for that nothing would fill
+        reason = f"it holds {content} of {offset + size:.0f} bytes"
+        raise UnreadableError(TRUNCATED.format(reason=reason))
     first, second, third = (float(size) for size in raw["pixdim"][1:4])
     return OpenedScan(image, (first, second, third))
 
@@ -141,19 +151,43 @@ def read_volume(path: Path) -> nib.Nifti1Image:
         raise UnreadableError(NOT_REAL)
     try:
         values = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
-    except (OSError, EOFError, ValueError, MemoryError, zlib.error) as error:
+    except VOXEL_ERRORS as error:
         raise UnreadableError(TRUNCATED.format(reason=error)) from error
     return like_native(np.where(np.isfinite(values), values, 0), image, np.float32)
 
 
-def _check_gzip(path: Path) -> None:
-    """Read to the end: only there stand length and checksum, which image readers never reach."""
+def _settle(header: nib.Nifti1Header) -> None:
+    """See to it that whatever is asked of a header later can be answered.
+
+    Raises
+    ------
+    ValueError
+        When it has no such rotation.
+    """
+    header.get_qform(coded=True)
+    try:
+        header.get_xyzt_units()
+    except KeyError:  # a code that stands for nothing
+        header["xyzt_units"] = 0
+
+
+def _check_gzip(path: Path) -> int:
+    """Read to the end: only there stand length and checksum, which image readers never reach.
+
+    Returns
+    -------
+    Number of bytes it holds.
+    """
+    content = 0
     try:
         with gzip.open(path) as file:
-            while file.read(_CHUNK):
-                pass
+            while chunk := file.read(_CHUNK):
+                content += len(chunk)
+                if content > MOST_CONTENT:
+                    raise UnreadableError(BOMB)
     except (OSError, EOFError, zlib.error) as error:
         raise UnreadableError(TRUNCATED.format(reason=error)) from error
+    return content
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.safe_files import parse_json, read_json
 from synthtumour_bids.segmentation.checked_values import text, texts
 from synthtumour_bids.segmentation.model_card import (
     CHECKED,
@@ -28,7 +29,6 @@ from synthtumour_bids.segmentation.model_card import (
     bundle_refusal,
 )
 from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
-from synthtumour_bids.segmentation.safe_files import parse_json, read_json
 
 LONGEST_TEXT = 5000  # characters
 LONGEST_REASON = 300  # of a library's that is quoted

@@ -15,8 +15,8 @@ from typing import Any
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import hash_file, write_json
+from synthtumour_bids.safe_files import read_file, read_json
 from synthtumour_bids.segmentation.card_fields import SCHEMA, card_fields
-from synthtumour_bids.segmentation.safe_files import read_file, read_json
 from synthtumour_bids.settings import TEMPLATE
 
 CARD = "model.json"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PriorsError
+from ..safe_files import read_any_json
 from .ranges import (
     CoreKind,
     Csf,
@@ -161,11 +162,11 @@ def _packaged(lesion: str) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = read_any_json(path)
     except OSError as error:
         raise PriorsError(f"The priors file {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
-        raise PriorsError(f"The priors file {path} is not valid JSON: {error}.") from error
+        raise PriorsError(f"The priors file {path} is not valid JSON: it {error}.") from error
     if not isinstance(data, dict):
         raise PriorsError(f"{path} must hold a JSON object, not {kind_of(data)}.")
     return data

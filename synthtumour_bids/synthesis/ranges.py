@@ -15,6 +15,7 @@ from ..errors import PriorsError
 
 Scale = Literal["linear", "log"]
 CoreForm = Literal["inner", "mass"]
+HUGE = 1e300  # whole numbers of JSON may be larger than any float
 Csf = Literal["dark", "bright"]  # beside tissue, in the contrast at hand
 
 
@@ -85,7 +86,8 @@ def _number(value: object, what: str, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise PriorsError(f"{what} must be a number, not {kind_of(value)}.")
     if not low <= value <= high:  # also refuses NaN
-        raise PriorsError(f"{what} is {value:g}; it must lie between {low:g} and {high:g}.")
+        found = f"{value:.6g}" if abs(value) < HUGE else "a huge number"
+        raise PriorsError(f"{what} is {found}; it must lie between {low:g} and {high:g}.")
     return float(value)
 
 

@@ -71,18 +71,48 @@ def parse_json(data: bytes, name: str) -> dict[str, Any]:
     ValueError
         In one clause: it is too large or too deep, or no JSON object.
     """
-    if len(data) > MOST_JSON_BYTES:
-        raise ValueError(f"{name} is larger than {MOST_JSON_BYTES / 1e6:g} MB")
-    depths = accumulate(_STEPS.get(byte, 0) for byte in _TEXT.sub(b"", data))
-    if max(depths, default=0) > DEEPEST_JSON:
-        raise ValueError(f"{name} has more than {DEEPEST_JSON} brackets inside one another")
     try:
-        content = json.loads(data, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name} is no JSON ({error})") from error
+        content = _parse(data)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{name} is no JSON object")
     return content
+
+
+def _parse(data: bytes) -> Any:
+    if len(data) > MOST_JSON_BYTES:
+        raise ValueError(f"is larger than {MOST_JSON_BYTES / 1e6:g} MB")
+    depths = accumulate(_STEPS.get(byte, 0) for byte in _TEXT.sub(b"", data))
+    if max(depths, default=0) > DEEPEST_JSON:
+        raise ValueError(f"has more than {DEEPEST_JSON} brackets inside one another")
+    try:
+        return json.loads(data, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON ({error})") from error
+
+
+def read_any_json(path: Path) -> Any:
+    """Read JSON of bounded size and depth, without NaN and infinity, that a user wrote.
+
+    Parameters
+    ----------
+    path
+        A file, or a pipe, in UTF-8.
+
+    Returns
+    -------
+    Whatever value it holds.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    ValueError
+        In one clause without subject: it is too large or too deep, or no JSON.
+    """
+    with path.open("rb") as stream:
+        return _parse(stream.read(MOST_JSON_BYTES + 1))
 
 
 def read_json(folder: Path, name: str, *, follow: bool = False) -> dict[str, Any]:
