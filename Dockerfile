@@ -14,7 +14,7 @@ ENV PIP_NO_CACHE_DIR=1 \
     TEMPLATEFLOW_HOME=/opt/templateflow
 
 WORKDIR /build
-COPY constraints.txt pyproject.toml ./
+COPY constraints.txt pyproject.toml requirements.lock ./
 COPY scripts/container_libraries.sh scripts/
 RUN bash scripts/container_libraries.sh
 
@@ -22,7 +22,7 @@ ARG VERSION=0.1.0
 # Names of TemplateFlow templates to carry, separated by blanks.
 ARG TEMPLATES=""
 COPY LICENSE README.md ./
-COPY scripts/container_app.sh scripts/
+COPY scripts/container_app.sh scripts/container_contents.py scripts/
 COPY synthtumour_bids synthtumour_bids
 # hadolint ignore=SC2086
 RUN bash scripts/container_app.sh "$VERSION" $TEMPLATES

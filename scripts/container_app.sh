@@ -7,7 +7,8 @@ version=$1
 shift
 bin=/opt/venv/bin
 
-python3 -m pip --python "$bin/python" install --no-deps --constraint constraints.txt .
+# What builds it is among the locked libraries: nothing else is fetched.
+python3 -m pip --python "$bin/python" install --no-deps --no-build-isolation --no-index .
 # The label says what is inside, or there is no image.
 inside=$("$bin/synthtumour-bids" --version)
 if [ "$inside" != "synthtumour-bids $version" ]; then
@@ -18,6 +19,8 @@ fi
 # The library that looks templates up writes its list of names when it is first imported.
 "$bin/python" -c "import templateflow"
 [ $# -eq 0 ] || "$bin/synthtumour-fetch" "$@"
+
+"$bin/python" scripts/container_contents.py >/opt/contents.cdx.json
 
 # For every user. Only what needs it: a change of mode copies the file into the layer.
 find /opt ! -type l ! -perm -o=r -exec chmod a+rX {} +

@@ -1,9 +1,13 @@
-"""Whatever a file holds that a user gives, it is used, or refused with a sentence."""
+"""Whatever a file holds that a user gives, it is used, or refused with a sentence.
+
+``FUZZ_EXAMPLES=6000 python -m pytest tests/fuzz`` tries a hundred times as much.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import resources
@@ -13,7 +17,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synthtumour_bids.bids.filters import read_filters
@@ -29,6 +33,12 @@ from tests.builders.jobs import write_network
 from tests.builders.plans import PLAN
 from tests.fuzz.mutations import changed_bytes, changed_document
 
+# Examples share a folder; how long one takes hangs on the machine.
+many = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 HEADER = 352  # bytes
 FILTERS = {"flair": {"acquisition": "3D", "run": None}, "tumour": {"suffix": ["FLAIR", "T2w"]}}
 TABLE = "participant_id\tage\tgroup\nsub-01\t40\tcontrol\nsub-02\tn/a\tglioma\nsub-03\t61\tHC\n"
@@ -63,6 +73,7 @@ def survives(function: Callable[..., Any], *arguments: Any) -> None:
     assert not sentence or sentence.rstrip().endswith((".", ")")), sentence
 
 
+@many
 @given(content=changed_bytes(SCAN, HEADER), compressed=st.booleans())
 def test_headers(folder: Path, content: bytes, compressed: bool) -> None:
     path = folder / ("sub-01_FLAIR.nii.gz" if compressed else "sub-01_FLAIR.nii")
@@ -70,6 +81,7 @@ def test_headers(folder: Path, content: bytes, compressed: bool) -> None:
     survives(check, path)
 
 
+@many
 @given(content=changed_bytes(gzip.compress(SCAN, 1)))
 def test_compressed_files(folder: Path, content: bytes) -> None:
     path = folder / "sub-02_FLAIR.nii.gz"
@@ -77,14 +89,16 @@ def test_compressed_files(folder: Path, content: bytes) -> None:
     survives(check, path)
 
 
+@many
 @given(content=changed_bytes(TABLE.encode()) | st.text().map(lambda text: text.encode("utf-16")))
 def test_participants(folder: Path, content: bytes) -> None:
     (folder / "participants.tsv").write_bytes(content)
-    settings, subjects = Settings(folder, folder / "out"), ("01", "02", "03")
-    survives(assign_roles, folder, subjects, settings)
-    survives(tumourfree_subjects, folder, subjects, settings)
+    run, subjects = Settings(folder, folder / "out"), ("01", "02", "03")
+    survives(assign_roles, folder, subjects, run)
+    survives(tumourfree_subjects, folder, subjects, run)
 
 
+@many
 @given(content=changed_document(FILTERS) | changed_bytes(json.dumps(FILTERS).encode()))
 def test_filters(folder: Path, content: bytes) -> None:
     path = folder / "filters.json"
@@ -92,6 +106,7 @@ def test_filters(folder: Path, content: bytes) -> None:
     survives(read_filters, path)
 
 
+@many
 @given(content=changed_document(PRIORS) | changed_bytes(json.dumps(PRIORS).encode()))
 def test_priors(folder: Path, content: bytes) -> None:
     path = folder / "priors.json"
@@ -105,6 +120,7 @@ def card(folder: Path) -> dict[str, Any]:
     return {"folder": network, "content": json.loads((network / CARD).read_text())}
 
 
+@many
 @given(data=st.data())
 def test_cards(card: dict[str, Any], data: st.DataObject) -> None:
     content = card["content"]
@@ -113,6 +129,7 @@ def test_cards(card: dict[str, Any], data: st.DataObject) -> None:
     survives(ModelCard.read, card["folder"])
 
 
+@many
 @given(plans=changed_document(PLAN.to_plans()), description=changed_document(PLAN.to_description()))
 def test_plans(plans: bytes, description: bytes) -> None:
     """What is caught here becomes a sentence where a network is read."""
