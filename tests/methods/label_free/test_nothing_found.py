@@ -46,16 +46,25 @@ def say_everywhere(job: Job, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "reason"), [(0.0, "nothing was labelled"), (1.0, "of the brain")]
+    ("value", "keep_mask", "reason"),
+    [
+        (0.0, False, "nothing was labelled"),
+        (1.0, False, "nothing was labelled"),  # each half is like the other
+        (1.0, True, "of the brain"),
+    ],
 )
-def test_the_run_ends_with_a_sentence(tmp_path: Path, value: float, reason: str) -> None:
-    job = make_job(tmp_path)
+def test_the_run_ends_with_a_sentence(
+    tmp_path: Path, value: float, keep_mask: bool, reason: str
+) -> None:
+    job = make_job(tmp_path, tumours=1, keep_mask=keep_mask)
     say_everywhere(job, value)
     write_json(job.layout.scratch(Scratch.STAGE_ONE) / "samples.json", [])
-    with pytest.raises(DataError, match="no usable tumour in any of 2 tumour scans") as stopped:
+    with pytest.raises(
+        DataError, match="no usable tumour in any tumour scan .1 looked at"
+    ) as stopped:
         method_of(job).material(job, Network.SENIOR)
     assert stopped.value.exit_code == EXIT_NO_DATA
     with (job.layout.models / "pseudo_labels.tsv").open(newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
-    assert [row["used"] for row in rows] == ["false", "false"]
+    assert [row["used"] for row in rows] == ["false"]
     assert all(reason in row["reasons"] for row in rows)
