@@ -118,7 +118,14 @@ def processes_that_fit(
     nprocs = max(1, nprocs // threads)
     limit = mem_gb if mem_gb is not None else memory_limit_gb()
     fit = max(1, int(limit // per_process_gb))
-    if fit < nprocs:
+    if limit < per_process_gb:
+        LOGGER.warning(
+            "One process takes about %.1f GB, and there are %.1f GB: it may be killed. Give it "
+            "more memory, or, where there is more, say so with --mem.",
+            per_process_gb,
+            limit,
+        )
+    elif fit < nprocs:
         LOGGER.warning(
             "Only %d of %d processes fit in %.1f GB (about %.1f GB each); raise --mem for more.",
             fit,

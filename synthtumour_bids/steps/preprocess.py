@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,10 +25,11 @@ from synthtumour_bids.files import copy_file, fingerprint, hash_file
 from synthtumour_bids.job import Job, Preprocessing, refused, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
-from synthtumour_bids.preprocessing.reading import UnreadableError, open_header, read_volume
+from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
 from synthtumour_bids.steps.copies import warn_of_copies
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.volumes import hash_values
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 STEP = Step.PREPROCESS
 MEMORY_GB = 2.0  # of one process, at 1 mm
-LIBRARIES_GB = 1.2
-BYTES_PER_VOXEL = 50  # of the scan; benchmarks/large_scans.py measures them
 PREPROCESSING_VERSION = "0.1.0"  # changes when the same scan gives other derivatives
 
 
@@ -95,21 +93,12 @@ def run(job: Job) -> list[ScanOutcome]:
         todo,
         label="Preprocessing",
         describe=lambda task: task.scan.key,
-        memory_gb=max([MEMORY_GB, *(_memory_gb(task.scan.path) for task in todo)]),
+        memory_gb=memory_gb((task.scan for task in todo), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
     )
     warn_of_copies(job)
     records = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
     return records + refused(job, STEP)
-
-
-def _memory_gb(path: Path) -> float:
-    """Memory that preprocessing a scan takes, reckoned from its header."""
-    try:
-        voxels = float(math.prod(open_header(path).get_data_shape()[:3]))
-    except UnreadableError:  # which is said when it is worked on
-        return 0.0
-    return LIBRARIES_GB + voxels * BYTES_PER_VOXEL / 1e9
 
 
 def is_needed(job: Job, scan: Scan) -> bool:

@@ -24,6 +24,7 @@ from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import flags_of, measure
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
@@ -64,7 +65,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         tasks,
         label="Writing segmentations",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.scan for task in tasks), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
     )
     if Step.PREPROCESS not in job.steps:  # else that step has told of those it failed for

@@ -104,9 +104,12 @@ def test_memory_without_unit_is_refused(text: str) -> None:
         parse_memory(text)
 
 
-def test_processes_are_limited_by_memory() -> None:
+def test_processes_are_limited_by_memory(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", logger="synthtumour_bids")
     assert processes_that_fit(8, 5.0, 2.0) == 2
-    assert processes_that_fit(8, 0.5, 2.0) == 1
+    assert "Only 2 of 8 processes fit in 5.0 GB" in caplog.text
+    assert processes_that_fit(1, 0.5, 2.0) == 1
+    assert "One process takes about 2.0 GB, and there are 0.5 GB" in caplog.text
     assert processes_that_fit(2, 100.0, 2.0) == 2
 
 

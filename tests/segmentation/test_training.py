@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from synthtumour_bids.errors import StoppedError, UnavailableError
+from synthtumour_bids.errors import StoppedError, SynthTumourError, UnavailableError
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
@@ -203,6 +203,13 @@ def test_patience_ends_training_early(prepared: PreparedDataset, tmp_path: Path)
     curve = run(prepared, tmp_path, training=training)
     assert curve.stopped_early
     assert curve.epochs[-1] == max(4, curve.best_epoch + 2) < 9
+
+
+def test_a_loss_that_is_no_number_ends_training(prepared: PreparedDataset, tmp_path: Path) -> None:
+    training = replace(TRAINING, learning_rate=1e30, epochs=1, optimiser="sgd")
+    with pytest.raises(SynthTumourError, match=r"diverged in epoch 1.*--seed"):
+        run(prepared, tmp_path, training=training)
+    assert not (tmp_path / "fold_0" / "checkpoint_best.pth").exists()
 
 
 def test_starting_from_a_trained_network(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import pytest
 
 from synthtumour_bids import job as jobs
 from synthtumour_bids.files import write_json
-from synthtumour_bids.steps import preprocess, report, segment, tables
+from synthtumour_bids.settings import Role
+from synthtumour_bids.steps import memory, preprocess, report, segment, tables
 from tests.builders.datasets import make
 from tests.builders.jobs import make_job, mark_preprocessed, mark_trained, method_of
 
@@ -47,6 +50,26 @@ def test_cores_threads_and_memory_limit_the_processes_of_a_step(
     # Pages of participants come after their pictures, and take one thread and less memory.
     after = [pages] if step == "report" else []
     assert [call["nprocs"] for call in calls] == [expected, *after]
+
+
+@pytest.mark.parametrize("step", ["preprocess", "segment"])
+def test_a_large_scan_leaves_room_for_fewer_processes(
+    tmp_path: Path, calls: list[dict[str, Any]], step: str
+) -> None:
+    job = make_job(tmp_path, nprocs=8, mem_gb=12.0)
+    header = nib.Nifti1Header()
+    header.set_data_shape((512, 512, 320))
+    scan = job.selected(Role.TUMOUR)[0]
+    scan.path.write_bytes(gzip.compress(header.binaryblock))
+    mark_trained(job)
+    mark_preprocessed(job, scan)
+    assert memory.memory_gb([scan], 2.0) == pytest.approx(5.4, abs=0.1)
+    tasks = [segment.SegmentTask(scan, {}, None, None, job.layout)]  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segment, "_predicted", lambda *_: (tasks, []))
+        patch.setattr(preprocess, "is_done", lambda *_: False)
+        STEPS[step](job)
+    assert calls[0]["nprocs"] == 2
 
 
 class Asked(Exception):

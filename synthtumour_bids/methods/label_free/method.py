@@ -249,9 +249,9 @@ class LabelFree:
 
 
 NO_PSEUDO_LABEL = (
-    "The junior found no usable tumour in any tumour scan ({} looked at), so there is nothing for the "
-    "senior to learn from. Look at models/junior/selection_curve.png and models/pseudo_labels.tsv; "
-    "train longer (--profile), or check --contrast and --lesion."
+    "The junior found no usable tumour in any tumour scan ({} looked at), so there is nothing for "
+    "the senior to learn from. Look at models/junior/selection_curve.png and "
+    "models/pseudo_labels.tsv; train longer (--profile), or check --contrast and --lesion."
 )
 
 

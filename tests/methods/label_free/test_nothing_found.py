@@ -59,9 +59,7 @@ def test_the_run_ends_with_a_sentence(
     job = make_job(tmp_path, tumours=1, keep_mask=keep_mask)
     say_everywhere(job, value)
     write_json(job.layout.scratch(Scratch.STAGE_ONE) / "samples.json", [])
-    with pytest.raises(
-        DataError, match="no usable tumour in any tumour scan .1 looked at"
-    ) as stopped:
+    with pytest.raises(DataError, match=r"no usable tumour.*\(1 looked at\)") as stopped:
         method_of(job).material(job, Network.SENIOR)
     assert stopped.value.exit_code == EXIT_NO_DATA
     with (job.layout.models / "pseudo_labels.tsv").open(newline="") as stream:
