@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.system.faults.kinds import KINDS, Cure, Run
 
 SECONDS_TO_END = 120
 ROOT = Path(__file__).resolve().parents[3]
-SEMAPHORES = Path("/dev/shm")
+SEMAPHORE = re.compile(r"/dev/shm/sem\.\S+")
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,14 @@ class Ended:
         What it said.
     orphans
         Processes that were still there long after.
+    semaphores
+        Of its processes, that were.
     """
 
     code: int
     words: str
     orphans: tuple[int, ...] = ()
+    semaphores: tuple[Path, ...] = ()
 
 
 @contextmanager
@@ -72,13 +76,16 @@ def suffer(run: Run, fault: Fault) -> Ended:
     cure: Cure | None = None
     others: list[psutil.Process] = []
     words: list[str] = []
+    theirs: set[Path] = set()
     with _started(run) as process:
         assert process.stderr is not None
         for line in process.stderr:
             words.append(line)
             if cure is None and fault.moment in line:
-                others = psutil.Process(process.pid).children(recursive=True)
-                cure = KINDS[fault.kind].inflict(run, psutil.Process(process.pid))
+                main = psutil.Process(process.pid)
+                others = main.children(recursive=True)
+                theirs = semaphores_of((main, *others))
+                cure = KINDS[fault.kind].inflict(run, main)
         code = process.wait(SECONDS_TO_END)
     assert cure is not None, f"the log never said {fault.moment!r}:\n{''.join(words)}"
     _, alive = psutil.wait_procs(others, timeout=30)
@@ -87,7 +94,14 @@ def suffer(run: Run, fault: Fault) -> Ended:
         code,
         "".join(words),
         tuple(one.pid for one in alive if one.status() != psutil.STATUS_ZOMBIE),
+        _left(theirs),
     )
+
+
+def _left(semaphores: set[Path]) -> tuple[Path, ...]:
+    """Those that are there for longer than the last process of a run takes to remove them."""
+    wait_for(lambda: not any(one.exists() for one in semaphores))
+    return tuple(sorted(one for one in semaphores if one.exists()))
 
 
 def finish(run: Run, *more: str) -> Ended:
@@ -114,9 +128,13 @@ def left_over(run: Run) -> list[str]:
     return sorted(map(str, [*hidden, *run.work.rglob("tmp-*"), *run.work.rglob(".tmp-*")]))
 
 
-def semaphores() -> set[Path]:
-    """Semaphores of all processes; those of a run that ended go within moments."""
-    return set(SEMAPHORES.glob("sem.*")) if SEMAPHORES.is_dir() else set()
+def semaphores_of(processes: Iterable[psutil.Process]) -> set[Path]:
+    """Named semaphores that processes have; others on this machine have theirs."""
+    found: set[Path] = set()
+    for one in processes:
+        with suppress(OSError):  # it ended meanwhile
+            found |= set(map(Path, SEMAPHORE.findall(Path(f"/proc/{one.pid}/maps").read_text())))
+    return found
 
 
 def wait_for(true: Callable[[], bool], seconds: float = 30) -> bool:
