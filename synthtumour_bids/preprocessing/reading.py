@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -95,7 +96,8 @@ def open_scan(path: Path) -> OpenedScan:
             image = kind.from_filename(path)
             raw = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
         _settle(image.header)
-        offset = int(image.dataobj.offset)
+        proxy: Any = image.dataobj
+        offset = int(proxy.offset)
     except _HEADER_ERRORS as error:
         raise UnreadableError(BAD_HEADER.format(reason=str(error).rstrip("."))) from error
     size = math.prod(map(float, image.shape)) * image.get_data_dtype().itemsize
