@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -26,6 +27,11 @@ from synthtumour_bids.execution.disk import disk_advice
 from synthtumour_bids.texts import visible
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
+
+NO_MEMORY = (
+    "memory ran out. Use fewer processes (--nprocs), tell the limit (--mem), or give the run more; "
+    "then run the same command again: what is done is kept."
+)
 
 
 def _nowhere() -> TextIO:
@@ -87,6 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
         if advice := disk_advice(error):
             print(f"synthtumour-bids: error: {visible(f'{error}. {advice}')}", file=sys.stderr)
+            return EXIT_UNAVAILABLE
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            print(f"synthtumour-bids: error: {NO_MEMORY}", file=sys.stderr)
             return EXIT_UNAVAILABLE
         traceback.print_exc()
         print("synthtumour-bids: internal error, please report it with the log.", file=sys.stderr)
