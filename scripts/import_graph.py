@@ -22,7 +22,7 @@ FLOORS = (
     ("bids", "simulation"),
     ("execution", "ingredients", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),
-    ("profile_choice",),
+    ("profile_choice", "spaces"),
     ("job",),
     ("methods",),
     ("steps",),

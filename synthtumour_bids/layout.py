@@ -15,6 +15,8 @@ from synthtumour_bids.bids.names import (
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
 
+T1W_SPACE = "T1w"  # the grid of the T1w image that goes with a scan
+
 
 class Network(StrEnum):
     """The networks that a run trains, in their order."""
@@ -98,10 +100,14 @@ class Layout:
         """Class image of an annotated scan on the template grid, with the annotation's values."""
         return self.standard(scan, desc="annotation", suffix="dseg")
 
-    def transform(self, scan: Scan) -> Path:
-        """Affine transform from the scan to the template."""
+    def in_t1w(self, scan: Scan, **names: str) -> Path:
+        """Path of a derivative on the grid of the T1w image that goes with the scan."""
+        return derivative_path(scan, self.output_dir, space=T1W_SPACE, **names)
+
+    def transform(self, scan: Scan, to: str = TEMPLATE) -> Path:
+        """Affine transform from the scan to the template, or to another space."""
         folder = derivative_folder(scan, self.output_dir)
-        return folder / transform_name(scan, to=TEMPLATE)
+        return folder / transform_name(scan, to=to)
 
     # ------------------------------------------------------------------ reports
 
@@ -129,6 +135,11 @@ class Layout:
     def viewer_library(self) -> Path:
         """The script that draws the interactive views of all scans."""
         return self.output_dir / "figures" / "niivue.umd.js"
+
+    @property
+    def lesion_roi_dir(self) -> Path:
+        """Dataset of lesion masks for other tools, unless the user names another place."""
+        return self.output_dir / "derivatives" / "lesion-roi"
 
     @property
     def group_page(self) -> Path:

@@ -15,6 +15,7 @@ from synthtumour_bids.cli.types import (
     device,
     existing_file,
     existing_folder,
+    folder,
     memory,
     model,
     positive,
@@ -239,6 +240,13 @@ def _add_method_options(add: Add) -> None:
         metavar="DIR",
         help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
         "report, and is read by nothing else",
+    )
+    add(
+        "--lesion-roi-dir",
+        type=folder,
+        metavar="DIR",
+        help="where to write the masks on the T1w images' grids as fMRIPrep and QSIPrep want them "
+        "(label-lesion_roi); left out: OUTPUT_DIR/derivatives/lesion-roi",
     )
     add(
         "--atlas",

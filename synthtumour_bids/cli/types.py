@@ -46,6 +46,11 @@ def existing_folder(text: str) -> Path:
     return path.absolute()
 
 
+def folder(text: str) -> Path:
+    """Accept a folder that may have to be made; paths must mean the same in every process."""
+    return Path(text).absolute()
+
+
 def model(text: str) -> Path | Literal["starter"]:
     """Accept the word for the network that is shipped, or a folder that is there."""
     return STARTER if text == STARTER else existing_folder(text)

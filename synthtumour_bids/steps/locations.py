@@ -111,6 +111,7 @@ def _tell(scan: Scan, layout: Layout, figures: Mapping[str, Any]) -> None:
     for path, told in (
         (layout.native(scan, label="L", suffix="mask"), figures),
         (layout.standard(scan, label="L", suffix="mask"), figures),
+        (layout.in_t1w(scan, label="L", suffix="mask"), figures),
         (layout.native(scan, label="L", desc=Network.JUNIOR, suffix="mask"), nothing),
     ):
         sidecar = sidecar_path(path)

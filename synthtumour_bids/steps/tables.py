@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
 from synthtumour_bids.steps.locations import read_location
+from synthtumour_bids.steps.t1w import STEP as T1W
+from synthtumour_bids.steps.t1w import InT1w, in_t1w
 
 LOGGER = logging.getLogger(__name__)
 
@@ -50,7 +52,8 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
     """What the tables are made of; any file that was written anew changes it."""
     logs = job.layout.logs
     records = ("results", "scores", "locations")
-    folders = (*(logs / name for name in records), job.ledger.folder(Step.PREPROCESS))
+    stamps = (job.ledger.folder(step) for step in (Step.PREPROCESS, T1W))
+    folders = (*(logs / name for name in records), *stamps)
     paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
     state = set()
     for path in [*paths, *(logs / "failures").glob("*/[!.]*.json")]:
@@ -64,11 +67,13 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
 
 def _write(job: Job) -> Summary | None:
     output_dir = job.settings.output_dir
+    found = in_t1w(job.ledger)
     results = [
         {
             **result,
             **_read(job.layout.scores(str(result["scan"]))),
             **read_location(job.layout.location(str(result["scan"]))),
+            "qc_flags": [*result["qc_flags"], *_t1w_flags(found, f"{MAIN}/{result['scan']}")],
         }
         for result in read_results(output_dir)
     ]
@@ -84,6 +89,10 @@ def _write(job: Job) -> Summary | None:
         list(_troubles(job)),
     )
     return summary
+
+
+def _t1w_flags(found: Mapping[str, InT1w], key: str) -> tuple[str, ...]:
+    return found[key].flags if key in found else ()
 
 
 def _troubles(job: Job) -> Iterator[Trouble]:
