@@ -27,7 +27,6 @@ from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.quality import unlike_the_others
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.spaces.carry import Leg, carry
 from synthtumour_bids.spaces.levels import BORDER, levels
 from synthtumour_bids.volumes import Volume, like_native, load_nifti, load_volume
 
@@ -214,6 +213,8 @@ def _carried(
     task: T1wTask, t1w: nib.Nifti1Image, transform: Path
 ) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
     """Probability and mask on the T1w image's grid, with its forms."""
+    from synthtumour_bids.spaces.carry import Leg, carry
+
     mask, probability = map(load_volume, _sources(task.scan, task.layout)[2:])
     way = [Leg(transform)]
     there = carry(probability.with_data(probability.data), t1w, way).clip(0, 1)

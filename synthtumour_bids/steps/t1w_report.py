@@ -17,7 +17,6 @@ from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.next_steps import next_steps
 from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
-from synthtumour_bids.spaces.carry import Leg, carry
 from synthtumour_bids.steps.t1w import InT1w
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
@@ -85,6 +84,8 @@ def write_next_steps(scan: Scan, layout: Layout, report: T1wReport) -> None:
 
 def draw_t1w(scan: Scan, layout: Layout, image: Path) -> Path:
     """Draw scan and T1w image on the latter's grid; return the part of the report."""
+    from synthtumour_bids.spaces.carry import Leg, carry
+
     reference = read_volume(image)
     way = [Leg(layout.transform(scan, to=T1W_SPACE))]
 
