@@ -123,8 +123,8 @@ def _add_scan_options(add: Add) -> None:
         "--bids-filter-file",
         type=existing_file,
         metavar="FILE",
-        help="JSON file {query: {entity: value}} with queries flair, tumour, "
-        "tumourfree, annotated; the last three may set suffix, too",
+        help="JSON file {query: {entity: value}} with queries flair, t1w, tumour, "
+        "tumourfree, annotated; all but the first may set suffix, too",
     )
     add(
         "-d",

@@ -70,7 +70,7 @@ def next_steps(
             f"--output-resolution 2{chosen}",
         ),
         Command(
-            "FastSurfer, which fills the lesion before it draws surfaces (from version 2.5)",
+            "FastSurfer, which fills the lesion before it draws surfaces",
             f'run_fastsurfer.sh --t1 "$BIDS_DIR"/{t1w} --lesion_mask "$OUTPUT_DIR"/{mask} '
             f"--sid {'_'.join([who, *([f'ses-{session}'] if session else [])])} "
             '--sd "$SUBJECTS_DIR" --fs_license "$FS_LICENSE"',
