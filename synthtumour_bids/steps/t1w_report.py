@@ -56,6 +56,8 @@ def t1w_facts(report: T1wReport) -> list[Fact]:
 def tell_flags(scan: Scan, layout: Layout, report: T1wReport) -> None:
     """Put the flags, which hang on the whole cohort, into the mask's sidecar."""
     path = sidecar_path(layout.in_t1w(scan, label="L", suffix="mask"))
+    if not path.is_file():
+        return
     said = json.loads(path.read_text(encoding="utf-8"))
     flags = list(report.found.flags)
     if said.get("T1wFlags") != flags:
