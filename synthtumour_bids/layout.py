@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from synthtumour_bids.bids.names import (
+    deformation_names,
     derivative_folder,
     derivative_path,
     group_name,
@@ -103,6 +104,28 @@ class Layout:
     def in_t1w(self, scan: Scan, **names: str) -> Path:
         """Path of a derivative on the grid of the T1w image that goes with the scan."""
         return derivative_path(scan, self.output_dir, space=T1W_SPACE, **names)
+
+    def in_standard(self, scan: Scan, space: str, resolution: float, suffix: str) -> Path:
+        """Path of a tumour mask or probability in a standard space that the brain was bent for.
+
+        In the networks' own space the plain name is that of the affine result.
+        """
+        names = {"desc": "deformable"} if space == TEMPLATE else {}
+        return derivative_path(
+            scan,
+            self.output_dir,
+            space=space,
+            res=f"{resolution:g}",
+            label="L",
+            suffix=suffix,
+            **names,
+        )
+
+    def deformation(self, scan: Scan, space: str) -> tuple[Path, Path]:
+        """Transforms that bend the scan's brain into a standard space, and back."""
+        folder = derivative_folder(scan, self.output_dir)
+        forth, back = deformation_names(scan, space)
+        return folder / forth, folder / back
 
     def transform(self, scan: Scan, to: str = TEMPLATE) -> Path:
         """Affine transform from the scan to the template, or to another space."""

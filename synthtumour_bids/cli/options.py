@@ -18,6 +18,7 @@ from synthtumour_bids.cli.types import (
     folder,
     memory,
     model,
+    output_space,
     positive,
     template,
     volume,
@@ -240,6 +241,16 @@ def _add_method_options(add: Add) -> None:
         metavar="DIR",
         help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
         "report, and is read by nothing else",
+    )
+    add(
+        "--output-spaces",
+        nargs="+",
+        type=output_space,
+        metavar="SPACE[:res-N]",
+        help="further grids for the mask: MNI152NLin2009aSym, MNI152NLin2009cAsym, MNI152NLin6Asym "
+        "(brains are bent for these; the last two are TemplateFlow's, in $TEMPLATEFLOW_HOME), T1w; "
+        "FLAIR and the affine grid of MNI152NLin2009aSym are always written (default: T1w, where "
+        "there is one)",
     )
     add(
         "--lesion-roi-dir",
