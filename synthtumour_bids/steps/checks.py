@@ -21,8 +21,8 @@ def refuse(job: Job, method: Method) -> None:
     Raises
     ------
     SynthTumourError
-        A head template, a space or a GPU that is not there, an output folder of another contrast, batches
-        that the GPUs cannot share, what the method cannot learn from.
+        A head template, a standard space or a GPU that is not there, an output folder of another
+        contrast, batches that the GPUs cannot share, what the method cannot learn from.
     """
     settings = job.settings
     _check_contrast(job)

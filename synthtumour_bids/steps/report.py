@@ -61,7 +61,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
 def _on_t1w(job: Job, scan: Scan, found: Mapping[str, InT1w]) -> T1wReport | None:
     """What there is of a scan on the grid of its T1w image; nothing where either is gone."""
     t1w = job.selection.t1w.get(scan.key)
-    if t1w is None or job.ledger.finished(T1W, scan.key) is None:
+    if t1w is None or scan.key not in found or job.ledger.finished(T1W, scan.key) is None:
         return None
     given = job.settings.lesion_roi_dir
     roi_dir = '"$OUTPUT_DIR"/derivatives/lesion-roi' if given is None else '"$LESION_ROI_DIR"'

@@ -21,11 +21,11 @@ from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import fingerprint, hash_file, replacing
 from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import Layout
-from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.preprocessing.template_files import find_standard
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
-from synthtumour_bids.spaces.references import Reference, references_of
+from synthtumour_bids.spaces.references import references_of
 from synthtumour_bids.volumes import load_nifti, load_volume, template_image
 
 if TYPE_CHECKING:
@@ -71,6 +71,14 @@ class SpaceTask:
 def step_of(space: str) -> str:
     """Name of the stamps and failures of a space."""
     return f"space-{space}"
+
+
+def deformed(ledger: Ledger, key: str, space: str) -> Stamp | None:
+    """Stamp of a scan's mask in a space, if it is of the segmentation that is there now."""
+    stamp, segmented = ledger.finished(step_of(space), key), ledger.read(Step.SEGMENT, key)
+    if stamp is None or segmented is None:
+        return None
+    return stamp if stamp.details.get("segmented") == segmented.fingerprint else None
 
 
 def run(job: Job) -> list[ScanOutcome]:
@@ -149,7 +157,15 @@ def carry_to_standard(task: SpaceTask) -> None:
     }
     for resolution in task.resolutions:
         written += _write_masks(task, resolution, written[0], measured)
-    ledger.mark(task.step, scan.key, current, written, scan=scan, measured=measured)
+    ledger.mark(
+        task.step,
+        scan.key,
+        current,
+        written,
+        scan=scan,
+        segmented=task.segmented,
+        measured=measured,
+    )
 
 
 def _check(deformation: Deformation, space: str) -> None:

@@ -25,6 +25,7 @@ from synthtumour_bids.files import fingerprint, hash_file, replacing
 from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.preprocessing.quality import unlike_the_others
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
@@ -35,7 +36,7 @@ STEP = "t1w"
 VERSION = "1"  # changes when the same images give another mask
 MEMORY_GB = 2.0
 LESION_MARGIN_MM = 3.0  # around the mask, where scan and T1w are not compared either
-LEAST_KEPT = 0.9  # share of the tumour's volume that must be in the T1w image's view
+LEAST_IN_VIEW = 0.98  # share of the tumour's volume that must be in the T1w image's view
 
 UNLIKE, CUT = "t1w_unlike", "t1w_cuts_tumour"
 
@@ -152,7 +153,7 @@ def carry_to_t1w(task: T1wTask) -> None:
     measured: dict[str, Any] = {
         "t1w_information": round(information, 4),
         "volume_mL": _millilitres(there),
-        "kept_share": _share(_millilitres(there), _millilitres(native)),
+        "share_in_view": _share_in_view(native, preflight.image, transform),
     }
     fields = {
         **sidecar(sources=[scan.uri, image.uri], spatial_reference=image.uri),
@@ -173,6 +174,7 @@ def carry_to_t1w(task: T1wTask) -> None:
         current,
         [*outputs, transform],
         scan=scan,
+        segmented=task.segmented,
         t1w=image.uri,
         others=[other.path.name for other in task.t1w.others],
         measured=measured,
@@ -229,8 +231,15 @@ def _millilitres(volume: Volume) -> float:
     return round(float(volume.mask.sum() * np.prod(volume.spacing)) / 1000, 3)
 
 
-def _share(part: float, whole: float) -> float | None:
-    return round(part / whole, 3) if whole else None
+def _share_in_view(mask: Volume, t1w: nib.Nifti1Image, transform: Path) -> float | None:
+    """Share of the tumour that lies in the T1w image's field of view; ``None`` without tumour."""
+    indices = np.argwhere(mask.mask)
+    if not len(indices):
+        return None
+    matrix = np.linalg.inv(t1w.affine) @ scan_to_template(transform) @ mask.affine
+    there = indices @ matrix[:3, :3].T + matrix[:3, 3]
+    seen = np.all((there >= -0.5) & (there <= np.array(t1w.shape) - 0.5), axis=1)
+    return round(float(seen.mean()), 3)
 
 
 # ---------------------------------------------------------------------- what was found
@@ -258,15 +267,25 @@ class InT1w:
     flags: tuple[str, ...]
 
 
+def _segmented(ledger: Ledger, key: str) -> str | None:
+    """Fingerprint of the segmentation that is there now."""
+    stamp = ledger.read(Step.SEGMENT, key)
+    return None if stamp is None else stamp.fingerprint
+
+
 def in_t1w(ledger: Ledger) -> dict[str, InT1w]:
     """What became of all scans that were carried to a T1w image, by their keys."""
-    stamps = {scan.key: stamp.details for scan, stamp in ledger.of_scans(STEP)}
+    stamps = {
+        scan.key: stamp.details
+        for scan, stamp in ledger.of_scans(STEP)
+        if stamp.details.get("segmented") == _segmented(ledger, scan.key)
+    }
     information = {key: float(one["measured"]["t1w_information"]) for key, one in stamps.items()}
     unlike = unlike_the_others(information)
     found = {}
     for key, one in stamps.items():
-        kept = one["measured"]["kept_share"]
-        flags = ((UNLIKE, key in unlike), (CUT, kept is not None and kept < LEAST_KEPT))
+        seen = one["measured"]["share_in_view"]
+        flags = ((UNLIKE, key in unlike), (CUT, seen is not None and seen < LEAST_IN_VIEW))
         found[key] = InT1w(
             one["t1w"],
             tuple(one["others"]),

@@ -63,7 +63,7 @@ def test_the_mask_lies_on_the_t1w_image(carried: Job, head: TwoContrasts) -> Non
     said = json.loads(Path(mask.get_filename().replace(".nii.gz", ".json")).read_text())
     assert said["SpatialReference"] == "bids:raw:sub-01/anat/sub-01_ses-1_T1w.nii.gz"
     assert said["Type"] == "Lesion"
-    assert said["T1wQualityControl"]["kept_share"] == pytest.approx(1, abs=0.1)
+    assert said["T1wQualityControl"]["share_in_view"] == 1
 
 
 def test_the_transform_is_one_for_ants(carried: Job, head: TwoContrasts) -> None:
@@ -144,7 +144,7 @@ def test_another_persons_head_is_flagged(tmp_path: Path, head: TwoContrasts) -> 
     names = {f"0{number}": "own" for number in range(1, 6)} | {"06": "other"}
     for label, which in names.items():
         scan = t1w_scan(job.selected()[0], ("acq", label))
-        measured = {"t1w_information": figures[which], "volume_mL": 8, "kept_share": 1.0}
+        measured = {"t1w_information": figures[which], "volume_mL": 8, "share_in_view": 1.0}
         job.ledger.mark(STEP, scan.key, "x", scan=scan, t1w="", others=[], measured=measured)
     flags = {key: one.flags for key, one in in_t1w(job.ledger).items()}
     assert [key for key, value in flags.items() if value] == [
