@@ -8,7 +8,7 @@ import ants
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.preprocessing.rigid import align_rigidly
@@ -42,9 +42,9 @@ def bring_along(
     -------
     On the template grid, float32, zero outside the brain.
     """
-    native = geometry.image_to_ants(image)
-    scan_brain = geometry.image_to_ants(scan.native_mask)
-    grid = geometry.image_to_ants(scan.standard_mask)
+    native = ants_images.image_to_ants(image)
+    scan_brain = ants_images.image_to_ants(scan.native_mask)
+    grid = ants_images.image_to_ants(scan.standard_mask)
     with alignment.scratch(work_dir) as folder:
         to_scan, _ = align_rigidly(
             image, scan.native, scan.native_mask, folder=folder, seed=seed, sloppy=sloppy
@@ -55,7 +55,7 @@ def bring_along(
         corrected = correct_bias(image, brain.numpy() >= 0.5, sloppy=sloppy)
         moved = ants.apply_transforms(
             grid,
-            geometry.to_ants(corrected, image.affine),
+            ants_images.to_ants(corrected, image.affine),
             [str(scan.transform), *to_scan],
             interpolator="bSpline",
         ).numpy()

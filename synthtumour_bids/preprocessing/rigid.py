@@ -8,7 +8,7 @@ import ants
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images
 
 
 def align_rigidly(
@@ -46,9 +46,9 @@ def align_rigidly(
     """
     settings = alignment.load_settings("rigid_contrast")
     spacing = float(settings["spacing"]) * (2 if sloppy else 1)
-    fixed, moving = (_coarser(one, spacing) for one in (scan, image))
+    fixed, moving = (alignment.on_coarse_grid(one, spacing) for one in (scan, image))
     mask = ants.resample_image_to_target(
-        geometry.image_to_ants(where), fixed, interp_type="nearestNeighbor"
+        ants_images.image_to_ants(where), fixed, interp_type="nearestNeighbor"
     )
     identity = folder / "identity.mat"
     ants.write_transform(ants.create_ants_transform("AffineTransform", dimension=3), str(identity))
@@ -71,9 +71,3 @@ def align_rigidly(
 def write_inverse(transform: Path, path: Path) -> None:
     """Write the inverse of an affine transform file (ITK's ``.mat``)."""
     ants.write_transform(ants.read_transform(str(transform)).invert(), str(path))
-
-
-def _coarser(image: nib.Nifti1Image, spacing: float) -> ants.ANTsImage:
-    shape, affine = geometry.isotropic_grid(image.shape, image.affine, spacing)
-    data = image.get_fdata(dtype=np.float32)
-    return geometry.to_ants(geometry.resample(data, image.affine, shape, affine), affine)

@@ -43,7 +43,7 @@ def t1w_pictures(
     head: Volume, t1w: Volume, mask: Volume, brain: Volume, paths: tuple[Path, Path]
 ) -> tuple[str, str]:
     """Draw scan and T1w image on one grid, both with the outlines of brain and tumour."""
-    drawn = [(brain, slices.BRAIN), (mask, slices.TUMOUR)]
+    drawn = [(brain, slices.BRAIN_BESIDE_TUMOUR), (mask, slices.TUMOUR)]
     for shown, path in zip((head, t1w), paths, strict=True):
         _spread_over(brain.mask, shown, drawn, path, count=4)
     where = "Four axial, four coronal and four sagittal slices"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.execution.temporary import safe_alias
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing import ants_images, geometry
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ def carry(
         image.get_fdata(dtype=np.float32), image.affine, np.asarray(reference.affine)
     )
     # The grid alone counts of the reference.
-    grid = geometry.to_ants(np.zeros(reference.shape[:3], np.float32), reference.affine)
+    grid = ants_images.to_ants(np.zeros(reference.shape[:3], np.float32), reference.affine)
     with ExitStack() as stack:
         folders = {leg.file.parent: stack.enter_context(safe_alias(leg.file.parent)) for leg in way}
         backwards = list(reversed(way))  # ANTs names the last one first
         moved = ants.apply_transforms(
             grid,
-            geometry.to_ants(values, image.affine),
+            ants_images.to_ants(values, image.affine),
             [str(folders[leg.file.parent] / leg.file.name) for leg in backwards],
             whichtoinvert=[leg.inverted for leg in backwards],
             interpolator="linear",

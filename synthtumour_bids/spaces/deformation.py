@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ def deform(
     """
     settings = alignment.load_settings("deformable")
     spacing = float(settings["spacing"]) * (2 if sloppy else 1)
-    fixed, moving = (_coarser(one, spacing) for one in (standard, brain))
+    fixed, moving = (alignment.on_coarse_grid(one, spacing) for one in (standard, brain))
     there = ants.apply_transforms(
-        fixed, geometry.image_to_ants(lesion), [str(affine)], interpolator="linear"
+        fixed, ants_images.image_to_ants(lesion), [str(affine)], interpolator="linear"
     ).numpy()
     inside = fixed.numpy() > 0.05 * float(fixed.max())
-    counts = geometry.from_ants(fixed)
-    mask = geometry.to_ants(inside & (there < 0.1), counts.affine)
+    counts = ants_images.from_ants(fixed)
+    mask = ants_images.to_ants(inside & (there < 0.1), counts.affine)
     forward, inverse = alignment.run_stages(
         fixed,
         moving,
@@ -93,12 +93,6 @@ def deform(
         (float(jacobian.min()), float(jacobian.max())),
         alignment.similarity_score(fixed, moved, mask),
     )
-
-
-def _coarser(image: nib.Nifti1Image, spacing: float) -> ants.ANTsImage:
-    shape, grid = geometry.isotropic_grid(image.shape, image.affine, spacing)
-    values = image.get_fdata(dtype=np.float32)
-    return geometry.to_ants(geometry.resample(values, image.affine, shape, grid), grid)
 
 
 def _composite(files: list[str], *, inverted: bool) -> sitk.Transform:

@@ -15,7 +15,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing import ants_images
 from synthtumour_bids.preprocessing.template_files import HOME_VARIABLE
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.uncertainty import dice
@@ -113,7 +113,7 @@ def test_the_transforms_are_for_ants_and_go_both_ways(carried: Job) -> None:
     (scan,), layout = carried.selected(), carried.layout
     forth, back = layout.deformation(scan, OTHER)
     assert forth.name == f"sub-tumour0_desc-deformable_from-FLAIR_to-{OTHER}_mode-image_xfm.h5"
-    lesion = geometry.image_to_ants(nib.load(layout.native(scan, label="L", suffix="mask")))
+    lesion = ants_images.image_to_ants(nib.load(layout.native(scan, label="L", suffix="mask")))
     there = ants.apply_transforms(lesion, lesion, [str(forth)])
     mask = np.asarray(nib.load(layout.in_standard(scan, OTHER, 4, "mask")).dataobj) > 0
     assert dice(there.numpy() >= 0.5, mask) > 0.9

@@ -13,7 +13,7 @@ import pytest
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import T1W_SPACE
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images
 from synthtumour_bids.preprocessing.rigid import align_rigidly
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.steps import report, spaces
@@ -68,11 +68,13 @@ def test_the_mask_lies_on_the_t1w_image(carried: Job, head: TwoContrasts) -> Non
 
 def test_the_transform_is_one_for_ants(carried: Job, head: TwoContrasts) -> None:
     scan = carried.selected()[0]
-    lesion = geometry.to_ants(
+    lesion = ants_images.to_ants(
         head.lesion.astype(np.float32), nib.load(carried.layout.native_image(scan)).affine
     )
     moved = ants.apply_transforms(
-        geometry.image_to_ants(head.t1w), lesion, [str(carried.layout.transform(scan, T1W_SPACE))]
+        ants_images.image_to_ants(head.t1w),
+        lesion,
+        [str(carried.layout.transform(scan, T1W_SPACE))],
     )
     assert dice(moved.numpy() >= 0.5, head.there) > 0.85
 
