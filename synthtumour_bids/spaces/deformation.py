@@ -7,7 +7,6 @@ from pathlib import Path
 
 import ants
 import nibabel as nib
-import numpy as np
 import SimpleITK as sitk
 
 from synthtumour_bids.preprocessing import alignment, ants_images
