@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ def choose_t1w(scans: Iterable[Scan], images: Sequence[Scan]) -> dict[str, T1w]:
         candidates = of_participant.get(scan.subject, [])
         if scan.dataset_name == MAIN and candidates:
             chosen[scan.key] = _choose(scan, candidates)
-    _tell(chosen)
+            _tell(scan, chosen[scan.key])
     return chosen
 
 
@@ -96,15 +96,22 @@ def _rank(image: Scan) -> tuple[bool, int, str]:
     return "ce" in entities, len(entities), image.name
 
 
-def _tell(chosen: Mapping[str, T1w]) -> None:
-    for key, one in chosen.items():
-        session = dict(one.image.entities).get("ses")
-        rivals = [other.name for other in one.others if other.session == session]
-        if rivals:
-            LOGGER.info(
-                "%s: of several T1w images %s was chosen, not %s; a query t1w in the file of "
-                "--bids-filter-file chooses another one.",
-                key,
-                one.image.name,
-                ", ".join(rivals),
-            )
+def _tell(scan: Scan, chosen: T1w) -> None:
+    image = chosen.image
+    if image.path == scan.path:
+        return
+    if image.session != scan.session:
+        LOGGER.info(
+            "%s: its session has no T1w image; %s of the same participant is taken.",
+            scan.key,
+            image.name,
+        )
+    rivals = [other.name for other in chosen.others if other.session == image.session]
+    if rivals:
+        LOGGER.info(
+            "%s: of several T1w images %s was chosen, not %s; a query t1w in the file of "
+            "--bids-filter-file chooses another one.",
+            scan.key,
+            image.name,
+            ", ".join(rivals),
+        )
