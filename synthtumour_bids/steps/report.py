@@ -18,6 +18,7 @@ from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.methods_text import write_methods
 from synthtumour_bids.steps.participant_report import write_pages
 from synthtumour_bids.steps.scan_report import ReportTask, report_scan
+from synthtumour_bids.steps.standard_spaces import spaces_of
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
 from synthtumour_bids.steps.t1w_report import T1wReport
@@ -41,7 +42,8 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
             truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
             redraw, viewer = settings.reports_only, not settings.no_viewer
             t1w = _on_t1w(job, scan, found) if segmented else None
-            tasks.append(ReportTask(scan, truth, job.layout, redraw, viewer, atlas, t1w))
+            bent = spaces_of(job, scan) if segmented else ()
+            tasks.append(ReportTask(scan, truth, job.layout, redraw, viewer, atlas, t1w, bent))
     results = job.map(
         report_scan,
         tasks,

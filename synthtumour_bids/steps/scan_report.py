@@ -25,6 +25,7 @@ from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.scan_pictures import draw_brain, draw_tumour, junior_mask
+from synthtumour_bids.steps.standard_report import draw_spaces
 from synthtumour_bids.steps.t1w_report import (
     T1wReport,
     draw_t1w,
@@ -56,6 +57,8 @@ class ReportTask:
         Its file, if it serves.
     t1w
         What there is on the grid of a T1w image.
+    spaces
+        Standard spaces that the brain was bent for.
     """
 
     scan: Scan
@@ -65,6 +68,7 @@ class ReportTask:
     viewer: bool = True
     atlas: str | None = None
     t1w: T1wReport | None = None
+    spaces: tuple[str, ...] = ()
 
     @property
     def segmented(self) -> bool:
@@ -116,6 +120,7 @@ def _draw(task: ReportTask, truth: Volume | None) -> None:
         parts += draw_tumour(scan, layout, truth, viewer=task.viewer)
     if task.t1w is not None:
         parts.append(draw_t1w(scan, layout, task.t1w.t1w.image.path))
+    parts += draw_spaces(scan, layout, task.spaces)
     ledger.mark(PICTURES, scan.key, current, parts, scan=scan)
 
 
@@ -132,6 +137,7 @@ def _sources(task: ReportTask) -> list[Path]:
         ]
     if task.t1w is not None:
         paths += [layout.in_t1w(scan, label="L", suffix="mask"), task.t1w.t1w.image.path]
+    paths += [layout.deformation(scan, space)[0] for space in task.spaces]
     return paths
 
 

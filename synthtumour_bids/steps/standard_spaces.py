@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import numpy as np
 from synthtumour_bids.bids.derivatives import sidecar_path, write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
-from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import fingerprint, hash_file, replacing
@@ -225,10 +226,39 @@ def _millimetres(task: SpaceTask, resolution: int | None) -> float:
 
 
 def _standard(task: SpaceTask, resolution: int | None) -> nib.Nifti1Image:
-    """The standard brain on the grid of a resolution."""
+    return standard_on_grid(task.space, resolution, _millimetres(task, resolution))
+
+
+def standard_on_grid(space: str, resolution: int | None, millimetres: float) -> nib.Nifti1Image:
+    """Give the brain of a standard space, 0 outside.
+
+    Parameters
+    ----------
+    space
+        Its name.
+    resolution
+        The ``res-`` that was asked for; ``None``: any, on voxels of these `millimetres`.
+
+    Raises
+    ------
+    UnavailableError
+        When TemplateFlow's files are not on the disk.
+    """
     from synthtumour_bids.preprocessing.templates import standard_brain, templateflow_brain
 
-    millimetres = _millimetres(task, resolution)
-    if task.space == TEMPLATE:
+    if space == TEMPLATE:
         return standard_brain(millimetres)
-    return templateflow_brain(find_standard(task.space, resolution), resolution, millimetres)
+    return templateflow_brain(find_standard(space, resolution), resolution, millimetres)
+
+
+def spaces_of(job: Job, scan: Scan) -> tuple[str, ...]:
+    """Spaces that a scan's brain was bent for, of those that this run asks for and can show."""
+    found = []
+    for reference in references_of(job.settings.output_spaces):
+        space = reference.space
+        if reference.is_standard and deformed(job.ledger, scan.key, space) is not None:
+            with suppress(UnavailableError):
+                if space != TEMPLATE:
+                    find_standard(space, None)
+                found.append(space)
+    return tuple(dict.fromkeys(found))

@@ -22,6 +22,8 @@ from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps import checks, spaces
 from synthtumour_bids.steps.locations import describe_location
+from synthtumour_bids.steps.standard_report import draw_spaces
+from synthtumour_bids.steps.standard_spaces import spaces_of
 from tests.builders.jobs import make_job, method_of, with_settings
 
 OTHER = "MNI152NLin6Asym"
@@ -128,6 +130,16 @@ def test_places_follow_the_bent_brain(carried: Job) -> None:
     assert where["Transform"] == "deformable"
     found = [where[f"centre_{axis}_mm"] for axis in "xyz"]
     assert np.linalg.norm(np.subtract(found, PLACE)) < 4
+
+
+def test_the_page_shows_the_bent_brain(carried: Job) -> None:
+    (scan,), layout = carried.selected(), carried.layout
+    assert spaces_of(carried, scan)[0] == TEMPLATE
+    (part,) = draw_spaces(scan, layout, [TEMPLATE])
+    assert f"show the brain of {TEMPLATE}" in part.read_text()
+    assert layout.figure(scan, TEMPLATE, ".svg").stat().st_size > 5000
+    assert draw_spaces(scan, layout, []) == []
+    assert not part.exists()  # nobody asks for it any more
 
 
 def test_a_template_that_is_not_there_is_refused_at_once(
