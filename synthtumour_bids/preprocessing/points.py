@@ -35,7 +35,8 @@ def deformable_carrier(to_scan: Path) -> Carrier:
 
     def carry(points: NDArray[np.float64]) -> NDArray[np.float64]:
         there = [transform.TransformPoint(point) for point in (points * flip).tolist()]
-        return np.array(there).reshape(-1, 3) * flip
+        carried: NDArray[np.float64] = np.array(there).reshape(-1, 3) * flip
+        return carried
 
     return carry
 
