@@ -74,6 +74,10 @@ def _write_one(job: Job, t1w: Scan, masks: Mapping[Scan, Path]) -> None:
         masks={scan.key: hash_file(mask) for scan, mask in masks.items()},
     )
     name = f"{STEP}-{path.name.partition('.')[0]}"
+    own = all(scan.session == t1w.session for scan in masks)
+    earlier = job.ledger.read(COHORT, name)
+    if not own and path.is_file() and earlier is not None and earlier.details.get("own"):
+        return  # a run of the image's own session has made it
     if path.is_file() and job.ledger.is_done(COHORT, name, current):
         return
     job.ledger.clear(COHORT, name)
@@ -94,7 +98,7 @@ def _write_one(job: Job, t1w: Scan, masks: Mapping[Scan, Path]) -> None:
         for old in (path, sidecar_path(path)):
             old.unlink(missing_ok=True)
         return
-    job.ledger.mark(COHORT, name, current, [path])
+    job.ledger.mark(COHORT, name, current, [path], own=own)
 
 
 def _union(masks: Sequence[np.ndarray]) -> np.ndarray:

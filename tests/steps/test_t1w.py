@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import ants
@@ -90,6 +91,14 @@ def test_other_tools_find_the_mask_of_the_images_session(carried: Job, head: Two
     image = nib.load(roi)
     assert np.allclose(image.affine, t1w_affine())
     assert dice(np.asarray(image.dataobj) > 0, head.there) > 0.9  # not the later session's
+
+
+def test_a_run_of_another_session_leaves_the_mask_alone(carried: Job, head: TwoContrasts) -> None:
+    later = carried.selected()[1]
+    selection = replace(carried.selection, selected=(later,))
+    spaces.run(replace(carried, selection=selection))
+    (roi,) = carried.lesion_roi_dir.rglob("*_roi.nii.gz")
+    assert dice(np.asarray(nib.load(roi).dataobj) > 0, head.there) > 0.9
 
 
 def test_nothing_is_done_twice(carried: Job) -> None:
