@@ -68,10 +68,13 @@ def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, _Ma
     affine, bent = f"_{grid}_mask.nii.gz", f"_{grid}_desc-{DEFORMABLE}_mask.nii.gz"
     for scan, stamp in ledger.of_scans(Step.SEGMENT):
         other = deformed(ledger, scan.key, TEMPLATE)
+        kinds = [(stamp, affine, AFFINE)]
+        if other is not None:
+            kinds.insert(0, (other, bent, DEFORMABLE))
         found = [
             (Path(output), (scan.subject, one.fingerprint, kind))
-            for one, ending, kind in ((other, bent, DEFORMABLE), (stamp, affine, AFFINE))
-            for output in (one.outputs if one is not None else ())
+            for one, ending, kind in kinds
+            for output in one.outputs
             if output.endswith(ending) and (ledger.output_dir / output).is_file()
         ]
         if scan.dataset == MAIN and found:

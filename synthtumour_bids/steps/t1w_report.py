@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synthtumour_bids.bids.derivatives import sidecar_path
@@ -91,18 +91,22 @@ def draw_t1w(scan: Scan, layout: Layout, image: Path) -> Path:
     reference = read_volume(image)
     way = [Leg(layout.transform(scan, to=T1W_SPACE))]
 
-    def there(path: Path) -> Volume:
-        carried = carry(load_nifti(path), reference, way)
-        return Volume.of(Volume.of(reference).with_data(carried))
+    grid = Volume.of(reference)
 
-    head, brain = there(layout.native_image(scan)), there(layout.native_brain(scan))
-    mask = load_volume(layout.in_t1w(scan, label="L", suffix="mask"))
-    brain = Volume(brain.data.round(), brain.affine, brain.spacing)
-    brain = slices.upright(brain)
+    def carried(path: Path) -> Volume:
+        return replace(grid, data=carry(load_nifti(path), reference, way))
+
+    head, brain = carried(layout.native_image(scan)), carried(layout.native_brain(scan))
+    brain = slices.upright(replace(brain, data=brain.data.round()))
     box = slices.box_around(brain.mask, brain.spacing, MARGIN_MM)
-    shown = [slices.cropped(slices.upright(one), box) for one in (head, Volume.of(reference), mask)]
+    mask = load_volume(layout.in_t1w(scan, label="L", suffix="mask"))
+    head, image_there, mask = (
+        slices.cropped(slices.upright(one), box) for one in (head, grid, mask)
+    )
     frames = (layout.figure(scan, "t1w", ".svg"), layout.figure(scan, "t1wimage", ".svg"))
-    descriptions = pictures.t1w_pictures(*shown, slices.cropped(brain, box), frames)
+    descriptions = pictures.t1w_pictures(
+        head, image_there, mask, slices.cropped(brain, box), frames
+    )
     part = layout.figure(scan, "t1w")
     write_page(
         part,
