@@ -17,9 +17,10 @@ from synthtumour_bids.layout import T1W_SPACE
 from synthtumour_bids.preprocessing import alignment, ants_images
 from synthtumour_bids.preprocessing.rigid import align_rigidly
 from synthtumour_bids.segmentation.uncertainty import dice
-from synthtumour_bids.steps import report, spaces
+from synthtumour_bids.steps import report, scan_report, spaces
 from synthtumour_bids.steps.t1w import STEP, in_t1w
 from synthtumour_bids.steps.t1w_report import draw_t1w, t1w_facts, write_next_steps
+from tests.builders.reports import make_head, segmented, stored, task_of
 from tests.builders.t1w_heads import (
     TwoContrasts,
     segmented_with_t1w,
@@ -167,3 +168,32 @@ def test_scans_without_a_t1w_image_cost_nothing(tmp_path: Path, head: TwoContras
     job = with_t1w(segmented_with_t1w(tmp_path, head))
     assert spaces.run(job) == []
     assert not (job.settings.output_dir / "derivatives").exists()
+
+
+def test_a_report_tells_of_it_as_long_as_it_is_there(tmp_path: Path) -> None:
+    job, scan = segmented(tmp_path, make_head())
+    layout, image = job.layout, t1w_scan(scan)
+    nib.save(stored(make_head()["image"]), image.path)
+    mask = layout.in_t1w(scan, label="L", suffix="mask")
+    nib.save(nib.load(layout.native(scan, label="L", suffix="mask")), mask)
+    sidecar = mask.with_name(mask.name.replace(".nii.gz", ".json"))
+    sidecar.write_text("{}")
+    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
+    ants.write_transform(identity, str(layout.transform(scan, T1W_SPACE)))
+    measured = {"t1w_information": 0.1, "volume_mL": 1.2, "share_in_view": 0.5}
+    job.ledger.mark(
+        STEP, scan.key, "x", [mask], scan=scan, t1w=image.uri, others=["a"], measured=measured
+    )
+    job = with_t1w(job, image)
+    told = report._on_t1w(job, scan, in_t1w(job.ledger))
+    scan_report.report_scan(task_of(job, scan, truth=None, viewer=False, t1w=told))
+    page = layout.figure(scan, "summary").read_text()
+    for words in ("t1w_unlike", "t1w_cuts_tumour", "chosen among 2 (a)"):
+        assert words in page
+    said = json.loads(sidecar.read_text())
+    assert said["T1wFlags"] == ["t1w_unlike", "t1w_cuts_tumour"]
+    assert said["Location"]["Transform"] == "affine"
+    assert layout.figure(scan, "t1w").is_file()
+    scan_report.report_scan(task_of(job, scan, truth=None, viewer=False))
+    assert not layout.figure(scan, "t1w").exists()
+    assert "t1w" not in layout.figure(scan, "summary").read_text()
