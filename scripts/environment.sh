@@ -30,5 +30,5 @@ make_environment() {
     fi
     python3 -m venv "$folder"
   fi
-  "$folder/bin/python" -m pip install --quiet --constraint constraints.txt --editable ".$extras"
+  "$folder/bin/python" -m pip install --quiet --no-compile --constraint constraints.txt --editable ".$extras"
 }
