@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Builds the documentation site; a warning, such as of a link that leads nowhere, ends it.
+# The site opens from its folder, without a server or a network: FOLDER/index.html.
+# Usage: scripts/docs.sh [FOLDER]
+set -euo pipefail
+folder=$(realpath -m "${1:-site}")
+cd "$(dirname "$0")/.."
+. scripts/environment.sh
+need_venv
+venv=.venv-docs
+requirements=$(mktemp)
+trap 'rm -f "$requirements"' EXIT
+
+# The extra alone, without the package: its source is read, and nothing of it is run.
+python3 - >"$requirements" <<'PYTHON'
+import pathlib, tomllib
+
+project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+print(*project["optional-dependencies"]["docs"], sep="\n")
+PYTHON
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/python" -m pip install --quiet --constraint constraints.txt --requirement "$requirements"
+"$venv/bin/mkdocs" build --strict --clean --site-dir "$folder"
