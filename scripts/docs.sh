@@ -20,4 +20,5 @@ print(*project["optional-dependencies"]["docs"], sep="\n")
 PYTHON
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/python" -m pip install --quiet --constraint constraints.txt --requirement "$requirements"
-"$venv/bin/mkdocs" build --strict --clean --site-dir "$folder"
+# The theme tells of its successor on every build.
+NO_MKDOCS_2_WARNING=1 "$venv/bin/mkdocs" build --strict --clean --site-dir "$folder"

@@ -7,6 +7,7 @@ finished, FOLDER gets the pictures (default: ``docs/images``).
 from __future__ import annotations
 
 import csv
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ MASK: dict[str, Any] = {"colors": "#E69F00", "linestyles": "solid", "linewidths"
 TRUTH: dict[str, Any] = {"colors": "#56B4E9", "linestyles": "dashed", "linewidths": 1.1}
 MARGIN_MM = 6.0
 SEED = 527
+OF_REPORT = "sub-tumour03"  # whose pictures show what a page looks like
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,16 @@ class Panel:
 
 
 def main(demo: Path, folder: Path) -> None:
-    """Draw ``overview.png``, ``stages.png`` and ``results.png``."""
+    """Draw ``overview.png``, ``stages.png`` and ``results.png``; take two pictures of a page."""
     folder.mkdir(parents=True, exist_ok=True)
     learned, found = stages(), results(demo)
     save(folder / "overview.png", [learned[1], learned[3], best(found)])
     save(folder / "stages.png", learned)
     save(folder / "results.png", found)
+    for name in ("tumour", "certainty"):
+        source = demo / "segmentations" / OF_REPORT / "figures"
+        picture = source / f"{OF_REPORT}_desc-{name}_FLAIR.svg"
+        shutil.copyfile(picture, folder / f"report-{name}.svg")
 
 
 def stages() -> list[Panel]:
