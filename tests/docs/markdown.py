@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +48,16 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"\s", "-", title.strip()) for title in titles}
 
 
+def blocks(page: Path, language: str) -> Iterator[str]:
+    """Blocks of code in a language."""
+    for found, block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        if found == language:
+            yield textwrap.dedent(block)
+
+
 def commands(page: Path) -> Iterator[list[str]]:
     """Command lines of our own programs, whatever starts or follows them."""
-    for language, block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        if language != "bash":
-            continue
+    for block in blocks(page, "bash"):
         for line in re.sub(r"\\\n\s*", " ", block).splitlines():
             words = shlex.split(line, comments=True)
             starts = [i for i, word in enumerate(words) if _OUR_PROGRAM.match(word)]
