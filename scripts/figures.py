@@ -97,9 +97,10 @@ def stages() -> list[Panel]:
     patient, tumour = brain_of(head), head.truth.get_fdata() > 0
 
     priors = synthesis.load_priors("glioma", "FLAIR")
-    rng = synthesis.stream(SEED, "host", index=2)
+    rng = synthesis.stream(SEED, "host", index=6)
     drawn, label = synthesis.render(host, synthesis.sample_tumour(rng, host, priors))
-    mixing = synthesis.sample_mix(synthesis.stream(SEED, "patient", "host", purpose="mix"))
+    rng = synthesis.stream(SEED, "patient", "host", index=7, purpose="mix")
+    mixing = synthesis.sample_mix(rng)
     mixed, mixed_label = synthesis.mix(patient, tumour, host, mixing)
     label, mixed_label = label > 0, mixed_label > 0
     return [
@@ -160,7 +161,7 @@ def save(path: Path, panels: list[Panel]) -> None:
         dashed = {"color": TRUTH["colors"], "linestyle": "dashed"}
         lines.append(Line2D([], [], **dashed, label="simulated truth"))
     figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
 if __name__ == "__main__":
