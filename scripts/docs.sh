@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the documentation site; a warning, such as of a link that leads nowhere, ends it.
-# The site opens from its folder, without a server or a network: FOLDER/index.html.
+# Pages open from their folder, FOLDER/index.html, without a network; only the search needs a
+# server, such as: python3 -m http.server --directory FOLDER
 # Usage: scripts/docs.sh [FOLDER]
 set -euo pipefail
 folder=$(realpath -m "${1:-site}")
