@@ -39,8 +39,9 @@ def test_the_version_stands_in_one_place_and_is_told_in_others() -> None:
     assert ProjectMetadata(str(ROOT), PluginManager()).version == __version__
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["version"] == __version__
     assert json.loads((ROOT / "boutiques.json").read_text("utf-8"))["tool-version"] == __version__
-    named = re.findall(r"synthtumour_bids:(\d[\w.]*)", (ROOT / "README.md").read_text("utf-8"))
-    assert set(named) == {__version__}
+    pages = (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+    texts = "".join(page.read_text(encoding="utf-8") for page in pages)
+    assert set(re.findall(r"synthtumour_bids:(\d[\w.]*)", texts)) == {__version__}
 
 
 def files_of(folder: Path) -> Iterator[str]:
