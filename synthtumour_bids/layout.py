@@ -163,6 +163,15 @@ class Layout:
         """Size and place of a scan's lesion; goes with the segmentation."""
         return self.logs / "locations" / f"{scan_name}.json"
 
+    @property
+    def changes(self) -> Path:
+        """Folder of the records of change between sessions."""
+        return self.logs / "changes"
+
+    def change(self, subject: str) -> Path:
+        """Change of a participant's tumour between sessions; goes with any of the masks."""
+        return self.changes / f"sub-{subject}.json"
+
     # ------------------------------------------------------------------ networks
 
     @property

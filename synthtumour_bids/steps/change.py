@@ -1,0 +1,323 @@
+"""Change of a participant's tumour between sessions: maps half-way, figures, a part of the page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from synthtumour_bids.bids.classes import TumourClass, write_classes
+from synthtumour_bids.bids.derivatives import sidecar_path, write_image
+from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.bids.names import parse_name
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.sidecars import sidecar
+from synthtumour_bids.bids.times import Times, read_times
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.execution.temporary import safe_alias
+from synthtumour_bids.files import fingerprint, hash_file, write_json
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Layout, class_table
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.measures.change import Change, Voxel, change_between, change_map
+from synthtumour_bids.preprocessing.points import scan_to_template
+from synthtumour_bids.preprocessing.sessions import Halfway, Visit, find_halfway, likeness
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps.change_page import write_part
+from synthtumour_bids.volumes import load_volume
+
+LOGGER = logging.getLogger(__name__)
+
+STEP = "change"
+VERSION = "1"  # changes when the same masks give other maps or figures
+SPACE = "halfway"
+MEMORY_GB = 2.0  # of one process: two heads at 1 mm, and the libraries
+LEAST_LIKENESS = 0.6  # below, two scans are not of one head, or not aligned; benchmarks/repeats.py
+COLOURS = {Voxel.STABLE: "#E69F00", Voxel.NEW: "#D55E00", Voxel.GONE: "#56B4E9"}
+_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class ChangeTask:
+    """A participant's scans to compare, one a session, in the order of the sessions' labels."""
+
+    scans: tuple[Scan, ...]
+    layout: Layout
+    bids_dir: Path
+    seed: int
+
+
+def run(job: Job) -> list[ScanOutcome]:
+    """Compare the sessions of every selected participant who has several."""
+    people = {scan.subject for scan in job.selected(Role.TUMOUR) if scan.dataset_name == MAIN}
+    tasks = [
+        ChangeTask(scans, job.layout, job.settings.bids_dir, job.settings.seed)
+        for scans in map(one_a_session, _segmented(job.ledger, people))
+        if len(scans) > 1
+    ]
+    _warn_of_missing(job, {task.scans[0].subject: task for task in tasks})
+    results = job.map(
+        compare_sessions,
+        tasks,
+        label="Comparing sessions",
+        describe=lambda task: f"sub-{task.scans[0].subject}",
+        memory_gb=MEMORY_GB,
+        omp_nthreads=job.settings.omp_nthreads,
+        stoppable=False,
+    )
+    return job.record(STEP, results, lambda task: task.scans[-1])
+
+
+def one_a_session(scans: Iterable[Scan]) -> tuple[Scan, ...]:
+    """Choose a participant's scans to compare: those that are named alike in most sessions.
+
+    Scans without a session are left out.
+
+    Returns
+    -------
+    One scan a session, in the order of the sessions' labels, numbers as numbers.
+    """
+    kinds = Counter(_kind(scan) for scan in scans)
+    by_session: dict[str, list[Scan]] = defaultdict(list)
+    for scan in scans:
+        if scan.session is not None:
+            by_session[scan.session].append(scan)
+    return tuple(
+        min(by_session[session], key=lambda scan: (-kinds[_kind(scan)], scan.name))
+        for session in sorted(by_session, key=_as_counted)
+    )
+
+
+def _kind(scan: Scan) -> tuple[Any, ...]:
+    return (scan.suffix, *(entity for entity in scan.entities if entity[0] != "ses"))
+
+
+def _as_counted(label: str) -> list[tuple[int, str]]:
+    """Key that sorts 2 before 10."""
+    parts = re.split(r"(\d+)", label)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _segmented(ledger: Ledger, people: set[str]) -> list[list[Scan]]:
+    """Segmented scans of each of these people, whichever job made them."""
+    found: dict[str, list[Scan]] = defaultdict(list)
+    for who, _ in ledger.of_scans(Step.SEGMENT):
+        parsed = parse_name(f"{who.name}.nii.gz")
+        if who.dataset != MAIN or who.subject not in people or parsed is None:
+            continue
+        if ledger.finished(Step.SEGMENT, who.key) is not None:
+            scan = Scan(Path(), parsed.entities, parsed.suffix, Role.TUMOUR, Path())
+            found[who.subject].append(scan)
+    return [found[subject] for subject in sorted(found)]
+
+
+def _warn_of_missing(job: Job, tasks: dict[str, ChangeTask]) -> None:
+    """Say which sessions of the selected scans cannot be compared, and which scans serve."""
+    sessions: dict[str, set[str]] = defaultdict(set)
+    scans = [scan for scan in job.selected(Role.TUMOUR) if scan.dataset_name == MAIN]
+    for scan in scans:
+        if scan.session is not None:
+            sessions[scan.subject].add(scan.session)
+    for subject, labels in sorted(sessions.items()):
+        task = tasks.get(subject)
+        compared = {str(scan.session) for scan in task.scans} if task else set()
+        if len(labels) > 1 and labels - compared:
+            LOGGER.warning(
+                "sub-%s: %s not segmented; change is told between %s.",
+                subject,
+                ", ".join(f"ses-{one} is" for one in sorted(labels - compared, key=_as_counted)),
+                "the other sessions" if compared else "no sessions",
+            )
+        several = Counter(scan.session for scan in scans if scan.subject == subject)
+        if task and max(several.values()) > 1:
+            names = ", ".join(scan.name for scan in task.scans)
+            LOGGER.info("sub-%s: of several scans in a session, compared are %s.", subject, names)
+
+
+def compare_sessions(task: ChangeTask) -> None:
+    """Write maps, figures and the page's part of one participant, where masks or times are new."""
+    layout, subject = task.layout, task.scans[0].subject
+    times = read_times(task.bids_dir, task.scans)
+    scans = tuple(task.scans[n] for n in times.order) or task.scans
+    years = tuple(sorted(times.years)) or (None,) * len(scans)
+    ledger, key = Ledger(layout.output_dir), f"{MAIN}/sub-{subject}"
+    current = fingerprint(
+        version=VERSION,
+        scans=[scan.name for scan in scans],
+        sources=[hash_file(path) for scan in scans for path in _sources(scan, layout)],
+        years=years,
+        problems=times.problems,
+        seed=task.seed,
+    )
+    if ledger.is_done(STEP, key, current):
+        return
+    for problem in times.problems:
+        LOGGER.warning("%s Change is told without a rate.", problem)
+    old = ledger.read(STEP, key)
+    ledger.clear(STEP, key)
+    visits = [_load(scan, layout) for scan in scans]
+    with safe_alias(Path(tempfile.gettempdir())) as folder:
+        halfway = find_halfway(visits, work_dir=folder, seed=task.seed)
+    outputs = _write_images(scans, visits, halfway, layout)
+    changes = []
+    for number, (before, after) in enumerate(pairwise(years)):
+        interval = None if before is None or after is None else after - before
+        change, flags, written = _compare(scans, visits, halfway, number, interval, layout)
+        changes.append({**_rounded(asdict(change)), **flags})
+        outputs += written
+    record = layout.change(subject)
+    told = _record(scans, visits, years, times, changes)
+    write_json(record, told)
+    outputs += [record, *write_part(told, scans, layout)]
+    _remove_others(old.outputs if old else (), outputs, layout.output_dir)
+    ledger.mark(STEP, key, current, outputs)
+
+
+def _sources(scan: Scan, layout: Layout) -> tuple[Path, ...]:
+    mask = layout.native(scan, label="L", suffix="mask")
+    return (layout.native_image(scan), layout.native_brain(scan), mask, layout.transform(scan))
+
+
+def _load(scan: Scan, layout: Layout) -> Visit:
+    head, brain, mask, transform = _sources(scan, layout)
+    return Visit(
+        load_volume(head), load_volume(brain), load_volume(mask), scan_to_template(transform)
+    )
+
+
+def _write_images(
+    scans: Sequence[Scan], visits: Sequence[Visit], halfway: Halfway, layout: Layout
+) -> list[Path]:
+    """Write the scans half-way."""
+    written = []
+    for number, (scan, visit) in enumerate(zip(scans, visits, strict=True)):
+        path = aligned_image(scan, layout)
+        native = json.loads(sidecar_path(layout.native_image(scan)).read_text(encoding="utf-8"))
+        fields = _fields(
+            scans, [layout.native_image(scan)], layout, SkullStripped=native.get("SkullStripped")
+        )
+        write_image(path, _image(halfway.image(visit.head, number), halfway), fields)
+        written.append(path)
+    return written
+
+
+def aligned_image(scan: Scan, layout: Layout) -> Path:
+    """A scan half-way between its participant's sessions."""
+    return layout.native(scan, space=SPACE, desc="preproc", suffix=scan.suffix)
+
+
+def _compare(
+    scans: Sequence[Scan],
+    visits: Sequence[Visit],
+    halfway: Halfway,
+    number: int,
+    interval: float | None,
+    layout: Layout,
+) -> tuple[Change, dict[str, Any], list[Path]]:
+    """Compare a visit with the next one, and write the map of change."""
+    later = scans[number + 1]
+    masks = [halfway.mask(visits[n].lesion, n) for n in (number, number + 1)]
+    volumes = [_volume_ml(visits[n]) for n in (number, number + 1)]
+    values = change_map(*masks)
+    voxel_ml = float(np.prod(nib.affines.voxel_sizes(halfway.affine))) / 1000
+    change = change_between(volumes[0], volumes[1], values, voxel_ml, interval)
+    alike = likeness(visits, halfway, number, number + 1)
+    flags = {
+        "likeness": round(alike, _DIGITS),
+        "flags": ["sessions_unlike"] if alike < LEAST_LIKENESS else [],
+    }
+    path = layout.native(later, space=SPACE, desc="change", suffix="dseg")
+    fields = _fields(
+        scans,
+        [layout.native(scans[n], label="L", suffix="mask") for n in (number, number + 1)],
+        layout,
+        Description=f"What became of the tumour of ses-{scans[number].session} by "
+        f"ses-{later.session}",
+        Change=_rounded(asdict(change)),
+        Likeness=flags["likeness"],
+        Flags=flags["flags"],
+    )
+    write_image(path, _image(values, halfway), fields)
+    classes = [TumourClass(n, one, color=COLOURS[one]) for n, one in enumerate(Voxel, 1)]
+    write_classes(class_table(path), classes)
+    return change, flags, [path, class_table(path)]
+
+
+def _fields(
+    scans: Sequence[Scan], sources: Sequence[Path], layout: Layout, **more: Any
+) -> dict[str, Any]:
+    root = layout.output_dir
+    reference = f"bids::{aligned_image(scans[0], layout).relative_to(root).as_posix()}"
+    uris = [f"bids::{path.relative_to(root).as_posix()}" for path in sources]
+    return sidecar(sources=uris, space=SPACE, spatial_reference=reference, **more)
+
+
+def _image(values: Any, halfway: Halfway) -> nib.Nifti1Image:
+    image = nib.Nifti1Image(values, halfway.affine)
+    image.set_qform(halfway.affine, "aligned")
+    image.set_sform(halfway.affine, "aligned")
+    image.header.set_xyzt_units("mm")
+    return image
+
+
+def _record(
+    scans: Sequence[Scan],
+    visits: Sequence[Visit],
+    years: Sequence[float | None],
+    times: Times,
+    changes: Sequence[dict[str, Any]],
+) -> dict[str, Any]:
+    """What tables and page are made from."""
+    first = years[0]
+    return {
+        "participant_id": f"sub-{scans[0].subject}",
+        "Times": times.source,
+        "Problems": list(times.problems),
+        "Sessions": [
+            {
+                "session_id": f"ses-{scan.session}",
+                "scan": scan.name,
+                "years": None if year is None or first is None else _round(year - first),
+                "volume_mL": _round(_volume_ml(visit)),
+            }
+            for scan, visit, year in zip(scans, visits, years, strict=True)
+        ],
+        "Changes": list(changes),
+    }
+
+
+def read_changes(folder: Path) -> list[dict[str, Any]]:
+    """Read the records of all participants whose sessions were compared."""
+    paths = sorted(folder.glob("[!.]*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _volume_ml(visit: Visit) -> float:
+    return float(np.count_nonzero(visit.lesion.mask) * np.prod(visit.lesion.spacing)) / 1000
+
+
+def _remove_others(old: Iterable[str], outputs: Sequence[Path], root: Path) -> None:
+    """Remove what was made of sessions that are compared no more."""
+    for name in set(old) - {path.relative_to(root).as_posix() for path in outputs}:
+        path = root / name
+        path.unlink(missing_ok=True)
+        if name.endswith(".nii.gz"):
+            sidecar_path(path).unlink(missing_ok=True)
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {key: _round(value) for key, value in figures.items()}
+
+
+def _round(value: Any) -> Any:
+    return round(value, _DIGITS) if isinstance(value, float) else value
