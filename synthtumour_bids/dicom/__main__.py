@@ -23,7 +23,9 @@ def build_parser() -> Parser:
         ),
     )
     parser.add_argument("mask", type=Path, metavar="MASK", help="NIfTI mask, *_label-L_mask.nii.gz")
-    parser.add_argument("series", type=Path, metavar="SERIES_DIR", help="folder of one DICOM series")
+    parser.add_argument(
+        "series", type=Path, metavar="SERIES_DIR", help="folder of one DICOM series"
+    )
     parser.add_argument("output", type=Path, metavar="OUT.dcm", help="DICOM file to write")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser

@@ -135,8 +135,8 @@ def on_series(mask: nib.Nifti1Image, geometry: hd.VolumeGeometry) -> NDArray[np.
     if values.shape != shape or off > TOLERANCE:
         msg = (
             "The mask does not lie on the series' grid: it has "
-            f"{_times(values.shape)} voxels, the series {_times(shape)} (slices, rows, columns)"
-            f", and their corners are up to {off:.1f} voxels apart. Give the mask on the scan's own "
+            f"{_times(values.shape)} voxels, the series {_times(shape)} (slices, rows, columns), "
+            f"and their corners are up to {off:.1f} voxels apart. Give the mask on the scan's own "
             "grid (no space- in its name), and the series that the scan was converted from."
         )
         raise DataError(msg)
