@@ -102,14 +102,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dataset", type=Path, help="of real repeats, in place of simulated ones")
     parser.add_argument("--pairs", nargs="+", default=[], metavar="A:B")
-    parser.add_argument("more", nargs="*", help="further arguments of the app, after --")
-    options = parser.parse_args()
+    arguments, more = sys.argv[1:], []
+    if "--" in arguments:  # what follows is the app's
+        more = arguments[arguments.index("--") + 1 :]
+        arguments = arguments[: arguments.index("--")]
+    options = parser.parse_args(arguments)
     root = options.out.absolute()
     if options.dataset:
         link_pairs(root, options.dataset, options.pairs)
     else:
         write_repeats(root, options.heads, options.resolution, options.seed)
-    segment(root, options.models.absolute(), options.more)
+    segment(root, options.models.absolute(), more)
     measured, truth = volumes_of(root / "out"), volumes_of(root / "truth")
     differences = []
     for person, (one, other) in ((who, both.values()) for who, both in measured.items()):

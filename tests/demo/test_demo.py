@@ -108,6 +108,34 @@ def test_truth_lies_on_its_scans_grid_inside_the_brain(cohort: DemoCohort) -> No
         assert 1000 < volume_ml(brain) < 2100
 
 
+def test_who_comes_twice_and_who_has_a_t1w(cohort: DemoCohort, tmp_path: Path) -> None:
+    more = write_cohort(tmp_path, seed=1, n_followed=1, n_t1w=2, **SIZE)
+    before, after = checksums(cohort.bids_dir), checksums(more.bids_dir)
+    del before["participants.tsv"]  # which tells of one more
+    assert before.items() <= after.items()
+    added = {name for name in after.keys() - before.keys() if name.endswith(".nii.gz")}
+    twice = {f"sub-followed01/ses-{n}/anat/sub-followed01_ses-{n}_FLAIR.nii.gz" for n in (1, 2)}
+    t1w = {f"sub-tumour{n:02d}/anat/sub-tumour{n:02d}_T1w.nii.gz" for n in (1, 2)}
+    assert added == twice | t1w
+    first, second = (
+        nib.load(more.truth_dir / name.replace("_FLAIR", "_label-L_mask")) for name in sorted(twice)
+    )
+    assert volume_ml(first) == pytest.approx(20, rel=0.25)
+    assert 1.5 < volume_ml(second) / volume_ml(first) < 2.5
+    # Dark fluid and a tumour darker than white matter: no FLAIR.
+    flair, scan = (
+        nib.load(more.bids_dir / "sub-tumour01" / "anat" / f"sub-tumour01_{suffix}.nii.gz")
+        for suffix in ("FLAIR", "T1w")
+    )
+    truth = nib.load(more.truth_dir / "sub-tumour01" / "anat" / "sub-tumour01_label-L_mask.nii.gz")
+    brain = nib.load(masks(more, "desc-brain")[3]).get_fdata() > 0
+    tumour = ndimage.binary_erosion(truth.get_fdata() > 0)
+    normal = brain & ~ndimage.binary_dilation(truth.get_fdata() > 0, iterations=2)
+    for image, brighter in ((flair, True), (scan, False)):
+        values = image.get_fdata()
+        assert (values[tumour].mean() > values[normal].mean()) == brighter
+
+
 def test_kinds_of_scans_differ(cohort: DemoCohort) -> None:
     scans = [nib.load(path) for path in sorted(cohort.bids_dir.glob("sub-control*/anat/*.nii.gz"))]
     assert [nib.aff2axcodes(scan.affine)[0] for scan in scans] == ["R", "L", "R"]
