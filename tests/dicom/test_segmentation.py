@@ -47,7 +47,7 @@ def write_series(image: nib.Nifti1Image, folder: Path) -> None:
         file.SOPInstanceUID = file.file_meta.MediaStorageSOPInstanceUID = hd.UID()
         file.StudyInstanceUID, file.SeriesInstanceUID = study, series
         file.FrameOfReferenceUID, file.PositionReferenceIndicator = frame, ""
-        file.PatientID, file.PatientName, file.PatientBirthDate, file.PatientSex = "1", "x", "", ""
+        file.PatientID, file.PatientName, file.PatientBirthDate, file.PatientSex = "1", "x^", "", ""
         file.StudyDate, file.StudyTime, file.StudyID = "20200101", "120000", "1"
         file.AccessionNumber, file.ReferringPhysicianName = "", ""
         file.Modality, file.SeriesNumber, file.InstanceNumber = "MR", 3, number + 1
