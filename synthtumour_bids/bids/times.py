@@ -65,7 +65,8 @@ def read_times(bids_dir: Path, scans: Sequence[Scan]) -> Times:
     try:
         dates, ages = _dates(bids_dir, scans), _ages(bids_dir, scans)
     except DataError as error:
-        return Times((), "", (str(error),))
+        told = str(error).replace(str(bids_dir), "BIDS_DIR")  # pages may be shared
+        return Times((), "", (told,))
     if isinstance(dates, str):
         return Times((), "", (dates,))
     by_age, by_date = _complete(ages), _complete(dates)

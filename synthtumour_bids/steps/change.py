@@ -149,7 +149,7 @@ def compare_sessions(task: ChangeTask) -> None:
     layout, subject = task.layout, task.scans[0].subject
     times = read_times(task.bids_dir, task.scans)
     scans = tuple(task.scans[n] for n in times.order) or task.scans
-    years = tuple(sorted(times.years)) or (None,) * len(scans)
+    years: tuple[float | None, ...] = tuple(sorted(times.years)) or (None,) * len(scans)
     ledger, key = Ledger(layout.output_dir), f"{MAIN}/sub-{subject}"
     current = fingerprint(
         version=VERSION,
