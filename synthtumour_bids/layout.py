@@ -16,6 +16,9 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
 
 
+HALFWAY = "halfway"  # the space between a participant's sessions
+
+
 class Network(StrEnum):
     """The networks that a run trains, in their order."""
 
@@ -97,6 +100,14 @@ class Layout:
     def standard_annotation(self, scan: Scan) -> Path:
         """Class image of an annotated scan on the template grid, with the annotation's values."""
         return self.standard(scan, desc="annotation", suffix="dseg")
+
+    def halfway_image(self, scan: Scan) -> Path:
+        """The scan half-way between its participant's sessions."""
+        return self.native(scan, space=HALFWAY, desc="preproc", suffix=scan.suffix)
+
+    def halfway_change(self, scan: Scan) -> Path:
+        """What became of the tumour since the session before."""
+        return self.native(scan, space=HALFWAY, desc="change", suffix="dseg")
 
     def transform(self, scan: Scan) -> Path:
         """Affine transform from the scan to the template."""

@@ -27,7 +27,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import fingerprint, hash_file, write_json
 from synthtumour_bids.job import Job
-from synthtumour_bids.layout import Layout, class_table
+from synthtumour_bids.layout import HALFWAY, Layout, class_table
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.measures.change import Change, Voxel, change_between, change_map
 from synthtumour_bids.preprocessing.points import scan_to_template
@@ -40,7 +40,6 @@ LOGGER = logging.getLogger(__name__)
 
 STEP = "change"
 VERSION = "1"  # changes when the same masks give other maps or figures
-SPACE = "halfway"
 MEMORY_GB = 2.0  # of one process: two heads at 1 mm, and the libraries
 LEAST_LIKENESS = 0.6  # below, two scans are not of one head, or not aligned; benchmarks/repeats.py
 COLOURS = {Voxel.STABLE: "#E69F00", Voxel.NEW: "#D55E00", Voxel.GONE: "#56B4E9"}
@@ -201,7 +200,7 @@ def _write_images(
     """Write the scans half-way."""
     written = []
     for number, (scan, visit) in enumerate(zip(scans, visits, strict=True)):
-        path = aligned_image(scan, layout)
+        path = layout.halfway_image(scan)
         native = json.loads(sidecar_path(layout.native_image(scan)).read_text(encoding="utf-8"))
         fields = _fields(
             scans, [layout.native_image(scan)], layout, SkullStripped=native.get("SkullStripped")
@@ -209,11 +208,6 @@ def _write_images(
         write_image(path, _image(halfway.image(visit.head, number), halfway), fields)
         written.append(path)
     return written
-
-
-def aligned_image(scan: Scan, layout: Layout) -> Path:
-    """A scan half-way between its participant's sessions."""
-    return layout.native(scan, space=SPACE, desc="preproc", suffix=scan.suffix)
 
 
 def _compare(
@@ -236,7 +230,7 @@ def _compare(
         "likeness": round(alike, _DIGITS),
         "flags": ["sessions_unlike"] if alike < LEAST_LIKENESS else [],
     }
-    path = layout.native(later, space=SPACE, desc="change", suffix="dseg")
+    path = layout.halfway_change(later)
     fields = _fields(
         scans,
         [layout.native(scans[n], label="L", suffix="mask") for n in (number, number + 1)],
@@ -257,9 +251,9 @@ def _fields(
     scans: Sequence[Scan], sources: Sequence[Path], layout: Layout, **more: Any
 ) -> dict[str, Any]:
     root = layout.output_dir
-    reference = f"bids::{aligned_image(scans[0], layout).relative_to(root).as_posix()}"
+    reference = f"bids::{layout.halfway_image(scans[0]).relative_to(root).as_posix()}"
     uris = [f"bids::{path.relative_to(root).as_posix()}" for path in sources]
-    return sidecar(sources=uris, space=SPACE, spatial_reference=reference, **more)
+    return sidecar(sources=uris, space=HALFWAY, spatial_reference=reference, **more)
 
 
 def _image(values: Any, halfway: Halfway) -> nib.Nifti1Image:

@@ -31,7 +31,6 @@ ORIGIN = (
     "(benchmarks/RESULTS.md). Other scanners and sequences between two sessions add to that."
 )
 MARGIN_MM = 30.0  # around the lesion in pictures
-BEFORE, AFTER = ("#56B4E9", "dashed"), ("#E69F00", "solid")
 
 
 def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout) -> list[Path]:
@@ -81,8 +80,8 @@ def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout)
 
 def _draw(before: Scan, after: Scan, layout: Layout, path: Path) -> str:
     """Draw both masks on the later scan."""
-    head = load_volume(layout.native(after, space="halfway", desc="preproc", suffix=after.suffix))
-    changes = load_volume(layout.native(after, space="halfway", desc="change", suffix="dseg"))
+    head = load_volume(layout.halfway_image(after))
+    changes = load_volume(layout.halfway_change(after))
     numbers = {one: n for n, one in enumerate(Voxel, 1)}
 
     def mask(*parts: Voxel) -> Volume:
@@ -90,12 +89,15 @@ def _draw(before: Scan, after: Scan, layout: Layout, path: Path) -> str:
         return Volume(inside.astype(np.float32), changes.affine, changes.spacing)
 
     then, now = mask(Voxel.STABLE, Voxel.GONE), mask(Voxel.STABLE, Voxel.NEW)
-    either = changes.mask
-    box = slices.box_around(either, changes.spacing, MARGIN_MM)
+    box = slices.box_around(changes.mask, changes.spacing, MARGIN_MM)
     seen = slices.cropped(mask(*Voxel), box).mask
+    outlines = (
+        Outline(f"ses-{before.session}", "#56B4E9", "dashed"),
+        Outline(f"ses-{after.session}", "#E69F00"),
+    )
     drawn = [
-        (slices.cropped(one, box), Outline(f"ses-{scan.session}", *look))
-        for one, scan, look in ((then, before, BEFORE), (now, after, AFTER))
+        (slices.cropped(one, box), outline)
+        for one, outline in zip((then, now), outlines, strict=True)
     ]
     return pictures.comparison_picture(slices.cropped(head, box), drawn, seen, path)
 

@@ -31,8 +31,8 @@ def test_a_ball_that_grew() -> None:
         before.sum() / 1000, after.sum() / 1000, change_map(before, after), 0.001, 0.5
     )
     assert change.verdict is Verdict.GROWN
-    assert change.radius_change_mm == pytest.approx(5, abs=0.05)
-    assert change.radius_rate_mm_per_year == pytest.approx(10, abs=0.1)
+    assert change.radius_change_mm == pytest.approx(5, abs=0.1)
+    assert change.radius_rate_mm_per_year == pytest.approx(10, abs=0.2)
     assert change.stable_mL + change.new_mL == pytest.approx(change.volume_mL)
     assert change.gone_mL == 0
 
