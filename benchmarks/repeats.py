@@ -24,7 +24,7 @@ from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.head import Again, simulate_head
 from synthtumour_bids.measures.change import smallest_measurable
 
-VOLUMES = (3.0, 90.0)  # mL
+VOLUMES = (12.0, 90.0)  # mL
 LIMIT = 1.96  # standard deviations of a difference that hold 95 % of them
 DESCRIPTION = {"Name": "Repeats", "BIDSVersion": "1.10.1", "DatasetType": "raw"}
 

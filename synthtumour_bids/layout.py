@@ -15,7 +15,6 @@ from synthtumour_bids.bids.names import (
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
 
-
 HALFWAY = "halfway"  # the space between a participant's sessions
 
 

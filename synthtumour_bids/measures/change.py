@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 # What a scan repeated at once would show: measured by benchmarks/repeats.py, see RESULTS.md there.
 REPEATABILITY_SHARE = 0.25  # of the mean of both volumes
 REPEATABILITY_ML = 1.0
+# What has changed against the trend is error, and with the trend as much must be expected, twice
+# to be on the safe side: masks that lie in other places each time say nothing about growth.
+AGAINST_TREND = 2.0
 
 
 class Voxel(StrEnum):
@@ -72,9 +75,22 @@ def sphere_radius(volume_ml: float) -> float:
     return float(np.cbrt(3000 * volume_ml / (4 * np.pi)))
 
 
-def smallest_measurable(before_ml: float, after_ml: float) -> float:
-    """Difference of two volumes (mL) up to which the lesion may not have changed at all, mL."""
-    return max(REPEATABILITY_ML, REPEATABILITY_SHARE * (before_ml + after_ml) / 2)
+def smallest_measurable(before_ml: float, after_ml: float, against_ml: float = 0.0) -> float:
+    """Difference of two volumes up to which the lesion may not have changed at all.
+
+    Parameters
+    ----------
+    before_ml, after_ml
+        The volumes, mL.
+    against_ml
+        What is gone from a lesion that is larger on the whole, or new in one that is smaller, mL.
+
+    Returns
+    -------
+    mL.
+    """
+    share = REPEATABILITY_SHARE * (before_ml + after_ml) / 2
+    return max(REPEATABILITY_ML, share, AGAINST_TREND * against_ml)
 
 
 def change_map(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -112,10 +128,10 @@ def change_between(
         From the earlier session to the later one, above 0; ``None`` where it is not known.
     """
     difference = after_ml - before_ml
-    limit = smallest_measurable(before_ml, after_ml)
+    stable, new, gone = (float(np.sum(changes == n)) * voxel_ml for n in range(1, len(Voxel) + 1))
+    limit = smallest_measurable(before_ml, after_ml, min(new, gone))
     direction = Verdict.GROWN if difference > 0 else Verdict.SHRUNK
     radius = sphere_radius(after_ml) - sphere_radius(before_ml)
-    stable, new, gone = (float(np.sum(changes == n)) * voxel_ml for n in range(1, len(Voxel) + 1))
     return Change(
         previous_volume_mL=before_ml,
         volume_mL=after_ml,

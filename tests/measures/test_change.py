@@ -37,6 +37,15 @@ def test_a_ball_that_grew() -> None:
     assert change.gone_mL == 0
 
 
+def test_masks_in_other_places_say_nothing_about_growth() -> None:
+    before, after = np.zeros((2, 10, 10, 100), bool)
+    before[..., :50], after[..., 20:90] = True, True
+    change = change_between(5.0, 7.0, change_map(before, after), 0.001, None)
+    assert change.gone_mL == pytest.approx(2)
+    assert change.smallest_measurable_mL == pytest.approx(4)
+    assert change.verdict is Verdict.NOT_MEASURABLE
+
+
 @given(VOLUMES, VOLUMES)
 def test_no_change_is_told_within_what_a_repeated_scan_shows(before: float, after: float) -> None:
     nothing = np.zeros((1, 1, 1), np.uint8)
