@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import tempfile
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -19,7 +17,6 @@ import numpy as np
 from synthtumour_bids.bids.classes import TumourClass, write_classes
 from synthtumour_bids.bids.derivatives import sidecar_path, write_image
 from synthtumour_bids.bids.images import MAIN
-from synthtumour_bids.bids.names import parse_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.bids.times import Times, read_times
@@ -32,8 +29,13 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.measures.change import Change, Voxel, change_between, change_map
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.preprocessing.sessions import Halfway, Visit, find_halfway, likeness
-from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.change_page import write_part
+from synthtumour_bids.steps.change_sessions import (
+    one_a_session,
+    segmented_scans,
+    warn_of_others,
+)
 from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
@@ -58,13 +60,14 @@ class ChangeTask:
 
 def run(job: Job) -> list[ScanOutcome]:
     """Compare the sessions of every selected participant who has several."""
-    people = {scan.subject for scan in job.selected(Role.TUMOUR) if scan.dataset_name == MAIN}
+    selected = [scan for scan in job.selected(Role.TUMOUR) if scan.dataset_name == MAIN]
+    people = {scan.subject for scan in selected}
     tasks = [
         ChangeTask(scans, job.layout, job.settings.bids_dir, job.settings.seed)
-        for scans in map(one_a_session, _segmented(job.ledger, people))
+        for scans in map(one_a_session, segmented_scans(job.ledger, people))
         if len(scans) > 1
     ]
-    _warn_of_missing(job, {task.scans[0].subject: task for task in tasks})
+    warn_of_others(selected, {task.scans[0].subject: task.scans for task in tasks})
     results = job.map(
         compare_sessions,
         tasks,
@@ -75,72 +78,6 @@ def run(job: Job) -> list[ScanOutcome]:
         stoppable=False,
     )
     return job.record(STEP, results, lambda task: task.scans[-1])
-
-
-def one_a_session(scans: Iterable[Scan]) -> tuple[Scan, ...]:
-    """Choose a participant's scans to compare: those that are named alike in most sessions.
-
-    Scans without a session are left out.
-
-    Returns
-    -------
-    One scan a session, in the order of the sessions' labels, numbers as numbers.
-    """
-    kinds = Counter(_kind(scan) for scan in scans)
-    by_session: dict[str, list[Scan]] = defaultdict(list)
-    for scan in scans:
-        if scan.session is not None:
-            by_session[scan.session].append(scan)
-    return tuple(
-        min(by_session[session], key=lambda scan: (-kinds[_kind(scan)], scan.name))
-        for session in sorted(by_session, key=_as_counted)
-    )
-
-
-def _kind(scan: Scan) -> tuple[Any, ...]:
-    return (scan.suffix, *(entity for entity in scan.entities if entity[0] != "ses"))
-
-
-def _as_counted(label: str) -> list[tuple[int, str]]:
-    """Key that sorts 2 before 10."""
-    parts = re.split(r"(\d+)", label)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-def _segmented(ledger: Ledger, people: set[str]) -> list[list[Scan]]:
-    """Segmented scans of each of these people, whichever job made them."""
-    found: dict[str, list[Scan]] = defaultdict(list)
-    for who, _ in ledger.of_scans(Step.SEGMENT):
-        parsed = parse_name(f"{who.name}.nii.gz")
-        if who.dataset != MAIN or who.subject not in people or parsed is None:
-            continue
-        if ledger.finished(Step.SEGMENT, who.key) is not None:
-            scan = Scan(Path(), parsed.entities, parsed.suffix, Role.TUMOUR, Path())
-            found[who.subject].append(scan)
-    return [found[subject] for subject in sorted(found)]
-
-
-def _warn_of_missing(job: Job, tasks: dict[str, ChangeTask]) -> None:
-    """Say which sessions of the selected scans cannot be compared, and which scans serve."""
-    sessions: dict[str, set[str]] = defaultdict(set)
-    scans = [scan for scan in job.selected(Role.TUMOUR) if scan.dataset_name == MAIN]
-    for scan in scans:
-        if scan.session is not None:
-            sessions[scan.subject].add(scan.session)
-    for subject, labels in sorted(sessions.items()):
-        task = tasks.get(subject)
-        compared = {str(scan.session) for scan in task.scans} if task else set()
-        if len(labels) > 1 and labels - compared:
-            LOGGER.warning(
-                "sub-%s: %s not segmented; change is told between %s.",
-                subject,
-                ", ".join(f"ses-{one} is" for one in sorted(labels - compared, key=_as_counted)),
-                "the other sessions" if compared else "no sessions",
-            )
-        several = Counter(scan.session for scan in scans if scan.subject == subject)
-        if task and max(several.values()) > 1:
-            names = ", ".join(scan.name for scan in task.scans)
-            LOGGER.info("sub-%s: of several scans in a session, compared are %s.", subject, names)
 
 
 def compare_sessions(task: ChangeTask) -> None:

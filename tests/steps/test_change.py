@@ -19,6 +19,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.preprocessing.sessions import halfway_transforms
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import change, tables
+from synthtumour_bids.steps.change_sessions import one_a_session
 from tests.builders.jobs import make_job, make_scan, with_scans
 from tests.steps.test_locations import write_transform
 
@@ -136,7 +137,7 @@ def test_scans_that_are_named_alike_are_compared(tmp_path: Path) -> None:
         made = make_scan(tmp_path, "1", session=session)
         return Scan(made.path, entities, "FLAIR", made.role, made.dataset)
 
-    chosen = change.one_a_session(
+    chosen = one_a_session(
         [scan("10"), scan("2"), scan("2", acq="thick"), scan("1", acq="thick"), scan("1")]
     )
     assert [one.name for one in chosen] == [f"sub-1_ses-{n}_FLAIR" for n in (1, 2, 10)]
