@@ -13,6 +13,7 @@ from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.measures.change import (
+    AGAINST_TREND,
     REPEATABILITY_ML,
     REPEATABILITY_SHARE,
     Verdict,
@@ -25,10 +26,11 @@ from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.volumes import Volume, load_volume
 
 ORIGIN = (
-    f"Differences of up to {100 * REPEATABILITY_SHARE:.0f} % of the volume, or "
-    f"{REPEATABILITY_ML:g} mL, are called “{Verdict.NOT_MEASURABLE}”: simulated heads that were "
-    "scanned twice, with other noise and in another position, show as much "
-    "(benchmarks/RESULTS.md). Other scanners and sequences between two sessions add to that."
+    f"Differences of up to {100 * REPEATABILITY_SHARE:.0f} % of the volume, "
+    f"{REPEATABILITY_ML:g} mL, or {AGAINST_TREND:g} times what has changed against the trend are "
+    f"called “{Verdict.NOT_MEASURABLE}”. The first is what simulated heads show that were scanned twice, "
+    "with other noise and in another position (benchmarks/RESULTS.md); other scanners and "
+    "sequences between two sessions add to that."
 )
 MARGIN_MM = 30.0  # around the lesion in pictures
 
