@@ -28,8 +28,8 @@ from synthtumour_bids.volumes import Volume, load_volume
 ORIGIN = (
     f"Differences of up to {100 * REPEATABILITY_SHARE:.0f} % of the volume, "
     f"{REPEATABILITY_ML:g} mL, or {AGAINST_TREND:g} times what has changed against the trend are "
-    f"called “{Verdict.NOT_MEASURABLE}”. The first is what simulated heads show that were scanned twice, "
-    "with other noise and in another position (benchmarks/RESULTS.md); other scanners and "
+    f"called “{Verdict.NOT_MEASURABLE}”. The first is what simulated heads show that were scanned "
+    "twice, with other noise and in another position (benchmarks/RESULTS.md); other scanners and "
     "sequences between two sessions add to that."
 )
 MARGIN_MM = 30.0  # around the lesion in pictures
