@@ -26,8 +26,7 @@ from synthtumour_bids.measures.change import smallest_measurable
 
 VOLUMES = (12.0, 90.0)  # mL
 LIMIT = 1.96  # standard deviations of a difference that hold 95 % of them
-# From the median: a false positive that comes and goes is no error of measurement, and no limit holds
-# it.
+# From the median: a false positive that comes and goes is nothing that any limit could hold.
 ROBUST = 1.4826
 DESCRIPTION = {"Name": "Repeats", "BIDSVersion": "1.10.1", "DatasetType": "raw"}
 
@@ -130,8 +129,8 @@ def main() -> int:
     sizes = np.abs(differences)
     spread = ROBUST * float(np.median(sizes)) if len(sizes) else float("nan")
     print(
-        f"{len(sizes)} repeats: differences of {100 * spread:.1f} % of the mean (robust s.d.), 95 % "
-        f"within {100 * LIMIT * spread:.0f} %; all: {np.sort(100 * sizes).round().astype(int)} %"
+        f"{len(sizes)} repeats: differences of {100 * spread:.1f} % of the mean (robust s.d.), "
+        f"95 % within {100 * LIMIT * spread:.0f} %; each: {np.sort(100 * sizes).round()} %"
     )
     return 0
 

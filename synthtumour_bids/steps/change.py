@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -28,7 +28,6 @@ from synthtumour_bids.layout import HALFWAY, Layout, class_table
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.measures.change import Change, Voxel, change_between, change_map
 from synthtumour_bids.preprocessing.points import scan_to_template
-from synthtumour_bids.preprocessing.sessions import Halfway, Visit, find_halfway, likeness
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.change_page import write_part
 from synthtumour_bids.steps.change_sessions import (
@@ -37,6 +36,9 @@ from synthtumour_bids.steps.change_sessions import (
     warn_of_others,
 )
 from synthtumour_bids.volumes import load_volume
+
+if TYPE_CHECKING:
+    from synthtumour_bids.preprocessing.sessions import Halfway, Visit
 
 LOGGER = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ def run(job: Job) -> list[ScanOutcome]:
 
 def compare_sessions(task: ChangeTask) -> None:
     """Write maps, figures and the page's part of one participant, where masks or times are new."""
+    from synthtumour_bids.preprocessing.sessions import find_halfway
+
     layout, subject = task.layout, task.scans[0].subject
     times = read_times(task.bids_dir, task.scans)
     scans = tuple(task.scans[n] for n in times.order) or task.scans
@@ -125,6 +129,8 @@ def _sources(scan: Scan, layout: Layout) -> tuple[Path, ...]:
 
 
 def _load(scan: Scan, layout: Layout) -> Visit:
+    from synthtumour_bids.preprocessing.sessions import Visit
+
     head, brain, mask, transform = _sources(scan, layout)
     return Visit(
         load_volume(head), load_volume(brain), load_volume(mask), scan_to_template(transform)
@@ -156,6 +162,8 @@ def _compare(
     layout: Layout,
 ) -> tuple[Change, dict[str, Any], list[Path]]:
     """Compare a visit with the next one, and write the map of change."""
+    from synthtumour_bids.preprocessing.sessions import likeness
+
     later = scans[number + 1]
     masks = [halfway.mask(visits[n].lesion, n) for n in (number, number + 1)]
     volumes = [_volume_ml(visits[n]) for n in (number, number + 1)]
