@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images, geometry
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.volumes import Volume
 
@@ -165,7 +165,7 @@ def _align(fixed: Visit, moving: Visit, folder: Path, seed: int) -> NDArray[np.f
 def _coarse_brain(visit: Visit, spacing: float) -> ants.ANTsImage:
     shape, affine = geometry.isotropic_grid(visit.brain.data.shape, visit.brain.affine, spacing)
     brain = np.where(visit.brain.mask, visit.head.data, 0)
-    return geometry.to_ants(geometry.resample(brain, visit.head.affine, shape, affine), affine)
+    return ants_images.to_ants(geometry.resample(brain, visit.head.affine, shape, affine), affine)
 
 
 def _counts(visit: Visit, spacing: float) -> ants.ANTsImage:
@@ -176,7 +176,7 @@ def _counts(visit: Visit, spacing: float) -> ants.ANTsImage:
         near = outside <= AROUND_LESION_MM
     shape, affine = geometry.isotropic_grid(visit.brain.data.shape, visit.brain.affine, spacing)
     counts = geometry.resample(visit.brain.mask & ~near, visit.brain.affine, shape, affine) >= 0.5
-    return geometry.to_ants(counts, affine)
+    return ants_images.to_ants(counts, affine)
 
 
 def _nearest_rigid(matrix: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
