@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import highdicom as hd
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.head import Head, simulate_head
 from synthtumour_bids.dicom.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
-
-hd = pytest.importorskip("highdicom")
-pydicom = pytest.importorskip("pydicom")
 
 OBLIQUE = Acquisition(slice_thickness=10.0, tilt=(12.0, 4.0, 7.0))
 
