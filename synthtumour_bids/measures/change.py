@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # What a scan repeated at once would show: measured by benchmarks/repeats.py, see RESULTS.md there.
-REPEATABILITY_SHARE = 0.4  # of the mean of both volumes
+REPEATABILITY_SHARE = 0.3  # of the mean of both volumes
 REPEATABILITY_ML = 1.0
 # What has changed against the trend is error, and with the trend as much must be expected, twice
 # to be on the safe side: masks that lie in other places each time say nothing about growth.

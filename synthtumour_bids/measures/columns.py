@@ -107,7 +107,7 @@ CHANGE: Columns = {
     "change_percent": {"Description": "The same relative to the previous volume", "Units": "%"},
     "smallest_measurable_mL": {
         "Description": "A difference up to this is what repeated scans of an unchanged tumour "
-        "show: 40 % of the mean of both volumes, 1 mL, or twice what has changed against the "
+        "show: 30 % of the mean of both volumes, 1 mL, or twice what has changed against the "
         "trend, whichever is most",
         "Units": "mL",
     },

@@ -112,7 +112,7 @@ def test_who_comes_twice_and_who_has_a_t1w(cohort: DemoCohort, tmp_path: Path) -
     size = {**SIZE, "n_tumourfree": 0}
     more = write_cohort(tmp_path, seed=1, n_followed=1, n_t1w=2, **size)
     before, after = (
-        {name: print_ for name, print_ in checksums(one.bids_dir).items() if "tumour" in name}
+        {name: digest for name, digest in checksums(one.bids_dir).items() if "tumour" in name}
         for one in (cohort, more)
     )
     assert before.items() <= after.items()
