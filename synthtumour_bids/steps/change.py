@@ -45,7 +45,7 @@ LOGGER = logging.getLogger(__name__)
 STEP = "change"
 VERSION = "1"  # changes when the same masks give other maps or figures
 MEMORY_GB = 2.0  # of one process: two heads at 1 mm, and the libraries
-LEAST_LIKENESS = 0.6  # below, two scans are not of one head, or not aligned; benchmarks/repeats.py
+LEAST_LIKENESS = 0.6  # below, two scans are not of one head, or not aligned; benchmarks/likeness.py
 COLOURS = {Voxel.STABLE: "#E69F00", Voxel.NEW: "#D55E00", Voxel.GONE: "#56B4E9"}
 _DIGITS = 3
 

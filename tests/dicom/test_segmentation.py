@@ -63,6 +63,35 @@ def write_series(image: nib.Nifti1Image, folder: Path) -> None:
         file.save_as(folder / f"{97 - number:04d}.dcm", enforce_file_format=True)
 
 
+def joined(series: Path) -> None:
+    """Replace the files of a series by one with all slices as frames (Enhanced MR)."""
+    paths = sorted(series.glob("*.dcm"))
+    slices = sorted(map(pydicom.dcmread, paths), key=lambda one: one.InstanceNumber)
+    whole = pydicom.dcmread(paths[0])
+    whole.SOPClassUID = whole.file_meta.MediaStorageSOPClassUID = pydicom.uid.EnhancedMRImageStorage
+    whole.NumberOfFrames = len(slices)
+    measures, turn, shared = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    measures.PixelSpacing, measures.SliceThickness = whole.PixelSpacing, whole.SliceThickness
+    measures.SpacingBetweenSlices = whole.SliceThickness
+    turn.ImageOrientationPatient = whole.ImageOrientationPatient
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [turn]
+    whole.SharedFunctionalGroupsSequence = [shared]
+    frames = []
+    for number, one in enumerate(slices, 1):
+        place, content, frame = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+        place.ImagePositionPatient = one.ImagePositionPatient
+        content.DimensionIndexValues = [number]
+        frame.PlanePositionSequence, frame.FrameContentSequence = [place], [content]
+        frames.append(frame)
+    whole.PerFrameFunctionalGroupsSequence = frames
+    whole.PixelData = b"".join(one.PixelData for one in slices)
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        delattr(whole, keyword)
+    for path in paths:
+        path.unlink()
+    whole.save_as(series / "all.dcm")
+
+
 def saved(mask: nib.Nifti1Image, path: Path) -> str:
     nib.save(mask, path)
     path.with_name(path.name.replace(".nii.gz", ".json")).write_text(
@@ -71,8 +100,11 @@ def saved(mask: nib.Nifti1Image, path: Path) -> str:
     return str(path)
 
 
-def test_what_is_written_is_read_back(head: Head, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frames", ["one a file", "all in one file"])
+def test_what_is_written_is_read_back(head: Head, tmp_path: Path, frames: str) -> None:
     write_series(head.image, tmp_path / "series")
+    if frames == "all in one file":
+        joined(tmp_path / "series")
     mask, out = saved(head.truth, tmp_path / "label-L_mask.nii.gz"), tmp_path / "out" / "seg.dcm"
     assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_DONE
     segmentation = hd.seg.segread(out)
