@@ -14,6 +14,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.preprocessing.sessions import halfway_transforms
@@ -129,6 +130,19 @@ def test_nothing_is_measured_twice_and_a_lost_session_is_told(
         change.run(with_scans(compared, *scans, third))
     assert record.stat().st_mtime_ns == before
     assert "ses-3 is not segmented" in caplog.text
+
+
+def test_one_who_fails_stops_no_other(compared: Job) -> None:
+    lost = [make_scan(compared.settings.bids_dir, "02", session=session) for session in "12"]
+    for scan in lost:  # whose images are gone
+        compared.ledger.mark(Step.SEGMENT, scan.key, "s", scan=scan)
+    outcomes = change.run(with_scans(compared, *compared.selection.selected, *lost))
+    assert {one.key: one.status for one in outcomes} == {
+        "raw/sub-01_ses-2_FLAIR": Status.DONE,
+        "raw/sub-02_ses-2_FLAIR": Status.FAILED,
+    }
+    assert "sub-02_ses-1" in outcomes[1].message
+    assert compared.layout.change("01").is_file()
 
 
 def test_scans_that_are_named_alike_are_compared(tmp_path: Path) -> None:
