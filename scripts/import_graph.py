@@ -28,7 +28,7 @@ FLOORS = (
     ("steps",),
     ("app", "cli"),
     ("__main__",),
-    ("starter", "demo"),
+    ("starter", "demo", "dicom"),
 )
 HEAVY = ("ants", "torch", "nnunetv2", "monai")
 

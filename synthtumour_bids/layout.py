@@ -17,6 +17,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
 
 T1W_SPACE = "T1w"  # the grid of the T1w image that goes with a scan
+HALFWAY = "halfway"  # the space between a participant's sessions
 
 
 class Network(StrEnum):
@@ -100,6 +101,14 @@ class Layout:
     def standard_annotation(self, scan: Scan) -> Path:
         """Class image of an annotated scan on the template grid, with the annotation's values."""
         return self.standard(scan, desc="annotation", suffix="dseg")
+
+    def halfway_image(self, scan: Scan) -> Path:
+        """The scan half-way between its participant's sessions."""
+        return self.native(scan, space=HALFWAY, desc="preproc", suffix=scan.suffix)
+
+    def halfway_change(self, scan: Scan) -> Path:
+        """What became of the tumour since the session before."""
+        return self.native(scan, space=HALFWAY, desc="change", suffix="dseg")
 
     def in_t1w(self, scan: Scan, **names: str) -> Path:
         """Path of a derivative on the grid of the T1w image that goes with the scan."""
@@ -196,6 +205,15 @@ class Layout:
     def location(self, scan_name: str) -> Path:
         """Size and place of a scan's lesion; goes with the segmentation."""
         return self.logs / "locations" / f"{scan_name}.json"
+
+    @property
+    def changes(self) -> Path:
+        """Folder of the records of change between sessions."""
+        return self.logs / "changes"
+
+    def change(self, subject: str) -> Path:
+        """Change of a participant's tumour between sessions; goes with any of the masks."""
+        return self.changes / f"sub-{subject}.json"
 
     # ------------------------------------------------------------------ networks
 

@@ -13,7 +13,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps import tables
+from synthtumour_bids.steps import change, tables
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.methods_text import write_methods
 from synthtumour_bids.steps.participant_report import write_pages
@@ -53,7 +53,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         omp_nthreads=settings.omp_nthreads,
         stoppable=False,
     )
-    records = job.record(STEP, results, lambda task: task.scan)
+    records = job.record(STEP, results, lambda task: task.scan) + change.run(job)
     write_methods(job, method)
     records += write_pages(job)
     tables.write(job)

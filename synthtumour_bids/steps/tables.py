@@ -13,6 +13,7 @@ from typing import Any
 
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
     Participant,
     Summary,
@@ -25,6 +26,7 @@ from synthtumour_bids.reports.group_page import Trouble, write_group_page
 from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
+from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.locations import read_location
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
@@ -51,7 +53,7 @@ def write(job: Job) -> None:
 def _state(job: Job) -> set[tuple[str, int, int]]:
     """What the tables are made of; any file that was written anew changes it."""
     logs = job.layout.logs
-    records = ("results", "scores", "locations")
+    records = ("results", "scores", "locations", "changes")
     stamps = (job.ledger.folder(step) for step in (Step.PREPROCESS, T1W))
     folders = (*(logs / name for name in records), *stamps)
     paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
@@ -81,6 +83,7 @@ def _write(job: Job) -> Summary | None:
     if not results and not participants:
         return None
     write_regions(output_dir, results)
+    write_changes(output_dir, read_changes(job.layout.changes))
     summary = write_tables(output_dir, results, participants)
     write_group_page(
         job.layout.group_page,
