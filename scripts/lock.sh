@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
   echo "# Written by scripts/lock.sh from pyproject.toml and constraints.txt."
   # The validator that a run calls, and what builds the package itself.
   printf '%s\n' bids-validator-deno hatchling \
-    | uv pip compile pyproject.toml - --extra dask --extra templates \
+    | uv pip compile pyproject.toml - --extra dask --extra dicom --extra templates \
       --constraint constraints.txt --generate-hashes --python-version 3.11 \
       --python-platform x86_64-manylinux_2_28 --no-header --no-annotate --quiet
 } > requirements.lock.new

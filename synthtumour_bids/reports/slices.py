@@ -63,6 +63,7 @@ class Outline:
 
 
 BRAIN = Outline("brain mask", "#E69F00")
+BRAIN_BESIDE_TUMOUR = Outline("brain mask", "#009E73")
 TUMOUR = Outline("tumour mask", "#E69F00")
 JUNIOR = Outline("junior", "#CC79A7", "dashed")
 TRUTH = Outline("truth", "#56B4E9", "dashed")

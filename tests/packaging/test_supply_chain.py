@@ -41,7 +41,8 @@ def test_the_lock_has_all_dependencies_in_the_versions_of_the_tests() -> None:
     extras = project["project"]["optional-dependencies"]
     wanted = [
         *project["project"]["dependencies"],
-        *(*extras["dask"], *extras["templates"], *project["build-system"]["requires"]),
+        *(*extras["dask"], *extras["dicom"], *extras["templates"]),
+        *project["build-system"]["requires"],
         "bids-validator-deno",
     ]
     locked = pinned(LOCK)
