@@ -26,8 +26,8 @@ TOP = (
     *(".ci", ".dockerignore", ".github", ".gitignore", ".pre-commit-config.yaml"),
     *("CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "PKG-INFO"),
     *("README.md", "Singularity.def", "benchmarks", "boutiques.json", "brainlife"),
-    *("constraints.txt", "docs", "mkdocs.yml", "pyproject.toml", "scripts", "synthtumour_bids"),
-    "tests",
+    *("constraints.txt", "docs", "mkdocs.yml", "pyproject.toml", "requirements.lock", "scripts"),
+    *("synthtumour_bids", "tests"),
 )
 SCRATCH = ("__pycache__", ".pyc", ".nii", ".nii.gz", ".pth")
 
