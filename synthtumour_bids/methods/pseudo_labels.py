@@ -28,6 +28,7 @@ from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, criter
 from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
+KIND = "pseudo-labelled scans"  # of the cases made from them
 
 _COLUMNS: dict[str, dict[str, Any]] = {
     "scan": {"Description": "Dataset and file name of the scan, without its extension"},
@@ -191,6 +192,7 @@ def as_cases(job: Job, found: Sequence[Labelled], *, prefix: str) -> list[Case]:
             validation=False,
             more=job.layout.standard_images(one.scan)[1:],
             persons=frozenset((one.scan.person,)),
+            kind=KIND,
         )
         for one in found
     ]

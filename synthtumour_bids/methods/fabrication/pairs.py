@@ -44,6 +44,7 @@ LOGGER = logging.getLogger(__name__)
 NAME = "fabrication"
 TRAIN, VALIDATION = "train", "validation"
 ANNOTATED, COARSE, REFINED = "annotated", "coarse", "refined"
+KINDS = {ANNOTATED: "annotated scans", COARSE: "coarse samples", REFINED: "refined samples"}
 REAL_SHARE = 1.0  # real scans drawn in training per made one
 
 
@@ -137,7 +138,7 @@ def cases(
     found = []
     for pair in wanted:
         validation = pair.purpose == VALIDATION
-        case = pair.files.case(validation=validation)
+        case = pair.files.case(validation=validation, kind=KINDS[pair.kind])
         real = pair.kind == ANNOTATED and not validation
         found.append(replace(case, times=times) if real else case)
     return found + [replace(case, times=times) for case in pseudo_labelled]

@@ -31,7 +31,7 @@ from synthtumour_bids.methods.label_free.negatives import negative_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED, Sample
-from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, unlabelled
+from synthtumour_bids.methods.pseudo_labels import KIND, Labelled, pseudo_labelled, unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
@@ -172,7 +172,7 @@ class LabelFree:
             mixes,
             [*real, *negatives],
             drawn,
-            [s.case("half-") for s in in_halves],
+            [s.case("half-", " in healthy halves") for s in in_halves],
             [s.case() for s in synthetic],
         )
 
@@ -294,4 +294,5 @@ def real_case(job: Job, item: Labelled, side: str) -> Case:
         item.label,
         validation=side == stage_two.VALIDATION,
         persons=frozenset((item.scan.person,)),
+        kind=KIND,
     )

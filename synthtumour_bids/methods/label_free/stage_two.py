@@ -144,7 +144,7 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
 def case_of(task: MixTask, image: Path, label: Path) -> Case:
     """Give a mix to a network."""
     validation = task.name.startswith(VALIDATION)
-    return Case(task.name, image, label, validation, persons=task.persons)
+    return Case(task.name, image, label, validation, persons=task.persons, kind="mixes")
 
 
 def mix_one(task: MixTask) -> tuple[Path, Path]:
