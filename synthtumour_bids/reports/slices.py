@@ -64,6 +64,8 @@ class Outline:
 
 BRAIN = Outline("brain mask", "#E69F00")
 TUMOUR = Outline("tumour mask", "#E69F00")
+LABEL = Outline("label", "#E69F00")
+PSEUDO_LABEL = Outline("pseudo-label", "#E69F00")
 JUNIOR = Outline("junior", "#CC79A7", "dashed")
 TRUTH = Outline("truth", "#56B4E9", "dashed")
 

@@ -17,6 +17,7 @@ from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.methods_text import write_methods
 from synthtumour_bids.steps.participant_report import write_pages
 from synthtumour_bids.steps.scan_report import ReportTask, report_scan
+from synthtumour_bids.steps.training_report import write_training_page
 
 __all__ = ["run", "write_methods"]
 
@@ -47,6 +48,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     )
     records = job.record(STEP, results, lambda task: task.scan)
     write_methods(job, method)
+    write_training_page(job)
     records += write_pages(job)
     tables.write(job)
     return records

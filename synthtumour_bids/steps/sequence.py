@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from typing import ParamSpec
 
 from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
+from synthtumour_bids.execution.disk import disk_is_full
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.job import Job
+from synthtumour_bids.ledger import Stop
 from synthtumour_bids.settings import Step
 
+FOR_ALL = (Step.SYNTHESISE, Step.TRAIN)  # the others fail scan by scan
 Arguments = ParamSpec("Arguments")
 
 
@@ -42,10 +45,29 @@ class Sequence:
         """
         if step not in self._job.steps or self._gives_up:
             return
-        records = function(*args, **kwargs)
+        with self._recorded(step):
+            records = function(*args, **kwargs)
         self._records += records
         if step is Step.PREPROCESS:
             _stop_when_nothing_is_left(records)
+
+    @contextmanager
+    def _recorded(self, step: Step) -> Iterator[None]:
+        """Record what ends a step that is done once for all scans, for the pages and later jobs."""
+        if step not in FOR_ALL:
+            yield
+            return
+        try:
+            yield
+        except StoppedError:
+            raise  # nothing failed
+        except Exception as error:
+            if not disk_is_full(error):
+                known = isinstance(error, SynthTumourError)
+                told = str(error) if known else f"{type(error).__name__}: {error}"
+                self._job.ledger.mark_stop(Stop(step, self._job.places.hide(told)))
+            raise
+        self._job.ledger.clear_stop(step)
 
     @contextmanager
     def reporting(
@@ -59,8 +81,9 @@ class Sequence:
             yield
         except StoppedError:
             raise  # there is no time left
-        except SynthTumourError:
-            self._report(function, *args, **kwargs)
+        except Exception as error:
+            if not disk_is_full(error):  # else there is no room for reports
+                self._report(function, *args, **kwargs)
             raise
         self._report(function, *args, **kwargs)
 

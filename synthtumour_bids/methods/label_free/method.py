@@ -38,8 +38,6 @@ from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
-STAGE_TWO = "stage_two"
-
 
 @dataclass(frozen=True)
 class LabelFree:
@@ -106,11 +104,11 @@ class LabelFree:
             **({"keep_mask": True} if job.settings.keep_mask else {}),
             **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
         )
-        if not (lineage.is_made_from(job, STAGE_TWO, current, scans) and path.is_file()):
+        if not (lineage.is_made_from(job, stage_two.NAME, current, scans) and path.is_file()):
             cases = self._senior_cases(job, tumours, train, shifted)
             write_json(path, [case.to_json() for case in cases])
             used = job.preprocessing_fingerprints(scans)
-            job.ledger.mark(COHORT, STAGE_TWO, current, [path], members=used)
+            job.ledger.mark(COHORT, stage_two.NAME, current, [path], members=used)
         stored = json.loads(path.read_text(encoding="utf-8"))
         return Material(tuple(Case.from_json(case) for case in stored), scans, card=self._card(job))
 
