@@ -15,7 +15,7 @@ from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.execution.places import HidingFormatter, Places
-from synthtumour_bids.execution.progress import BesideBars
+from synthtumour_bids.execution.progress import ON_TERMINAL, BesideBars
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.texts import visible
 
@@ -48,6 +48,22 @@ def start_logging(settings: Settings) -> None:
     logger.addHandler(handler)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def last_words(text: str, level: int = logging.ERROR) -> None:
+    """Say how a run ended: to people without date and time, to the log as any line."""
+    print(visible(text), file=sys.stderr)
+    logger = logging.getLogger("synthtumour_bids")
+    if logger.hasHandlers():  # else logging would say it to people once more
+        logger.log(level, "%s", text, extra={ON_TERMINAL: True})
+
+
+def end_logging() -> None:
+    """Close the log of the run: what comes later belongs to another one."""
+    logger = logging.getLogger("synthtumour_bids")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def open_run_log(settings: Settings) -> Path:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from synthtumour_bids.texts import visible
 
 LOGGER = logging.getLogger("synthtumour_bids")
+ON_TERMINAL = "on_terminal"  # says of a log record that the terminal shows it already
 
 
 def describe_seconds(seconds: float) -> str:
@@ -76,16 +77,16 @@ class Progress:
         LOGGER.info(
             "%s %d/%d%s",
             *(self.label, count, self.total, tail),
-            extra={"on_bar": self._bar is not None},
+            extra={ON_TERMINAL: self._bar is not None},
         )
 
 
 class BesideBars(logging.StreamHandler[Any]):
-    """Writes log lines above the bars of the terminal, without those that the bars show."""
+    """Writes log lines above the bars of the terminal, without those that it shows anyway."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        if not getattr(record, "on_bar", False):
+        if not getattr(record, ON_TERMINAL, False):
             with tqdm.external_write_mode(file=self.stream):
                 super().emit(record)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ParamSpec
 
 from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
@@ -18,10 +18,13 @@ Arguments = ParamSpec("Arguments")
 
 
 class Sequence:
-    """Runs steps and keeps their outcomes."""
+    """Runs steps and keeps their outcomes; `during` surrounds each."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(
+        self, job: Job, during: Callable[[Step], AbstractContextManager[object]] = nullcontext
+    ) -> None:
         self._job = job
+        self._during = during
         self._records: list[ScanOutcome] = []
 
     @property
@@ -45,7 +48,7 @@ class Sequence:
         """
         if step not in self._job.steps or self._gives_up:
             return
-        with self._recorded(step):
+        with self._during(step), self._recorded(step):
             records = function(*args, **kwargs)
         self._records += records
         if step is Step.PREPROCESS:
@@ -94,7 +97,8 @@ class Sequence:
         **kwargs: Arguments.kwargs,
     ) -> None:
         if Step.REPORT in self._job.steps:
-            self._records += function(*args, **kwargs)
+            with self._during(Step.REPORT):
+                self._records += function(*args, **kwargs)
 
     @property
     def _gives_up(self) -> bool:
