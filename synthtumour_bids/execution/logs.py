@@ -29,6 +29,13 @@ class _Visible(logging.Formatter):
         return visible(super().format(record))
 
 
+class _RunLog(logging.FileHandler):
+    """The file of a run's log; where it cannot be written, the run goes on without words of that."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
+        """Say nothing: what fills a disk is told anyway."""
+
+
 def start_logging(settings: Settings) -> None:
     """Send the app's log lines to standard error, quiet the libraries.
 
@@ -77,7 +84,7 @@ def open_run_log(settings: Settings) -> Path:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     folder = settings.output_dir / "logs" / name
     folder.mkdir(parents=True)
-    handler = logging.FileHandler(folder / "synthtumour.log", encoding="utf-8")
+    handler = _RunLog(folder / "synthtumour.log", encoding="utf-8")
     handler.setFormatter(HidingFormatter(_FORMAT, Places.of(settings)))
     logging.getLogger("synthtumour_bids").addHandler(handler)
     (folder / "synthtumour.toml").write_text(settings_as_toml(settings), encoding="utf-8")

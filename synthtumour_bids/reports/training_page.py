@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.ledger import Stop
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.line_chart import Chart
 from synthtumour_bids.reports.templates import write_page
@@ -81,7 +82,7 @@ class TrainingPage:
     networks: Sequence[NetworkPart]
     sheets: Sequence[Sheet]
     pseudo_labels: Sequence[ShownPseudoLabel]
-    stops: Sequence[tuple[str, str]] = field(default=())  # steps that ended the run, and why
+    stops: Sequence[Stop] = ()
 
     def write(self, path: Path) -> None:
         """Write ``report.html`` into the folder of the networks."""
@@ -90,6 +91,7 @@ class TrainingPage:
             "training.html",
             version=__version__,
             page=self,
+            stops=self.stops,
             n_used=sum(one.grade != "failed" for one in self.pseudo_labels),
         )
 

@@ -54,7 +54,7 @@ def write_training_page(job: Job) -> None:
         [*([fabricator] if fabricator else []), *networks],
         list(_sheets(layout)),
         list(_pseudo_labels(layout)),
-        [(stop.step, stop.message) for stop in job.ledger.stops()],
+        job.ledger.stops(),
     )
     if page.networks or page.sheets or page.pseudo_labels:
         page.write(layout.training_page)
