@@ -30,7 +30,7 @@ class _Visible(logging.Formatter):
 
 
 class _RunLog(logging.FileHandler):
-    """The file of a run's log; where it cannot be written, the run goes on without words of that."""
+    """The file of a run's log; where it cannot be written, the run goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
         """Say nothing: what fills a disk is told anyway."""

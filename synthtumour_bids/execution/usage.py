@@ -179,7 +179,7 @@ def _gpu_use(program: str) -> tuple[float | None, float | None]:
     if visible:
         command.append(f"--id={visible}")
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - the driver's own program
             command, capture_output=True, text=True, timeout=_GPU_PATIENCE, check=True
         )
     except (OSError, subprocess.SubprocessError):

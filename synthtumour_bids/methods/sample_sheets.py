@@ -79,7 +79,9 @@ def draw_sheet(samples: Sequence[SheetSample], layout: Layout, stage: str, title
     for old in record.parent.glob(f"{stage}_*.svg"):
         old.unlink()
     chosen = _some_of_each_group(samples)
-    shown = [_shown(one, layout.training_figure(f"{stage}_{n:02d}")) for n, one in enumerate(chosen)]
+    shown = [
+        _shown(one, layout.training_figure(f"{stage}_{n:02d}")) for n, one in enumerate(chosen)
+    ]
     write_json(record, {"Title": title, "Count": len(samples), "Samples": shown})
 
 

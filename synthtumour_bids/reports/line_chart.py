@@ -113,9 +113,7 @@ def _apart(low: float, high: float) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _pieces(
-    xs: Sequence[float], ys: Sequence[float]
-) -> Iterator[list[tuple[float, float]]]:
+def _pieces(xs: Sequence[float], ys: Sequence[float]) -> Iterator[list[tuple[float, float]]]:
     piece: list[tuple[float, float]] = []
     for x, y in zip(xs, ys, strict=True):
         if math.isfinite(y):

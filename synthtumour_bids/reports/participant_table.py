@@ -23,7 +23,8 @@ def as_text(rows: Sequence[Mapping[str, Any]]) -> str:
     cells = [_HEAD, *(_cells(row) for row in ordered[:MOST_ROWS])]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
-        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
     if more := len(rows) - MOST_ROWS:

@@ -129,7 +129,7 @@ def comparison_picture(
 
 
 def pseudo_label_picture(image: Volume, label: Volume, path: Path) -> str:
-    """Draw a brain with its pseudo-label: through its largest part, or the middle if it is empty."""
+    """Draw a brain with its pseudo-label through its largest part; an empty one, the middle."""
     seen = lesion_to_show(label.mask, image.data) if label.mask.any() else image.mask
     return comparison_picture(image, [(label, slices.PSEUDO_LABEL)], seen, path)
 

@@ -1,4 +1,4 @@
-"""The training report: networks with their curves, samples, and pseudo-labels with their verdicts."""
+"""The training report: networks with their curves, samples, pseudo-labels with their verdicts."""
 
 from __future__ import annotations
 
