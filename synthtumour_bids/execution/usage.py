@@ -110,7 +110,7 @@ class Usage:
             spent, memory = _processor_seconds()
             used = sum(max(0.0, spent[one] - self._spent.get(one, 0.0)) for one in spent)
             cores = used / max(now - self._last, 1e-3) if now - self._last > 0.1 else 0.0
-            gpu = _gpu_use(self._gpu) if self._gpu else (None, None)
+            gpu = gpu_use(self._gpu) if self._gpu else (None, None)
             line = Measurement(
                 round(now - self._start, 1),
                 self._step,
@@ -172,7 +172,7 @@ def _processor_seconds() -> tuple[dict[int, float], int]:
     return spent, memory
 
 
-def _gpu_use(program: str) -> tuple[float | None, float | None]:
+def gpu_use(program: str) -> tuple[float | None, float | None]:
     """Memory in GB and utilisation in percent; ``None`` where the driver does not tell."""
     command = [program, f"--query-gpu={','.join(_GPU)}", "--format=csv,noheader,nounits"]
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

@@ -127,8 +127,7 @@ def pseudo_labelled(
     selection = select({one.scan.key: one.pseudo for one in assessed})
     if selection.note:
         LOGGER.warning("%s", selection.note)
-    write_table(job.layout.models, assessed, selection.names)
-    _draw(job, assessed)
+    record_pseudo_labels(job, assessed, selection.names)
     LOGGER.info(
         "Pseudo-labels: %d of %d scans are learned from.", len(selection.names), len(tumours)
     )
@@ -166,8 +165,19 @@ def _assess(
     return Assessed(scan, path, pseudo, found.dropped_ml)
 
 
-def _draw(job: Job, assessed: Sequence[Assessed]) -> None:
-    """Picture every pseudo-label, whatever the quality control said; pictures of others go."""
+def record_pseudo_labels(job: Job, assessed: Sequence[Assessed], used: Collection[str]) -> None:
+    """Write the table of all pseudo-labels and picture each; pictures of others go.
+
+    Parameters
+    ----------
+    job
+        The run.
+    assessed
+        All, whatever the quality control said.
+    used
+        Keys of the scans that are learned from.
+    """
+    write_table(job.layout.models, assessed, used)
     record = job.layout.training_record(PICTURES)
     for old in record.parent.glob(f"{PICTURES}_*.svg"):
         old.unlink()
