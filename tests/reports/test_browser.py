@@ -15,8 +15,8 @@ from synthtumour_bids.reports.group_page import Trouble, write_group_page
 from synthtumour_bids.reports.usage_plot import write_usage_plot
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import participant_report, scan_report, tables
-from tests.builders.browser import PATIENCE_MS, SOFTWARE_WEBGL, chromium, visit
 from synthtumour_bids.steps.training_report import write_training_page
+from tests.builders.browser import PATIENCE_MS, SOFTWARE_WEBGL, chromium, visit
 from tests.builders.jobs import make_job, mark_preprocessed
 from tests.builders.reports import make_head, segmented, task_of
 from tests.builders.training import NASTY, write_training
