@@ -134,13 +134,13 @@ def _charts(card: ModelCard | None, curve: SelectionCurve) -> list[Chart]:
             (0.0, 1.0),
         ),
         Chart(
-            "Losses: each has a scale of its own meaning",
+            "Losses of two kinds: their shapes can be compared, their values cannot",
             "epoch",
             "loss",
             curve.epochs,
             {
-                "training: Dice + cross-entropy": curve.train_loss,
-                "validation: cross-entropy": curve.shifted_loss,
+                "training (Dice + cross-entropy)": curve.train_loss,
+                "validation (cross-entropy)": curve.shifted_loss,
             },
             marks,
         ),
