@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -105,7 +105,7 @@ class Usage:
 
     def _measure(self) -> None:
         """Add a line; a run is never stopped because it could not be measured."""
-        with self._lock, suppress(OSError):
+        with self._lock, suppress(OSError, ValueError):
             now = time.monotonic()
             spent, memory = _processor_seconds()
             used = sum(max(0.0, spent[one] - self._spent.get(one, 0.0)) for one in spent)
@@ -184,9 +184,14 @@ def gpu_use(program: str) -> tuple[float | None, float | None]:
         )
     except (OSError, subprocess.SubprocessError):
         return None, None
-    columns = list(zip(*(line.split(", ") for line in done.stdout.splitlines()), strict=False))
-    memory, percent = ([float(v) for v in c if v.replace(".", "").isdigit()] for c in columns)
+    devices = [line.split(", ") for line in done.stdout.splitlines()]
+    memory, percent = (_numbers(one[place] for one in devices) for place in (0, -1))
     return (
         round(sum(memory) * 1.048576e-3, 3) if memory else None,
         max(percent) if percent else None,
     )
+
+
+def _numbers(words: Iterable[str]) -> list[float]:
+    """Those words that are numbers; the driver says ``[N/A]`` for what it does not know."""
+    return [float(word) for word in words if word.replace(".", "", 1).isdigit()]

@@ -19,6 +19,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_tsv
 from synthtumour_bids.job import Job
 from synthtumour_bids.ledger import Failure, Identity, Stop
+from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
 from tests.builders.jobs import make_job, mark_preprocessed, method_of
@@ -89,15 +90,14 @@ def test_regions_are_on_the_page_and_old_pictures_go(tmp_path: Path) -> None:
     old = job.layout.figure(scan, "tumour", ".png")
     old.parent.mkdir(parents=True)
     old.touch()
-    grid = np.ones((91, 109, 91), np.uint8)
-    affine = np.diag([-2.0, 2, 2, 1])
-    affine[:3, 3] = (90, -126, -72)
-    nib.save(nib.Nifti1Image(grid, affine), tmp_path / "lobes.nii.gz")
+    brain = standard_brain(job.layout.resolution)
+    inside = (np.asanyarray(brain.dataobj) > 0).astype(np.uint8)
+    nib.save(nib.Nifti1Image(inside, brain.affine), tmp_path / "lobes.nii.gz")
     (tmp_path / "lobes.tsv").write_text("index\tname\n1\t<b>Everything</b>\n")
     task = task_of(job, scan, viewer=False, truth=None, atlas=str(tmp_path / "lobes.nii.gz"))
     scan_report.report_scan(task)
     part = job.layout.figure(scan, "summary").read_text()
-    assert "&lt;b&gt;Everything&lt;/b&gt;</th><td>0.6</td><td>100 %" in part
+    assert "&lt;b&gt;Everything&lt;/b&gt;</th><td>0.6</td><td>100 %" in part  # all of 0.6 mL
     assert "in one axial slice" in part
     assert not old.exists()
 
