@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 from cohort import cohort_folder, truths
 
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing import ants_images, geometry
 from synthtumour_bids.preprocessing.registration import carry_to_native
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.metrics import Scores, evaluate
@@ -145,7 +145,7 @@ def on_grid(anat: Path, folder: Path, resolution: float, truth: Path | None = No
         manual = ants.image_read(str(truth)).clone("float")
         transform = next(anat.glob("*_to-*_xfm.*"))
         on_template = ants.apply_transforms(
-            geometry.image_to_ants(source), manual, [str(transform)], interpolator="linear"
+            ants_images.image_to_ants(source), manual, [str(transform)], interpolator="linear"
         )
         contents["truth"] = (moved(on_template.numpy()) >= 0.5) & contents["brain"]
     for name, data in contents.items():

@@ -116,6 +116,7 @@ def estimate(
     nprocs: int,
     *,
     trains: bool = True,
+    trains_junior: bool = True,
 ) -> Estimate:
     """Estimate what a run takes.
 
@@ -129,15 +130,18 @@ def estimate(
         Cores; the work is assumed to share out evenly among them.
     trains
         Whether networks are to be trained.
+    trains_junior
+        Whether the junior is one of them; a starter needs no training.
     """
     cost = COSTS[profile.name]
     seconds = n_scans * (cost.preprocess_s + cost.segment_s)
     memory = min(nprocs, n_scans) * cost.process_gb
     disk = 0.0
     if trains:
-        for_junior = profile.n_train + profile.n_shifted
-        for_senior = for_junior + profile.n_mixed + n_scans
-        seconds += _training_seconds(profile, profile.junior, cost)
+        for_junior = profile.n_train + profile.n_shifted if trains_junior else 0
+        for_senior = profile.n_train + profile.n_shifted + profile.n_mixed + n_scans
+        if trains_junior:
+            seconds += _training_seconds(profile, profile.junior, cost)
         seconds += _training_seconds(profile, profile.senior, cost)
         memory = max(memory, cost.training_gb)
         disk = for_senior * cost.case_gb + (for_junior + for_senior) * cost.prepared_gb

@@ -51,3 +51,9 @@ def test_sentences_are_for_people() -> None:
     assert " min on 1 CPU core, " in estimate(sloppy, 13, "cpu", 1).sentence()
     assert "less than 1 GB of scratch space" in estimate(sloppy, 13, "cpu", 1).sentence()
     assert estimate(full, 0, "cpu", 2, trains=False).hours == 0
+    senior_alone = estimate(full, 0, "cpu", 2, trains_junior=False).hours
+    both = estimate(full, 0, "cpu", 2).hours
+    assert senior_alone is not None
+    assert both is not None
+    junior = full.junior.epochs / (full.junior.epochs + full.senior.epochs)
+    assert 1 - senior_alone / both == pytest.approx(junior)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.errors import UnusableScanError
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing import ants_images
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 
 SAME_GRID_MM = 1e-2  # affines that differ by less are the same
@@ -169,12 +169,12 @@ def carry_to_standard(
     UnusableScanError
         When nothing is left.
     """
-    grid = geometry.to_ants(np.zeros(brain.shape, np.float32), brain.affine)
+    grid = ants_images.to_ants(np.zeros(brain.shape, np.float32), brain.affine)
     shares = np.stack(
         [
             ants.apply_transforms(
                 grid,
-                geometry.to_ants((numbers == number).astype(np.float32), affine),
+                ants_images.to_ants((numbers == number).astype(np.float32), affine),
                 [str(transform)],
                 interpolator="linear",
             ).numpy()

@@ -6,7 +6,7 @@ import ants
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing import ants_images, geometry
 
 # The field is fitted on voxels of about this size; it is far smoother than that.
 _FIT_SPACING = 6.0
@@ -58,8 +58,8 @@ def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = Fal
     # field could follow a large tumour and flatten it.
     iterations = [15, 10] if sloppy else [40, 30, 20]
     field = ants.n4_bias_field_correction(
-        geometry.to_ants(np.maximum(coarse, 1e-3), affine),
-        mask=geometry.to_ants(coarse_mask, affine),
+        ants_images.to_ants(np.maximum(coarse, 1e-3), affine),
+        mask=ants_images.to_ants(coarse_mask, affine),
         shrink_factor=1,
         convergence={"iters": iterations, "tol": 1e-5},
         return_bias_field=True,

@@ -8,7 +8,7 @@ import ants
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images, geometry
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.volumes import template_image
@@ -41,9 +41,9 @@ def bring_along(
     -------
     On the template grid, float32, zero outside the brain.
     """
-    native = geometry.image_to_ants(image)
-    scan_brain = geometry.image_to_ants(scan.native_mask)
-    grid = geometry.image_to_ants(scan.standard_mask)
+    native = ants_images.image_to_ants(image)
+    scan_brain = ants_images.image_to_ants(scan.native_mask)
+    grid = ants_images.image_to_ants(scan.standard_mask)
     with alignment.scratch(work_dir) as folder:
         to_scan = _align(image, scan, folder, seed, sloppy=sloppy)
         brain = ants.apply_transforms(
@@ -52,7 +52,7 @@ def bring_along(
         corrected = correct_bias(image, brain.numpy() >= 0.5, sloppy=sloppy)
         moved = ants.apply_transforms(
             grid,
-            geometry.to_ants(corrected, image.affine),
+            ants_images.to_ants(corrected, image.affine),
             [str(scan.transform), *to_scan],
             interpolator="bSpline",
         ).numpy()
@@ -74,7 +74,7 @@ def _align(
     spacing = float(settings["spacing"]) * (2 if sloppy else 1)
     fixed, moving = (_coarser(one, spacing) for one in (scan.native, image))
     mask = ants.resample_image_to_target(
-        geometry.image_to_ants(scan.native_mask), fixed, interp_type="nearestNeighbor"
+        ants_images.image_to_ants(scan.native_mask), fixed, interp_type="nearestNeighbor"
     )
     identity = folder / "identity.mat"
     ants.write_transform(ants.create_ants_transform("AffineTransform", dimension=3), str(identity))
@@ -95,4 +95,4 @@ def _align(
 def _coarser(image: nib.Nifti1Image, spacing: float) -> ants.ANTsImage:
     shape, affine = geometry.isotropic_grid(image.shape, image.affine, spacing)
     data = image.get_fdata(dtype=np.float32)
-    return geometry.to_ants(geometry.resample(data, image.affine, shape, affine), affine)
+    return ants_images.to_ants(geometry.resample(data, image.affine, shape, affine), affine)

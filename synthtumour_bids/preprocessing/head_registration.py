@@ -8,7 +8,7 @@ import ants
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.preprocessing import alignment, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images, geometry
 from synthtumour_bids.preprocessing.stripped import solid_component
 from synthtumour_bids.preprocessing.templates import HeadTemplate
 
@@ -57,11 +57,11 @@ def carry_brain(
     if template.contrast == "FLAIR-like":
         return _carry_from_model(head, inside, affine, template, folder, seed, sloppy=sloppy)
     settings = alignment.load_settings("head")
-    fixed = geometry.to_ants(np.minimum(head, np.percentile(head, 99.5)), affine)
-    moving = geometry.image_to_ants(template.head)
+    fixed = ants_images.to_ants(np.minimum(head, np.percentile(head, 99.5)), affine)
+    moving = ants_images.image_to_ants(template.head)
     stages = settings["stages"][:-1] if sloppy else settings["stages"]
     forward, _ = alignment.run_stages(fixed, moving, stages, folder=folder, seed=seed)
-    brain = ants.apply_transforms(fixed, geometry.image_to_ants(template.brain), forward)
+    brain = ants.apply_transforms(fixed, ants_images.image_to_ants(template.brain), forward)
     moved = ants.apply_transforms(fixed, moving, forward)
     return brain.numpy(), alignment.similarity_score(fixed, moved)
 
@@ -96,10 +96,10 @@ def _carry_from_model(
     near = ndimage.distance_transform_edt(brain < 0.5, sampling=spacing) <= reach
     box = geometry.bounding_box(near)
     model_affine = geometry.cropped_affine(model_affine, box)
-    mask = geometry.to_ants(near[box], model_affine)
-    fixed = geometry.to_ants(np.minimum(model[box], ceiling), model_affine)
+    mask = ants_images.to_ants(near[box], model_affine)
+    fixed = ants_images.to_ants(np.minimum(model[box], ceiling), model_affine)
     level = brain_level(head, inside, affine)
-    moving = geometry.to_ants(np.minimum(head / level, ceiling), affine)
+    moving = ants_images.to_ants(np.minimum(head / level, ceiling), affine)
 
     pivot, radius = cranium(inside, affine)
     affine_only = alignment.best_affine(
@@ -124,7 +124,9 @@ def _carry_from_model(
             initial=affine_only,
             mask=mask,
         )
-    probability = alignment.apply_inverse(moving, geometry.image_to_ants(template.brain), inverse)
+    probability = alignment.apply_inverse(
+        moving, ants_images.image_to_ants(template.brain), inverse
+    )
     moved = ants.apply_transforms(fixed, moving, forward)
     return probability, alignment.similarity_score(fixed, moved, mask)
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file
-from synthtumour_bids.preprocessing import alignment, geometry, quality
+from synthtumour_bids.preprocessing import alignment, ants_images, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
 from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_tissues
@@ -114,15 +114,15 @@ def preprocess(
     standard = standard_brain(resolution)
     transform, information = _register(corrected, mask, image.affine, work_dir, seed, sloppy=sloppy)
 
-    grid = geometry.image_to_ants(standard)
+    grid = ants_images.image_to_ants(standard)
     # A spline through a sharp edge swings below zero, so the scan is resampled whole, its skull
     # included, and masked afterwards.
     moved = ants.apply_transforms(
-        grid, geometry.to_ants(corrected, image.affine), [str(transform)], interpolator="bSpline"
+        grid, ants_images.to_ants(corrected, image.affine), [str(transform)], interpolator="bSpline"
     ).numpy()
     moved_mask = (
         ants.apply_transforms(
-            grid, geometry.to_ants(mask, image.affine), [str(transform)], interpolator="linear"
+            grid, ants_images.to_ants(mask, image.affine), [str(transform)], interpolator="linear"
         ).numpy()
         >= 0.5
     )
@@ -167,11 +167,11 @@ def carry_to_native(
     numpy.ndarray
         float32, the reference's shape and voxel order.
     """
-    grid = geometry.to_ants(np.zeros(reference.shape, dtype=np.float32), reference.affine)
+    grid = ants_images.to_ants(np.zeros(reference.shape, dtype=np.float32), reference.affine)
     with safe_alias(transform.parent) as folder:
         moved = ants.apply_transforms(
             grid,
-            geometry.image_to_ants(probability),
+            ants_images.image_to_ants(probability),
             [str(folder / transform.name)],
             whichtoinvert=[True],
             interpolator="linear",
@@ -209,13 +209,13 @@ def _register(
     """Align the brain to the standard brain; the transform file stays in ``work_dir``."""
     settings = alignment.load_settings("affine_brain")
     spacing = float(settings["spacing"]) * (2 if sloppy else 1)
-    fixed = geometry.image_to_ants(standard_brain(spacing))
+    fixed = ants_images.image_to_ants(standard_brain(spacing))
     ceiling = float(np.percentile(corrected[mask], 99.5))
     box = geometry.bounding_box(mask, margin=1)
     brain = np.where(mask, np.minimum(corrected, ceiling), 0)[box]
     box_affine = geometry.cropped_affine(affine, box)
     shape, grid = geometry.isotropic_grid(brain.shape, box_affine, spacing)
-    moving = geometry.to_ants(geometry.resample(brain, box_affine, shape, grid), grid)
+    moving = ants_images.to_ants(geometry.resample(brain, box_affine, shape, grid), grid)
     with alignment.scratch(work_dir) as folder:
         forward = alignment.best_affine(
             fixed,
@@ -235,7 +235,7 @@ def _register(
 
 def _centre(image: ants.ANTsImage) -> np.ndarray:
     """Centre of mass of an image's non-zero part, RAS mm."""
-    converted = geometry.from_ants(image)
+    converted = ants_images.from_ants(image)
     middle = ndimage.center_of_mass(converted.get_fdata() > 0)
     centre: np.ndarray = (converted.affine @ np.array([*middle, 1.0]))[:3]
     return centre

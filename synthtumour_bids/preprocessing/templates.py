@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
-from nilearn import datasets as nilearn_datasets
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnavailableError
@@ -123,7 +122,9 @@ def standard_brain(resolution: float) -> nib.Nifti1Image:
     resolution
         Voxel size in mm.
     """
-    values, affine = _on_grid(nilearn_datasets.load_mni152_template(resolution=1), resolution)
+    from nilearn import datasets
+
+    values, affine = _on_grid(datasets.load_mni152_template(resolution=1), resolution)
     return nib.Nifti1Image(values, affine)
 
 
@@ -151,10 +152,12 @@ def standard_tissues(resolution: float) -> dict[str, np.ndarray]:
 
 @functools.cache
 def _tissue_maps(resolution: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    from nilearn import datasets
+
     template = standard_brain(resolution)
     maps = {
-        "gm": nilearn_datasets.load_mni152_gm_template(resolution=1),
-        "wm": nilearn_datasets.load_mni152_wm_template(resolution=1),
+        "gm": datasets.load_mni152_gm_template(resolution=1),
+        "wm": datasets.load_mni152_wm_template(resolution=1),
     }
     tissues = {name: np.clip(_on_grid(image, resolution)[0], 0, 1) for name, image in maps.items()}
     # The ICBM brain is cut out with a mask that includes the fluid around it.

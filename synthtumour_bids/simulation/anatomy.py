@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import nibabel as nib
 import numpy as np
-from nilearn import datasets
 from scipy import ndimage
 
 ORIGIN = np.array([-98.0, -134.0, -110.0])  # mm, MNI; centre of the first voxel
@@ -156,6 +155,8 @@ def average_head() -> AverageHead:
         placed = np.pad(values, [(b, max(a, 0)) for b, a in zip(before, after, strict=True)])
         cut = tuple(slice(max(0, -s), max(0, -s) + n) for s, n in zip(start, SHAPE, strict=True))
         return np.clip(placed[cut], 0, 1)
+
+    from nilearn import datasets
 
     brain = on_grid(datasets.load_mni152_brain_mask(resolution=2)) > 0.5
     gm = on_grid(datasets.load_mni152_gm_template(resolution=2)) * brain

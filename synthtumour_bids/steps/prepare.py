@@ -95,6 +95,7 @@ def _estimate(job: Job) -> Estimate:
         _kind(settings),
         settings.nprocs,
         trains=Step.TRAIN in job.steps,
+        trains_junior=not isinstance(settings.junior, Path),
     )
 
 

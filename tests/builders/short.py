@@ -1,4 +1,4 @@
-"""The app with a quarter of the training of profile sloppy; as a module, the command with it.
+"""The app with an eighth of the training of profile sloppy; as a module, the command with it.
 
 What the tests of the whole command look at does not hang on how much a network has learned. No
 starter is shipped with this app, so that runs train a junior unless they are told of a starter.
@@ -22,11 +22,11 @@ NO_STARTERS = Path(__file__).parent / "no_starters"  # is not there
 SLOPPY = PROFILES["sloppy"]
 SHORT = replace(
     SLOPPY,
-    junior=replace(SLOPPY.junior, epochs=5, iterations_per_epoch=12),
-    senior=replace(SLOPPY.senior, epochs=3, iterations_per_epoch=12),
-    n_train=16,
-    n_shifted=6,
-    n_mixed=12,
+    junior=replace(SLOPPY.junior, epochs=3, iterations_per_epoch=10),
+    senior=replace(SLOPPY.senior, epochs=2, iterations_per_epoch=10),
+    n_train=12,
+    n_shifted=4,
+    n_mixed=8,
 )
 
 

@@ -28,6 +28,7 @@ def command(tmp_path: Path) -> list[str]:
     models = write_networks(tmp_path / "models")
     out = tmp_path / "out"
     options = ["--skip-bids-validation", "--model", str(models), "--steps", "preprocess"]
+    options += ["--nprocs", "1"]
     return [sys.executable, "-m", "synthtumour_bids", str(bids), str(out), "participant", *options]
 
 
@@ -53,16 +54,15 @@ def test_a_closed_stderr_is_no_failure_of_its_own(command: list[str]) -> None:
     assert closed.returncode == EXIT_NO_DATA  # the files are no images
 
 
-@pytest.mark.parametrize("locale", ["C", "POSIX"])
 def test_sentences_survive_an_encoding_without_their_characters(
-    command: list[str], locale: str, tmp_path: Path
+    command: list[str], tmp_path: Path
 ) -> None:
     ran = subprocess.run(
         command,
         cwd=ROOT,
         capture_output=True,
         check=False,
-        env={**os.environ, "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     )
     assert ran.returncode == EXIT_NO_DATA
     assert b"Traceback" not in ran.stderr

@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnusableScanError
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing import ants_images, geometry
 from synthtumour_bids.preprocessing.registration import carry_to_native, preprocess
 from synthtumour_bids.preprocessing.templates import (
     load_head_template,
@@ -41,12 +41,12 @@ GRIDS = [
 @pytest.mark.parametrize("affine", GRIDS)
 def test_ants_sees_every_voxel_where_nibabel_does(affine):
     data = np.random.default_rng(0).random((5, 6, 7)).astype(np.float32)
-    image = geometry.to_ants(data, affine)
+    image = ants_images.to_ants(data, affine)
     for index in ((0, 0, 0), (4, 0, 2), (1, 5, 6)):
         ras = (affine @ np.array([*index, 1]))[:3]
         point = ants.transform_index_to_physical_point(image, index)
         assert np.allclose(np.array(point) * (-1, -1, 1), ras, atol=1e-4)
-    back = geometry.from_ants(image)
+    back = ants_images.from_ants(image)
     assert np.allclose(back.affine, affine, atol=1e-5)
     assert np.array_equal(back.get_fdata(dtype=np.float32), data)
 
@@ -55,7 +55,7 @@ def test_sheared_grid_is_refused():
     affine = np.eye(4)
     affine[0, 1] = 0.2
     with pytest.raises(UnusableScanError, match="sheared by"):
-        geometry.to_ants(np.zeros((3, 3, 3)), affine)
+        ants_images.to_ants(np.zeros((3, 3, 3)), affine)
 
 
 @pytest.mark.parametrize("affine", GRIDS)
@@ -156,11 +156,11 @@ def test_there_and_back_is_within_half_a_voxel(preprocessed, stripped):
     blob[tuple(index)] = 1
     blob = ndimage.gaussian_filter(blob, 2.0)
     moved = ants.apply_transforms(
-        geometry.image_to_ants(standard_brain(4)),
-        geometry.to_ants(blob, stripped.affine),
+        ants_images.image_to_ants(standard_brain(4)),
+        ants_images.to_ants(blob, stripped.affine),
         [str(preprocessed.transform)],
     )
-    back = carry_to_native(geometry.from_ants(moved), preprocessed.transform, stripped)
+    back = carry_to_native(ants_images.from_ants(moved), preprocessed.transform, stripped)
     assert back.shape == stripped.shape
     assert back.dtype == np.float32
     assert np.allclose(ndimage.center_of_mass(back), index, atol=0.5)

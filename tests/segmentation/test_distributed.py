@@ -123,40 +123,47 @@ def test_two_processes_train_as_one_does(
 class Steps:
     prepared: PreparedDataset
     folder: Path
-    batch_dice: bool
 
 
 def some_steps(task: Steps, ranks: Ranks, stop: Stop, progress: Progress | None) -> None:
-    plans = task.prepared.plans()
-    plans["configurations"][CONFIGURATION]["batch_dice"] = task.batch_dice
+    for batch_dice in (False, True):
+        content = steps(task.prepared, ranks, batch_dice=batch_dice)
+        torch.save(content, task.folder / f"{ranks.rank}of{ranks.size}-{batch_dice}.pt")
+    assert not stop.is_set()
+
+
+def steps(prepared: PreparedDataset, ranks: Ranks, *, batch_dice: bool) -> dict[str, object]:
+    plans = prepared.plans()
+    plans["configurations"][CONFIGURATION]["batch_dice"] = batch_dice
     torch.manual_seed(SEED + ranks.rank)  # rank 0's initial weights count
-    with nnunet_environment(task.prepared.folder):
-        trainer = SynthTumourTrainer(
-            plans, CONFIGURATION, 0, task.prepared.dataset_json(), ranks.device
-        )
+    with nnunet_environment(prepared.folder):
+        trainer = SynthTumourTrainer(plans, CONFIGURATION, 0, prepared.dataset_json(), ranks.device)
         trainer.set_up(replace(TRAINING, optimiser="sgd", learning_rate=1e-3), ranks)
         trainer.open_data()
     losses = [trainer.step(b, i) for i, b in enumerate(trainer.batches(SEED, 0, 0, 0))]
     score = trainer.score()
-    content = {
+    return {
         "losses": losses,
         "network": [p.detach() for p in trainer.network.parameters()],
         "average": trainer.average,
         "score": (score.dice, score.loss),
     }
-    torch.save(content, task.folder / f"{ranks.rank}of{ranks.size}.pt")
-    assert not stop.is_set()
+
+
+@pytest.fixture(scope="module")
+def stepped(prepared: PreparedDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some steps by two processes, and by one."""
+    task = Steps(prepared, tmp_path_factory.mktemp("steps"))
+    launch(some_steps, task, [CPU, CPU], stop=threading.Event())
+    some_steps(task, Ranks(CPU), threading.Event(), None)
+    return task.folder
 
 
 @pytest.mark.parametrize("batch_dice", [False, True])
-def test_weights_are_the_same_on_all_ranks(
-    prepared: PreparedDataset, tmp_path: Path, batch_dice: bool
-) -> None:
-    task = Steps(prepared, tmp_path, batch_dice)
-    launch(some_steps, task, [CPU, CPU], stop=threading.Event())
-    some_steps(task, Ranks(CPU), threading.Event(), None)
+def test_weights_are_the_same_on_all_ranks(stepped: Path, batch_dice: bool) -> None:
     first, second, alone = (
-        torch.load(tmp_path / name, weights_only=True) for name in ("0of2.pt", "1of2.pt", "0of1.pt")
+        torch.load(stepped / f"{name}-{batch_dice}.pt", weights_only=True)
+        for name in ("0of2", "1of2", "0of1")
     )
     assert first["losses"] == second["losses"]
     assert first["score"] == second["score"]
@@ -220,18 +227,14 @@ def test_sigterm_saves_and_stops(
     done = finished_epochs(tmp_path / "fold_0" / "checkpoint_latest.pth")
     assert 1 <= done < 4
     calls: list[int] = []
-    curve = run(prepared, tmp_path, 2, progress=lambda *now: calls.append(now[0]))
+    # Going on with another number of processes.
+    curve = run(prepared, tmp_path, 1, progress=lambda *now: calls.append(now[0]))
     assert calls == list(range(done + 1, 5))
     same_curves(curve, alone[1])
 
 
-@pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_training(
-    prepared: PreparedDataset,
-    alone: tuple[Path, SelectionCurve],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    rank: int,
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(MARK, str(tmp_path))
     seen: list[int] = []
@@ -239,17 +242,15 @@ def test_a_killed_process_ends_the_training(
     def kill(epoch: int, *_: float) -> None:
         if epoch == 2:
             seen.append(len(marked(tmp_path)))
-            victim = sorted(multiprocessing.active_children(), key=lambda p: p.pid)[rank]
-            victim.kill()
+            first = min(multiprocessing.active_children(), key=lambda process: process.pid)
+            first.kill()
 
-    sentence = rf"Process {rank + 1} of 2 of the training, on cpu, was killed \(SIGKILL\)"
+    sentence = r"Process 1 of 2 of the training, on cpu, was killed \(SIGKILL\)"
     with pytest.raises(UnavailableError, match=sentence):
         run(prepared, tmp_path, 2, progress=kill, nprocs=4, checkpoint_seconds=0)
     all_gone(tmp_path)
     assert seen[0] >= 2
     assert finished_epochs(tmp_path / "fold_0" / "checkpoint_latest.pth") >= 1
-    if rank == 0:  # going on with another number of processes
-        same_curves(run(prepared, tmp_path, 1), alone[1])
 
 
 MARK = "SYNTHTUMOUR_TEST_MARK"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nilearn.image import resample_to_img
+from nibabel.processing import resample_from_to
 from numpy.typing import NDArray
 
 from synthtumour_bids.bids.annotations import Annotation
@@ -272,9 +272,7 @@ def load_place(path: Path, grid: nib.Nifti1Image) -> NDArray[np.bool_]:
     DataError
         When that is nowhere in the template's tissue, as with a mask of another space.
     """
-    mask = resample_to_img(
-        load_nifti(path), grid, interpolation="nearest", force_resample=True, copy_header=True
-    )
+    mask = resample_from_to(load_nifti(path), grid, order=0)
     place = np.asanyarray(mask.dataobj) > 0
     tissues = standard_tissues(float(grid.header.get_zooms()[0]))
     if not (place & (tissues["gm"] + tissues["wm"] > 0)).any():
