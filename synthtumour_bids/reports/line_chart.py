@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # told apart by colour-blind readers
@@ -46,7 +46,7 @@ class Chart:
     x_label: str
     y_label: str
     x: Sequence[float]
-    lines: dict[str, Sequence[float]]
+    lines: Mapping[str, Sequence[float]]
     marks: tuple[Mark, ...] = ()
     y_limits: tuple[float, float] | None = None
 

@@ -37,7 +37,8 @@ def write(job: Job) -> None:
     The jobs of an array end together. Each makes the tables of all it finds, and makes them again
     where others have added something meanwhile, so that the last one to write has seen it all.
     """
-    summary, rows = None, []
+    summary: Summary | None = None
+    rows: list[dict[str, Any]] = []
     before: set[tuple[str, int, int]] | None = None
     while (now := _state(job)) != before:
         before = now
