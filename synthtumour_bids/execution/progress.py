@@ -39,6 +39,7 @@ class Progress:
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.count = label, total, 0
         self._start = time.monotonic()
+        self._first: tuple[int, float] | None = None  # count and time of the first `come_to`
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -65,9 +66,20 @@ class Progress:
         """Count one piece as ended; the line tells the time a piece takes and what is left."""
         count = self.count + 1
         each = (time.monotonic() - self._start) / count
-        left = each * (self.total - count)
-        tail = f", {_describe_rate(each)}, about {describe_seconds(left)} left"
-        self._show(count, what, f" {what}" * bool(what) + tail * (count < self.total))
+        self._show(count, what, f" {what}" * bool(what) + self._pace(count, each))
+
+    def come_to(self, count: int) -> None:
+        """Say that `count` pieces have ended, some of them maybe in an earlier run."""
+        now = time.monotonic()
+        first, start = self._first = self._first or (count, now)
+        self._show(count, "", self._pace(count, (now - start) / (count - first or 1)))
+
+    def _pace(self, count: int, each: float) -> str:
+        """Say the rate and the time left; nothing where that is not known or nothing is left."""
+        if count >= self.total or not each:
+            return ""
+        left = describe_seconds(each * (self.total - count))
+        return f", {_describe_rate(each)}, about {left} left"
 
     def _show(self, count: int, postfix: str, tail: str) -> None:
         if self._bar is not None:

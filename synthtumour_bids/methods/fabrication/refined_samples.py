@@ -89,7 +89,11 @@ def train_fabricator(
         len(data.hosts),
         len(data.coarse),
     )
-    with stop_signal() as stop, torch_threads(job.settings.nprocs):
+    with (
+        stop_signal() as stop,
+        torch_threads(job.settings.nprocs),
+        Progress("Fabrication: GAN step", settings.warm_up + settings.steps) as bar,
+    ):
         return train_gan(
             data,
             dataclasses.replace(settings, workers=workers),
@@ -97,6 +101,7 @@ def train_fabricator(
             recipe=recipe,
             device=str(device),
             should_stop=stop.is_set,
+            progress=bar.come_to,
         )
 
 
