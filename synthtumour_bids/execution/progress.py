@@ -105,7 +105,7 @@ class BesideBars(logging.StreamHandler[Any]):
 
 def _describe_rate(seconds_each: float) -> str:
     """Write a rate with the number that is above 1: ``12 s each`` or ``3.5 a second``."""
-    if seconds_each >= 1 or seconds_each == 0:
+    if seconds_each >= 1:
         return f"{describe_seconds(seconds_each)} each"
     return f"{1 / seconds_each:.1f} a second"
 

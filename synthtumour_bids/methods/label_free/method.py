@@ -248,8 +248,8 @@ class LabelFree:
 
 NO_PSEUDO_LABEL = (
     "The junior found no usable tumour in any of {} tumour scans, so there is nothing for the "
-    "senior to learn from. Look at models/junior/selection_curve.png and models/pseudo_labels.tsv; "
-    "train longer (--profile), or check --contrast and --lesion."
+    "senior to learn from. Look at models/report.html, which has the junior's curve and all "
+    "pseudo-labels; train longer (--profile), or check --contrast and --lesion."
 )
 
 
