@@ -21,6 +21,7 @@ from synthtumour_bids.execution.resources import has_cuda_device
 
 TABLE = "resources.tsv"
 SECONDS = 5.0  # between two measurements
+SHORTEST = 0.1  # seconds: processor time is told in hundredths of a second
 _GPU_PATIENCE = 10.0  # seconds that nvidia-smi may take
 _GPU = ("memory.used", "utilization.gpu")
 
@@ -40,7 +41,7 @@ class Measurement:
     memory_gb
         Resident memory of all of them; what they share counts in each.
     cores
-        Processor time since the measurement before, over the time between both.
+        Processor time over the time since an earlier measurement; ``None`` where that is too short.
     gpu_memory_gb, gpu_percent
         Of all visible NVIDIA devices, whoever uses them: the sum, and the highest utilisation;
         ``None`` without one.
@@ -50,7 +51,7 @@ class Measurement:
     step: str
     processes: int
     memory_gb: float
-    cores: float
+    cores: float | None
     gpu_memory_gb: float | None = None
     gpu_percent: float | None = None
 
@@ -108,18 +109,20 @@ class Usage:
         with self._lock, suppress(OSError, ValueError):
             now = time.monotonic()
             spent, memory = _processor_seconds()
-            used = sum(max(0.0, spent[one] - self._spent.get(one, 0.0)) for one in spent)
-            cores = used / max(now - self._last, 1e-3) if now - self._last > 0.1 else 0.0
+            cores = None
+            if (passed := now - self._last) >= SHORTEST:
+                used = sum(max(0.0, spent[one] - self._spent.get(one, 0.0)) for one in spent)
+                cores = round(used / passed, 2)
+                self._last, self._spent = now, spent
             gpu = gpu_use(self._gpu) if self._gpu else (None, None)
             line = Measurement(
                 round(now - self._start, 1),
                 self._step,
                 len(spent),
                 round(memory / 1e9, 3),
-                round(cores, 2),
+                cores,
                 *gpu,
             )
-            self._last, self._spent = now, spent
             values = ("n/a" if v in (None, "") else str(v) for v in asdict(line).values())
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write("\t".join(values) + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_ROWS = 30
-LONGEST = 60  # characters of a cell
+LONGEST = 100  # characters of a cell
 _HEAD = ("participant", "status", "tumour", "to look at")
 _ORDER = ("failed", "not preprocessed", "segmented", "preprocessed")
 

@@ -49,11 +49,17 @@ def _charts(
     memory = {"this machine": values("memory_gb")}
     if any(one.gpu_memory_gb is not None for one in shown):
         memory["GPU"] = values("gpu_memory_gb")
+    cores = values("cores")
     charts = [
-        Chart("Memory", unit, "GB", x, memory, marks),
-        Chart("Processor", unit, "cores in use", x, {"cores": values("cores")}, marks),
+        Chart("Memory", unit, "GB", x, memory, marks, _from_zero(*memory.values())),
+        Chart("Processor", unit, "cores in use", x, {"cores": cores}, marks, _from_zero(cores)),
     ]
     if any(one.gpu_percent is not None for one in shown):
         percent = {"highest of all devices": values("gpu_percent")}
         charts.append(Chart("GPU utilisation", unit, "%", x, percent, marks, (0.0, 100.0)))
     return charts
+
+
+def _from_zero(*lines: Sequence[float]) -> tuple[float, float]:
+    """Ends of an axis from 0 to a little beyond the highest value."""
+    return 0.0, 1.05 * max((y for line in lines for y in line if y > 0), default=1.0)
