@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 import warnings
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,8 @@ def end_logging() -> None:
     logger = logging.getLogger("synthtumour_bids")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError, ValueError):  # as with a full disk: the run's end is told already
+            handler.close()
 
 
 def open_run_log(settings: Settings) -> Path:

@@ -41,7 +41,8 @@ class Measurement:
     memory_gb
         Resident memory of all of them; what they share counts in each.
     cores
-        Processor time over the time since an earlier measurement; ``None`` where that is too short.
+        Processor time over the time since an earlier measurement, at least 0.1 s before; ``None``
+        so long as there is none.
     gpu_memory_gb, gpu_percent
         Of all visible NVIDIA devices, whoever uses them: the sum, and the highest utilisation;
         ``None`` without one.
@@ -65,6 +66,7 @@ class Usage:
         self._step = ""
         self._start = self._last = time.monotonic()
         self._spent: dict[int, float] = {}  # processor seconds of each process so far
+        self._cores: float | None = None
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="usage", daemon=True)
@@ -109,10 +111,9 @@ class Usage:
         with self._lock, suppress(OSError, ValueError):
             now = time.monotonic()
             spent, memory = _processor_seconds()
-            cores = None
             if (passed := now - self._last) >= SHORTEST:
                 used = sum(max(0.0, spent[one] - self._spent.get(one, 0.0)) for one in spent)
-                cores = round(used / passed, 2)
+                self._cores = round(used / passed, 2)
                 self._last, self._spent = now, spent
             gpu = gpu_use(self._gpu) if self._gpu else (None, None)
             line = Measurement(
@@ -120,7 +121,7 @@ class Usage:
                 self._step,
                 len(spent),
                 round(memory / 1e9, 3),
-                cores,
+                self._cores,
                 *gpu,
             )
             values = ("n/a" if v in (None, "") else str(v) for v in asdict(line).values())

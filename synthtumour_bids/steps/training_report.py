@@ -225,8 +225,7 @@ def _pseudo_labels(layout: Layout) -> Iterator[ShownPseudoLabel]:
 
 def _verdict(row: Mapping[str, str]) -> tuple[str, str]:
     if row["accepted"] == "true":
-        used = row["used"] == "true"
-        return "good" if used else "failed", f"passed{'' if used else ', but was not needed'}."
+        return "good", "passed."
     if row["used"] == "true":
         why = f"{row['reasons']}. Too few others passed, so it was learned from all the same."
         return "look", f"did not pass: {why}"

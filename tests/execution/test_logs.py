@@ -37,6 +37,7 @@ def test_a_log_that_cannot_be_written_disturbs_nothing(
     logger = logging.getLogger("synthtumour_bids")
     handler = next(one for one in logger.handlers if isinstance(one, logging.FileHandler))
     handler.stream.close()
+    handler.stream = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - it closes it
     logger.info("still running")
     shown = capsys.readouterr().err
     end_logging()
