@@ -117,7 +117,7 @@ def make_pairs(
     refined = refine_samples(job, fabricator, samples)
     path = list_file(job)
     write_json(path, [pair.to_json() for pair in _pairs(train, held_out, refined)])
-    _picture(job, samples, refined)
+    show_samples(job, samples, refined)
     folder = job.layout.fabricator
     outputs = [path, folder / "fabricator.pt", folder / QUALITY]
     if not any(record.status is Status.FAILED for record in records):
@@ -247,8 +247,8 @@ def _pairs(train: Side, held_out: Side, refined: Sequence[StoredScan]) -> list[P
     return pairs + [Pair(REFINED, purposes[files.label], files) for files in refined]
 
 
-def _picture(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) -> None:
-    """Picture samples, and what refinement made of those that were kept."""
+def show_samples(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) -> None:
+    """Picture some samples, what refinement made of those that were kept, and all verdicts."""
     after = {scan.label: scan.images[:1] for scan in refined}
     records = {one["Name"]: one for one in read_records(job.layout.models)}
     shown = []
