@@ -22,7 +22,7 @@ from synthtumour_bids.execution.resources import has_cuda_device
 TABLE = "resources.tsv"
 SECONDS = 5.0  # between two measurements
 SHORTEST = 0.1  # seconds: processor time is told in hundredths of a second
-_GPU_PATIENCE = 10.0  # seconds that nvidia-smi may take
+_GPU_PATIENCE = 5.0  # seconds that nvidia-smi may take
 _GPU = ("memory.used", "utilization.gpu")
 
 
