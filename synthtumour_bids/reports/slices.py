@@ -110,6 +110,14 @@ def at(volume: Volume, plane: Plane, index: int) -> str:
     return f"{plane.coordinate} = {position(volume, plane, index):.0f} mm"
 
 
+def section(volume: Volume, plane: Plane, index: int) -> NDArray[np.float32]:
+    """One slice as it is drawn: rows from the bottom, columns from the left; a view.
+
+    Unlike ``np.take``, which copies a whole array that is stored as NIfTI files are.
+    """
+    return np.moveaxis(volume.data, plane.axis, 0)[index].T
+
+
 def largest_section(mask: NDArray[np.bool_], plane: Plane) -> int:
     """Index of the slice with most of a mask (X, Y, Z)."""
     return int(np.argmax(mask.sum(axis=tuple(a for a in range(3) if a != plane.axis))))
@@ -192,7 +200,7 @@ def draw_values(
     -------
     What a colour bar is made of.
     """
-    values = np.take(volume.data, index, plane.axis).T
+    values = section(volume, plane, index)
     width, height = _size(volume, plane)
     return ax.imshow(
         values if from_value is None else np.ma.masked_less(values, from_value),
@@ -208,7 +216,7 @@ def draw_values(
 
 def draw_outline(ax: Axes, mask: Volume, plane: Plane, index: int, outline: Outline) -> None:
     """Draw the contour of a mask in one slice, along the edges of its voxels' neighbours."""
-    inside = np.pad(np.take(mask.data, index, plane.axis).T > 0, 1)
+    inside = np.pad(section(mask, plane, index) > 0, 1)
     if not inside.any():
         return
     first, second = (size for axis, size in enumerate(mask.spacing) if axis != plane.axis)
