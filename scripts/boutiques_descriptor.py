@@ -15,6 +15,7 @@ from packaging.version import Version
 
 from synthtumour_bids import __version__, errors
 from synthtumour_bids.cli import types
+from synthtumour_bids.cli.completion import PrintCompletion
 from synthtumour_bids.cli.parser import build_parser
 from synthtumour_bids.settings import STARTER
 
@@ -24,7 +25,7 @@ IMAGE = "synthtumour_bids"
 
 # The BIDS mode of `bosh validate` wants these first, in this order.
 LEADING = ("bids_dir", "output_dir", "analysis_level", "participant_label", "session_label")
-NO_INPUTS = (argparse._HelpAction, argparse._VersionAction)
+NO_INPUTS = (argparse._HelpAction, argparse._VersionAction, PrintCompletion)
 FILE_TYPES = (types.existing_folder, types.existing_file, types.derivatives)
 ERRORS = {
     errors.EXIT_SOME_FAILED: "Some scans failed; the others are finished.",

@@ -16,13 +16,18 @@ need_browser() {
   install_packages chromium
 }
 
+# Sees to it that Python can make virtual environments.
+need_venv() {
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    install_packages python3-venv python3-pip
+  fi
+}
+
 # Sourced by the other scripts: makes a fresh virtual environment with the exact versions that
 # the project is tested with. Usage: make_environment FOLDER [EXTRAS]
 make_environment() {
   local folder=$1 extras=${2:-}
-  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    install_packages python3-venv python3-pip
-  fi
+  need_venv
   if ! [ -x "$folder/bin/python" ]; then
     local free_gb=$(($(df -Pk . | awk 'NR == 2 { print $4 }') / 1000000))
     if [ "$free_gb" -lt 10 ]; then
@@ -30,5 +35,5 @@ make_environment() {
     fi
     python3 -m venv "$folder"
   fi
-  "$folder/bin/python" -m pip install --quiet --constraint constraints.txt --editable ".$extras"
+  "$folder/bin/python" -m pip install --quiet --no-compile --constraint constraints.txt --editable ".$extras"
 }

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UsageError
 from synthtumour_bids.files import hash_file
@@ -60,6 +61,7 @@ def build_parser() -> Parser:
         help="mirror with TemplateFlow's folders to download from, instead of TemplateFlow's own",
     )
     parser.add_argument("--version", action="version", version=f"synthtumour-fetch {__version__}")
+    add_completion(parser)
     return parser
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.checks import check
+from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.config_file import read_config
 from synthtumour_bids.cli.options import add_options
 from synthtumour_bids.cli.types import existing_folder
@@ -50,6 +51,7 @@ def build_parser() -> Parser:
         "there; group: train from what is already preprocessed, group tables",
     )
     parser.add_argument("--version", action="version", version=f"synthtumour-bids {__version__}")
+    add_completion(parser)
     add_options(parser)
     return parser
 

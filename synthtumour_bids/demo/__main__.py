@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 
 from synthtumour_bids import __version__
+from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
@@ -50,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--cohort-only", action="store_true", help="write the cohort and segment nothing"
     )
     parser.add_argument("--version", action="version", version=f"synthtumour-demo {__version__}")
+    add_completion(parser)
     return parser
 
 

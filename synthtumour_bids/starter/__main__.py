@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthtumour_bids import __version__
+from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
@@ -28,6 +29,7 @@ def build_parser() -> Parser:
         ),
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    add_completion(parser)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train a starter")
     default = StarterRecipe()

@@ -1,13 +1,13 @@
 """Synthetic and mixed tumours: arrays in, arrays out; numpy and scipy (fabrication: torch, too).
 
-Names are imported when they are first used:
+Names are imported when they are first used. ``docs/usage/python.md`` goes through them.
 
+Examples
+--------
 >>> from synthtumour_bids import synthesis
 >>> priors = synthesis.load_priors("glioma", "FLAIR")
 >>> priors.csf
 'dark'
-
-``docs/usage/python.md`` goes through them.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,12 @@ BROKEN = "broken"
 
 @dataclass(frozen=True)
 class Finished:
+    """A run that has ended; `preprocessed` is what its output folder was after that step."""
+
     bids: Path
     truth: Path
     out: Path
+    preprocessed: Path
     code: int
 
     def command(self, *more: str, out: Path | None = None) -> list[str]:
@@ -46,6 +50,8 @@ def run_on_demo_cohort(root: Path) -> Finished:
     row[header.index("participant_id")] = f"sub-{BROKEN}"
     row[header.index("group")] = "tumour"
     participants.write_text(participants.read_text().rstrip("\n") + "\n" + "\t".join(row) + "\n")
-    result = Finished(cohort.bids_dir, cohort.truth_dir, root / "out", EXIT_DONE)
-    code = main(result.command("--keep-work"))
-    return Finished(result.bids, result.truth, result.out, code)
+    folders = cohort.bids_dir, cohort.truth_dir, root / "out", root / "preprocessed"
+    command = Finished(*folders, EXIT_DONE).command("--keep-work")
+    main([*command, "--steps", "preprocess"])
+    shutil.copytree(root / "out", root / "preprocessed")
+    return Finished(*folders, main(command))

@@ -80,7 +80,7 @@ def test_a_development_version_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
 def test_every_argument_of_the_parser_is_an_input(inputs: dict[str, dict[str, Any]]) -> None:
     flags = {item.get("command-line-flag") for item in inputs.values()}
     for action in build_parser()._actions:
-        if action.dest in ("help", "version"):
+        if action.dest in ("help", "version", "print_completion"):
             continue
         if action.option_strings:
             assert flags & set(action.option_strings), action.dest

@@ -9,31 +9,30 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.__main__ import main
-from synthtumour_bids.demo.phantom import write_cohort
 from synthtumour_bids.errors import EXIT_DONE
+from tests.builders.finished import Finished
 from tests.execution.test_dask import RealCluster, real
 
 __all__ = ["real"]
+LABELS = ("control01", "tumour01")
 
 
 @pytest.mark.slow
-def test_preprocessing_is_the_same_there_and_here(real: RealCluster, tmp_path: Path) -> None:
-    cohort = write_cohort(tmp_path, n_tumourfree=1, n_tumour=1, resolution=4.0, seed=3)
-    images = {}
-    for name, more in (("here", []), ("there", ["--dask-scheduler", str(real.file)])):
-        code = main(
-            [
-                *(str(cohort.bids_dir), str(tmp_path / name), "participant"),
-                *("--steps", "preprocess", "--profile", "sloppy", "--skip-bids-validation"),
-                *("--work-dir", str(tmp_path / f"work-{name}"), "--nprocs", "2", *more),
-            ]
+def test_preprocessing_is_the_same_there_and_here(
+    real: RealCluster, finished: Finished, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [
+        *(str(finished.bids), str(out), "participant", "--participant-label", *LABELS),
+        *("--steps", "preprocess", "--profile", "sloppy", "--skip-bids-validation"),
+        *("--work-dir", str(tmp_path / "work"), "--dask-scheduler", str(real.file)),
+    ]
+    assert main(command) == EXIT_DONE
+    made = sorted(out.glob("sub-*/**/*.nii.gz"))
+    assert len(made) == 8
+    for path in made:
+        there, here = (
+            np.asanyarray(nib.load(folder / path.relative_to(out)).dataobj)
+            for folder in (out, finished.out)
         )
-        assert code == EXIT_DONE
-        images[name] = {
-            path.name: np.asanyarray(nib.load(path).dataobj)
-            for path in (tmp_path / name).glob("sub-*/**/*.nii.gz")
-        }
-    assert len(images["here"]) == 8
-    assert images["here"].keys() == images["there"].keys()
-    for name, voxels in images["here"].items():
-        np.testing.assert_array_equal(voxels, images["there"][name], err_msg=name)
+        np.testing.assert_array_equal(there, here, err_msg=path.name)

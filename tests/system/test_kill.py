@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def test_a_run_that_is_killed_four_times_ends_as_one_that_was_not(
     finished: Finished, tmp_path: Path
 ) -> None:
     out, work = tmp_path / "out", tmp_path / "work"
+    shutil.copytree(finished.preprocessed, out)
     command = [*finished.command("--keep-work", out=out), "--work-dir", str(work)]
     for moment in MOMENTS:
         assert run_until(command, moment) is None, f"the log never said {moment!r}"

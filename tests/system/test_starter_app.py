@@ -29,7 +29,7 @@ def test_a_starter_segments_without_any_training(
     cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=2, resolution=4.0, seed=3)
     out = tmp_path / "out"
     command = [str(cohort.bids_dir), str(out), "participant", "--model", "starter", "--profile"]
-    command += ["full", "--truth", str(cohort.truth_dir), "--nprocs", "2"]
+    command += ["fast", "--truth", str(cohort.truth_dir), "--nprocs", "2"]
     subjects = sorted(path.name for path in cohort.bids_dir.glob("sub-*"))
     assert main(command) == EXIT_DONE
 
