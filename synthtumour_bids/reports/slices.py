@@ -115,7 +115,8 @@ def section(volume: Volume, plane: Plane, index: int) -> NDArray[np.float32]:
 
     Unlike ``np.take``, which copies a whole array that is stored as NIfTI files are.
     """
-    return np.moveaxis(volume.data, plane.axis, 0)[index].T
+    values: NDArray[np.float32] = np.moveaxis(volume.data, plane.axis, 0)[index].T
+    return values
 
 
 def largest_section(mask: NDArray[np.bool_], plane: Plane) -> int:
