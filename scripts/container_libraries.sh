@@ -10,7 +10,7 @@ import pathlib, tomllib
 
 project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-names = [*project["dependencies"], *extras["dask"], *extras["templates"]]
+names = [*project["dependencies"], *extras["dask"], *extras["dicom"], *extras["templates"]]
 print(*names, "bids-validator-deno", sep="\n")
 PYTHON
 python3 -m venv --without-pip "$venv"

@@ -22,13 +22,13 @@ FLOORS = (
     ("bids", "simulation"),
     ("execution", "ingredients", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),
-    ("profile_choice",),
+    ("profile_choice", "spaces"),
     ("job",),
     ("methods",),
     ("steps",),
     ("app", "cli"),
     ("__main__",),
-    ("starter", "demo"),
+    ("starter", "demo", "dicom"),
 )
 HEAVY = ("ants", "torch", "nnunetv2", "monai")
 

@@ -96,9 +96,9 @@ check() { # WHAT EXPECTED FOUND
 check "trainings stopped by a signal" 1 "$(grep -c 'same command again to continue' "$log")"
 check "trainings that went on" 1 "$(grep -c 'going on after' "$log" || true)"
 check "models" 2 "$(find "$folder/out/models" -name model.json | wc -l)"
-check "segmentations" 2 "$(find "$folder/out" -path '*/sub-*/*' -name '*_label-L_mask.nii.gz' ! -name '*space-*' | wc -l)"
-check "participants in the table" 5 "$(tail -n +2 "$folder/out/participants.tsv" | wc -l)"
-check "scans with Dice in the table" 2 "$(python3 - "$folder/out/group_desc-tumour_volumes.tsv" << 'END'
+check "segmentations" 4 "$(find "$folder/out" -path '*/sub-*/*' -name '*_label-L_mask.nii.gz' ! -name '*space-*' | wc -l)"
+check "participants in the table" 6 "$(tail -n +2 "$folder/out/participants.tsv" | wc -l)"
+check "scans with Dice in the table" 4 "$(python3 - "$folder/out/group_desc-tumour_volumes.tsv" << 'END'
 import csv, sys
 with open(sys.argv[1]) as stream:
     rows = list(csv.DictReader(stream, delimiter="\t"))

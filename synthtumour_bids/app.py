@@ -9,7 +9,16 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.settings import Settings, Step
-from synthtumour_bids.steps import checks, dry_run, preprocess, report, scratch, segment, train
+from synthtumour_bids.steps import (
+    checks,
+    dry_run,
+    preprocess,
+    report,
+    scratch,
+    segment,
+    spaces,
+    train,
+)
 from synthtumour_bids.steps.prepare import begin, prepare
 from synthtumour_bids.steps.sequence import Sequence
 from synthtumour_bids.steps.usage import measured
@@ -63,3 +72,4 @@ def _run_steps(do: Sequence, job: Job, method: Method) -> None:
             do(Step.TRAIN, train.run, job, method, Network.JUNIOR)  # a first network learns them
             do(Step.TRAIN, train.run, job, method, Network.SENIOR)  # a second, its pseudo-labels
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid
+        do(Step.SEGMENT, spaces.run, job)  # and on the grids that other tools want them on

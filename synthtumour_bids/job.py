@@ -193,6 +193,11 @@ class Job:
         """Junior or senior: the given one, or this output's own."""
         return Model(network, self.models_dir / network)
 
+    @property
+    def lesion_roi_dir(self) -> Path:
+        """Dataset of the lesion masks for other tools."""
+        return self.settings.lesion_roi_dir or self.layout.lesion_roi_dir
+
     # ------------------------------------------------------------------ work
 
     def map(

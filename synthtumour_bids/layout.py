@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from synthtumour_bids.bids.names import (
+    deformation_names,
     derivative_folder,
     derivative_path,
     group_name,
@@ -14,6 +15,9 @@ from synthtumour_bids.bids.names import (
 )
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import TEMPLATE
+
+T1W_SPACE = "T1w"  # the grid of the T1w image that goes with a scan
+HALFWAY = "halfway"  # the space between a participant's sessions
 
 
 class Network(StrEnum):
@@ -98,10 +102,44 @@ class Layout:
         """Class image of an annotated scan on the template grid, with the annotation's values."""
         return self.standard(scan, desc="annotation", suffix="dseg")
 
-    def transform(self, scan: Scan) -> Path:
-        """Affine transform from the scan to the template."""
+    def halfway_image(self, scan: Scan) -> Path:
+        """The scan half-way between its participant's sessions."""
+        return self.native(scan, space=HALFWAY, desc="preproc", suffix=scan.suffix)
+
+    def halfway_change(self, scan: Scan) -> Path:
+        """What became of the tumour since the session before."""
+        return self.native(scan, space=HALFWAY, desc="change", suffix="dseg")
+
+    def in_t1w(self, scan: Scan, **names: str) -> Path:
+        """Path of a derivative on the grid of the T1w image that goes with the scan."""
+        return derivative_path(scan, self.output_dir, space=T1W_SPACE, **names)
+
+    def in_standard(self, scan: Scan, space: str, resolution: float, suffix: str) -> Path:
+        """Path of a tumour mask or probability in a standard space that the brain was bent for.
+
+        In the networks' own space the plain name is that of the affine result.
+        """
+        names = {"desc": "deformable"} if space == TEMPLATE else {}
+        return derivative_path(
+            scan,
+            self.output_dir,
+            space=space,
+            res=f"{resolution:g}",
+            label="L",
+            suffix=suffix,
+            **names,
+        )
+
+    def deformation(self, scan: Scan, space: str) -> tuple[Path, Path]:
+        """Transforms that bend the scan's brain into a standard space, and back."""
         folder = derivative_folder(scan, self.output_dir)
-        return folder / transform_name(scan, to=TEMPLATE)
+        forth, back = deformation_names(scan, space)
+        return folder / forth, folder / back
+
+    def transform(self, scan: Scan, to: str = TEMPLATE) -> Path:
+        """Affine transform from the scan to the template, or to another space."""
+        folder = derivative_folder(scan, self.output_dir)
+        return folder / transform_name(scan, to=to)
 
     # ------------------------------------------------------------------ reports
 
@@ -129,6 +167,11 @@ class Layout:
     def viewer_library(self) -> Path:
         """The script that draws the interactive views of all scans."""
         return self.output_dir / "figures" / "niivue.umd.js"
+
+    @property
+    def lesion_roi_dir(self) -> Path:
+        """Dataset of lesion masks for other tools, unless the user names another place."""
+        return self.output_dir / "derivatives" / "lesion-roi"
 
     @property
     def group_page(self) -> Path:
@@ -162,6 +205,15 @@ class Layout:
     def location(self, scan_name: str) -> Path:
         """Size and place of a scan's lesion; goes with the segmentation."""
         return self.logs / "locations" / f"{scan_name}.json"
+
+    @property
+    def changes(self) -> Path:
+        """Folder of the records of change between sessions."""
+        return self.logs / "changes"
+
+    def change(self, subject: str) -> Path:
+        """Change of a participant's tumour between sessions; goes with any of the masks."""
+        return self.changes / f"sub-{subject}.json"
 
     # ------------------------------------------------------------------ networks
 

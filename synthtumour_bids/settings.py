@@ -112,6 +112,8 @@ class Settings:
     model: Path | Literal["starter"] | None = None  # networks to segment with; nothing is trained
     retrain: bool = False
     truth: Path | None = None
+    output_spaces: tuple[str, ...] = ()  # SPACE[:res-N]; left out: the scan's, the template's, T1w
+    lesion_roi_dir: Path | None = None  # None: below the output folder
     atlas: str | None = None  # FILE[:LABELS.tsv] on the template, for volumes by region
     keep_mask: bool = False  # also the parts of masks that are like the other side of the brain
     skull_strip: SkullStrip = "auto"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +40,7 @@ def write_dataset_description(
     links: Mapping[str, Path],
     name: str = "synthtumour_bids: brain tumour masks",
     anonymous: bool = False,
+    ignored: Sequence[str] = BIDSIGNORE,
 ) -> None:
     """Write ``dataset_description.json`` and ``.bidsignore``.
 
@@ -54,6 +55,8 @@ def write_dataset_description(
     anonymous
         Leave out where on this machine the source datasets lie: of those that neither hold this
         one nor lie in it the DOI is told, or nothing but the name.
+    ignored
+        Lines of ``.bidsignore``.
     """
     generator: dict[str, Any] = {"Name": GENERATOR, "Version": __version__}
     if tag := os.environ.get(DOCKER_TAG_VARIABLE):
@@ -70,11 +73,11 @@ def write_dataset_description(
         "DatasetLinks": told,
         "SourceDatasets": [_source(path, told[key]) for key, path in links.items()],
     }
-    ignored = root / ".bidsignore"
-    text = "\n".join(BIDSIGNORE) + "\n"
+    bidsignore = root / ".bidsignore"
+    text = "\n".join(ignored) + "\n"
     # Each job of an array comes here while others read: what is right already stays untouched.
-    if not ignored.is_file() or ignored.read_text(encoding="utf-8") != text:
-        write_text(ignored, text)
+    if not bidsignore.is_file() or bidsignore.read_text(encoding="utf-8") != text:
+        write_text(bidsignore, text)
     if read_description(root) != description:
         write_json(root / DESCRIPTION_FILE, description)
 
@@ -194,7 +197,17 @@ def check_folders(settings: Settings) -> None:
     annotated = () if settings.annotated_dir is None else (settings.annotated_dir,)
     for dataset in (settings.bids_dir, *settings.tumourfree_dir, *annotated):
         check_output_dir(settings.output_dir, dataset)
+        if settings.lesion_roi_dir is not None:
+            _check_roi_dir(settings.lesion_roi_dir, dataset)
     check_work_dir(settings.work_dir)
+
+
+def _check_roi_dir(lesion_roi_dir: Path, dataset: Path) -> None:
+    try:
+        check_output_dir(lesion_roi_dir, dataset)
+    except UsageError as error:
+        msg = f"--lesion-roi-dir {lesion_roi_dir} cannot be used. {error}"
+        raise UsageError(msg) from error
 
 
 def check_work_dir(work_dir: Path) -> None:

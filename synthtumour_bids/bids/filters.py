@@ -14,6 +14,7 @@ from synthtumour_bids.settings import Role
 
 # Names of queries; the image query holds for all roles.
 IMAGE_QUERIES = ("image", "flair")
+T1W_QUERY = "t1w"  # the image whose grid masks are carried to; not a scan to segment
 ROLE_QUERIES = {
     "tumour": Role.TUMOUR,
     "tumourfree": Role.TUMOURFREE,
@@ -42,10 +43,13 @@ class Filters:
         For all scans.
     by_role
         For the scans of a role; an entity here overrides the same one of `image`.
+    t1w
+        For the T1w images that go with the scans.
     """
 
     image: Mapping[str, Any] = field(default_factory=dict)
     by_role: Mapping[Role, Mapping[str, Any]] = field(default_factory=dict)
+    t1w: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, role: Role) -> dict[str, Any]:
         """All filters that hold for the scans of a role."""
@@ -53,10 +57,19 @@ class Filters:
 
     def suffixes(self, role: Role, contrast: str) -> tuple[str, ...]:
         """Suffixes of the scans of a role, the preferred one first."""
-        given = self.by_role.get(role, {}).get(SUFFIX)
-        if given is None:
-            return CONTRAST_SUFFIXES[contrast]
-        return tuple(given) if isinstance(given, list) else (given,)
+        return _suffixes(self.by_role.get(role, {}), contrast)
+
+    @property
+    def t1w_suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the T1w images that go with the scans."""
+        return _suffixes(self.t1w, "T1w")
+
+
+def _suffixes(filters: Mapping[str, Any], contrast: str) -> tuple[str, ...]:
+    given = filters.get(SUFFIX)
+    if given is None:
+        return CONTRAST_SUFFIXES[contrast]
+    return tuple(given) if isinstance(given, list) else (given,)
 
 
 def read_filters(path: Path | None) -> Filters:
@@ -87,19 +100,22 @@ def read_filters(path: Path | None) -> Filters:
         msg = f"The filter file {path} must hold an object: {{query: {{entity: value}}}}."
         raise UsageError(msg)
     image: dict[str, Any] = {}
+    t1w: dict[str, Any] = {}
     by_role: dict[Role, dict[str, Any]] = {}
     for query, filters in content.items():
         if query in IMAGE_QUERIES:
             image |= _checked(path, query, filters)
+        elif query == T1W_QUERY:
+            t1w |= _checked(path, query, filters)
         elif query in ROLE_QUERIES:
             by_role.setdefault(ROLE_QUERIES[query], {}).update(_checked(path, query, filters))
         else:
             msg = (
                 f"The filter file {path} has a query that this app does not make: {query!r}. "
-                f"Its queries are {', '.join((*IMAGE_QUERIES, *ROLE_QUERIES))}."
+                f"Its queries are {', '.join((*IMAGE_QUERIES, *ROLE_QUERIES, T1W_QUERY))}."
             )
             raise UsageError(msg)
-    return Filters(image, by_role)
+    return Filters(image, by_role, t1w)
 
 
 def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
@@ -107,7 +123,7 @@ def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
         msg = f"Query {query!r} of the filter file {path} must be an object: {{entity: value}}."
         raise UsageError(msg)
     for entity, value in filters.items():
-        if entity == SUFFIX and query in ROLE_QUERIES:
+        if entity == SUFFIX and query not in IMAGE_QUERIES:
             _check_suffixes(path, query, value)
         elif entity in _DECIDED:
             msg = (

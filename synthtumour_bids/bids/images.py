@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,14 @@ class Found:
         Files and folders of participants that cannot be used.
     left_out
         Labels of participants with images that are not used, as was said in the log.
+    t1w
+        T1w images of the main dataset that may go with its scans.
     """
 
     scans: tuple[Scan, ...]
     refused: tuple[Refusal, ...] = ()
     left_out: frozenset[str] = frozenset()
+    t1w: tuple[Scan, ...] = ()
 
 
 def scans_of(
@@ -80,7 +83,7 @@ def scans_of(
         database = database / dataset.name
     possible = (Role.TUMOUR, Role.TUMOURFREE) if dataset.role is None else (dataset.role,)
     suffixes = {role: filters.suffixes(role, settings.contrast) for role in possible}
-    asked_for = sorted({one for of_role in suffixes.values() for one in of_role})
+    asked_for = {one for of_role in suffixes.values() for one in of_role}
     datatypes = {datatype(suffix) for suffix in asked_for}
     refused = [
         one
@@ -89,7 +92,7 @@ def scans_of(
     ]
     layout = open_index(
         dataset.root,
-        asked_for,
+        sorted(asked_for.union(filters.t1w_suffixes if dataset.name == MAIN else ())),
         subjects=subjects,
         database=database,
         but=[one.path for one in refused],
@@ -121,7 +124,28 @@ def scans_of(
         if roles.get(parsed.subject) is role
     )
     unique = {one.path: one for one in refused}  # each query of a role has refused them
-    return Found(scans, tuple(unique.values()), frozenset(labels - roles.keys()))
+    t1w = _t1w_images(dataset, settings, layout, filters, subjects) if dataset.name == MAIN else ()
+    return Found(scans, tuple(unique.values()), frozenset(labels - roles.keys()), t1w)
+
+
+def _t1w_images(
+    dataset: Dataset,
+    settings: Settings,
+    layout: Any,
+    filters: Filters,
+    subjects: Collection[str] | None,
+) -> tuple[Scan, ...]:
+    """T1w images, of any session: one may serve the scans of another."""
+    any_session, refused = replace(settings, session_label=()), list[Refusal]()
+    found = _images(
+        dataset, any_session, layout, filters.t1w_suffixes, filters.t1w, subjects, refused
+    )
+    for one in refused:
+        LOGGER.warning("%s Masks are not carried to it.", one.message)
+    return tuple(
+        Scan(path, parsed.entities, parsed.suffix, Role.TUMOUR, dataset.root, dataset.name)
+        for path, parsed in _one_each(found).items()
+    )
 
 
 def _images(

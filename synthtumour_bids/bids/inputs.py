@@ -18,6 +18,7 @@ from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.t1w import T1w, choose_t1w
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
@@ -43,12 +44,15 @@ class Selection:
         What was drawn on the annotated scans, by their keys.
     refused
         Files and folders that cannot be used, of the participants asked for.
+    t1w
+        The T1w images that go with the tumour scans selected, by the scans' keys.
     """
 
     selected: tuple[Scan, ...]
     everything: tuple[Scan, ...]
     annotations: Mapping[str, Annotation] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
+    t1w: Mapping[str, T1w] = field(default_factory=dict)
 
 
 def collect_scans(settings: Settings) -> Selection:
@@ -80,6 +84,7 @@ def collect_scans(settings: Settings) -> Selection:
     narrow = bool(labels) and not _trains(settings)
     everything: list[Scan] = []
     refused: list[Refusal] = []
+    t1w_images: list[Scan] = []
     for dataset in used:
         found = scans_of(dataset, settings, filters, labels if narrow else None)
         refused += found.refused
@@ -88,6 +93,7 @@ def collect_scans(settings: Settings) -> Selection:
         if not labels:
             _warn_of_those_without(settings, dataset, found)
         everything += found.scans
+        t1w_images += found.t1w
     _check_sessions(settings, everything)
     _check_distinct(everything, used)
     _check_stems(everything)
@@ -107,7 +113,9 @@ def collect_scans(settings: Settings) -> Selection:
         )
     for one in refused:
         LOGGER.error("%s", one.message)
-    return Selection(tuple(selected), tuple(everything), annotations, tuple(refused))
+    to_segment = [scan for scan in selected if scan.role is Role.TUMOUR]
+    t1w = choose_t1w(to_segment, t1w_images)
+    return Selection(tuple(selected), tuple(everything), annotations, tuple(refused), t1w)
 
 
 def _annotated_dataset(used: Sequence[Dataset], settings: Settings, filters: Filters) -> list[Scan]:

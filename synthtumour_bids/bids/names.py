@@ -178,6 +178,24 @@ def transform_name(scan: Scan, *, to: str) -> str:
     return _join(entities, "xfm", ".mat")
 
 
+def deformation_names(scan: Scan, space: str) -> tuple[str, str]:
+    """Names of the deformable transforms from a scan to a standard space, and back.
+
+    Examples
+    --------
+    >>> from synthtumour_bids.settings import Role
+    >>> scan = Scan(Path(), (("sub", "01"),), "FLAIR", Role.TUMOUR, Path())
+    >>> deformation_names(scan, "MNI152NLin6Asym")[0]
+    'sub-01_desc-deformable_from-FLAIR_to-MNI152NLin6Asym_mode-image_xfm.h5'
+    """
+    own = dict(scan.entities) | {"desc": "deformable", "mode": "image"}
+    forth, back = (
+        _join(own | {"from": one, "to": other}, "xfm", ".h5")
+        for one, other in ((scan.suffix, space), (space, scan.suffix))
+    )
+    return forth, back
+
+
 def group_name(*, space: str, res: str, desc: str, suffix: str, extension: str = ".nii.gz") -> str:
     """Name of an image of the whole cohort.
 

@@ -133,6 +133,13 @@ def _check_folders(settings: Settings) -> None:
     bids, output, work = (
         folder.resolve() for folder in (settings.bids_dir, settings.output_dir, settings.work_dir)
     )
+    rois = settings.lesion_roi_dir
+    if rois is not None and rois.resolve() == output:
+        msg = (
+            f"--lesion-roi-dir is the output folder {output}, which is a dataset of its own. "
+            "Choose another folder, or leave the flag out."
+        )
+        raise UsageError(msg)
     others = (*settings.tumourfree_dir, *filter(None, [settings.annotated_dir]))
     for dataset in (bids, *(folder.resolve() for folder in others)):
         if output == dataset:

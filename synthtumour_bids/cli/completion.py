@@ -12,12 +12,13 @@ from synthtumour_bids.cli.types import (
     derivatives,
     existing_file,
     existing_folder,
+    folder,
     model,
     template,
 )
 
 SHELLS = ("bash", "zsh", "tcsh")
-FOLDERS = (existing_folder, derivatives, model)
+FOLDERS = (existing_folder, folder, derivatives, model)
 FILES = (existing_file, atlas, template, Path)  # folders are completed where files are, too
 
 

@@ -15,8 +15,10 @@ from synthtumour_bids.cli.types import (
     device,
     existing_file,
     existing_folder,
+    folder,
     memory,
     model,
+    output_space,
     positive,
     template,
     volume,
@@ -122,8 +124,8 @@ def _add_scan_options(add: Add) -> None:
         "--bids-filter-file",
         type=existing_file,
         metavar="FILE",
-        help="JSON file {query: {entity: value}} with queries flair, tumour, "
-        "tumourfree, annotated; the last three may set suffix, too",
+        help="JSON file {query: {entity: value}} with queries flair, t1w, tumour, "
+        "tumourfree, annotated; all but the first may set suffix, too",
     )
     add(
         "-d",
@@ -239,6 +241,23 @@ def _add_method_options(add: Add) -> None:
         metavar="DIR",
         help="derivative dataset with label-L_mask: adds Dice, HD95 and volume error to the "
         "report, and is read by nothing else",
+    )
+    add(
+        "--output-spaces",
+        nargs="+",
+        type=output_space,
+        metavar="SPACE[:res-N]",
+        help="further grids for the mask: MNI152NLin2009aSym, MNI152NLin2009cAsym, MNI152NLin6Asym "
+        "(brains are bent for these; the last two are TemplateFlow's, in $TEMPLATEFLOW_HOME), T1w; "
+        "FLAIR and the affine grid of MNI152NLin2009aSym are always written (default: T1w, where "
+        "there is one)",
+    )
+    add(
+        "--lesion-roi-dir",
+        type=folder,
+        metavar="DIR",
+        help="where to write the masks on the T1w images' grids as fMRIPrep and QSIPrep want them "
+        "(label-lesion_roi); left out: OUTPUT_DIR/derivatives/lesion-roi",
     )
     add(
         "--atlas",

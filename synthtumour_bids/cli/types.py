@@ -10,6 +10,7 @@ from typing import Literal
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import parse_memory
 from synthtumour_bids.settings import STARTER
+from synthtumour_bids.spaces.references import parse_reference
 
 
 def positive(text: str) -> int:
@@ -46,6 +47,11 @@ def existing_folder(text: str) -> Path:
     return path.absolute()
 
 
+def folder(text: str) -> Path:
+    """Accept a folder that may have to be made; paths must mean the same in every process."""
+    return Path(text).absolute()
+
+
 def model(text: str) -> Path | Literal["starter"]:
     """Accept the word for the network that is shipped, or a folder that is there."""
     return STARTER if text == STARTER else existing_folder(text)
@@ -58,6 +64,15 @@ def existing_file(text: str) -> Path:
         msg = f"file does not exist: {path} (in a container, is its volume mounted?)"
         raise argparse.ArgumentTypeError(msg)
     return path.absolute()
+
+
+def output_space(text: str) -> str:
+    """Accept a space that masks can be written in, with its resolutions."""
+    try:
+        parse_reference(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def atlas(text: str) -> str:

@@ -17,6 +17,9 @@ from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.reports.group import PARTICIPANT_TABLE, SCAN_TABLE
 
+FOLLOWED = 1  # more people with a tumour, who come back when it has grown
+WITH_T1W = 2  # of those with a tumour
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of ``synthtumour-demo``."""
@@ -99,6 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             resolution=options.resolution,
             seed=options.seed,
             nprocs=options.nprocs,
+            n_followed=FOLLOWED,
+            n_t1w=WITH_T1W,
         )
     except SynthTumourError as error:
         print(f"synthtumour-demo: {error}", file=sys.stderr)
@@ -124,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def closing_words(output: Path) -> str:
     """Tell where the results are and what Dice the masks reach."""
-    masks = sorted(output.glob("sub-*/anat/*_label-L_mask.nii.gz"))
+    masks = sorted(output.glob("sub-*/**/anat/*_label-L_mask.nii.gz"))
     masks = [path for path in masks if "_space-" not in path.name]
     lines = []
     if masks:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 
 from synthtumour_bids.demo.acquisition import (
     Acquisition,
@@ -18,6 +19,7 @@ from synthtumour_bids.demo.acquisition import (
     thick_affine,
     thicken,
 )
+from synthtumour_bids.demo.contrasts import FLAIR, Contrast
 from synthtumour_bids.demo.growth import Growth, grow
 from synthtumour_bids.demo.tumour import add_tumour, sample_tumour_signals
 from synthtumour_bids.simulation.contrast import brain_signal, sample_signals
@@ -28,7 +30,12 @@ from synthtumour_bids.simulation.hyperintensities import (
     add_hyperintensities,
     sample_hyperintensities,
 )
-from synthtumour_bids.simulation.subject import Anatomy, Variation, build_anatomy
+from synthtumour_bids.simulation.subject import (
+    Anatomy,
+    Variation,
+    build_anatomy,
+    rotation_matrix,
+)
 from synthtumour_bids.simulation.surroundings import sample_surroundings, surround
 
 
@@ -43,6 +50,25 @@ class Head:
     brain: nib.Nifti1Image
     truth: nib.Nifti1Image | None
     scanner: Scanner
+
+
+@dataclass(frozen=True)
+class Again:
+    """The same head once more: it lies otherwise, and the scanner is another.
+
+    Attributes
+    ----------
+    rng
+        Draws what is different, noise and shading included.
+    contrast
+        Of this scan.
+    thin
+        Whether its voxels are isotropic, whatever the first scan's slices.
+    """
+
+    rng: np.random.Generator
+    contrast: Contrast = FLAIR
+    thin: bool = False
 
 
 def sample_growth(rng: np.random.Generator, volume: float) -> Growth:
@@ -106,8 +132,9 @@ def simulate_head(
     *,
     tumour_volume: float | None = None,
     age: float = 0.3,
+    again: Again | None = None,
 ) -> Head:
-    """Simulate one FLAIR scan.
+    """Simulate one scan.
 
     Parameters
     ----------
@@ -121,6 +148,9 @@ def simulate_head(
         mL to grow a tumour to; ``None`` for none.
     age
         0 young to 1 very old: width of the fluid spaces, white-matter hyperintensities.
+    again
+        Makes it another scan of the head that the same ``rng`` gives without; with a larger
+        ``tumour_volume``, of the tumour when it has grown.
 
     Returns
     -------
@@ -130,22 +160,31 @@ def simulate_head(
     variation = sample_person(rng, age)
     anatomy = build_anatomy(shape, affine, variation, sample_folds(rng, age), rng)
     scanner = sample_scanner(rng)
-    signal = brain_signal(anatomy, sample_signals(rng, age), rng)
-    signal = add_hyperintensities(signal, anatomy, sample_hyperintensities(rng, age), rng)
-    signal = add_fluid(signal, anatomy, sample_fluid(rng), rng)
+    look = again.contrast if again else FLAIR
+    signal = brain_signal(anatomy, look.tissue(sample_signals(rng, age)), rng)
+    spots = look.spots(sample_hyperintensities(rng, age))
+    signal = add_hyperintensities(signal, anatomy, spots, rng)
+    signal = add_fluid(signal, anatomy, look.fluid(sample_fluid(rng)), rng)
     growth = density = None
     if tumour_volume is not None:
         growth = sample_growth(rng, tumour_volume)
         density = _grow_in(anatomy, growth, rng)
-        signals = sample_tumour_signals(rng)
+        signals = look.tumour(sample_tumour_signals(rng))
         signal = add_tumour(signal, anatomy, signals, density, growth.visible, rng)
     signal = surround(signal, anatomy, sample_surroundings(rng), rng)
+    inside = anatomy.brain.astype(np.float32)
+    if again is not None:
+        rng, scanner = again.rng, sample_scanner(again.rng)
+        pose = _sample_pose(rng, shape, resolution)
+        signal = np.clip(_moved(signal, pose, order=3), 0, None)
+        inside = _moved(inside, pose)
+        density = None if density is None else _moved(density, pose)
     signal = shade(signal, anatomy.spacing, scanner, rng)
 
-    block = slices_per_block(acquisition, resolution)
+    block = 1 if again and again.thin else slices_per_block(acquisition, resolution)
     grid = thick_affine(affine, block)
     signal = add_noise(thicken(signal, block), scanner, rng)
-    brain = thicken(anatomy.brain.astype(np.float32), block) >= 0.5
+    brain = thicken(inside, block) >= 0.5
     truth = None
     if density is not None and growth is not None:
         truth = (thicken(density, block) >= growth.visible) & brain
@@ -158,6 +197,26 @@ def simulate_head(
         truth=None if truth is None else nifti(truth.astype(np.uint8), grid),
         scanner=scanner,
     )
+
+
+def _sample_pose(
+    rng: np.random.Generator, shape: tuple[int, int, int], resolution: float
+) -> np.ndarray:
+    """Where the head lies: voxels of the grid to those of the first scan's, (4, 4)."""
+    pitch, roll, yaw = rng.normal(0, 3, 3).tolist()
+    turn = rotation_matrix((pitch, roll, yaw))
+    middle = (np.array(shape) - 1) / 2
+    pose = np.eye(4)
+    pose[:3, :3] = turn
+    pose[:3, 3] = middle - turn @ middle + rng.normal(0, 3, 3) / resolution
+    return pose
+
+
+def _moved(values: np.ndarray, pose: np.ndarray, order: int = 1) -> np.ndarray:
+    moved: np.ndarray = ndimage.affine_transform(
+        values.astype(np.float32), pose[:3, :3], pose[:3, 3], order=order
+    )
+    return moved
 
 
 def nifti(values: np.ndarray, affine: np.ndarray) -> nib.Nifti1Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,15 @@ import numpy as np
 
 from synthtumour_bids import __version__
 from synthtumour_bids.demo.acquisition import Acquisition
-from synthtumour_bids.demo.head import Head, simulate_head
+from synthtumour_bids.demo.contrasts import CONTRASTS
+from synthtumour_bids.demo.head import Again, Head, simulate_head
+from synthtumour_bids.demo.subjects import SESSIONS, Subject, Take, draw_subjects
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.files import replacing, write_json, write_text, write_tsv
 from synthtumour_bids.settings import Role
 
 BIDS_VERSION = "1.10.1"
 MANIFEST = "cohort.json"
-VOLUMES = (12.0, 110.0)  # mL, of the smallest and the largest tumour
-
-# Scans of both groups come in these kinds, in turn.
-ACQUISITIONS = (
-    Acquisition(),
-    Acquisition(orientation="LAS", slice_thickness=4.0),
-    Acquisition(stripped=True),
-    Acquisition(tilt=(12.0, 4.0, 7.0)),
-    Acquisition(orientation="LAS"),
-    Acquisition(slice_thickness=5.0, tilt=(-8.0, 0.0, 0.0)),
-)
-
 README = """\
 Simulated FLAIR scans of heads, some with a tumour, made by synthtumour-demo.
 
@@ -66,17 +56,6 @@ class DemoCohort:
     truth_dir: Path
 
 
-@dataclass(frozen=True)
-class _Subject:
-    label: str
-    role: Role
-    seed: tuple[int, ...]
-    acquisition: Acquisition
-    resolution: float
-    tumour_volume: float | None
-    age: float
-
-
 def write_cohort(
     folder: Path,
     *,
@@ -85,6 +64,8 @@ def write_cohort(
     resolution: float,
     seed: int,
     nprocs: int = 1,
+    n_followed: int = 0,
+    n_t1w: int = 0,
 ) -> DemoCohort:
     """Write the demo cohort; the same arguments make the same bytes.
 
@@ -101,6 +82,10 @@ def write_cohort(
         Of everything random.
     nprocs
         Processes to use; they change nothing in the result.
+    n_followed
+        How many more heads with a tumour that has grown from a first session to a second.
+    n_t1w
+        How many of the heads with a tumour have a T1w scan, too; no other scan changes by it.
 
     Raises
     ------
@@ -114,6 +99,8 @@ def write_cohort(
         "Tumour": n_tumour,
         "Resolution": resolution,
         "Seed": seed,
+        **({"Followed": n_followed} if n_followed else {}),
+        **({"T1w": n_t1w} if n_t1w else {}),
     }
     path = folder / MANIFEST
     if path.is_file():
@@ -128,14 +115,17 @@ def write_cohort(
         if complete:
             return cohort
     write_json(path, {**manifest, "Complete": False})
-    subjects = _subjects(n_tumourfree, n_tumour, resolution, seed)
+    subjects = draw_subjects(
+        n_tumourfree, n_tumour, resolution, seed, n_followed=n_followed, n_t1w=n_t1w
+    )
     _write_tables(cohort, subjects)
+    scans = [(subject, take) for subject in subjects for take in subject.takes]
     if nprocs == 1:
-        for subject in subjects:
-            _write_subject(cohort, subject)
+        for subject, take in scans:
+            _write_take(cohort, subject, take)
     else:
         with ProcessPoolExecutor(nprocs, mp_context=get_context("spawn")) as pool:
-            list(pool.map(_write_subject, [cohort] * len(subjects), subjects))
+            list(pool.map(_write_take, [cohort] * len(scans), *zip(*scans, strict=True)))
     write_json(path, {**manifest, "Complete": True})
     return cohort
 
@@ -144,38 +134,7 @@ def _listed(manifest: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in manifest.items())
 
 
-def _subjects(n_tumourfree: int, n_tumour: int, resolution: float, seed: int) -> list[_Subject]:
-    # Neighbours in the list have unlike volumes, so that every kind of scan gets both.
-    volumes = np.geomspace(*VOLUMES, n_tumour) if n_tumour > 1 else np.array([40.0])
-    order = np.random.default_rng([seed, 2]).permutation(n_tumour)
-    subjects = [
-        _Subject(
-            label=f"control{index + 1:02d}",
-            role=Role.TUMOURFREE,
-            seed=(seed, 0, index),
-            acquisition=ACQUISITIONS[index % len(ACQUISITIONS)],
-            resolution=resolution,
-            tumour_volume=None,
-            age=(0.2, 0.6, 0.1, 0.85)[index % 4],
-        )
-        for index in range(n_tumourfree)
-    ]
-    subjects += [
-        _Subject(
-            label=f"tumour{index + 1:02d}",
-            role=Role.TUMOUR,
-            seed=(seed, 1, index),
-            acquisition=ACQUISITIONS[index % len(ACQUISITIONS)],
-            resolution=resolution,
-            tumour_volume=float(volumes[order[index]]),
-            age=(0.3, 0.2, 0.5)[index % 3],
-        )
-        for index in range(n_tumour)
-    ]
-    return subjects
-
-
-def _write_tables(cohort: DemoCohort, subjects: list[_Subject]) -> None:
+def _write_tables(cohort: DemoCohort, subjects: list[Subject]) -> None:
     write_json(
         cohort.bids_dir / "dataset_description.json",
         {
@@ -200,6 +159,12 @@ def _write_tables(cohort: DemoCohort, subjects: list[_Subject]) -> None:
         cohort.bids_dir / "participants.tsv", rows, ["participant_id", "group", "relative_age"]
     )
     write_json(cohort.bids_dir / "participants.json", PARTICIPANTS)
+    for subject in subjects:
+        sessions = [take.session for take in subject.takes if take.session]
+        if sessions:
+            path = cohort.bids_dir / f"sub-{subject.label}" / f"sub-{subject.label}_sessions.tsv"
+            times = [{"session_id": f"ses-{one}", "acq_time": SESSIONS[one]} for one in sessions]
+            write_tsv(path, times, ["session_id", "acq_time"])
     write_json(
         cohort.truth_dir / "dataset_description.json",
         {
@@ -219,26 +184,36 @@ def _write_tables(cohort: DemoCohort, subjects: list[_Subject]) -> None:
     )
 
 
-def _write_subject(cohort: DemoCohort, subject: _Subject) -> None:
-    """Simulate and write one head; the sidecar comes last."""
+def _write_take(cohort: DemoCohort, subject: Subject, take: Take) -> None:
+    """Simulate and write one scan; the sidecar comes last."""
+    acquisition, again = subject.acquisition, None
+    if take.seed is not None:
+        thin = take.suffix != "FLAIR"
+        again = Again(np.random.default_rng(take.seed), CONTRASTS[take.suffix], thin)
+        acquisition = replace(acquisition, slice_thickness=None) if thin else acquisition
     head = simulate_head(
         np.random.default_rng(subject.seed),
         subject.resolution,
         subject.acquisition,
-        tumour_volume=subject.tumour_volume,
+        tumour_volume=take.tumour_volume,
         age=subject.age,
+        again=again,
     )
-    name = f"sub-{subject.label}"
-    scan = cohort.bids_dir / name / "anat" / f"{name}_FLAIR.nii.gz"
-    _write_image(scan, head.image, _scan_sidecar(head, subject.acquisition))
+    folder = Path(f"sub-{subject.label}", *([f"ses-{take.session}"] if take.session else []))
+    name = "_".join(folder.parts)
+    anat = cohort.bids_dir / folder / "anat"
+    scan = anat / f"{name}_{take.suffix}.nii.gz"
+    _write_image(scan, head.image, _scan_sidecar(head, acquisition))
+    if take.suffix != "FLAIR":
+        return  # the truth is that of the FLAIR scan
     masks: list[tuple[str, nib.Nifti1Image, dict[str, str]]] = [
         ("desc-brain", head.brain, {"Type": "Brain"})
     ]
     if head.truth is not None:
         masks.append(("label-L", head.truth, {"Type": "Lesion"}))
     for entity, image, kind in masks:
-        path = cohort.truth_dir / name / "anat" / f"{name}_{entity}_mask.nii.gz"
-        source = f"bids:raw:{name}/anat/{scan.name}"
+        path = cohort.truth_dir / folder / "anat" / f"{name}_{entity}_mask.nii.gz"
+        source = f"bids:raw:{folder.as_posix()}/anat/{scan.name}"
         _write_image(path, image, {**kind, "Sources": [source], "SpatialReference": "orig"})
 
 

@@ -57,6 +57,8 @@ def _named(settings: Settings) -> Iterator[tuple[Path, str]]:
     yield settings.bids_dir, "BIDS_DIR"
     yield settings.output_dir, "OUTPUT_DIR"
     yield settings.work_dir, "WORK_DIR"
+    if settings.lesion_roi_dir is not None:
+        yield settings.lesion_roi_dir, "LESION_ROI_DIR"
     for path in settings.tumourfree_dir:
         yield path, "TUMOURFREE_DIR"
     for path in settings.derivatives:

@@ -91,3 +91,50 @@ REGIONS: Columns = {
     "volume_mL": {"Description": "Volume of the tumour in the region", "Units": "mL"},
     "share": {"Description": "The same as a share of the whole tumour, 0 to 1"},
 }
+CHANGE: Columns = {
+    "previous_session_id": {"Description": "The session before, which this one is compared with"},
+    "interval_years": {
+        "Description": "Time between both sessions, by sessions.tsv and scans.tsv",
+        "Units": "year",
+    },
+    "times": {
+        "Description": "Where that comes from",
+        "Levels": {"dates": "acq_time", "ages": "age"},
+    },
+    "previous_volume_mL": {"Description": "Volume of the tumour mask then", "Units": "mL"},
+    "volume_mL": {"Description": "Volume of the tumour mask now", "Units": "mL"},
+    "change_mL": {"Description": "The difference", "Units": "mL"},
+    "change_percent": {"Description": "The same relative to the previous volume", "Units": "%"},
+    "smallest_measurable_mL": {
+        "Description": "A difference up to this is what repeated scans of an unchanged tumour "
+        "show: 30 % of the mean of both volumes, 1 mL, or twice what has changed against the "
+        "trend, whichever is most",
+        "Units": "mL",
+    },
+    "verdict": {
+        "Description": "What can be said of the change",
+        "Levels": {
+            "grown": "The volume has risen by more than smallest_measurable_mL",
+            "shrunk": "The volume has fallen by more than smallest_measurable_mL",
+            "no measurable change": "The difference may be due to the scans alone",
+        },
+    },
+    "stable_mL": {"Description": "Tumour then and now", "Units": "mL"},
+    "new_mL": {"Description": "Tumour now, not then", "Units": "mL"},
+    "gone_mL": {"Description": "Tumour then, not now", "Units": "mL"},
+    "radius_change_mm": {
+        "Description": "Change of the radius of the sphere that has the tumour's volume",
+        "Units": "mm",
+    },
+    "radius_rate_mm_per_year": {"Description": "The same per year", "Units": "mm/year"},
+    "likeness": {
+        "Description": "Correlation of both aligned brains outside of the tumours, -1 to 1"
+    },
+    "flags": {
+        "Description": "What a person should look at; n/a for nothing",
+        "Levels": {
+            "sessions_unlike": "The aligned brains have so little in common that they may be two "
+            "people's, or not aligned"
+        },
+    },
+}

@@ -85,6 +85,8 @@ class RunFacts:
     n_pseudo_labels, n_relaxed
         Tumour scans whose pseudo-labels were learned from (``None`` where unknown), and how many
         of these did not pass quality control, but were the best of the rest.
+    n_t1w
+        Scans whose masks were carried to a T1w image.
     """
 
     settings: Settings
@@ -95,6 +97,7 @@ class RunFacts:
     cards: Mapping[str, ModelCard] = field(default_factory=dict)
     n_pseudo_labels: int | None = None
     n_relaxed: int = 0
+    n_t1w: int = 0
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""

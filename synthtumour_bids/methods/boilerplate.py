@@ -89,6 +89,8 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     main = facts.cards.get(STARTER if STARTER in facts.cards else Network.SENIOR)
     lesion = main.lesion if main else settings.lesion
     paragraphs.append(_segmentation(facts, method, Comparison.of(settings, lesion)))
+    if facts.n_t1w:
+        paragraphs.append(_t1w(facts, cite))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(facts, cite))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -175,6 +177,14 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison) -> st
         f"**Segmentation.** The {main}'s tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
+    )
+
+
+def _t1w(facts: RunFacts, cite: Cite) -> str:
+    return (
+        f"**T1w images.** The masks of {facts.n_t1w} scans were carried to T1w images of the same "
+        f"persons by a rigid registration (ANTs{facts.version('antspyx')} {cite('ants')}, mutual "
+        "information inside the brain) from which the tumour was left out."
     )
 
 

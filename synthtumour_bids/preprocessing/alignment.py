@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import ants
+import nibabel as nib
 import numpy as np
+
+from synthtumour_bids.preprocessing import ants_images, geometry
 
 _RAS_LPS = np.diag([-1.0, -1.0, 1.0])
 
@@ -48,6 +51,13 @@ def fixed_seed(seed: int) -> Iterator[None]:
             del os.environ["ANTS_RANDOM_SEED"]
         else:
             os.environ["ANTS_RANDOM_SEED"] = before
+
+
+def on_coarse_grid(image: nib.Nifti1Image, spacing: float) -> ants.ANTsImage:
+    """Bring an image to cubic voxels of its own field of view, as fine as a registration needs."""
+    shape, affine = geometry.isotropic_grid(image.shape, image.affine, spacing)
+    values = image.get_fdata(dtype=np.float32)
+    return ants_images.to_ants(geometry.resample(values, image.affine, shape, affine), affine)
 
 
 def run_stages(

@@ -8,9 +8,10 @@ import ants
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.preprocessing import alignment, ants_images, geometry
+from synthtumour_bids.preprocessing import alignment, ants_images
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.registration import Preprocessed
+from synthtumour_bids.preprocessing.rigid import align_rigidly
 from synthtumour_bids.volumes import template_image
 
 
@@ -45,7 +46,9 @@ def bring_along(
     scan_brain = ants_images.image_to_ants(scan.native_mask)
     grid = ants_images.image_to_ants(scan.standard_mask)
     with alignment.scratch(work_dir) as folder:
-        to_scan = _align(image, scan, folder, seed, sloppy=sloppy)
+        to_scan, _ = align_rigidly(
+            image, scan.native, scan.native_mask, folder=folder, seed=seed, sloppy=sloppy
+        )
         brain = ants.apply_transforms(
             native, scan_brain, to_scan, whichtoinvert=[True], interpolator="linear"
         )
@@ -60,39 +63,3 @@ def bring_along(
     # Zero is kept for what lies outside of the brain.
     values = np.clip(moved, np.finfo(np.float32).tiny, float(corrected.max()))
     return template_image(np.where(inside, values, 0).astype(np.float32), scan.standard_mask.affine)
-
-
-def _align(
-    image: nib.Nifti1Image, scan: Preprocessed, folder: Path, seed: int, *, sloppy: bool
-) -> list[str]:
-    """Rigid transform to the scan.
-
-    The headers of one session mostly agree, so the search starts from them and, should they not,
-    from the centres of mass. What the headers tell is kept where no search finds better.
-    """
-    settings = alignment.load_settings("rigid_contrast")
-    spacing = float(settings["spacing"]) * (2 if sloppy else 1)
-    fixed, moving = (_coarser(one, spacing) for one in (scan.native, image))
-    mask = ants.resample_image_to_target(
-        ants_images.image_to_ants(scan.native_mask), fixed, interp_type="nearestNeighbor"
-    )
-    identity = folder / "identity.mat"
-    ants.write_transform(ants.create_ants_transform("AffineTransform", dimension=3), str(identity))
-    candidates = [[str(identity)]]
-    for initial in ([str(identity)], []):
-        forward, _ = alignment.run_stages(
-            fixed, moving, [settings["rigid"]], folder=folder, seed=seed, initial=initial, mask=mask
-        )
-        candidates.append(forward)
-
-    def fit(transforms: list[str]) -> float:
-        moved = ants.apply_transforms(fixed, moving, transforms)
-        return alignment.similarity_score(fixed, moved, mask)
-
-    return max(candidates, key=fit)
-
-
-def _coarser(image: nib.Nifti1Image, spacing: float) -> ants.ANTsImage:
-    shape, affine = geometry.isotropic_grid(image.shape, image.affine, spacing)
-    data = image.get_fdata(dtype=np.float32)
-    return ants_images.to_ants(geometry.resample(data, image.affine, shape, affine), affine)

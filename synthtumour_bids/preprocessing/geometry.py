@@ -53,6 +53,29 @@ def isotropic_grid(
     return (new_shape[0], new_shape[1], new_shape[2]), new_affine
 
 
+def averaged(values: np.ndarray, affine: np.ndarray, target_affine: np.ndarray) -> np.ndarray:
+    """Average over about the volume of a target voxel, so that fine detail is not aliased.
+
+    Parameters
+    ----------
+    values, affine
+        Array (X, Y, Z), float32, and its voxel to RAS millimetres.
+    target_affine
+        Of the grid that it is going to be sampled on; where its voxels are no larger, nothing
+        changes.
+    """
+    ratio = voxel_sizes(target_affine) @ np.abs(
+        (target_affine[:3, :3] / voxel_sizes(target_affine)).T
+        @ (affine[:3, :3] / voxel_sizes(affine))
+    )
+    ratio = ratio / voxel_sizes(affine)
+    if not (ratio > 1.5).any():
+        return values
+    sigma = np.where(ratio > 1.5, np.sqrt(np.maximum(ratio**2 - 1, 0) / 12), 0.0)
+    smooth: np.ndarray = ndimage.gaussian_filter(values, sigma)
+    return smooth
+
+
 def resample(
     data: np.ndarray,
     affine: np.ndarray,
@@ -81,15 +104,8 @@ def resample(
         float32, shape ``shape``.
     """
     values = np.asarray(data, dtype=np.float32)
-    ratio = voxel_sizes(target_affine) @ np.abs(
-        (target_affine[:3, :3] / voxel_sizes(target_affine)).T
-        @ (affine[:3, :3] / voxel_sizes(affine))
-    )
-    ratio = ratio / voxel_sizes(affine)
-    if order > 0 and (ratio > 1.5).any():
-        # Averages over about the volume of a target voxel, so that fine detail is not aliased.
-        sigma = np.where(ratio > 1.5, np.sqrt(np.maximum(ratio**2 - 1, 0) / 12), 0.0)
-        values = ndimage.gaussian_filter(values, sigma)
+    if order > 0:
+        values = averaged(values, affine, target_affine)
     to_source = np.linalg.inv(affine) @ target_affine
     result: np.ndarray = ndimage.affine_transform(
         values,

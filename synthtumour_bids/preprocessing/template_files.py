@@ -124,6 +124,43 @@ def _of_templateflow(name: str) -> TemplateFiles:
     return TemplateFiles(name, *pair)
 
 
+def find_standard(name: str, resolution: int | None) -> TemplateFiles:
+    """Find a standard head of TemplateFlow and its brain on the disk.
+
+    Parameters
+    ----------
+    name
+        TemplateFlow's, without ``tpl-``.
+    resolution
+        Its ``res-``; ``None`` is any, the finest first.
+
+    Raises
+    ------
+    UnavailableError
+        When its files are not there.
+    """
+    home = templateflow_home()
+    folder = home / f"tpl-{name}"
+    there = images(folder) if folder.is_dir() else []
+    wanted = [
+        path
+        for path in there
+        if suffix(path) not in HEAD_SUFFIXES or suffix(path) == "T1w"
+        if resolution is None or _entity(path, "res").lstrip("0") == str(resolution)
+    ]
+    pair = find_pair(wanted)
+    if pair is None:
+        found = ", ".join(path.name for path in there[:6]) or "no image"
+        res = "" if resolution is None else f"res-{resolution:02}_"
+        raise UnavailableError(
+            f"Looked in {folder} (TemplateFlow's folder, {HOME_VARIABLE}) for tpl-{name}_{res}T1w "
+            f"and its brain mask (--output-spaces {name}), and found {found}. A run downloads "
+            f"nothing; fetch it beforehand with\n    synthtumour-fetch {name}\nor leave that "
+            "space out."
+        )
+    return TemplateFiles(name, *pair)
+
+
 def images(folder: Path) -> list[Path]:
     """NIfTI files of a folder that are more than placeholders."""
     # TemplateFlow's skeleton consists of empty files that stand for what could be fetched.

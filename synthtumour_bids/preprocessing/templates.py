@@ -99,6 +99,32 @@ def load_files(files: TemplateFiles) -> HeadTemplate:
 
 
 @functools.cache
+def templateflow_brain(
+    files: TemplateFiles, resolution: int | None, millimetres: float
+) -> nib.Nifti1Image:
+    """Brain of a standard head of TemplateFlow, 0 outside.
+
+    Parameters
+    ----------
+    files
+        The head and its brain.
+    resolution
+        The ``res-`` that was asked for, whose grid it is then; ``None``: any.
+    millimetres
+        Voxel size where none was asked for.
+    """
+    template = load_files(files)
+    values = template.head.get_fdata(dtype=np.float32)
+    brain = np.where(template.brain.get_fdata(dtype=np.float32) >= 0.5, values, 0)
+    affine = template.head.affine
+    sizes = geometry.voxel_sizes(affine)
+    if resolution is not None or np.allclose(sizes, millimetres):
+        return nib.Nifti1Image(brain.astype(np.float32), affine)
+    shape, grid = geometry.isotropic_grid(brain.shape, affine, millimetres)
+    return nib.Nifti1Image(geometry.resample(brain, affine, shape, grid), grid)
+
+
+@functools.cache
 def _embedded_head() -> HeadTemplate:
     spacing = 2.0
     affine, tissues = _tissue_maps(spacing)

@@ -58,6 +58,18 @@ _ADVICE = {
             "The probability is far from 0 and from 1 in much of the mask.",
             "Look at the map of entropy, and at the mask's border there.",
         ),
+        Advice(
+            "t1w_unlike",
+            "Scan and T1w image have far less in common than those of the other scans: they may be "
+            "of different heads, or the alignment failed.",
+            "Look at both in turn. If they do not fit, choose another image with a query t1w in "
+            "the file of --bids-filter-file, and do not use the mask on its grid.",
+        ),
+        Advice(
+            "t1w_cuts_tumour",
+            "A part of the tumour lies outside the T1w image.",
+            "Look whether the image covers the brain, and whether the alignment is right.",
+        ),
     )
 }
 

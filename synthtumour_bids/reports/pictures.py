@@ -40,6 +40,17 @@ def registration_pictures(
     return f"{where} of the aligned scan.", "The same slices of the template."
 
 
+def t1w_pictures(
+    head: Volume, t1w: Volume, mask: Volume, brain: Volume, paths: tuple[Path, Path]
+) -> tuple[str, str]:
+    """Draw scan and T1w image on one grid, both with the outlines of brain and tumour."""
+    drawn = [(brain, slices.BRAIN_BESIDE_TUMOUR), (mask, slices.TUMOUR)]
+    for shown, path in zip((head, t1w), paths, strict=True):
+        _spread_over(brain.mask, shown, drawn, path, count=4)
+    where = "Four axial, four coronal and four sagittal slices"
+    return f"{where} of the scan on the T1w image's grid.", "The same slices of the T1w image."
+
+
 def tumour_picture(head: Volume, mask: Volume, seen: NDArray[np.bool_], path: Path) -> str:
     """Draw three planes through the lesion's largest section, without and with the contour."""
     figure, axes = slices.new_figure(2, len(PLANES))

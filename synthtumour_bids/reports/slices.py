@@ -63,6 +63,7 @@ class Outline:
 
 
 BRAIN = Outline("brain mask", "#E69F00")
+BRAIN_BESIDE_TUMOUR = Outline("brain mask", "#009E73")
 TUMOUR = Outline("tumour mask", "#E69F00")
 LABEL = Outline("label", "#E69F00")
 PSEUDO_LABEL = Outline("pseudo-label", "#E69F00")

@@ -9,8 +9,9 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.preprocessing.template_files import find_template
-from synthtumour_bids.settings import Role, Settings, Step
+from synthtumour_bids.preprocessing.template_files import find_standard, find_template
+from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
+from synthtumour_bids.spaces.references import references_of
 from synthtumour_bids.steps.atlas import load_atlas
 
 
@@ -20,8 +21,8 @@ def refuse(job: Job, method: Method) -> None:
     Raises
     ------
     SynthTumourError
-        A head template or a GPU that is not there, an output folder of another contrast, batches
-        that the GPUs cannot share, what the method cannot learn from.
+        A head template, a standard space or a GPU that is not there, an output folder of another
+        contrast, batches that the GPUs cannot share, what the method cannot learn from.
     """
     settings = job.settings
     _check_contrast(job)
@@ -29,6 +30,10 @@ def refuse(job: Job, method: Method) -> None:
         return
     if Step.PREPROCESS in job.steps:
         find_template(settings.skull_strip_template)
+    if Step.SEGMENT in job.steps:
+        for reference in references_of(settings.output_spaces):
+            if reference.is_standard and reference.space != TEMPLATE:
+                find_standard(reference.space, reference.resolution)
     if Step.TRAIN in job.steps and not lineage.is_trained(job, method):
         _check_batches(settings)
         if not settings.dry_run:

@@ -17,9 +17,13 @@ from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.reports.frequency import frequency_mosaic
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps.locations import AFFINE
+from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import load_volume, template_image
 
+_Mask = tuple[str, str, str]  # of whom, the stamp's fingerprint, the kind of transform
+
 STEP = "frequency"
+KINDS = (AFFINE, DEFORMABLE)
 VERSION = "1"  # changes when the same masks give another map
 
 
@@ -35,9 +39,9 @@ def write(job: Job) -> None:
         return
     template = standard_brain(layout.resolution)
     count = np.zeros(template.shape, np.int32)
-    people = {subject for subject, _ in masks.values()}
+    people = {subject for subject, *_ in masks.values()}
     for person in people:
-        paths = [path for path, (subject, _) in masks.items() if subject == person]
+        paths = [path for path, (subject, *_) in masks.items() if subject == person]
         count += np.any([load_volume(layout.output_dir / one).mask for one in paths], axis=0)
     share = template_image((count / len(people)).astype(np.float32), template.affine)
     image = layout.group_image(desc="frequency", suffix="probseg")
@@ -49,7 +53,7 @@ def write(job: Job) -> None:
         Description="Share of the participants with a tumour at a voxel, 0 to 1",
         Participants=len(people),
         Scans=len(masks),
-        Transform=AFFINE,
+        Transform={kind: sum(one[2] == kind for one in masks.values()) for kind in KINDS},
     )
     ledger.clear(COHORT, STEP)
     write_image(image, share, fields)
@@ -58,11 +62,20 @@ def write(job: Job) -> None:
     ledger.mark(COHORT, STEP, current, [image, picture])
 
 
-def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, tuple[str, str]]]:
-    """Template masks of the main dataset: where, of whom, and the stamp's fingerprint."""
-    ending = "_".join([*(f"{key}-{value}" for key, value in entities.items()), "label-L_mask"])
+def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, _Mask]]:
+    """Template masks of the main dataset, those that brains were bent for where there are any."""
+    grid = "_".join([*(f"{key}-{value}" for key, value in entities.items()), "label-L"])
+    affine, bent = f"_{grid}_mask.nii.gz", f"_{grid}_desc-{DEFORMABLE}_mask.nii.gz"
     for scan, stamp in ledger.of_scans(Step.SEGMENT):
-        for output in stamp.outputs:
-            is_mask = output.endswith(f"_{ending}.nii.gz")
-            if scan.dataset == MAIN and is_mask and (ledger.output_dir / output).is_file():
-                yield Path(output), (scan.subject, stamp.fingerprint)
+        other = deformed(ledger, scan.key, TEMPLATE)
+        kinds = [(stamp, affine, AFFINE)]
+        if other is not None:
+            kinds.insert(0, (other, bent, DEFORMABLE))
+        found = [
+            (Path(output), (scan.subject, one.fingerprint, kind))
+            for one, ending, kind in kinds
+            for output in one.outputs
+            if output.endswith(ending) and (ledger.output_dir / output).is_file()
+        ]
+        if scan.dataset == MAIN and found:
+            yield found[0]

@@ -20,8 +20,9 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.measures.location import Surroundings, locate, surface_distance
 from synthtumour_bids.measures.regions import Atlas, volumes_by_region
 from synthtumour_bids.measures.size import NEIGHBOURS, size_of
-from synthtumour_bids.preprocessing.points import scan_to_template
+from synthtumour_bids.preprocessing.points import Carrier, affine_carrier, deformable_carrier
 from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import Volume, load_volume
 
 STEP = "locations"
@@ -38,8 +39,10 @@ def describe_location(scan: Scan, layout: Layout, atlas: Atlas | None) -> None:
     region add up to the mask's.
     """
     mask = layout.native(scan, label="L", suffix="mask")
-    sources = (mask, layout.native_brain(scan), layout.transform(scan))
     ledger, record = Ledger(layout.output_dir), layout.location(scan.name)
+    bent = deformed(ledger, scan.key, TEMPLATE) is not None
+    transform = layout.deformation(scan, TEMPLATE)[1] if bent else layout.transform(scan)
+    sources = (mask, layout.native_brain(scan), transform)
     current = fingerprint(
         version=VERSION,
         sources=[hash_file(path) for path in sources],
@@ -48,16 +51,16 @@ def describe_location(scan: Scan, layout: Layout, atlas: Atlas | None) -> None:
     if ledger.is_done(STEP, scan.key, current):
         return
     ledger.clear(STEP, scan.key)
-    figures = measure_location(
-        load_volume(mask), load_volume(sources[1]), scan_to_template(sources[2]), atlas
-    )
+    to_template = (deformable_carrier if bent else affine_carrier)(transform)
+    kind = DEFORMABLE if bent else AFFINE
+    figures = measure_location(load_volume(mask), load_volume(sources[1]), to_template, kind, atlas)
     write_json(record, figures)
     _tell(scan, layout, figures)
     ledger.mark(STEP, scan.key, current, [record], scan=scan)
 
 
 def measure_location(
-    mask: Volume, brain: Volume, to_template: np.ndarray, atlas: Atlas | None
+    mask: Volume, brain: Volume, to_template: Carrier, kind: str, atlas: Atlas | None
 ) -> dict[str, Any]:
     """Size, place and regions of a lesion.
 
@@ -66,7 +69,9 @@ def measure_location(
     mask, brain
         On the scan's own grid.
     to_template
-        Scan's world to template's, (4, 4), RAS, mm.
+        Carries points of the scan's world to the template's, (N, 3), RAS, mm.
+    kind
+        Of that transform.
     atlas
         Of the template, or none.
 
@@ -77,8 +82,7 @@ def measure_location(
     lesion, spacing = mask.mask, np.asarray(mask.spacing)
     foci, _ = ndimage.label(lesion, NEIGHBOURS)
     indices = np.argwhere(lesion)
-    matrix = to_template @ mask.affine
-    points = indices @ matrix[:3, :3].T + matrix[:3, 3]
+    points = to_template(indices @ mask.affine[:3, :3].T + mask.affine[:3, 3])
     size = size_of(lesion, mask.affine)
     location = locate(points, foci[tuple(indices.T)], _surroundings()) if size else None
     voxel_ml = float(np.prod(spacing)) / 1000
@@ -89,7 +93,7 @@ def measure_location(
             **_rounded(asdict(location)),
             "surface_distance_mm": _round(surface_distance(lesion, brain.mask, spacing)),
             "Template": TEMPLATE,
-            "Transform": AFFINE,
+            "Transform": kind,
         }
         if location
         else {},
@@ -111,6 +115,7 @@ def _tell(scan: Scan, layout: Layout, figures: Mapping[str, Any]) -> None:
     for path, told in (
         (layout.native(scan, label="L", suffix="mask"), figures),
         (layout.standard(scan, label="L", suffix="mask"), figures),
+        (layout.in_t1w(scan, label="L", suffix="mask"), figures),
         (layout.native(scan, label="L", desc=Network.JUNIOR, suffix="mask"), nothing),
     ):
         sidecar = sidecar_path(path)

@@ -22,6 +22,7 @@ from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.steps.t1w import in_t1w
 from synthtumour_bids.versions import versions
 
 RUN_RECORD = "run.json"
@@ -90,6 +91,7 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         cards,
         n_pseudo_labels,
         n_relaxed,
+        len(in_t1w(job.ledger)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.settings import Step
+from synthtumour_bids.steps.t1w import STEP as T1W
+from synthtumour_bids.steps.t1w import in_t1w
 
 MEMORY_GB = 0.7  # of one process; most of it nireports with what it imports
 
@@ -52,6 +54,7 @@ class PageTask:
     preprocessed: list[tuple[Identity, Preprocessing]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
+    t1w_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all scans
 
 
 def write_pages(job: Job) -> list[ScanOutcome]:
@@ -77,7 +80,11 @@ def _tasks(job: Job) -> list[PageTask]:
     people = {(scan.dataset_name, scan.subject) for scan in job.selected()}
     people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
     stops = job.ledger.stops()
-    tasks = {person: PageTask(person, job.layout, stops=stops) for person in sorted(people)}
+    flags = {key: found.flags for key, found in in_t1w(job.ledger).items() if found.flags}
+    tasks = {
+        person: PageTask(person, job.layout, stops=stops, t1w_flags=flags)
+        for person in sorted(people)
+    }
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
         if task := tasks.get((who.dataset, who.subject)):
             record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
@@ -129,7 +136,7 @@ def _trace(layout: Layout, failure: Failure, folder: Path) -> str:
 
 def _verdicts(task: PageTask) -> Iterator[Verdict]:
     """A sentence on each scan: failures first, as they are what a person must know."""
-    failed = {failure.scan.key for failure in task.failures}
+    failed = {failure.scan.key for failure in task.failures if failure.step != T1W}
     for failure in task.failures:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
@@ -137,7 +144,7 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
         sentence, flags = "preprocessed, and used as " + record.role + ".", list(record.flags)
         if who.dataset == "raw" and path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
-            flags += result["qc_flags"]
+            flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
             sentence = f"segmented; the tumour has {result['volume_mL']:.1f} mL."
             if not result["volume_mL"]:
                 sentence = "segmented; no tumour was found."

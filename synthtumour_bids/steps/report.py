@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from synthtumour_bids.bids.lookup import find_truth
@@ -12,11 +13,15 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps import tables
+from synthtumour_bids.steps import change, tables
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.methods_text import write_methods
 from synthtumour_bids.steps.participant_report import write_pages
 from synthtumour_bids.steps.scan_report import ReportTask, report_scan
+from synthtumour_bids.steps.standard_spaces import spaces_of
+from synthtumour_bids.steps.t1w import STEP as T1W
+from synthtumour_bids.steps.t1w import InT1w, in_t1w
+from synthtumour_bids.steps.t1w_report import T1wReport
 from synthtumour_bids.steps.training_report import write_training_page
 
 __all__ = ["run", "write_methods"]
@@ -30,13 +35,16 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Report on the selected scans and their participants, and on all that is there."""
     settings = job.settings
     atlas = settings.atlas if load_atlas(settings.atlas) else None
+    found = in_t1w(job.ledger)
     tasks = []
     for scan in job.selected():
         segmented = scan.role is Role.TUMOUR and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
             truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
             redraw, viewer = settings.reports_only, not settings.no_viewer
-            tasks.append(ReportTask(scan, truth, job.layout, redraw, viewer, atlas))
+            t1w = _on_t1w(job, scan, found) if segmented else None
+            bent = spaces_of(job, scan) if segmented else ()
+            tasks.append(ReportTask(scan, truth, job.layout, redraw, viewer, atlas, t1w, bent))
     results = job.map(
         report_scan,
         tasks,
@@ -46,12 +54,22 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         omp_nthreads=settings.omp_nthreads,
         stoppable=False,
     )
-    records = job.record(STEP, results, lambda task: task.scan)
+    records = job.record(STEP, results, lambda task: task.scan) + change.run(job)
     write_methods(job, method)
     write_training_page(job)
     records += write_pages(job)
     tables.write(job)
     return records
+
+
+def _on_t1w(job: Job, scan: Scan, found: Mapping[str, InT1w]) -> T1wReport | None:
+    """What there is of a scan on the grid of its T1w image; nothing where either is gone."""
+    t1w = job.selection.t1w.get(scan.key)
+    if t1w is None or scan.key not in found or job.ledger.finished(T1W, scan.key) is None:
+        return None
+    given = job.settings.lesion_roi_dir
+    roi_dir = '"$OUTPUT_DIR"/derivatives/lesion-roi' if given is None else '"$LESION_ROI_DIR"'
+    return T1wReport(t1w, found[scan.key], roi_dir)
 
 
 def _find_truth(scan: Scan, truth_dir: Path) -> Path | None:

@@ -142,6 +142,7 @@ def _draw_registration(scan: Scan, layout: Layout) -> Path:
         part,
         "flicker.html",
         scan=scan.name,
+        other="template",
         descriptions=pictures.registration_pictures(brain, template, frames),
         sources=[_from_page(frame) for frame in frames],
         caption="The brain after the affine alignment, and the template; both with the outline of "

@@ -25,6 +25,14 @@ from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.scan_pictures import draw_brain, draw_tumour, junior_mask
+from synthtumour_bids.steps.standard_report import draw_spaces
+from synthtumour_bids.steps.t1w_report import (
+    T1wReport,
+    draw_t1w,
+    t1w_facts,
+    tell_flags,
+    write_next_steps,
+)
 from synthtumour_bids.volumes import Volume, load_volume
 
 PICTURES = "pictures"  # their stamps
@@ -47,6 +55,10 @@ class ReportTask:
         Whether there shall be an interactive view.
     atlas
         Its file, if it serves.
+    t1w
+        What there is on the grid of a T1w image.
+    spaces
+        Standard spaces that the brain was bent for.
     """
 
     scan: Scan
@@ -55,6 +67,8 @@ class ReportTask:
     redraw: bool
     viewer: bool = True
     atlas: str | None = None
+    t1w: T1wReport | None = None
+    spaces: tuple[str, ...] = ()
 
     @property
     def segmented(self) -> bool:
@@ -74,6 +88,8 @@ def report_scan(task: ReportTask) -> None:
     truth, problem = None, None
     if task.segmented:
         describe_location(task.scan, task.layout, load_atlas(task.atlas))
+    if task.t1w is not None:
+        tell_flags(task.scan, task.layout, task.t1w)
     try:
         truth = _score(task) if task.segmented else None
     except DataError as error:
@@ -102,6 +118,9 @@ def _draw(task: ReportTask, truth: Volume | None) -> None:
     parts = draw_brain(scan, layout)
     if task.segmented:
         parts += draw_tumour(scan, layout, truth, viewer=task.viewer)
+    if task.t1w is not None:
+        parts.append(draw_t1w(scan, layout, task.t1w.t1w.image.path))
+    parts += draw_spaces(scan, layout, task.spaces)
     ledger.mark(PICTURES, scan.key, current, parts, scan=scan)
 
 
@@ -116,6 +135,9 @@ def _sources(task: ReportTask) -> list[Path]:
             junior_mask(scan, layout),
             *([task.truth] if task.truth else []),
         ]
+    if task.t1w is not None:
+        paths += [layout.in_t1w(scan, label="L", suffix="mask"), task.t1w.t1w.image.path]
+    paths += [layout.deformation(scan, space)[0] for space in task.spaces]
     return paths
 
 
@@ -130,6 +152,8 @@ def _remove_stale(task: ReportTask) -> None:
         stale.append(layout.figure(scan, "networks"))
     if not layout.scores(scan.name).is_file():  # which go with the segmentation
         stale.append(layout.figure(scan, "truth"))
+    if task.t1w is None:
+        stale += [layout.figure(scan, "t1w"), layout.figure(scan, "next")]
     for path in stale:
         path.unlink(missing_ok=True)
 
@@ -152,6 +176,10 @@ def _write_facts(task: ReportTask) -> None:
         regions = place["Regions"]
         known += facts.truth_facts(_read(layout.scores(scan.name)))
         flags += result["qc_flags"]
+    if task.t1w is not None:
+        known += t1w_facts(task.t1w)
+        flags += task.t1w.found.flags
+        write_next_steps(scan, layout, task.t1w)
     write_page(
         layout.figure(scan, "summary"),
         "scan.html",

@@ -110,7 +110,8 @@ def segment_scan(task: SegmentTask) -> None:
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     segmented = segment(task)
     ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
-    for record in (layout.scores(scan.name), layout.location(scan.name)):
+    measured = (layout.scores(scan.name), layout.location(scan.name), layout.change(scan.subject))
+    for record in measured:
         record.unlink(missing_ok=True)  # of a segmentation that is no more
     outputs = write_segmentation(segmented, layout)
     result = layout.result(scan)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
     Participant,
     Summary,
@@ -26,7 +27,10 @@ from synthtumour_bids.reports.participant_table import as_text
 from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
+from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.locations import read_location
+from synthtumour_bids.steps.t1w import STEP as T1W
+from synthtumour_bids.steps.t1w import InT1w, in_t1w
 
 LOGGER = logging.getLogger(__name__)
 
@@ -55,8 +59,9 @@ def write(job: Job) -> None:
 def _state(job: Job) -> set[tuple[str, int, int]]:
     """What the tables are made of; any file that was written anew changes it."""
     logs = job.layout.logs
-    records = ("results", "scores", "locations")
-    folders = (*(logs / name for name in records), job.ledger.folder(Step.PREPROCESS))
+    records = ("results", "scores", "locations", "changes")
+    stamps = (job.ledger.folder(step) for step in (Step.PREPROCESS, T1W))
+    folders = (*(logs / name for name in records), *stamps)
     paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
     state = set()
     for path in [*paths, *(logs / "failures").rglob("[!.]*.json")]:
@@ -71,11 +76,13 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
 def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     """Write all; return the summary and the rows of participants, none where nothing is there."""
     output_dir = job.settings.output_dir
+    found = in_t1w(job.ledger)
     results = [
         {
             **result,
             **_read(job.layout.scores(str(result["scan"]))),
             **read_location(job.layout.location(str(result["scan"]))),
+            "qc_flags": [*result["qc_flags"], *_t1w_flags(found, f"{MAIN}/{result['scan']}")],
         }
         for result in read_results(output_dir)
     ]
@@ -83,6 +90,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     if not results and not participants:
         return None, []
     write_regions(output_dir, results)
+    write_changes(output_dir, read_changes(job.layout.changes))
     summary = write_tables(output_dir, results, participants)
     rows = participant_rows(results, participants)
     write_group_page(
@@ -93,6 +101,10 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         job.ledger.stops(),
     )
     return summary, rows
+
+
+def _t1w_flags(found: Mapping[str, InT1w], key: str) -> tuple[str, ...]:
+    return found[key].flags if key in found else ()
 
 
 def _troubles(job: Job) -> Iterator[Trouble]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.bids import derivatives
+from synthtumour_bids.bids.classes import TumourClass, write_classes
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.description import (
     check_folders,
@@ -25,6 +26,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.files import replacing, write_json, write_text, write_tsv
+from synthtumour_bids.layout import class_table
 from synthtumour_bids.settings import TEMPLATE, Role, Settings
 from synthtumour_bids.volumes import like_native
 
@@ -253,10 +255,24 @@ def write_outputs(output_dir: Path, scan: Scan, resolution: float) -> None:
         ):
             path = derivative_path(scan, output_dir, **where, **entities)
             write_image(path, image(), sidecar(sources=[scan.uri, uri], **grid, **fields))
+    if scan.session:
+        write_change(output_dir, scan, uri)
     write_text(preproc.parent / transform_name(scan, to=TEMPLATE), "transform")
     subject = f"sub-{scan.subject}"
     write_text(scan.output_root(output_dir) / f"{subject}.html", "<html></html>")
     write_text(scan.output_root(output_dir) / subject / "figures" / f"{subject}_x.png", "")
+
+
+def write_change(output_dir: Path, scan: Scan, source: str) -> None:
+    """What is written half-way between sessions."""
+    names = {"space": "halfway", "desc": "preproc", "suffix": scan.suffix}
+    aligned = derivative_path(scan, output_dir, **names)
+    reference = f"bids::{aligned.relative_to(scan.output_root(output_dir)).as_posix()}"
+    change = derivative_path(scan, output_dir, space="halfway", desc="change", suffix="dseg")
+    for path, fields in ((aligned, {"SkullStripped": False}), (change, {"Flags": []})):
+        said = sidecar(sources=[source], space="halfway", spatial_reference=reference, **fields)
+        write_image(path, image(), said)
+    write_classes(class_table(change), [TumourClass(1, "stable", color="#E69F00")])
 
 
 def write_cohort_outputs(root: Path, subjects: list[str], links: dict[str, Path]) -> None:

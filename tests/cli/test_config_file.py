@@ -86,6 +86,8 @@ FIELDS: dict[str, strategies.SearchStrategy[Any]] = {
     "junior": some(one(JUNIOR_SOURCES)),
     "retrain": switch,
     "truth": some(folders),
+    "output_spaces": several(one(["T1w", "MNI152NLin6Asym:res-2", "MNI152NLin2009cAsym"])),
+    "lesion_roi_dir": some(folders),
     "atlas": some(one([str(FILES[0]), f"{FILES[0]}:{FILES[1]}"])),
     "keep_mask": switch,
     "skull_strip": one(SKULL_STRIP_MODES),

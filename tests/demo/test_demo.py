@@ -108,6 +108,40 @@ def test_truth_lies_on_its_scans_grid_inside_the_brain(cohort: DemoCohort) -> No
         assert 1000 < volume_ml(brain) < 2100
 
 
+def test_who_comes_twice_and_who_has_a_t1w(cohort: DemoCohort, tmp_path: Path) -> None:
+    size = {**SIZE, "n_tumourfree": 0}
+    more = write_cohort(tmp_path, seed=1, n_followed=1, n_t1w=2, **size)
+    before, after = (
+        {name: digest for name, digest in checksums(one.bids_dir).items() if "tumour" in name}
+        for one in (cohort, more)
+    )
+    assert before.items() <= after.items()
+    added = {
+        path.relative_to(more.bids_dir).as_posix() for path in more.bids_dir.rglob("*.nii.gz")
+    } - before.keys()
+    twice = {f"sub-followed01/ses-{n}/anat/sub-followed01_ses-{n}_FLAIR.nii.gz" for n in (1, 2)}
+    t1w = {f"sub-tumour{n:02d}/anat/sub-tumour{n:02d}_T1w.nii.gz" for n in (1, 2)}
+    assert added == twice | t1w
+    first, second = (
+        nib.load(more.truth_dir / name.replace("_FLAIR", "_label-L_mask")) for name in sorted(twice)
+    )
+    assert volume_ml(first) == pytest.approx(20, rel=0.25)
+    assert 1.5 < volume_ml(second) / volume_ml(first) < 2.5
+    # On FLAIR the tumour is brighter than nearly all else, on T1w darker than white matter.
+    flair, scan = (
+        nib.load(more.bids_dir / "sub-tumour01" / "anat" / f"sub-tumour01_{suffix}.nii.gz")
+        for suffix in ("FLAIR", "T1w")
+    )
+    truth = nib.load(more.truth_dir / "sub-tumour01" / "anat" / "sub-tumour01_label-L_mask.nii.gz")
+    brain = nib.load(masks(more, "desc-brain")[0]).get_fdata() > 0
+    tumour = ndimage.binary_erosion(truth.get_fdata() > 0)
+    normal = brain & ~ndimage.binary_dilation(truth.get_fdata() > 0, iterations=2)
+    for image, brighter in ((flair, True), (scan, False)):
+        values = image.get_fdata()
+        bright = np.percentile(values[normal], 75)
+        assert (np.median(values[tumour]) > bright) == brighter
+
+
 def test_kinds_of_scans_differ(cohort: DemoCohort) -> None:
     scans = [nib.load(path) for path in sorted(cohort.bids_dir.glob("sub-control*/anat/*.nii.gz"))]
     assert [nib.aff2axcodes(scan.affine)[0] for scan in scans] == ["R", "L", "R"]

@@ -34,5 +34,5 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     distributions = packages_distributions()
     foreign = set(imported()) - set(sys.stdlib_module_names) - {"synthtumour_bids"}
     used = {normal(distributions.get(name, [name])[0]) for name in foreign}
-    optional = set().union(*(names[key] for key in ("dask", "templates")))
+    optional = set().union(*(names[key] for key in ("dask", "dicom", "templates")))
     assert used - optional == names[""]

@@ -1,0 +1,1 @@
+"""A scan's mask on other grids: transforms composed, images resampled once."""

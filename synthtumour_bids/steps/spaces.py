@@ -1,0 +1,38 @@
+"""After the segmentation: its masks on the grids that other tools want them on."""
+
+from __future__ import annotations
+
+import logging
+
+from synthtumour_bids.bids.wording import listed
+from synthtumour_bids.execution.outcome import ScanOutcome
+from synthtumour_bids.job import Job
+from synthtumour_bids.settings import Role
+from synthtumour_bids.spaces.references import T1W, Reference, references_of
+from synthtumour_bids.steps import lesion_roi, standard_spaces, t1w
+
+LOGGER = logging.getLogger(__name__)
+
+
+def run(job: Job) -> list[ScanOutcome]:
+    """Carry the masks of the selected scans to the grids that were asked for.
+
+    Where nobody asked, these are the grids of their T1w images.
+    """
+    asked = references_of(job.settings.output_spaces)
+    records = []
+    if not asked or Reference(T1W) in asked:
+        if asked:
+            _name_those_without(job)
+        records += t1w.run(job) + lesion_roi.write(job)
+    return records + standard_spaces.run(job)
+
+
+def _name_those_without(job: Job) -> None:
+    without = [scan.key for scan in job.selected(Role.TUMOUR) if scan.key not in job.selection.t1w]
+    if without:
+        LOGGER.warning(
+            "--output-spaces T1w: neither the session nor the participant has a T1w image of %s; "
+            "their masks are written without it.",
+            listed(without),
+        )
