@@ -10,9 +10,9 @@ import carvemix
 import nibabel as nib
 import numpy as np
 from fabrication_cohort import Cohort, Member
+from sample_mosaic import synthetic_mosaic
 
 from synthtumour_bids.files import write_json
-from synthtumour_bids.reports.sample_mosaic import synthetic_mosaic
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.synthesis.fabrication import coarse, quality
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator

@@ -24,7 +24,7 @@ from synthtumour_bids.errors import (
     SynthTumourError,
 )
 from synthtumour_bids.execution.disk import disk_advice
-from synthtumour_bids.texts import visible
+from synthtumour_bids.execution.logs import end_logging, last_words, start_logging
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
 
@@ -76,38 +76,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = parse_settings(argv)
         # Threads and caches must be settled before ants or torch are imported.
         from synthtumour_bids.app import run
-        from synthtumour_bids.execution.logs import start_logging
 
         start_logging(settings)
         outcome = run(settings)
         sys.stdout.flush()
+        if outcome is None:
+            return EXIT_DONE
+        last_words(outcome.verdict(), logging.ERROR if outcome.failures else logging.INFO)
+        return outcome.exit_code
     except BrokenPipeError:  # whoever read the words has read enough, as head does
         sys.stdout = _nowhere()
         return EXIT_DONE
     except (StoppedError, KeyboardInterrupt):
-        print(STOPPED, file=sys.stderr)
+        last_words(STOPPED, logging.WARNING)
         return EXIT_STOPPED
     except SynthTumourError as error:
-        print(f"synthtumour-bids: error: {visible(str(error))}", file=sys.stderr)
+        last_words(f"synthtumour-bids: error: {error}")
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
         if advice := disk_advice(error):
-            print(f"synthtumour-bids: error: {visible(f'{error}. {advice}')}", file=sys.stderr)
+            last_words(f"synthtumour-bids: error: {error}. {advice}")
             return EXIT_UNAVAILABLE
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
-            print(f"synthtumour-bids: error: {NO_MEMORY}", file=sys.stderr)
+            last_words(f"synthtumour-bids: error: {NO_MEMORY}")
             return EXIT_UNAVAILABLE
-        traceback.print_exc()
-        print("synthtumour-bids: internal error, please report it with the log.", file=sys.stderr)
+        last_words(traceback.format_exc().rstrip())
+        last_words("synthtumour-bids: internal error, please report it with the log.")
         return EXIT_INTERNAL
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        logging.shutdown()
-    if outcome is None:
-        return 0
-    print(visible(outcome.verdict()), file=sys.stderr)
-    return outcome.exit_code
+        end_logging()
 
 
 if __name__ == "__main__":

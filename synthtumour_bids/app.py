@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthtumour_bids.execution.outcome import Outcome
 from synthtumour_bids.execution.temporary import temporary_folder
+from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.registry import method_of_run
@@ -20,6 +21,7 @@ from synthtumour_bids.steps import (
 )
 from synthtumour_bids.steps.prepare import begin, prepare
 from synthtumour_bids.steps.sequence import Sequence
+from synthtumour_bids.steps.usage import measured
 from synthtumour_bids.texts import visible
 
 
@@ -55,8 +57,15 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
         report.write_methods(job, method)
         return None
     checks.look_around(job)
-    do = Sequence(job)
-    with temporary_folder(job.settings.work_dir), do.reporting(report.run, job, method):
+    with measured(job) as usage, temporary_folder(job.settings.work_dir):
+        do = Sequence(job, usage.during)
+        _run_steps(do, job, method)
+    scratch.clean_work(job, do.outcome)
+    return do.outcome
+
+
+def _run_steps(do: Sequence, job: Job, method: Method) -> None:
+    with do.reporting(report.run, job, method):
         do(Step.PREPROCESS, preprocess.run, job)  # N4, brain extraction, template grid
         with train.alone(job, method):
             do(Step.SYNTHESISE, method.make_samples, job)  # synthetic tumours in healthy brains
@@ -64,5 +73,3 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
             do(Step.TRAIN, train.run, job, method, Network.SENIOR)  # a second, its pseudo-labels
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid
         do(Step.SEGMENT, spaces.run, job)  # and on the grids that other tools want them on
-    scratch.clean_work(job, do.outcome)
-    return do.outcome

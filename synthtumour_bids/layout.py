@@ -231,6 +231,19 @@ class Layout:
         """The GAN of fabrication, and the record of all its samples."""
         return self.models / "fabricator"
 
+    @property
+    def training_page(self) -> Path:
+        """Report of the networks and of what they learned from."""
+        return self.models / "report.html"
+
+    def training_figure(self, name: str) -> Path:
+        """Picture of that report."""
+        return self.models / "figures" / f"{name}.svg"
+
+    def training_record(self, name: str) -> Path:
+        """What that report says of the pictures of one kind."""
+        return self.models / "figures" / f"{name}.json"
+
     # ------------------------------------------------------------------ scratch data
 
     def scratch(self, folder: Scratch, *more: str) -> Path:

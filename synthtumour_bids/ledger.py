@@ -84,6 +84,14 @@ class Failure:
     message: str
 
 
+@dataclass(frozen=True)
+class Stop:
+    """Why a step that is done once for all scans failed, which ended the run."""
+
+    step: str
+    message: str
+
+
 class Ledger:
     """The stamps of one output folder. Each is read once; `forget` looks anew."""
 
@@ -137,6 +145,15 @@ class Ledger:
                 )
         return found
 
+    def stops(self) -> list[Stop]:
+        """Steps that ended a run when they were last tried, whichever job tried them."""
+        found = []
+        for path in sorted(self._failures.glob("[!.]*.json")):
+            content = _read(path)
+            if content is not None:
+                found.append(Stop(path.stem, content["message"]))
+        return found
+
     # ------------------------------------------------------------------ writing
 
     def mark(
@@ -185,6 +202,14 @@ class Ledger:
     def clear_failure(self, step: str, key: str) -> None:
         """Forget a failure: the step ended well since."""
         self._failure_path(step, key).unlink(missing_ok=True)
+
+    def mark_stop(self, stop: Stop) -> None:
+        """Record why a step ended the run."""
+        write_json(self._failures / f"{stop.step}.json", {"message": stop.message})
+
+    def clear_stop(self, step: str) -> None:
+        """Forget it: the step ended well since."""
+        (self._failures / f"{step}.json").unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Read all stamps anew: other processes have written some."""

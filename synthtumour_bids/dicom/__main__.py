@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from synthtumour_bids import __version__
+from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UsageError
 
@@ -28,6 +29,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("output", type=Path, metavar="OUT.dcm", help="DICOM file to write")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    add_completion(parser)
     return parser
 
 

@@ -16,21 +16,11 @@ from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.execution.places import HidingFormatter, Places
-from synthtumour_bids.execution.progress import BesideBars
+from synthtumour_bids.execution.progress import ON_TERMINAL, BesideBars
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.texts import visible
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
-
-
-class _LogFile(logging.FileHandler):
-    """A log file that falls silent where the disk takes no more; the terminal tells why."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Close the file: what could not be written to it once cannot be later."""
-        logging.getLogger("synthtumour_bids").removeHandler(self)
-        with suppress(OSError):
-            self.close()
 
 
 class _Visible(logging.Formatter):
@@ -38,6 +28,13 @@ class _Visible(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
+
+
+class _RunLog(logging.FileHandler):
+    """The file of a run's log; where it cannot be written, the run goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as logging calls it
+        """Say nothing: what fills a disk is told anyway."""
 
 
 def start_logging(settings: Settings) -> None:
@@ -61,6 +58,23 @@ def start_logging(settings: Settings) -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
 
+def last_words(text: str, level: int = logging.ERROR) -> None:
+    """Say how a run ended: to people without date and time, to the log as any line."""
+    print(visible(text), file=sys.stderr)
+    logger = logging.getLogger("synthtumour_bids")
+    if logger.hasHandlers():  # else logging would say it to people once more
+        logger.log(level, "%s", text, extra={ON_TERMINAL: True})
+
+
+def end_logging() -> None:
+    """Close the log of the run: what comes later belongs to another one."""
+    logger = logging.getLogger("synthtumour_bids")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        with suppress(OSError, ValueError):  # as with a full disk: the run's end is told already
+            handler.close()
+
+
 def open_run_log(settings: Settings) -> Path:
     """Start this run's log file and write its settings beside it as TOML.
 
@@ -72,7 +86,7 @@ def open_run_log(settings: Settings) -> Path:
     name = f"{time.strftime('%Y%m%d-%H%M%S')}_{uuid.uuid4().hex[:8]}"
     folder = settings.output_dir / "logs" / name
     folder.mkdir(parents=True)
-    handler = _LogFile(folder / "synthtumour.log", encoding="utf-8")
+    handler = _RunLog(folder / "synthtumour.log", encoding="utf-8")
     handler.setFormatter(HidingFormatter(_FORMAT, Places.of(settings)))
     logging.getLogger("synthtumour_bids").addHandler(handler)
     (folder / "synthtumour.toml").write_text(settings_as_toml(settings), encoding="utf-8")

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from synthtumour_bids.texts import visible
 
 LOGGER = logging.getLogger("synthtumour_bids")
+ON_TERMINAL = "on_terminal"  # says of a log record that the terminal shows it already
 
 
 def describe_seconds(seconds: float) -> str:
@@ -38,6 +39,7 @@ class Progress:
     def __init__(self, label: str, total: int) -> None:
         self.label, self.total, self.count = label, total, 0
         self._start = time.monotonic()
+        self._first: tuple[int, float] | None = None  # count and time of the first `come_to`
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
@@ -64,9 +66,20 @@ class Progress:
         """Count one piece as ended; the line tells the time a piece takes and what is left."""
         count = self.count + 1
         each = (time.monotonic() - self._start) / count
-        left = each * (self.total - count)
-        tail = f", {_describe_rate(each)}, about {describe_seconds(left)} left"
-        self._show(count, what, f" {what}" * bool(what) + tail * (count < self.total))
+        self._show(count, what, f" {what}" * bool(what) + self._pace(count, each))
+
+    def come_to(self, count: int) -> None:
+        """Say that `count` pieces have ended, some of them maybe in an earlier run."""
+        now = time.monotonic()
+        first, start = self._first = self._first or (count, now)
+        self._show(count, "", self._pace(count, (now - start) / (count - first or 1)))
+
+    def _pace(self, count: int, each: float) -> str:
+        """Say the rate and the time left; nothing where that is not known or nothing is left."""
+        if count >= self.total or not each:
+            return ""
+        left = describe_seconds(each * (self.total - count))
+        return f", {_describe_rate(each)}, about {left} left"
 
     def _show(self, count: int, postfix: str, tail: str) -> None:
         if self._bar is not None:
@@ -76,23 +89,23 @@ class Progress:
         LOGGER.info(
             "%s %d/%d%s",
             *(self.label, count, self.total, tail),
-            extra={"on_bar": self._bar is not None},
+            extra={ON_TERMINAL: self._bar is not None},
         )
 
 
 class BesideBars(logging.StreamHandler[Any]):
-    """Writes log lines above the bars of the terminal, without those that the bars show."""
+    """Writes log lines above the bars of the terminal, without those that it shows anyway."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        if not getattr(record, "on_bar", False):
+        if not getattr(record, ON_TERMINAL, False):
             with tqdm.external_write_mode(file=self.stream):
                 super().emit(record)
 
 
 def _describe_rate(seconds_each: float) -> str:
     """Write a rate with the number that is above 1: ``12 s each`` or ``3.5 a second``."""
-    if seconds_each >= 1 or seconds_each == 0:
+    if seconds_each >= 1:
         return f"{describe_seconds(seconds_each)} each"
     return f"{1 / seconds_each:.1f} a second"
 

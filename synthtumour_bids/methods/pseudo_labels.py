@@ -18,6 +18,8 @@ from synthtumour_bids.layout import Scratch, pseudo_label_table
 from synthtumour_bids.methods.border_refinement import refined
 from synthtumour_bids.methods.comparison import Comparison, compared, described
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.reports.pictures import pseudo_label_picture
+from synthtumour_bids.reports.slices import upright
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.class_maps import labelled
 from synthtumour_bids.segmentation.model_card import Model
@@ -28,6 +30,8 @@ from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, criter
 from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
+PICTURES = "pseudo_labels"  # and their record
+KIND = "pseudo-labelled scans"  # of the cases made from them
 
 _COLUMNS: dict[str, dict[str, Any]] = {
     "scan": {"Description": "Dataset and file name of the scan, without its extension"},
@@ -123,7 +127,7 @@ def pseudo_labelled(
     selection = select({one.scan.key: one.pseudo for one in assessed})
     if selection.note:
         LOGGER.warning("%s", selection.note)
-    write_table(job.layout.models, assessed, selection.names)
+    record_pseudo_labels(job, assessed, selection.names)
     LOGGER.info(
         "Pseudo-labels: %d of %d scans are learned from.", len(selection.names), len(tumours)
     )
@@ -161,6 +165,33 @@ def _assess(
     return Assessed(scan, path, pseudo, found.dropped_ml)
 
 
+def record_pseudo_labels(job: Job, assessed: Sequence[Assessed], used: Collection[str]) -> None:
+    """Write the table of all pseudo-labels and picture each; pictures of others go.
+
+    Parameters
+    ----------
+    job
+        The run.
+    assessed
+        All, whatever the quality control said.
+    used
+        Keys of the scans that are learned from.
+    """
+    write_table(job.layout.models, assessed, used)
+    record = job.layout.training_record(PICTURES)
+    for old in record.parent.glob(f"{PICTURES}_*.svg"):
+        old.unlink()
+    shown = {}
+    for one in assessed:
+        picture = job.layout.training_figure(f"{PICTURES}_{one.scan.slug}")
+        image, label = (
+            upright(load_volume(path)) for path in (job.layout.standard_image(one.scan), one.label)
+        )
+        description = pseudo_label_picture(image, label, picture)
+        shown[one.scan.key] = {"Picture": picture.name, "Description": description}
+    write_json(record, shown)
+
+
 def write_table(models: Path, assessed: Sequence[Assessed], used: Collection[str]) -> None:
     """Write the table of all pseudo-labels with its dictionary into a models folder."""
     rows = [
@@ -191,6 +222,7 @@ def as_cases(job: Job, found: Sequence[Labelled], *, prefix: str) -> list[Case]:
             validation=False,
             more=job.layout.standard_images(one.scan)[1:],
             persons=frozenset((one.scan.person,)),
+            kind=KIND,
         )
         for one in found
     ]

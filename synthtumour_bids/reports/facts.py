@@ -55,10 +55,20 @@ def place_of(location: Mapping[str, Any]) -> str:
     return f"{side}, centre at x = {x}, y = {y}, z = {z} mm"
 
 
+def size_of(size: Mapping[str, Any]) -> str:
+    """Say how big the largest part is, from its measures."""
+    axial = f"{size['axial_diameter_mm']:.0f} × {size['axial_perpendicular_mm']:.0f} mm"
+    longest = f"{size['longest_diameter_mm']:.0f} mm"
+    return f"{size['largest_focus_mL']:.1f} mL, {axial} in one axial slice, longest line {longest}"
+
+
 def tumour_facts(
-    result: Mapping[str, Any], sidecar: Mapping[str, Any], location: Mapping[str, Any]
+    result: Mapping[str, Any],
+    sidecar: Mapping[str, Any],
+    size: Mapping[str, Any],
+    location: Mapping[str, Any],
 ) -> list[Fact]:
-    """What the segmentation found, from its measurements, its mask's sidecar, and its place."""
+    """What the segmentation found, from its measurements, its mask's sidecar, size and place."""
     parts = result["n_components"]
     volume = f"{result['volume_mL']:.1f} mL in {parts} part{'' if parts == 1 else 's'}"
     if result.get("brain_volume_mL"):
@@ -66,6 +76,7 @@ def tumour_facts(
     facts = [
         ("Networks", ", ".join(f"{n} {print_}" for n, print_ in sidecar.get("Models", {}).items())),
         ("Tumour", volume),
+        *([("Largest part", size_of(size))] if size else []),
         ("Location", place_of(location)),
     ]
     if result.get("junior_senior_dice") is not None:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.ledger import Stop
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
 from synthtumour_bids.reports.templates import write_page
 
 Row = Mapping[str, Any]
+TRAINING_PAGE = "models/report.html"
 
 # Columns by their names in the tables: how they are called here, and the digits after the point.
 _COLUMNS = {
@@ -48,7 +50,11 @@ class Trouble:
 
 
 def write_group_page(
-    path: Path, participants: Sequence[Row], scans: Sequence[Row], troubles: Sequence[Trouble]
+    path: Path,
+    participants: Sequence[Row],
+    scans: Sequence[Row],
+    troubles: Sequence[Trouble],
+    stops: Sequence[Stop] = (),
 ) -> None:
     """Write ``group.html``.
 
@@ -60,6 +66,8 @@ def write_group_page(
         Rows of the tables of the same names.
     troubles
         What failed when it was last tried.
+    stops
+        Steps that ended the run.
     """
     columns = [
         name for name in _COLUMNS if any(row.get(name) not in (None, []) for row in participants)
@@ -83,6 +91,8 @@ def write_group_page(
         distributions=_distributions(participants, scans, links),
         agreement=_agreement(scans, links),
         troubles=troubles,
+        stops=stops,
+        training=TRAINING_PAGE if (path.parent / TRAINING_PAGE).is_file() else "",
     )
 
 

@@ -17,6 +17,7 @@ from synthtumour_bids.reports import slices
 from synthtumour_bids.reports.slices import AXIAL, PLANES, Outline
 from synthtumour_bids.volumes import Volume
 
+MARGIN_MM = 8.0  # around brains that are cut out
 LEAST_SHOWN = 0.1  # probabilities and entropies below stay transparent
 
 
@@ -139,6 +140,31 @@ def comparison_picture(
     return f"Three planes through the lesion with the contours of {names}."
 
 
+def pseudo_label_picture(image: Volume, label: Volume, path: Path) -> str:
+    """Draw a brain with its pseudo-label through its largest part; an empty one, the middle."""
+    image, label = _cut((image, label), image.mask | label.mask)
+    seen = lesion_to_show(label.mask, image.data) if label.mask.any() else image.mask
+    return comparison_picture(image, [(label, slices.PSEUDO_LABEL)], seen, path)
+
+
+def sample_picture(images: Sequence[Volume], label: Volume, path: Path) -> str:
+    """Draw the axial slice with most of a label: each image, and the last with the contour.
+
+    Where the label is empty, the slice with most brain is drawn.
+    """
+    label, *images = _cut((label, *images), images[-1].mask | label.mask)
+    figure, axes = slices.new_figure(1, len(images) + 1)
+    index = slices.largest_section(label.mask if label.mask.any() else images[-1].mask, AXIAL)
+    for ax, image in zip(axes[0], (*images, images[-1]), strict=True):
+        slices.draw_slice(ax, image, AXIAL, index, slices.window(image))
+    slices.draw_outline(axes[0][-1], label, AXIAL, index, slices.LABEL)
+    slices.draw_scale(axes[0][0])
+    slices.add_legend(figure, [slices.LABEL])
+    slices.save(figure, path)
+    before = "the image" if len(images) == 1 else "the image before and after refinement"
+    return f"Axial slice {slices.at(label, AXIAL, index)}: {before}, then with the label's contour."
+
+
 def lesion_to_show(mask: NDArray[np.bool_], probability: NDArray[np.float32]) -> NDArray[np.bool_]:
     """The largest part of a mask; of an empty one, where the probability is highest.
 
@@ -152,6 +178,12 @@ def lesion_to_show(mask: NDArray[np.bool_], probability: NDArray[np.float32]) ->
     parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
     sizes = ndimage.sum_labels(mask, parts, np.arange(1, count + 1))
     return np.asarray(parts == 1 + int(np.argmax(sizes)))
+
+
+def _cut(volumes: Sequence[Volume], region: NDArray[np.bool_]) -> list[Volume]:
+    """Cut volumes to what is to be seen, with a margin."""
+    box = slices.box_around(region, volumes[0].spacing, MARGIN_MM)
+    return [slices.cropped(volume, box) for volume in volumes]
 
 
 def _spread_over(

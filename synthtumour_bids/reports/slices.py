@@ -65,6 +65,8 @@ class Outline:
 BRAIN = Outline("brain mask", "#E69F00")
 BRAIN_BESIDE_TUMOUR = Outline("brain mask", "#009E73")
 TUMOUR = Outline("tumour mask", "#E69F00")
+LABEL = Outline("label", "#E69F00")
+PSEUDO_LABEL = Outline("pseudo-label", "#E69F00")
 JUNIOR = Outline("junior", "#CC79A7", "dashed")
 TRUTH = Outline("truth", "#56B4E9", "dashed")
 
@@ -107,6 +109,15 @@ def position(volume: Volume, plane: Plane, index: int) -> float:
 def at(volume: Volume, plane: Plane, index: int) -> str:
     """Say which slice it is: ``z = 12 mm``."""
     return f"{plane.coordinate} = {position(volume, plane, index):.0f} mm"
+
+
+def section(volume: Volume, plane: Plane, index: int) -> NDArray[np.float32]:
+    """One slice as it is drawn: rows from the bottom, columns from the left; a view.
+
+    Unlike ``np.take``, which copies a whole array that is stored as NIfTI files are.
+    """
+    values: NDArray[np.float32] = np.moveaxis(volume.data, plane.axis, 0)[index].T
+    return values
 
 
 def largest_section(mask: NDArray[np.bool_], plane: Plane) -> int:
@@ -191,7 +202,7 @@ def draw_values(
     -------
     What a colour bar is made of.
     """
-    values = np.take(volume.data, index, plane.axis).T
+    values = section(volume, plane, index)
     width, height = _size(volume, plane)
     return ax.imshow(
         values if from_value is None else np.ma.masked_less(values, from_value),
@@ -207,7 +218,7 @@ def draw_values(
 
 def draw_outline(ax: Axes, mask: Volume, plane: Plane, index: int, outline: Outline) -> None:
     """Draw the contour of a mask in one slice, along the edges of its voxels' neighbours."""
-    inside = np.pad(np.take(mask.data, index, plane.axis).T > 0, 1)
+    inside = np.pad(section(mask, plane, index) > 0, 1)
     if not inside.any():
         return
     first, second = (size for axis, size in enumerate(mask.spacing) if axis != plane.axis)

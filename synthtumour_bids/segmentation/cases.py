@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ class Case:
         How often the case is drawn in training, where another is drawn once.
     persons
         Whose brains and tumours are in it; see ``Scan.person``.
+    kind
+        What such cases are called, in the plural.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Case:
     more: tuple[Path, ...] = ()
     times: int = 1
     persons: frozenset[str] = frozenset()
+    kind: str = "cases"
 
     @property
     def images(self) -> tuple[Path, ...]:
@@ -50,16 +54,32 @@ class Case:
             "validation": self.validation,
             "times": self.times,
             "persons": sorted(self.persons),
+            "kind": self.kind,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Case:
         """Rebuild from what :meth:`to_json` gave, possibly through a file."""
         image, *more, label = map(Path, data["files"])
-        persons = frozenset(data.get("persons", ()))  # 0.1.0 did not record them
+        persons = frozenset(data.get("persons", ()))  # 0.1.0 recorded neither these nor kinds
         return cls(
-            data["name"], image, label, data["validation"], tuple(more), data["times"], persons
+            data["name"],
+            image,
+            label,
+            data["validation"],
+            tuple(more),
+            data["times"],
+            persons,
+            data.get("kind", cls.kind),
         )
+
+
+def count_kinds(cases: Iterable[Case]) -> dict[str, dict[str, int]]:
+    """How many cases of each kind train a network, and how many choose its epoch."""
+    kinds: dict[str, Counter[str]] = {"Training": Counter(), "Validation": Counter()}
+    for case in cases:
+        kinds["Validation" if case.validation else "Training"][case.kind] += 1
+    return {side: dict(sorted(counts.items())) for side, counts in kinds.items()}
 
 
 def times_for_share(real: int, made: int, share: float) -> int:

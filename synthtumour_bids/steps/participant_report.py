@@ -13,7 +13,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.layout import Layout
-from synthtumour_bids.ledger import Failure, Identity
+from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.settings import Step
@@ -53,6 +53,7 @@ class PageTask:
     layout: Layout
     preprocessed: list[tuple[Identity, Preprocessing]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
     t1w_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all scans
 
 
@@ -78,8 +79,12 @@ def _outcome(result: Result[PageTask, None]) -> ScanOutcome:
 def _tasks(job: Job) -> list[PageTask]:
     people = {(scan.dataset_name, scan.subject) for scan in job.selected()}
     people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
+    stops = job.ledger.stops()
     flags = {key: found.flags for key, found in in_t1w(job.ledger).items() if found.flags}
-    tasks = {person: PageTask(person, job.layout, t1w_flags=flags) for person in sorted(people)}
+    tasks = {
+        person: PageTask(person, job.layout, stops=stops, t1w_flags=flags)
+        for person in sorted(people)
+    }
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
         if task := tasks.get((who.dataset, who.subject)):
             record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
@@ -98,6 +103,7 @@ def write_participant(task: PageTask) -> None:
         layout.page_part(dataset, subject, "verdict"),
         "verdict.html",
         verdicts=list(_verdicts(task)),
+        stops=task.stops,
         version=__version__,
         group=os.path.relpath(layout.group_page, page.parent),
     )
@@ -116,7 +122,8 @@ def write_participant(task: PageTask) -> None:
         }
         for failure in task.failures
     ]
-    write_page(layout.page_part(dataset, subject, "errors"), "errors.html", errors=errors)
+    errors_part = layout.page_part(dataset, subject, "errors")
+    write_page(errors_part, "errors.html", errors=errors, stops=task.stops)
     assemble(page, subject)
 
 

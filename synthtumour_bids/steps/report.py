@@ -22,6 +22,7 @@ from synthtumour_bids.steps.standard_spaces import spaces_of
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
 from synthtumour_bids.steps.t1w_report import T1wReport
+from synthtumour_bids.steps.training_report import write_training_page
 
 __all__ = ["run", "write_methods"]
 
@@ -55,6 +56,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     )
     records = job.record(STEP, results, lambda task: task.scan) + change.run(job)
     write_methods(job, method)
+    write_training_page(job)
     records += write_pages(job)
     tables.write(job)
     return records

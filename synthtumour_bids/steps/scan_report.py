@@ -144,7 +144,7 @@ def _sources(task: ReportTask) -> list[Path]:
 def _remove_stale(task: ReportTask) -> None:
     """Remove parts that would not be written anew: nobody asked for them, or nothing is there."""
     scan, layout = task.scan, task.layout
-    stale = []
+    stale = [layout.figure(scan, desc, ".png") for desc in ("brain", "tumour")]  # of 0.1.0
     if not task.viewer:
         stale += [layout.figure(scan, "viewer"), layout.figure(scan, "viewer", ".js")]
         stale.append(layout.figure(scan, "interactive"))
@@ -167,11 +167,13 @@ def _write_facts(task: ReportTask) -> None:
         *facts.brain_facts(_read(sidecar_path(layout.native_brain(scan))), TEMPLATE),
     ]
     flags = list(record.flags) if record else []
+    regions: dict[str, Any] = {}
     if task.segmented and layout.result(scan).is_file():
         result = _read(layout.result(scan))
         sidecar = _read(sidecar_path(layout.native(scan, label="L", suffix="mask")))
-        location = _read(layout.location(scan.name))["Location"]
-        known += facts.tumour_facts(result, sidecar, location)
+        place = _read(layout.location(scan.name))
+        known += facts.tumour_facts(result, sidecar, place["Size"], place["Location"])
+        regions = place["Regions"]
         known += facts.truth_facts(_read(layout.scores(scan.name)))
         flags += result["qc_flags"]
     if task.t1w is not None:
@@ -183,6 +185,7 @@ def _write_facts(task: ReportTask) -> None:
         "scan.html",
         scan=scan.name,
         facts=known,
+        regions=regions,
         advice=advice(flags, record.findings if record else {}),
     )
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ParamSpec
 
 from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
+from synthtumour_bids.execution.disk import disk_advice
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.job import Job
+from synthtumour_bids.ledger import Stop
 from synthtumour_bids.settings import Step
 
+FOR_ALL = (Step.SYNTHESISE, Step.TRAIN)  # the others fail scan by scan
 Arguments = ParamSpec("Arguments")
 
 
 class Sequence:
-    """Runs steps and keeps their outcomes."""
+    """Runs steps and keeps their outcomes; `during` surrounds each."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(
+        self, job: Job, during: Callable[[Step], AbstractContextManager[object]] = nullcontext
+    ) -> None:
         self._job = job
+        self._during = during
         self._records: list[ScanOutcome] = []
 
     @property
@@ -42,10 +48,29 @@ class Sequence:
         """
         if step not in self._job.steps or self._gives_up:
             return
-        records = function(*args, **kwargs)
+        with self._during(step), self._recorded(step):
+            records = function(*args, **kwargs)
         self._records += records
         if step is Step.PREPROCESS:
             _stop_when_nothing_is_left(records)
+
+    @contextmanager
+    def _recorded(self, step: Step) -> Iterator[None]:
+        """Record what ends a step that is done once for all scans, for the pages and later jobs."""
+        if step not in FOR_ALL:
+            yield
+            return
+        try:
+            yield
+        except StoppedError:
+            raise  # nothing failed
+        except Exception as error:
+            if not disk_advice(error):
+                known = isinstance(error, SynthTumourError)
+                told = str(error) if known else f"{type(error).__name__}: {error}"
+                self._job.ledger.mark_stop(Stop(step, self._job.places.hide(told)))
+            raise
+        self._job.ledger.clear_stop(step)
 
     @contextmanager
     def reporting(
@@ -59,8 +84,9 @@ class Sequence:
             yield
         except StoppedError:
             raise  # there is no time left
-        except SynthTumourError:
-            self._report(function, *args, **kwargs)
+        except Exception as error:
+            if not disk_advice(error):  # else there is no room for reports
+                self._report(function, *args, **kwargs)
             raise
         self._report(function, *args, **kwargs)
 
@@ -71,7 +97,8 @@ class Sequence:
         **kwargs: Arguments.kwargs,
     ) -> None:
         if Step.REPORT in self._job.steps:
-            self._records += function(*args, **kwargs)
+            with self._during(Step.REPORT):
+                self._records += function(*args, **kwargs)
 
     @property
     def _gives_up(self) -> bool:

@@ -23,6 +23,7 @@ from synthtumour_bids.reports.group import (
     write_tables,
 )
 from synthtumour_bids.reports.group_page import Trouble, write_group_page
+from synthtumour_bids.reports.participant_table import as_text
 from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
@@ -40,12 +41,17 @@ def write(job: Job) -> None:
     The jobs of an array end together. Each makes the tables of all it finds, and makes them again
     where others have added something meanwhile, so that the last one to write has seen it all.
     """
-    summary = None
+    summary: Summary | None = None
+    rows: list[dict[str, Any]] = []
     before: set[tuple[str, int, int]] | None = None
     while (now := _state(job)) != before:
         before = now
-        summary = _write(job)
+        summary, rows = _write(job)
         frequency.write(job)
+    asked = {f"sub-{scan.subject}" for scan in job.selected() if scan.dataset_name == MAIN}
+    asked |= {f"sub-{one.subject}" for one in job.selection.refused if one.dataset_name == MAIN}
+    if mine := [row for row in rows if row["participant_id"] in asked]:
+        LOGGER.info("Participants:\n%s", as_text(mine))
     if summary is not None and summary.n_scans:
         LOGGER.info("%s", summary.text())
 
@@ -58,7 +64,7 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
     folders = (*(logs / name for name in records), *stamps)
     paths = [path for folder in folders for path in folder.glob("[!.]*.json")]
     state = set()
-    for path in [*paths, *(logs / "failures").glob("*/[!.]*.json")]:
+    for path in [*paths, *(logs / "failures").rglob("[!.]*.json")]:
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -67,7 +73,8 @@ def _state(job: Job) -> set[tuple[str, int, int]]:
     return state
 
 
-def _write(job: Job) -> Summary | None:
+def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
+    """Write all; return the summary and the rows of participants, none where nothing is there."""
     output_dir = job.settings.output_dir
     found = in_t1w(job.ledger)
     results = [
@@ -81,17 +88,19 @@ def _write(job: Job) -> Summary | None:
     ]
     participants = list(_participants(job))
     if not results and not participants:
-        return None
+        return None, []
     write_regions(output_dir, results)
     write_changes(output_dir, read_changes(job.layout.changes))
     summary = write_tables(output_dir, results, participants)
+    rows = participant_rows(results, participants)
     write_group_page(
         job.layout.group_page,
-        participant_rows(results, participants),
+        rows,
         scan_rows(results),
         list(_troubles(job)),
+        job.ledger.stops(),
     )
-    return summary
+    return summary, rows
 
 
 def _t1w_flags(found: Mapping[str, InT1w], key: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Material, Method
 from synthtumour_bids.profiles import Training
+from synthtumour_bids.segmentation.cases import count_kinds
 from synthtumour_bids.segmentation.curve import SelectionCurve
 from synthtumour_bids.segmentation.model_card import (
     BUNDLED,
@@ -227,7 +228,7 @@ def _finish(
         training_seconds=round(curve.seconds, 1),
         versions=versions(),
         files=checksums(folder),
-        details=material.card,
+        details={"Cases": count_kinds(material.cases), **material.card},
     ).write(folder)
     job.ledger.mark(
         COHORT,

@@ -11,10 +11,19 @@ import pytest
 from synthtumour_bids.cli.fetch import build_parser as fetch_parser
 from synthtumour_bids.cli.parser import build_parser
 from synthtumour_bids.demo.__main__ import build_parser as demo_parser
+from synthtumour_bids.dicom.__main__ import build_parser as dicomseg_parser
 from synthtumour_bids.starter.__main__ import build_parser as starter_parser
 
-PARSERS = {parser.prog: parser for parser in (p() for p in (build_parser, fetch_parser))}
-PARSERS |= {parser.prog: parser for parser in (p() for p in (demo_parser, starter_parser))}
+PARSERS = {
+    parser.prog: parser
+    for parser in (
+        build_parser(),
+        fetch_parser(),
+        demo_parser(),
+        dicomseg_parser(),
+        starter_parser(),
+    )
+}
 
 
 @pytest.fixture
@@ -56,6 +65,7 @@ def offered(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> se
         ("synthtumour-demo sc", {"scans", "scans2", "scans.json"}),
         ("synthtumour-starter train scans --lesion st", {"stroke"}),
         ("synthtumour-fetch --sou", {"--source"}),
+        ("synthtumour-dicomseg sc", {"scans", "scans2", "scans.json"}),
     ],
 )
 def test_bash_offers_what_fits(

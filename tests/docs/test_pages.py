@@ -18,6 +18,7 @@ from synthtumour_bids.__main__ import main
 from synthtumour_bids.cli.fetch import build_parser as fetch_parser
 from synthtumour_bids.cli.parser import build_parser
 from synthtumour_bids.demo.__main__ import build_parser as demo_parser
+from synthtumour_bids.dicom.__main__ import build_parser as dicomseg_parser
 from synthtumour_bids.errors import EXIT_DONE
 from synthtumour_bids.starter.__main__ import build_parser as starter_parser
 from synthtumour_bids.synthesis import fabrication
@@ -29,6 +30,7 @@ from tests.docs.pages import run_page
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "synthtumour-bids": build_parser,
     "synthtumour-demo": demo_parser,
+    "synthtumour-dicomseg": dicomseg_parser,
     "synthtumour-fetch": fetch_parser,
     "synthtumour-starter": starter_parser,
 }

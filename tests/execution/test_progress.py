@@ -108,6 +108,22 @@ def test_steps_that_are_reached_are_lines_as_well(
     assert [record.message for record in caplog.records] == ["Epoch 4/9: loss 0.5"]
 
 
+def test_the_rate_is_that_of_this_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("synthtumour_bids"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("synthtumour_bids"), "handlers", [])
+    clock = iter([0.0, 5.0, 25.0])
+    monkeypatch.setattr("synthtumour_bids.execution.progress.time.monotonic", lambda: next(clock))
+    with caplog.at_level(logging.INFO, "synthtumour_bids"), Progress("Step", 1000) as progress:
+        progress.come_to(500)  # where an earlier run had ended
+        progress.come_to(510)
+    assert [record.message for record in caplog.records] == [
+        "Step 500/1000",
+        "Step 510/1000, 2 s each, about 16 min left",
+    ]
+
+
 def test_long_durations_are_days() -> None:
     assert describe_seconds(47 * 3600) == "47 h 00 min"
     assert describe_seconds(30 * 86400) == "30 days"

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Frame
 
-from synthtumour_bids.ledger import Failure, Identity
+from synthtumour_bids.execution.usage import Usage
+from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.group_page import Trouble, write_group_page
+from synthtumour_bids.reports.usage_plot import write_usage_plot
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import participant_report, scan_report, tables
+from synthtumour_bids.steps.training_report import write_training_page
 from tests.builders.browser import PATIENCE_MS, SOFTWARE_WEBGL, chromium, visit
-from tests.builders.jobs import mark_preprocessed
+from tests.builders.jobs import make_job, mark_preprocessed
 from tests.builders.reports import make_head, segmented, task_of
-
-NASTY = "<img src=x onerror=alert(1)> & <b>bold</b>"
+from tests.builders.training import NASTY, write_training
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,21 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job.ledger.mark_failure(Failure(Step.SEGMENT, Identity.of(scan), scan.role, NASTY))
     assert participant_report.write_pages(job) == []
     tables.write(job)
+    with Usage(job.settings.output_dir, interval=0.01) as usage, usage.during("train"):
+        time.sleep(0.1)
+    write_usage_plot(usage.path)
     return job.settings.output_dir
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Page of a training that ended the run."""
+    job = make_job(tmp_path_factory.mktemp("training"), tumours=3, tumourfree=0)
+    write_training(job)
+    job.ledger.mark_stop(Stop(Step.TRAIN, NASTY))
+    write_training_page(job)
+    (job.settings.output_dir / "group.html").touch()
+    return job.layout.training_page
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +60,27 @@ def browser(launch: Callable[..., Browser]) -> Browser:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", ["sub-tumour0.html", "group.html"])
+@pytest.mark.parametrize("name", ["sub-tumour0.html", "group.html", "resources.html"])
 def test_pages_open_from_a_folder(browser: Browser, out: Path, name: str, width: int) -> None:
     opened = visit(browser, out / name, width)
     assert opened.broken_pictures() == []
     assert opened.overflow == 0
-    assert NASTY in opened.page.inner_text("main")
+    assert NASTY in opened.page.inner_text("main") or name == "resources.html"
     assert opened.page.locator("img:not([alt]), img[alt='']").count() == 0
+    assert opened.wrong == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_training_report_opens_from_a_folder(
+    browser: Browser, trained: Path, width: int
+) -> None:
+    opened = visit(browser, trained, width)
+    assert opened.broken_pictures() == []
+    assert opened.overflow == 0
+    assert opened.page.inner_text("main").count(NASTY) == 3
+    opened.page.locator("summary").first.click()
+    assert opened.page.get_by_text("volume ml").first.is_visible()
+    assert opened.page.locator("svg polyline").count() == 6  # three lines of two networks
     assert opened.wrong == []
 
 

@@ -1,4 +1,4 @@
-"""Parts of reports: places, the data of the interactive view, charts, sheets of samples."""
+"""Parts of reports: places, the data of the interactive view, charts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synthtumour_bids.files import hash_file
 from synthtumour_bids.reports import viewer
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
 from synthtumour_bids.reports.facts import place_of
-from synthtumour_bids.reports.sample_mosaic import synthetic_mosaic
+from synthtumour_bids.reports.line_chart import Chart, ticks
+from synthtumour_bids.reports.participant_table import MOST_ROWS, as_text
 from synthtumour_bids.volumes import Volume
 from tests.builders.reports import make_head, stored
 
@@ -78,13 +81,35 @@ def test_outliers_and_limits_of_agreement() -> None:
     assert Distribution.of("x", "mL", points[:1]).share(1.0) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("count", [1, 6])
-def test_a_sheet_has_room_for_every_sample(tmp_path: Path, count: int) -> None:
-    from matplotlib.image import imread
+@given(low=st.floats(-1e3, 1e3), span=st.floats(1e-3, 1e6))
+def test_ticks_are_few_round_and_inside(low: float, span: float) -> None:
+    found = ticks(low, low + span)
+    assert 1 <= len(found) <= 7
+    assert all(low - 1e-6 * span <= one <= low + (1 + 1e-6) * span for one in found)
+    if len(found) > 2:
+        steps = np.diff(found)
+        assert steps == pytest.approx([steps[0]] * len(steps), rel=1e-3)
 
-    head = make_head()
-    samples = [(head["image"], head["mask"], f"sample {n}") for n in range(count)]
-    synthetic_mosaic(samples, tmp_path / "samples.png")
-    picture = imread(tmp_path / "samples.png")[..., :3]
-    red = (picture[..., 0] > 0.6) & (picture[..., 1:] < 0.4).all(axis=2)
-    assert red.sum() > 20 * count
+
+def test_a_line_has_a_gap_where_nothing_was_measured() -> None:
+    values = [1.0, 2.0, float("nan"), 2.0]
+    chart = Chart("t", "x", "y", (0, 1, 2, 3), {"a": values}, y_limits=(0.0, 2.0))
+    first, second = chart.paths("a")
+    assert len(first.split()) == 2
+    assert second == f"{chart.across(3):.1f},{chart.down(2):.1f}"
+    assert chart.down(2) < chart.down(0)
+
+
+def test_the_table_of_participants_begins_with_what_needs_a_look() -> None:
+    rows = [
+        {"participant_id": f"sub-{n:02d}", "status": "segmented", "volume_mL": 0.0, "qc_flags": []}
+        for n in range(40)
+    ]
+    rows[7] = {**rows[7], "volume_mL": 4.04, "qc_flags": ["uncertain"]}
+    rows[9] = {**rows[9], "status": "failed", "volume_mL": None, "failure": "preprocess: x" * 20}
+    lines = as_text(rows).splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["participant", "sub-09", "sub-07", "sub-00"]
+    assert lines[1].endswith("…")
+    assert lines[2].split() == ["sub-07", "segmented", "4.0", "mL", "uncertain"]
+    assert lines[-1].strip().startswith(f"… and {40 - MOST_ROWS} more")
+    assert "none found" in lines[3]

@@ -47,8 +47,9 @@ def test_cores_threads_and_memory_limit_the_processes_of_a_step(
     job = make_job(tmp_path, nprocs=8, omp_nthreads=2, mem_gb=mem_gb)
     mark_trained(job)
     STEPS[step](job)
-    # Pages of participants come after their pictures, and take one thread and less memory.
-    after = [pages] if step == "report" else []
+    # Comparisons of sessions and pages of participants come after the pictures; pages take one
+    # thread and less memory.
+    after = [expected, pages] if step == "report" else []
     assert [call["nprocs"] for call in calls] == [expected, *after]
 
 

@@ -18,7 +18,8 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_tsv
 from synthtumour_bids.job import Job
-from synthtumour_bids.ledger import Failure, Identity
+from synthtumour_bids.ledger import Failure, Identity, Stop
+from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
 from tests.builders.jobs import make_job, mark_preprocessed, method_of
@@ -84,6 +85,23 @@ def test_parts_that_nobody_asks_for_any_more_go(tmp_path: Path) -> None:
     assert not [name for name in figures(job) if "truth" in name and name.endswith("html")]
 
 
+def test_regions_are_on_the_page_and_old_pictures_go(tmp_path: Path) -> None:
+    job, scan = segmented(tmp_path, make_head())
+    old = job.layout.figure(scan, "tumour", ".png")
+    old.parent.mkdir(parents=True)
+    old.touch()
+    brain = standard_brain(job.layout.resolution)
+    inside = (np.asanyarray(brain.dataobj) > 0).astype(np.uint8)
+    nib.save(nib.Nifti1Image(inside, brain.affine), tmp_path / "lobes.nii.gz")
+    (tmp_path / "lobes.tsv").write_text("index\tname\n1\t<b>Everything</b>\n")
+    task = task_of(job, scan, viewer=False, truth=None, atlas=str(tmp_path / "lobes.nii.gz"))
+    scan_report.report_scan(task)
+    part = job.layout.figure(scan, "summary").read_text()
+    assert "&lt;b&gt;Everything&lt;/b&gt;</th><td>0.6</td><td>100 %" in part  # all of 0.6 mL
+    assert "in one axial slice" in part
+    assert not old.exists()
+
+
 def test_a_truth_that_cannot_be_used_stops_the_scores_alone(tmp_path: Path) -> None:
     job, scan = segmented(tmp_path, make_head())
     (tmp_path / "truth.nii.gz").write_bytes(b"no image")
@@ -126,6 +144,15 @@ def test_a_page_tells_why_a_participant_failed_and_is_escaped(tmp_path: Path) ->
     assert "<script" not in page
     assert page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more") == 2
     assert f'href="logs/run/crash-preprocess-{scan.slug}.txt"' in page
+
+
+def test_a_page_tells_why_the_run_stopped(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    mark_preprocessed(job, *job.selected())
+    job.ledger.mark_stop(Stop(Step.TRAIN, "The junior found no tumour."))
+    page = page_of(job)
+    assert page.count("The junior found no tumour.") == 2  # in the summary, and among the errors
+    assert "<p>None.</p>" not in page
 
 
 # ---------------------------------------------------------------------- methods text

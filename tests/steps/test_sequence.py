@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,33 @@ def test_nothing_is_left_where_no_scan_could_be_preprocessed(tmp_path: Path) -> 
     ):
         do(Step.PREPROCESS, lambda: [FAILED])
     assert reports == ["report"], "reports are worth most when something went wrong"
+
+
+@pytest.mark.parametrize("error", [DataError, RuntimeError])
+def test_what_ended_a_training_is_kept_until_it_ends_well(
+    tmp_path: Path, error: type[Exception]
+) -> None:
+    job = make_job(tmp_path)
+    do, reports = Sequence(job), []
+
+    def fail() -> list[ScanOutcome]:
+        raise error(f"nothing was learned from {job.settings.bids_dir}")
+
+    with pytest.raises(error), do.reporting(lambda: reports.append(job.ledger.stops()) or []):
+        do(Step.TRAIN, fail)
+    ((stop,),) = reports
+    assert stop.step == "train"
+    assert stop.message.endswith("nothing was learned from BIDS_DIR")
+    do(Step.TRAIN, list)
+    assert job.ledger.stops() == []
+
+
+def test_each_step_is_surrounded(tmp_path: Path) -> None:
+    seen = []
+    do = Sequence(make_job(tmp_path), lambda step: seen.append(step) or nullcontext())
+    with do.reporting(list):
+        do(Step.TRAIN, list)
+    assert seen == ["train", "report"]
 
 
 @pytest.mark.parametrize(("error", "reported"), [(StoppedError, 0), (UnavailableError, 1)])

@@ -30,11 +30,12 @@ from synthtumour_bids.methods.fabrication.coarse_samples import (
 from synthtumour_bids.methods.fabrication.refined_samples import (
     QUALITY,
     Side,
+    read_records,
     refine_samples,
     train_fabricator,
 )
 from synthtumour_bids.methods.fabrication.stored_scans import StoredScan
-from synthtumour_bids.methods.sample_sheets import SHOWN, draw_sheet
+from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
 from synthtumour_bids.segmentation.cases import Case, times_for_share
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.synthesis.fabrication.split import Annotated, rare_classes, split_annotated
@@ -43,7 +44,9 @@ from synthtumour_bids.synthesis.hosts import split_hosts
 LOGGER = logging.getLogger(__name__)
 NAME = "fabrication"
 TRAIN, VALIDATION = "train", "validation"
+SIDES = {TRAIN: "for training", VALIDATION: "these choose the epoch"}
 ANNOTATED, COARSE, REFINED = "annotated", "coarse", "refined"
+KINDS = {ANNOTATED: "annotated scans", COARSE: "coarse samples", REFINED: "refined samples"}
 REAL_SHARE = 1.0  # real scans drawn in training per made one
 
 
@@ -114,7 +117,7 @@ def make_pairs(
     refined = refine_samples(job, fabricator, samples)
     path = list_file(job)
     write_json(path, [pair.to_json() for pair in _pairs(train, held_out, refined)])
-    _picture(job, samples, refined)
+    show_samples(job, samples, refined)
     folder = job.layout.fabricator
     outputs = [path, folder / "fabricator.pt", folder / QUALITY]
     if not any(record.status is Status.FAILED for record in records):
@@ -137,7 +140,7 @@ def cases(
     found = []
     for pair in wanted:
         validation = pair.purpose == VALIDATION
-        case = pair.files.case(validation=validation)
+        case = pair.files.case(validation=validation, kind=KINDS[pair.kind])
         real = pair.kind == ANNOTATED and not validation
         found.append(replace(case, times=times) if real else case)
     return found + [replace(case, times=times) for case in pseudo_labelled]
@@ -244,17 +247,30 @@ def _pairs(train: Side, held_out: Side, refined: Sequence[StoredScan]) -> list[P
     return pairs + [Pair(REFINED, purposes[files.label], files) for files in refined]
 
 
-def _picture(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) -> None:
-    """Picture samples before and after refinement, side by side."""
-    after = {scan.label: scan for scan in refined}
-    shown = [s.files for s in samples if s.files.label in after] or [s.files for s in samples]
-    pictures = []
-    for number, scan in enumerate(shown[:: max(1, len(shown) * 2 // SHOWN)][: SHOWN // 2], 1):
-        for one, word in ((scan, COARSE), (after.get(scan.label), REFINED)):
-            if one is not None and one.label is not None:
-                pictures.append((one.images[0], one.label, f"{word} {number}"))
-    draw_sheet(
-        pictures,
-        job.layout.models / "fabrication.png",
-        "Fabricated samples before and after refinement" if after else "Coarse samples",
-    )
+def show_samples(job: Job, samples: Sequence[Sample], refined: Sequence[StoredScan]) -> None:
+    """Picture some samples, what refinement made of those that were kept, and all verdicts."""
+    after = {scan.label: scan.images[:1] for scan in refined}
+    records = {one["Name"]: one for one in read_records(job.layout.models)}
+    shown = []
+    for sample in samples:
+        files, record = sample.files, records[sample.files.name]
+        facts = {"host": sample.host, "lesion of": sample.lesion, "refined": _verdict(record)}
+        if sample.wanted_ml is not None:
+            facts["volume asked for"] = f"{sample.wanted_ml:.1f} mL"
+        images = (files.images[0], *after.get(files.label, ()))
+        if files.label is not None:
+            parameters = {**record["Parameters"], "scores": record.get("Scores", {})}
+            group = SIDES[sample.purpose]
+            shown.append(SheetSample(files.name, group, images, files.label, facts, parameters))
+    draw_sheet(shown, job.layout, NAME, "Fabricated samples")
+
+
+def _verdict(record: Mapping[str, Any]) -> str:
+    """Say what the quality control said of a refined sample."""
+    if record["HostIsAnnotated"]:
+        return "no: the host has a tumour of its own"
+    if "Accepted" not in record:
+        return "no: refinement did not help"
+    if record["Accepted"]:
+        return "yes, and kept"
+    return f"yes, but dropped by the quality control ({', '.join(record['Reasons'])} too low)"

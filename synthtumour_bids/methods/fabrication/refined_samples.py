@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 EVALUATED = 12  # held-out samples that every evaluation of the GAN refines
 QUALITY = "quality.json"
+SAMPLES = "samples.json"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,11 @@ def train_fabricator(
         len(data.hosts),
         len(data.coarse),
     )
-    with stop_signal() as stop, torch_threads(job.settings.nprocs):
+    with (
+        stop_signal() as stop,
+        torch_threads(job.settings.nprocs),
+        Progress("Fabrication: GAN step", settings.warm_up + settings.steps) as bar,
+    ):
         return train_gan(
             data,
             dataclasses.replace(settings, workers=workers),
@@ -96,6 +101,7 @@ def train_fabricator(
             recipe=recipe,
             device=str(device),
             should_stop=stop.is_set,
+            progress=bar.come_to,
         )
 
 
@@ -125,7 +131,7 @@ def refine_samples(job: Job, fabricator: Fabricator, samples: Sequence[Sample]) 
         **quality_record(fabricator, list(verdicts.values()), weights),
         "InAnnotatedScans": sum(sample.mixed for sample in samples),
     }
-    write_json(folder / "samples.json", {"Generator": weights, "Samples": records})
+    write_json(folder / SAMPLES, {"Generator": weights, "Samples": records})
     write_json(folder / QUALITY, quality)
     if fabricator.helps:
         LOGGER.info(
@@ -148,6 +154,13 @@ def read_quality(models_dir: Path) -> dict[str, Any] | None:
         return None
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
+
+
+def read_records(models_dir: Path) -> list[dict[str, Any]]:
+    """How all samples were made, as recorded with the models."""
+    path = models_dir / "fabricator" / SAMPLES
+    records: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["Samples"]
+    return records
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ class StoredScan:
         images = arrays[0][None] if len(arrays) == 1 else np.stack(arrays)
         return BrainScan(images, classes, brain, (x, y, z), self.source)
 
-    def case(self, *, validation: bool) -> Case:
-        """Give it to a segmentation network.
+    def case(self, *, validation: bool, kind: str) -> Case:
+        """Give it to a segmentation network; `kind` is what such cases are called.
 
         Raises
         ------
@@ -81,6 +81,7 @@ class StoredScan:
             validation,
             self.images[1:],
             persons=self.persons,
+            kind=kind,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -31,14 +31,12 @@ from synthtumour_bids.methods.label_free.negatives import negative_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED, Sample
-from synthtumour_bids.methods.pseudo_labels import Labelled, pseudo_labelled, unlabelled
+from synthtumour_bids.methods.pseudo_labels import KIND, Labelled, pseudo_labelled, unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Step
 from synthtumour_bids.synthesis.borders import Evidence
-
-STAGE_TWO = "stage_two"
 
 
 @dataclass(frozen=True)
@@ -106,11 +104,11 @@ class LabelFree:
             **({"keep_mask": True} if job.settings.keep_mask else {}),
             **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
         )
-        if not (lineage.is_made_from(job, STAGE_TWO, current, scans) and path.is_file()):
+        if not (lineage.is_made_from(job, stage_two.NAME, current, scans) and path.is_file()):
             cases = self._senior_cases(job, tumours, train, shifted)
             write_json(path, [case.to_json() for case in cases])
             used = job.preprocessing_fingerprints(scans)
-            job.ledger.mark(COHORT, STAGE_TWO, current, [path], members=used)
+            job.ledger.mark(COHORT, stage_two.NAME, current, [path], members=used)
         stored = json.loads(path.read_text(encoding="utf-8"))
         return Material(tuple(Case.from_json(case) for case in stored), scans, card=self._card(job))
 
@@ -172,7 +170,7 @@ class LabelFree:
             mixes,
             [*real, *negatives],
             drawn,
-            [s.case("half-") for s in in_halves],
+            [s.case("half-", " in healthy halves") for s in in_halves],
             [s.case() for s in synthetic],
         )
 
@@ -250,8 +248,8 @@ class LabelFree:
 
 NO_PSEUDO_LABEL = (
     "The junior found no usable tumour in any tumour scan ({} looked at), so there is nothing for "
-    "the senior to learn from. Look at models/junior/selection_curve.png and "
-    "models/pseudo_labels.tsv; train longer (--profile), or check --contrast and --lesion."
+    "the senior to learn from. Look at models/report.html, which has the junior's curve and all "
+    "pseudo-labels; train longer (--profile), or check --contrast and --lesion."
 )
 
 
@@ -294,4 +292,5 @@ def real_case(job: Job, item: Labelled, side: str) -> Case:
         item.label,
         validation=side == stage_two.VALIDATION,
         persons=frozenset((item.scan.person,)),
+        kind=KIND,
     )

@@ -13,6 +13,8 @@ from synthtumour_bids.methods.label_free.hosts import Host
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.volumes import load_volume
 
+KIND = "tumour-free brains"
+
 
 def negative_cases(job: Job, hosts: Sequence[Host]) -> list[Case]:
     """Give training hosts to a network, each once, with an empty label.
@@ -34,5 +36,6 @@ def negative_cases(job: Job, hosts: Sequence[Host]) -> list[Case]:
         empty = volume.with_data(np.zeros(volume.data.shape, np.uint8))
         write_image(label, empty, {"Host": host.source, "HostPart": host.part})
         persons = frozenset((host.scan.person,))
-        cases.append(Case(name, host.image, label, validation=False, persons=persons))
+        case = Case(name, host.image, label, validation=False, persons=persons, kind=KIND)
+        cases.append(case)
     return cases

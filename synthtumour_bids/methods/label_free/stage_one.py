@@ -32,7 +32,7 @@ from synthtumour_bids.methods.label_free.stage_one_samples import (
     Sample,
     draw,
 )
-from synthtumour_bids.methods.sample_sheets import draw_sheet
+from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
@@ -40,6 +40,7 @@ from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
 NAME = "stage_one"
+SIDES = {TRAIN: "for training", SHIFTED: "shifted: these choose the epoch"}
 MEMORY_GB = 1.0  # of one process at 1 mm; 0.43 at 2 mm
 SYNTHESIS_VERSION = "0.1.0"  # changes when the same seed gives other samples
 
@@ -122,8 +123,12 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
             raise DataError(msg)
     write_json(_list_file(job), [sample.to_json() for sample in samples])
     draw_sheet(
-        [(sample.image, sample.label, sample.purpose) for sample in samples],
-        job.layout.models / "stage_one.png",
+        [
+            SheetSample.from_sidecar(one.name, SIDES[one.purpose], one.image, one.label)
+            for one in samples
+        ],
+        job.layout,
+        NAME,
         "Stage 1: synthetic tumours in tumour-free brains",
     )
     _keep_parameters(job, samples)

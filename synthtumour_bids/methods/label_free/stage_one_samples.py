@@ -23,6 +23,7 @@ from synthtumour_bids.synthesis.stage_one import synthesise
 from synthtumour_bids.volumes import load_volume
 
 TRAIN, SHIFTED = Purpose.TRAIN, Purpose.SHIFTED
+KINDS = {TRAIN: "synthetic tumours", SHIFTED: "shifted synthetic tumours"}
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,18 @@ class Sample:
         person = data.get("person", "")  # 0.1.0 did not record it
         return cls(data["name"], Purpose(data["purpose"]), data["host"], image, label, person)
 
-    def case(self, prefix: str = "") -> Case:
-        """Give it to a network; shifted samples validate."""
+    def case(self, prefix: str = "", where: str = "") -> Case:
+        """Give it to a network, with words before its name and behind its kind.
+
+        Shifted samples validate.
+        """
         return Case(
             f"{prefix}{self.name}",
             self.image,
             self.label,
             validation=self.purpose == SHIFTED,
             persons=frozenset((self.person,) if self.person else ()),
+            kind=KINDS[self.purpose] + where,
         )
 
 

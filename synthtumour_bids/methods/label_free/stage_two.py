@@ -16,7 +16,7 @@ from synthtumour_bids.methods.label_free.hosts import Host
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one import MEMORY_GB
 from synthtumour_bids.methods.pseudo_labels import Labelled
-from synthtumour_bids.methods.sample_sheets import draw_sheet
+from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.hosts import split_hosts
@@ -25,7 +25,9 @@ from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.stage_two import mix, sample_mix
 from synthtumour_bids.volumes import load_volume
 
+NAME = "stage_two"
 TRAIN, VALIDATION = "train", "val"
+SIDES = {False: "for training", True: "these choose the epoch"}
 VALIDATION_SHARE = 0.2  # of the tumour scans
 FEWEST_TO_VALIDATE = 4  # persons with a tumour
 FEWEST_PER_FAILURE = 10  # mixes: more failures than a tenth of them end the run
@@ -134,8 +136,12 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
         raise DataError(msg)
     cases = [case_of(result.item, *result.value) for result in results if result.value is not None]
     draw_sheet(
-        [(case.image, case.label, case.name) for case in cases],
-        job.layout.models / "stage_two.png",
+        [
+            SheetSample.from_sidecar(case.name, SIDES[case.validation], case.image, case.label)
+            for case in cases
+        ],
+        job.layout,
+        NAME,
         "Stage 2: real tumours mixed into tumour-free brains",
     )
     return cases
@@ -144,7 +150,7 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
 def case_of(task: MixTask, image: Path, label: Path) -> Case:
     """Give a mix to a network."""
     validation = task.name.startswith(VALIDATION)
-    return Case(task.name, image, label, validation, persons=task.persons)
+    return Case(task.name, image, label, validation, persons=task.persons, kind="mixes")
 
 
 def mix_one(task: MixTask) -> tuple[Path, Path]:

@@ -72,6 +72,7 @@ def train(
     recipe: str = "",
     device: str = "cpu",
     should_stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda step: None,
 ) -> Fabricator:
     """Train TF-GAN, or go on where an earlier call ended.
 
@@ -90,6 +91,8 @@ def train(
         As torch names it.
     should_stop
         Asked before every step; once true, the state is saved and the training left.
+    progress
+        Told the number of finished steps now and then.
 
     Returns
     -------
@@ -134,6 +137,7 @@ def train(
                 _evaluate(state, data, reference)
                 plot_curve(state.history, state.best_step, folder / CURVE)
             state.save(latest, recipe)
+            progress(state.step)
         if state.finished:
             break
     result = Fabricator.of(state).with_thresholds(data.real_held_out, data.coarse_held_out)

@@ -142,6 +142,27 @@ def test_samples_in_annotated_scans_are_neither_refined_nor_judged(job: Job) -> 
     assert (quality["Judged"], quality["InAnnotatedScans"]) == (1, 1)
 
 
+def test_samples_are_shown_with_the_verdict_on_them(job: Job) -> None:
+    where = job.layout.fabricator
+    where.mkdir(parents=True)
+    (where / "fabricator.pt").write_text("weights")
+    realness = {"good": 1.0, "bad": -1.0, "within": 0.0}
+    samples = [stored(where / "s", name, mixed=name == "within") for name in realness]
+    pairs.show_samples(job, samples, refine_samples(job, Judge(True, realness), samples))
+    record = json.loads(job.layout.training_record(pairs.NAME).read_text())
+    shown = {one["Name"]: one for one in record["Samples"]}
+    assert {name: one["Facts"]["refined"] for name, one in shown.items()} == {
+        "good": "yes, and kept",
+        "bad": "yes, but dropped by the quality control (realness too low)",
+        "within": "no: the host has a tumour of its own",
+    }
+    assert [name for name, one in shown.items() if "after refinement" in one["Description"]] == [
+        "good"
+    ]
+    assert shown["bad"]["Parameters"]["scores"]["realness"] == -1
+    assert job.layout.training_figure(f"{pairs.NAME}_00").is_file()
+
+
 # ---------------------------------------------------------------------- who learns from whom
 
 

@@ -1,0 +1,45 @@
+"""The log of a run: what is in it, and what people are told."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.execution.logs import end_logging, last_words, open_run_log, start_logging
+from synthtumour_bids.settings import Settings
+
+
+def test_last_words_are_said_once_and_logged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(tmp_path / "in", tmp_path / "out")
+    start_logging(settings)
+    log = open_run_log(settings) / "synthtumour.log"
+    last_words(f"error: nothing in {settings.bids_dir}\x1b[2J")
+    end_logging()
+    last_words("error: of another run")
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: nothing in {settings.bids_dir}\\x1b[2J",
+        "error: of another run",
+    ]
+    (line,) = log.read_text().splitlines()
+    assert line.endswith("ERROR error: nothing in BIDS_DIR\\x1b[2J")
+
+
+def test_a_log_that_cannot_be_written_disturbs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(tmp_path / "in", tmp_path / "out")
+    start_logging(settings)
+    open_run_log(settings)
+    logger = logging.getLogger("synthtumour_bids")
+    handler = next(one for one in logger.handlers if isinstance(one, logging.FileHandler))
+    handler.stream.close()
+    handler.stream = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - it closes it
+    logger.info("still running")
+    shown = capsys.readouterr().err
+    end_logging()
+    assert "still running" in shown
+    assert "Logging error" not in shown
