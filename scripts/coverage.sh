@@ -5,15 +5,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export COVERAGE_FILE=$PWD/.coverage # also of processes that work in other folders
 coverage erase
-# The system tests wait for one process after the other: the others run beside them.
+# What shares one finished run is done by one process, all else beside it by two.
 export OMP_WAIT_POLICY=PASSIVE # threads that wait for one another leave the core to others
-coverage run -m pytest tests/system > .system-tests.log 2>&1 &
-system=$!
-trap 'kill "$system" 2> /dev/null || true' EXIT
+coverage run -m pytest -m cohort tests/system > .cohort-tests.log 2>&1 &
+cohort=$!
+trap 'kill "$cohort" 2> /dev/null || true' EXIT
 result=0
-coverage run -m pytest --numprocesses 2 --dist loadfile --ignore tests/system || result=$?
-wait "$system" || result=$?
-cat .system-tests.log
+coverage run -m pytest --numprocesses 2 --dist loadfile -m "not cohort" || result=$?
+wait "$cohort" || result=$?
+cat .cohort-tests.log
 coverage combine --quiet
 coverage report
 exit "$result"

@@ -54,6 +54,15 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise StoppedError(msg)
 
 
+def _was_stopped(error: BaseException | None) -> bool:
+    """Whether an error came of a signal, which may fall into the clean-up of any library."""
+    while error is not None:
+        if isinstance(error, StoppedError | KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the app.
 
@@ -94,6 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         last_words(f"synthtumour-bids: error: {error}")
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
+        if _was_stopped(error):
+            last_words(STOPPED, logging.WARNING)
+            return EXIT_STOPPED
         if advice := disk_advice(error):
             last_words(f"synthtumour-bids: error: {error}. {advice}")
             return EXIT_UNAVAILABLE

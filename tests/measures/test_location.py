@@ -47,7 +47,8 @@ def test_side_and_centre_are_right_however_a_scan_is_stored(x, yz, radius, order
     assert not where.crosses_midline
     found = where.centre_x_mm, where.centre_y_mm, where.centre_z_mm
     assert np.linalg.norm(np.subtract(found, lesion.centre)) < 2
-    assert where.midline_distance_mm == pytest.approx(abs(x) - radius, abs=2)
+    # A voxel of 2 mm, and what of a round tip holds no voxel's centre.
+    assert where.midline_distance_mm == pytest.approx(abs(x) - radius, abs=2.5)
     away = float(np.linalg.norm(lesion.centre)) - radius - 12
     assert where.ventricle_distance_mm == pytest.approx(max(0, away), abs=2.5)
     assert where.wm_share == pytest.approx(float(x < 0), abs=0.05)

@@ -8,6 +8,13 @@ from tests.builders.finished import Finished, run_on_demo_cohort
 from tests.builders.short import short_trainings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what shares the finished run, which is better made once than in several processes."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker("cohort")
+
+
 @pytest.fixture(scope="package", autouse=True)
 def _short_trainings() -> Iterator[None]:
     with short_trainings():
