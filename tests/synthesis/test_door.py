@@ -48,7 +48,7 @@ def test_synthesis_works_on_arrays_alone(path):
     source = path.read_text(encoding="utf-8")
     above = re.findall(r"^\s*(?:from|import) (?:\.{2,3}|synthtumour_bids\.)(\w+)", source, re.M)
     assert set(above) - {"synthesis"} <= {
-        *("errors", "files", "lazy", "tensors"),
+        *("errors", "files", "lazy", "safe_files", "tensors"),
         *(path.stem for path in SOURCES),
     }
     assert not re.search(r"(?<![\w-])--[a-z]", source)  # no flag of the command line
