@@ -82,7 +82,10 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
             **result,
             **_read(job.layout.scores(str(result["scan"]))),
             **read_location(job.layout.location(str(result["scan"]))),
-            "qc_flags": [*result["qc_flags"], *_t1w_flags(found, f"{MAIN}/{result['scan']}")],
+            "qc_flags": [
+                *result.get("qc_flags", ()),
+                *_t1w_flags(found, f"{MAIN}/{result['scan']}"),
+            ],
         }
         for result in read_results(output_dir)
     ]
