@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export COVERAGE_FILE=$PWD/.coverage # also of processes that work in other folders
 coverage erase
-# What shares one finished run is done by one process, all else beside it by two.
+# What shares a finished run is done by one process, all else beside it by two.
 export OMP_WAIT_POLICY=PASSIVE # threads that wait for one another leave the core to others
 coverage run -m pytest -m cohort tests/system > .cohort-tests.log 2>&1 &
 cohort=$!

@@ -8,10 +8,13 @@ from tests.builders.finished import Finished, run_on_demo_cohort
 from tests.builders.short import short_trainings
 
 
+SHARED = {"finished", "fabricated"}  # runs that several tests look at, each made once
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what shares the finished run, which is better made once than in several processes."""
+    """Mark what shares a finished run: one process does that, and others all else beside it."""
     for item in items:
-        if "finished" in getattr(item, "fixturenames", ()):
+        if not SHARED.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker("cohort")
 
 
