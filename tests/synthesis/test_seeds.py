@@ -3,6 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -40,8 +41,8 @@ def test_another_process_with_another_hash_seed_draws_the_same():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert out.strip() == str(numbers(527, "01", "pre", index=3))
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        elsewhere = pool.apply(numbers, (527, "01", "pre"), {"index": 3})
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        elsewhere = pool.submit(numbers, 527, "01", "pre", index=3).result()
     assert elsewhere == numbers(527, "01", "pre", index=3)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -65,8 +66,8 @@ def test_samples_are_whole_and_replay_exactly(sampler, purpose):
 
 def test_bytes_do_not_depend_on_process_or_order():
     here = [digest(i) for i in (0, 1, 2)]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        assert pool.map(digest, (2, 1, 0)) == here[::-1]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        assert list(pool.map(digest, (2, 1, 0))) == here[::-1]
     assert len(set(here)) == 3
 
 

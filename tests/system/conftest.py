@@ -7,7 +7,6 @@ import pytest
 from tests.builders.finished import Finished, run_on_demo_cohort
 from tests.builders.short import short_trainings
 
-
 SHARED = {"finished", "fabricated"}  # runs that several tests look at, each made once
 
 
