@@ -119,10 +119,11 @@ def brain_of(head: Head) -> synthesis.Brain:
 
 
 def results(demo: Path) -> list[Panel]:
-    """Every patient of the demo, with the mask of the senior and the simulated truth."""
+    """The demo's patients who came once, with the mask of the senior and the simulated truth."""
     with (demo / "segmentations" / "participants.tsv").open(encoding="utf-8") as table:
         rows = [row for row in csv.DictReader(table, delimiter="\t") if row["role"] == "tumour"]
-    return [result(demo, row["participant_id"], float(row["dice"])) for row in rows]
+    once = [row for row in rows if (demo / "bids" / row["participant_id"] / "anat").is_dir()]
+    return [result(demo, row["participant_id"], float(row["dice"])) for row in once]
 
 
 def result(demo: Path, subject: str, dice: float) -> Panel:
