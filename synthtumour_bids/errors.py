@@ -54,8 +54,12 @@ class UnavailableError(SynthTumourError):
     exit_code = EXIT_UNAVAILABLE
 
 
-class StoppedError(SynthTumourError):
-    """The run was asked to stop; what is done is kept."""
+class StoppedError(BaseException):
+    """The run was asked to stop; what is done is kept.
+
+    Raised by a signal at any place, as ``KeyboardInterrupt`` is: a library that goes on after an
+    ``Exception``, as logging does when a line cannot be written, must not swallow it.
+    """
 
     exit_code = EXIT_STOPPED
 

@@ -11,7 +11,7 @@ from logging.handlers import QueueHandler
 from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
-from synthtumour_bids.errors import StoppedError, SynthTumourError
+from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.disk import disk_advice
 
 Item = TypeVar("Item")
@@ -46,8 +46,6 @@ def attempt(function: Callable[[Item], Value], item: Item) -> Result[Item, Value
     """Call ``function`` on one item and turn an exception into a failed result."""
     try:
         return Result(item, function(item))
-    except StoppedError:
-        raise
     except SynthTumourError as error:
         return Result(item, error=str(error), trace=traceback.format_exc())
     except MemoryError:

@@ -151,7 +151,7 @@ class _Kind(IntEnum):
 @dataclass(frozen=True)
 class _Failure:
     kind: _Kind
-    error: Exception
+    error: BaseException
     moment: float  # by the clock that the processes of a machine share
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
-from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.errors import StoppedError, SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.ingredients.mix import INGREDIENTS, in_order
 from synthtumour_bids.settings import LESIONS
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
         bundle = bundle_starter(trained, recipe, args.folder, args.bundle_version)
-    except SynthTumourError as error:
+    except (SynthTumourError, StoppedError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
     print(bundle)

@@ -18,7 +18,7 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.lookup import find_brain_mask
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
-from synthtumour_bids.errors import StoppedError, SynthTumourError, UnusableScanError
+from synthtumour_bids.errors import SynthTumourError, UnusableScanError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
@@ -112,8 +112,6 @@ def is_done(job: Job, scan: Scan) -> bool:
         return False  # before any byte of a large cohort is read
     try:
         current = _task(job, scan).fingerprint()
-    except StoppedError:
-        raise
     except (OSError, SynthTumourError):  # which stops this scan alone, when it is worked on
         return False
     return job.ledger.is_done(STEP, scan.key, current)

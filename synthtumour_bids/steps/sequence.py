@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ParamSpec
 
-from synthtumour_bids.errors import DataError, StoppedError, SynthTumourError
+from synthtumour_bids.errors import DataError, SynthTumourError
 from synthtumour_bids.execution.disk import disk_advice
 from synthtumour_bids.execution.outcome import Outcome, ScanOutcome, Status
 from synthtumour_bids.job import Job
@@ -62,8 +62,6 @@ class Sequence:
             return
         try:
             yield
-        except StoppedError:
-            raise  # nothing failed
         except Exception as error:
             if not disk_advice(error):
                 known = isinstance(error, SynthTumourError)
@@ -82,8 +80,6 @@ class Sequence:
         """Report at the end of the block, however it ends: that is when reports are worth most."""
         try:
             yield
-        except StoppedError:
-            raise  # there is no time left
         except Exception as error:
             if not disk_advice(error):  # else there is no room for reports
                 self._report(function, *args, **kwargs)

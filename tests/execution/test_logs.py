@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.logs import end_logging, last_words, open_run_log, start_logging
 from synthtumour_bids.settings import Settings
 
@@ -43,3 +44,21 @@ def test_a_log_that_cannot_be_written_disturbs_nothing(
     end_logging()
     assert "still running" in shown
     assert "Logging error" not in shown
+
+
+def test_a_stop_that_falls_into_a_log_line_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(tmp_path / "in", tmp_path / "out")
+    start_logging(settings)
+    open_run_log(settings)
+
+    def stopped(*_: object) -> str:
+        raise StoppedError("received SIGTERM")
+
+    monkeypatch.setattr(logging.Formatter, "format", stopped)
+    try:
+        with pytest.raises(StoppedError):
+            logging.getLogger("synthtumour_bids").info("a line")
+    finally:
+        end_logging()

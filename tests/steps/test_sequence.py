@@ -82,7 +82,7 @@ def test_each_step_is_surrounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("error", "reported"), [(StoppedError, 0), (UnavailableError, 1)])
 def test_a_stop_leaves_no_time_for_reports(
-    tmp_path: Path, error: type[Exception], reported: int
+    tmp_path: Path, error: type[BaseException], reported: int
 ) -> None:
     do, reports = Sequence(make_job(tmp_path)), []
     with pytest.raises(error), do.reporting(lambda: reports.append("report") or []):
