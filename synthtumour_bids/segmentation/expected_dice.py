@@ -14,7 +14,7 @@ from synthtumour_bids.synthesis.replanting import Overlaps
 
 FEWEST = 8  # masks of known Dice, below which no line is drawn
 COVERED = 0.9  # share of known masks whose Dice the interval holds
-RIDGE = 0.05  # sum of squared deviations that steep slopes must earn: few masks, and alike
+RIDGE = 0.05  # draws slopes to 0 where masks are few and alike
 _STEEPEST = 100.0
 
 
@@ -79,40 +79,40 @@ class DiceLine:
         return cls(*slopes, margin, whole(content.get("Masks"), "Masks", FEWEST, 10**6))
 
 
-def fit_line(
-    overlaps: Sequence[Overlaps], dice: Sequence[float], cases: Sequence[str]
-) -> DiceLine | None:
+def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | None:
     """Fit the line on masks whose Dice is known, by ridge regression.
 
     Parameters
     ----------
     overlaps
-        What the replant test says of each mask.
+        What the replant test says of a network's masks, one of each case.
     dice
-        Its Dice with what was drawn, in [0, 1].
-    cases
-        Which case it is of: masks of one case are left out together when errors are measured.
+        Their Dice with what was drawn, in [0, 1].
 
     Returns
     -------
     DiceLine or None
-        None for fewer than 8 masks, or masks of fewer than 4 cases.
+        None for fewer than 8 masks.
+
+    Raises
+    ------
+    ValueError
+        If there is not one Dice for each mask.
     """
-    known = sorted(set(cases))
-    if len(dice) < FEWEST or len(known) < FEWEST // 2:
+    if len(overlaps) != len(dice):
+        raise ValueError(f"There are {len(overlaps)} masks, but {len(dice)} values of Dice.")
+    if len(dice) < FEWEST:
         return None
-    rows, target, owner = np.array([_row(o) for o in overlaps]), np.array(dice), np.array(cases)
+    rows, target = np.array([_row(one) for one in overlaps]), np.array(dice)
     errors = []
-    for case in known:
-        left = owner != case
-        intercept, slopes = _ridge(rows[left], target[left])
-        said = np.clip(intercept + rows[~left] @ slopes, 0, 1)
-        errors += np.abs(said - target[~left]).tolist()
-    intercept, slopes = _ridge(rows, target)
+    for index, row in enumerate(rows):
+        intercept, slopes = _ridge(np.delete(rows, index, axis=0), np.delete(target, index))
+        errors.append(abs(float(np.clip(intercept + row @ slopes, 0, 1)) - target[index]))
     # As in conformal prediction: the next mask counts as one more, whose error may be the largest.
     rank = min(COVERED * (1 + 1 / len(errors)), 1)
     margin = float(np.quantile(errors, rank, method="higher"))
-    return DiceLine(intercept, *slopes.tolist(), margin, len(dice))
+    intercept, slopes = _ridge(rows, target)
+    return DiceLine(intercept, *slopes.tolist(), margin, len(errors))
 
 
 def _row(overlaps: Overlaps) -> NDArray[np.float64]:

@@ -83,6 +83,10 @@ class Fabrication:
         cases = pairs.cases(made, refined=True, pseudo_labelled=labelled)
         return Material(tuple(cases), (*sources, *tumours), card=self._card(job))
 
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        """Give the samples that validated the senior; what persons annotated is left out."""
+        return pairs.known_cases(job)
+
     def _sources(self, job: Job) -> list[Scan]:
         """Scans that the samples are made from: all, or those that a finished junior has seen."""
         scans = [*job.preprocessed(Role.TUMOURFREE), *job.preprocessed(Role.ANNOTATED)]
