@@ -72,7 +72,9 @@ class Replanted:
     def from_json(cls, content: Mapping[str, Any]) -> Replanted:
         """Rebuild from what :meth:`to_json` gave."""
         overlaps = content["overlaps"]
-        return cls(Overlaps(**overlaps) if overlaps else None, content["ground"], content["skipped"])
+        return cls(
+            Overlaps(**overlaps) if overlaps else None, content["ground"], content["skipped"]
+        )
 
 
 def replant_all(

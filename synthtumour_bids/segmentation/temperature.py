@@ -52,9 +52,7 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.bool
     return float(np.exp(found.x))
 
 
-def at_temperature(
-    probability: NDArray[np.floating], temperature: float
-) -> NDArray[np.float32]:
+def at_temperature(probability: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
     """Divide the logits of a probability map by a temperature.
 
     Parameters

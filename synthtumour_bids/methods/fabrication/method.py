@@ -20,6 +20,7 @@ from synthtumour_bids.methods.fabrication import pairs, words
 from synthtumour_bids.methods.fabrication.coarse_samples import ANNOTATED_SHARE
 from synthtumour_bids.methods.fabrication.refined_samples import gan_settings
 from synthtumour_bids.methods.pseudo_labels import as_cases, pseudo_labelled, unlabelled
+from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import Model, ModelCard
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
