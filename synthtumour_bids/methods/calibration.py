@@ -73,7 +73,8 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
             job.settings.work_dir,
         )
         return
-    calibration = calibration_of(answers(job, method, model, card, cases))
+    both = [_segmenter(job, method, model, card, mirroring) for mirroring in (True, False)]
+    calibration = calibration_of(answers(both[0], both[1], cases, job.settings.seed))
     if calibration is None:
         return
     write_picture({BEFORE: calibration.before, AFTER: calibration.after}, model.folder)
@@ -87,32 +88,40 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
 
 
 def answers(
-    job: Job, method: Method, model: Model, card: ModelCard, cases: Sequence[Case]
+    mirroring: Segmenter, plain: Segmenter, cases: Sequence[Case], seed: int
 ) -> list[Answer]:
-    """Ask a network about known cases; those that it cannot segment are told of and left out."""
-    settings, evidence = job.settings, method.border_evidence(card)
-    grid = NetworkGrid.of(job, card.resolution)
-    mirroring, plain = (
-        Segmenter(
-            model.folder,
-            evidence,
-            card.lesion,
-            grid,
-            device=settings.device,
-            mirroring=mirrors,
-            nprocs=settings.nprocs,
-        )
-        for mirrors in (True, False)
-    )
+    """Ask a network about known cases; those that it cannot segment are told of and left out.
+
+    Parameters
+    ----------
+    mirroring, plain, seed
+        As for `answer`.
+    cases
+        With their labels, on the segmenters' grid.
+    """
     found = []
     with Progress("Calibrating", len(cases)) as progress:
         for case in cases:
             try:
-                found.append(answer(mirroring, plain, case, settings.seed))
+                found.append(answer(mirroring, plain, case, seed))
             except SynthTumourError as error:
                 LOGGER.warning("%s calibrates nothing: %s", case.name, error)
             progress.advance(case.name)
     return found
+
+
+def _segmenter(
+    job: Job, method: Method, model: Model, card: ModelCard, mirroring: bool
+) -> Segmenter:
+    return Segmenter(
+        model.folder,
+        method.border_evidence(card),
+        card.lesion,
+        NetworkGrid.of(job, card.resolution),
+        device=job.settings.device,
+        mirroring=mirroring,
+        nprocs=job.settings.nprocs,
+    )
 
 
 def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int) -> Answer:

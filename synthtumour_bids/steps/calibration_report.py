@@ -25,11 +25,8 @@ def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
     if line is None:
         yield "Expected Dice", "not known: there were too few drawn tumours"
         return
-    yield (
-        "Expected Dice",
-        f"by the replant test of {line.masks} masks of drawn tumours, nine of ten of which it "
-        f"misses by {line.margin:.2f} at most",
-    )
+    masks = f"by the replant test of {line.masks} masks of drawn tumours"
+    yield "Expected Dice", f"{masks}; it misses nine of ten by {line.margin:.2f} at most"
 
 
 def reliability_chart(calibration: Calibration) -> Chart:
