@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special
@@ -24,6 +24,7 @@ def test_the_temperature_of_a_network_that_is_too_sure_is_found(temperature: flo
     assert found == pytest.approx(temperature, rel=0.06)
 
 
+@settings(max_examples=50)
 @given(MAPS, st.floats(1 / HIGHEST, HIGHEST))
 def test_no_voxel_changes_sides_and_the_order_stays(said: np.ndarray, temperature: float) -> None:
     after = at_temperature(said, temperature)
