@@ -19,7 +19,7 @@ from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.replanting import UNCALIBRATED, replant_all
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.segmentation.model_card import CARD, Model
+from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
 from synthtumour_bids.volumes import load_volume
 from tests.builders.blob_cases import write_cases
