@@ -152,18 +152,25 @@ def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int) -> Ans
 
 
 def calibration_of(answered: Sequence[Answer]) -> Calibration | None:
-    """Fit a temperature and the line of expected Dice; ``None`` without any answer."""
+    """Fit a temperature and the line of expected Dice; ``None`` without any answer.
+
+    A network that marks too much is not too sure, and no temperature mends it: where the map gets
+    less reliable by the fitted one, it stays as it is.
+    """
     if not answered:
         return None
     said = np.concatenate([one.probabilities for one in answered])
     known = np.concatenate([one.labels for one in answered])
-    temperature = round(fit_temperature(said, known), 4)
+    temperature, before = round(fit_temperature(said, known), 4), reliability(said, known)
+    after = reliability(at_temperature(said, temperature), known)
+    if after.error > before.error:
+        temperature, after = 1.0, before
     tested = [one for one in answered if one.overlaps is not None]
     return Calibration(
         temperature,
         len(answered),
-        reliability(said, known),
-        reliability(at_temperature(said, temperature), known),
+        before,
+        after,
         fit_line([one.overlaps for one in tested if one.overlaps], [one.dice for one in tested]),
     )
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import special
 
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.methods import replanting
-from synthtumour_bids.methods.calibration import calibrate, spread
+from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.replanting import UNCALIBRATED, replant_all
@@ -45,7 +46,7 @@ def known(job: Job, count: int) -> list[Case]:
 
 
 def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
-    *drawn, last = known(job, 9)
+    *drawn, last = known(job, 15)
     guessed = replace(last, kind=KIND)
     path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
     senior, method = job.model(Network.SENIOR), method_of(job)
@@ -56,8 +57,8 @@ def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
     calibrate(job, method, senior)
     calibration = senior.card.calibration
     assert calibration is not None
-    assert calibration.cases == 8
-    assert calibration.after.error <= calibration.before.error + 0.005
+    assert calibration.cases == 14
+    assert calibration.after.error <= calibration.before.error
     assert calibration.expected_dice is not None
     assert 0 <= calibration.expected_dice.margin < 0.6
     assert senior.card.fingerprint == weights
@@ -66,6 +67,25 @@ def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
     path.unlink()
     calibrate(job, method, senior)
     assert (senior.folder / CARD).read_bytes() == card
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(3.0, True), (1.0, False)])
+def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept: bool) -> None:
+    """Too sure is mended; too much, which is another fault, is not."""
+    rng = np.random.default_rng(0)
+    true = np.concatenate([np.full(20_000, 0.001), rng.uniform(0.02, 0.98, 2000)])
+    labels = rng.random(true.size) < true
+    if kept:
+        said = special.expit(factor * special.logit(true))
+    else:
+        said = np.where(true > 0.02, 0.999, true)
+    calibration = calibration_of([Answer(said.astype(np.float32), labels, None, 0.8)])
+    assert calibration is not None
+    assert (calibration.temperature > 2) == kept
+    assert calibration.temperature >= 1
+    assert (calibration.after.error < calibration.before.error) == kept
+    assert calibration.expected_dice is None
+    assert calibration_of([]) is None
 
 
 def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
