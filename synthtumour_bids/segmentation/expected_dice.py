@@ -16,6 +16,7 @@ FEWEST = 8  # masks of known Dice, below which no line is drawn
 COVERED = 0.9  # share of known masks whose Dice the interval holds
 RIDGE = 0.05  # draws slopes to 0 where masks are few and alike
 _STEEPEST = 100.0
+MOST_MASKS = 10_000
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,18 @@ class DiceLine:
         ValueError
             Naming what is missing or out of its bounds.
         """
-        slopes = (
-            number(content.get(key), key, -_STEEPEST, _STEEPEST)
-            for key in ("Intercept", "Same", "Grown", "Shrunk")
+
+        def slope(key: str) -> float:
+            return number(content.get(key), key, -_STEEPEST, _STEEPEST)
+
+        return cls(
+            slope("Intercept"),
+            slope("Same"),
+            slope("Grown"),
+            slope("Shrunk"),
+            number(content.get("Margin"), "Margin", 0, 1),
+            whole(content.get("Masks"), "Masks", FEWEST, MOST_MASKS),
         )
-        margin = number(content.get("Margin"), "Margin", 0, 1)
-        return cls(*slopes, margin, whole(content.get("Masks"), "Masks", FEWEST, 10**6))
 
 
 def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | None:
@@ -112,7 +119,8 @@ def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | 
     rank = min(COVERED * (1 + 1 / len(errors)), 1)
     margin = float(np.quantile(errors, rank, method="higher"))
     intercept, slopes = _ridge(rows, target)
-    return DiceLine(intercept, *slopes.tolist(), margin, len(errors))
+    same, grown, shrunk = slopes.tolist()
+    return DiceLine(intercept, same, grown, shrunk, margin, len(errors))
 
 
 def _row(overlaps: Overlaps) -> NDArray[np.float64]:
