@@ -46,7 +46,7 @@ def known(job: Job, count: int) -> list[Case]:
 
 
 def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
-    *drawn, last = known(job, 15)
+    *drawn, last = known(job, 19)
     guessed = replace(last, kind=KIND)
     path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
     senior, method = job.model(Network.SENIOR), method_of(job)
@@ -57,7 +57,7 @@ def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
     calibrate(job, method, senior)
     calibration = senior.card.calibration
     assert calibration is not None
-    assert calibration.cases == 14
+    assert calibration.cases == 18
     assert calibration.after.error <= calibration.before.error
     assert calibration.expected_dice is not None
     assert 0 <= calibration.expected_dice.margin < 0.6
