@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.network_grid import NetworkGrid
-from synthtumour_bids.methods.replanting import replanted
+from synthtumour_bids.methods.replanting import Hosts, replanted, tumour_free
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.cases import Case
@@ -74,7 +74,11 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
         )
         return
     both = [_segmenter(job, method, model, card, mirroring) for mirroring in (True, False)]
-    calibration = calibration_of(answers(both[0], both[1], cases, job.settings.seed))
+
+    def hosts(case: Case) -> Hosts:
+        return tumour_free(job, case.persons, len(case.images))
+
+    calibration = calibration_of(answers(both[0], both[1], cases, job.settings.seed, hosts))
     if calibration is None:
         return
     write_picture({BEFORE: calibration.before, AFTER: calibration.after}, model.folder)
@@ -88,7 +92,11 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
 
 
 def answers(
-    mirroring: Segmenter, plain: Segmenter, cases: Sequence[Case], seed: int
+    mirroring: Segmenter,
+    plain: Segmenter,
+    cases: Sequence[Case],
+    seed: int,
+    hosts: Callable[[Case], Hosts],
 ) -> list[Answer]:
     """Ask a network about known cases; those that it cannot segment are told of and left out.
 
@@ -98,12 +106,14 @@ def answers(
         As for `answer`.
     cases
         With their labels, on the segmenters' grid.
+    hosts
+        Gives a case's tumour-free brains of other persons.
     """
     found = []
     with Progress("Calibrating", len(cases)) as progress:
         for case in cases:
             try:
-                found.append(answer(mirroring, plain, case, seed))
+                found.append(answer(mirroring, plain, case, seed, hosts(case)))
             except SynthTumourError as error:
                 LOGGER.warning("%s calibrates nothing: %s", case.name, error)
             progress.advance(case.name)
@@ -124,7 +134,7 @@ def _segmenter(
     )
 
 
-def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int) -> Answer:
+def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int, hosts: Hosts) -> Answer:
     """Ask a network about one known case.
 
     Parameters
@@ -136,6 +146,8 @@ def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int) -> Ans
         With its label.
     seed
         Of the voxels that are drawn.
+    hosts
+        Tumour-free brains of other persons, for tumours without a healthy side.
     """
     volumes, label = [load_volume(path) for path in case.images], load_volume(case.label).mask
     brain = ndimage.binary_fill_holes(np.any([one.data != 0 for one in volumes], axis=0))
@@ -145,7 +157,7 @@ def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int) -> Ans
     inside = np.flatnonzero(brain)
     rng = stream(seed, case.name, purpose="calibration")
     drawn = rng.choice(inside, min(VOXELS, inside.size), replace=False)
-    test = replanted(plain, brains, probability, mask, iter(()))
+    test = replanted(plain, brains, probability, mask, hosts)
     return Answer(
         probability.ravel()[drawn], label.ravel()[drawn], test.overlaps, dice(mask, label)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ from synthtumour_bids.synthesis.replanting import (
 )
 from synthtumour_bids.volumes import load_volume
 
-LOGGER = logging.getLogger(__name__)
+Hosts = Iterator[tuple[str, tuple[Brain, ...]]]  # names, and brains of one a contrast
 REPLANTING_VERSION = "1"  # changes when the same masks give other overlaps
 HEALTHY_HALF = "the healthy half and its mirror image"
 BETTER_HALF = "the half with less tumour and its mirror image, where they are free of it"
@@ -145,7 +144,8 @@ def replant_all(
             volume = replace(volume, data=refined(volume, path, first.mask, evidence))
             left = compared(volume, path, first.mask, card.lesion, comparison)
             mask = segmenter.mask(left.without(volume.data), first)
-            one = replanted(segmenter, brains, volume.data, mask, _hosts(job, scan, len(brains)))
+            hosts = tumour_free(job, frozenset((scan.person,)), len(brains))
+            one = replanted(segmenter, brains, volume.data, mask, hosts)
             job.ledger.mark(step, scan.key, current[scan.key], replanted=one.to_json())
             found[scan.key] = one
             progress.advance(scan.key)
@@ -157,7 +157,7 @@ def replanted(
     brains: Sequence[Brain],
     probability: NDArray[np.float32],
     mask: Mask,
-    hosts: Iterator[tuple[str, tuple[Brain, ...]]],
+    hosts: Hosts,
 ) -> Replanted:
     """Do the replant test for one mask.
 
@@ -194,7 +194,7 @@ def _ground(
     brains: Sequence[Brain],
     probability: NDArray[np.float32],
     mask: Mask,
-    hosts: Iterator[tuple[str, tuple[Brain, ...]]],
+    hosts: Hosts,
 ) -> tuple[str, Ground] | None:
     """Choose where to plant: in the scan's own look if that can be."""
     half = own_half(brains, probability)
@@ -212,8 +212,8 @@ def _brains(job: Job, scan: Scan, contrasts: int) -> tuple[Brain, ...]:
     return tuple(Brain(one.data, mask, one.spacing) for one in volumes)
 
 
-def _hosts(job: Job, scan: Scan, contrasts: int) -> Iterator[tuple[str, tuple[Brain, ...]]]:
-    """Tumour-free brains of other persons, read when they are asked for."""
+def tumour_free(job: Job, persons: frozenset[str], contrasts: int) -> Hosts:
+    """Tumour-free brains of a run but those of some persons, read when they are asked for."""
     for host in job.preprocessed(Role.TUMOURFREE):
-        if host.person != scan.person and len(host.contrasts) + 1 >= contrasts:
+        if host.person not in persons and len(host.contrasts) + 1 >= contrasts:
             yield host.uri, _brains(job, host, contrasts)

@@ -18,10 +18,11 @@ from synthtumour_bids.methods import replanting
 from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.pseudo_labels import KIND
-from synthtumour_bids.methods.replanting import UNCALIBRATED, replant_all
+from synthtumour_bids.methods.replanting import HEALTHY_HALF, UNCALIBRATED, replant_all
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
+from synthtumour_bids.synthesis.replanting import Overlaps
 from synthtumour_bids.volumes import load_volume
 from tests.builders.blob_cases import write_cases
 from tests.builders.jobs import make_job, mark_preprocessed, method_of, write_network
@@ -46,7 +47,7 @@ def known(job: Job, count: int) -> list[Case]:
 
 
 def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
-    *drawn, last = known(job, 19)
+    *drawn, last = known(job, 9)
     guessed = replace(last, kind=KIND)
     path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
     senior, method = job.model(Network.SENIOR), method_of(job)
@@ -57,10 +58,8 @@ def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
     calibrate(job, method, senior)
     calibration = senior.card.calibration
     assert calibration is not None
-    assert calibration.cases == 18
+    assert calibration.cases == 8
     assert calibration.after.error <= calibration.before.error
-    assert calibration.expected_dice is not None
-    assert 0 <= calibration.expected_dice.margin < 0.6
     assert senior.card.fingerprint == weights
     assert (senior.folder / PICTURE).is_file()
     card = (senior.folder / CARD).read_bytes()
@@ -86,11 +85,17 @@ def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept:
     assert (calibration.after.error < calibration.before.error) == kept
     assert calibration.expected_dice is None
     assert calibration_of([]) is None
+    tested = [Answer(said, labels, Overlaps(d, d, d), d) for d in np.linspace(0.3, 0.9, 10)]
+    untested = Answer(said, labels, None, 0.1)
+    line = calibration_of([*tested, untested]).expected_dice  # type: ignore[union-attr]
+    assert line is not None
+    assert line.masks == 10
+    assert line.at(Overlaps(0.6, 0.6, 0.6)).value == pytest.approx(0.6, abs=0.02)
 
 
 def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     (scan,) = job.selection.everything
-    (case,) = known(job, 1)
+    case = known(job, 4)[3]  # on one side
     layout, senior = job.layout, job.model(Network.SENIOR)
     volume = load_volume(case.image)
     layout.standard_image(scan).parent.mkdir(parents=True)
@@ -106,8 +111,8 @@ def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.Monk
     write_network(senior.folder, Network.SENIOR, resolution=VOXEL, calibration=CALIBRATION)
     first = test()
     assert first.overlaps is not None
-    assert first.overlaps.same > 0.6
-    assert first.ground
+    assert first.overlaps.same > 0.3
+    assert first.ground == HEALTHY_HALF
     monkeypatch.setattr(replanting, "Segmenter", None)
     assert test() == first, "what is done needs no network"
 

@@ -252,7 +252,9 @@ def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: Segme
     assert not task.networks.is_done(ledger, task.scan, record)
     after = read()
     assert np.array_equal(after[0], before[0])
-    assert after[1][LESION].max() == pytest.approx(special.expit(special.logit(0.9) / 1.5), abs=1e-4)
+    assert after[1][LESION].max() == pytest.approx(
+        special.expit(special.logit(0.9) / 1.5), abs=1e-4
+    )
     assert np.array_equal(after[1] >= 0.5, before[1] >= 0.5)
     assert told(1, "Calibration") == {"Temperature": 1.5, "Origin": ORIGIN, "Cases": 12}
     assert told(0, "ReplantTest")["Same"] == 0.5
