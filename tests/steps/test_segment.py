@@ -243,13 +243,13 @@ def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: Segme
     before = read()
     assert told(1, "Calibration") == {"Temperature": 1.0, "Skipped": UNKNOWN}
     assert told(0, "ReplantTest") == {"Skipped": UNCALIBRATED}
-    ledger, record = Ledger(task.layout.output_dir), task.preprocessing
+    out, record = task.layout.output_dir, task.preprocessing
     calibrated = replace(task.networks, calibration=CALIBRATION)
-    assert calibrated.is_done(ledger, task.scan, record), "finished outputs stay"
+    assert calibrated.is_done(Ledger(out), task.scan, record), "finished outputs stay"
     test = Replanted(Overlaps(0.5, 0.4, 0.6), "the healthy half")
     segment_scan(replace(task, networks=calibrated, replanted=test))
-    assert calibrated.is_done(ledger, task.scan, record)
-    assert not task.networks.is_done(ledger, task.scan, record)
+    assert calibrated.is_done(Ledger(out), task.scan, record)
+    assert not task.networks.is_done(Ledger(out), task.scan, record)
     after = read()
     assert np.array_equal(after[0], before[0])
     assert after[1][LESION].max() == pytest.approx(
