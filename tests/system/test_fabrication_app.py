@@ -52,7 +52,7 @@ class Fabricated:
                 "--work-dir",
                 str(self.root / "work"),
             ),
-            *("--nprocs", "2", "--keep-work", *more),
+            *("--nprocs", "1", "--keep-work", *more),
         ]
 
     def json(self, name: str):
@@ -195,7 +195,7 @@ def test_the_model_segments_new_scans(fabricated: Fabricated, tmp_path: Path) ->
         shutil.copy(other, anat / f"sub-99_{name}.nii.gz")
     command = [
         *(str(new), str(tmp_path / "out"), "participant", "--model", str(fabricated.out)),
-        *("--profile", "sloppy", "--work-dir", str(tmp_path / "work"), "--nprocs", "2"),
+        *("--profile", "sloppy", "--work-dir", str(tmp_path / "work"), "--nprocs", "1"),
     ]
     assert main(command) == EXIT_DONE
     made = tmp_path / "out" / "sub-99" / "anat"

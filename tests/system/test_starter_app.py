@@ -29,7 +29,7 @@ def test_a_starter_segments_without_any_training(
     cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=2, resolution=4.0, seed=3)
     out = tmp_path / "out"
     command = [str(cohort.bids_dir), str(out), "participant", "--model", "starter", "--profile"]
-    command += ["fast", "--truth", str(cohort.truth_dir), "--nprocs", "2"]
+    command += ["fast", "--truth", str(cohort.truth_dir), "--nprocs", "1"]
     subjects = sorted(path.name for path in cohort.bids_dir.glob("sub-*"))
     assert main(command) == EXIT_DONE
 
@@ -84,7 +84,7 @@ def test_a_senior_learns_from_a_starter_without_any_tumour_free_scan(
     cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=4, resolution=4.0, seed=3)
     out = tmp_path / "out"
     command = [str(cohort.bids_dir), str(out), "participant", "--profile", "sloppy"]
-    command += ["--nprocs", "2", "--skip-bids-validation"]
+    command += ["--nprocs", "1", "--skip-bids-validation"]
     assert main(command) == EXIT_DONE
 
     junior, senior = (ModelCard.read(out / "models" / name) for name in ("junior", "senior"))

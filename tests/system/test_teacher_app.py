@@ -26,7 +26,7 @@ def test_three_annotated_scans_and_one_that_the_first_run_labels(
     shutil.rmtree(drawn / unlabelled)
     out = tmp_path / "out"
     command = [
-        *(str(finished.bids), str(out), "participant", "--profile", "sloppy", "--nprocs", "2"),
+        *(str(finished.bids), str(out), "participant", "--profile", "sloppy", "--nprocs", "1"),
         *("--work-dir", str(tmp_path / "work"), "--method", "fabrication"),
         *("--annotated-dir", str(finished.bids), "--derivatives", str(drawn)),
         *("--semi-supervised", "--teacher", str(finished.out)),

@@ -94,7 +94,7 @@ def test_a_third_method_runs_through_the_app(tmp_path: Path) -> None:
         tmp_path / "out",
         work_dir=tmp_path / "work",
         profile=shortest(),
-        nprocs=2,
+        nprocs=1,
         skip_bids_validation=True,
     )
     outcome = run(settings, Cubes())
