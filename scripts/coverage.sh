@@ -11,7 +11,9 @@ coverage run -m pytest -m cohort tests/system > .cohort-tests.log 2>&1 &
 cohort=$!
 trap 'kill "$cohort" 2> /dev/null || true' EXIT
 result=0
-coverage run -m pytest --numprocesses 2 --dist loadfile -m "not cohort" || result=$?
+# Files in the order of the collection, which begins with the slow ones.
+coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not cohort" ||
+  result=$?
 wait "$cohort" || result=$?
 cat .cohort-tests.log
 coverage combine --quiet

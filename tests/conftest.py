@@ -15,6 +15,12 @@ for _variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end one process would be left with them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _no_starter_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs train as they are told, whichever starters the package has."""

@@ -38,6 +38,7 @@ from tests.builders.dask_jobs import (
     values,
 )
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
 

@@ -35,6 +35,8 @@ from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import write_cases
 from tests.builders.unmeasured import imports_unmeasured, unmeasured
 
+pytestmark = pytest.mark.slow
+
 # Three stages, so that there is deep supervision.
 TRAINING = Training(
     epochs=4,
