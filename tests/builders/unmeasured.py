@@ -10,7 +10,7 @@ import pytest
 
 
 def unmeasured() -> dict[str, str]:
-    """Variables of processes whose time is measured, or that are killed before they could tell."""
+    """Variables of processes that are timed, or killed, or do what others do that are measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 

@@ -59,10 +59,11 @@ class RealCluster:
         return Cluster(str(self.file), self.folder / "work", (self.folder,), patience=PATIENCE)
 
     def start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        variables = unmeasured() if kind == "scheduler" else os.environ  # it runs nothing of ours
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", kind, *options, "--scheduler-file", str(self.file)],
             cwd=self.folder,
-            env=os.environ
+            env=dict(variables)
             | {"PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
             | environment,
             stdout=subprocess.DEVNULL,
@@ -305,6 +306,7 @@ from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.pool import map_items
 from tests.builders.dask_jobs import sleep_long
+from tests.builders.unmeasured import unmeasured
 
 folder = Path(sys.argv[2])
 signal.signal(signal.SIGTERM, _stop)

@@ -40,6 +40,7 @@ IN_ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
 from tests.segmentation.test_training import SEED, TRAINING, prepare
+from tests.builders.unmeasured import unmeasured
 from synthtumour_bids.segmentation.training import train
 
 folder = Path(sys.argv[1])
@@ -147,7 +148,7 @@ def test_kill_and_resume_ends_where_it_would_have(
     process = subprocess.Popen(
         [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path)],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=unmeasured() | {"PYTHONPATH": str(root)},
     )
     try:
         deadline = time.monotonic() + 120

@@ -26,7 +26,7 @@ def test_a_starter_segments_without_any_training(
 ) -> None:
     starter = write_starter(tmp_path / "more", model)
     monkeypatch.setenv(VARIABLE, str(starter.parent))
-    cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=2, resolution=4.0, seed=3)
+    cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=1, resolution=4.0, seed=3)
     out = tmp_path / "out"
     command = [str(cohort.bids_dir), str(out), "participant", "--model", "starter", "--profile"]
     command += ["fast", "--truth", str(cohort.truth_dir), "--nprocs", "1"]

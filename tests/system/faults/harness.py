@@ -110,7 +110,7 @@ def _left(semaphores: set[Path]) -> tuple[Path, ...]:
 
 def finish(run: Run, *more: str) -> Ended:
     """Run the same command to its end, with more arguments where there are any."""
-    with _started(run, *more) as process:
+    with _started(run, *more, variables=unmeasured()) as process:
         assert process.stderr is not None
         words = process.stderr.read()
         return Ended(process.wait(), words)
