@@ -18,6 +18,7 @@ from synthtumour_bids.__main__ import main as run
 from synthtumour_bids.cli.fetch import main
 from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE
 from synthtumour_bids.preprocessing.templates import load_head_template
+from tests.builders.unmeasured import unmeasured
 
 ROOT = Path(__file__).parents[2]
 NAME = "OASIS30ANTs"
@@ -138,7 +139,6 @@ load_head_template(None)
 standard_tissues(4.0)
 assert "templateflow" not in sys.modules
 from synthtumour_bids.__main__ import main
-from tests.builders.unmeasured import unmeasured
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -37,6 +37,7 @@ from tests.builders.dask_jobs import (
     tell_environment,
     values,
 )
+from tests.builders.unmeasured import unmeasured
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -306,7 +307,6 @@ from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.pool import map_items
 from tests.builders.dask_jobs import sleep_long
-from tests.builders.unmeasured import unmeasured
 
 folder = Path(sys.argv[2])
 signal.signal(signal.SIGTERM, _stop)

@@ -22,6 +22,7 @@ from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import write_cases
+from tests.builders.unmeasured import unmeasured
 
 TRAINING = Training(
     epochs=5,
@@ -40,7 +41,6 @@ IN_ANOTHER_PROCESS = """
 import sys
 from pathlib import Path
 from tests.segmentation.test_training import SEED, TRAINING, prepare
-from tests.builders.unmeasured import unmeasured
 from synthtumour_bids.segmentation.training import train
 
 folder = Path(sys.argv[1])
