@@ -15,8 +15,10 @@ import pytest
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.demo.phantom import write_cohort
 from synthtumour_bids.errors import EXIT_DONE
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import VARIABLE
+from tests.builders.short import SHORTEST
 from tests.builders.starters import DATA, write_starter
 
 
@@ -79,6 +81,7 @@ def test_a_starter_segments_without_any_training(
 def test_a_senior_learns_from_a_starter_without_any_tumour_free_scan(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(PROFILES, "sloppy", SHORTEST)
     starter = write_starter(tmp_path / "more", model)
     monkeypatch.setenv(VARIABLE, str(starter.parent))
     cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=4, resolution=4.0, seed=3)
