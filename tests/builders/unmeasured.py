@@ -15,7 +15,7 @@ def unmeasured() -> dict[str, str]:
 
 
 @contextmanager
-def imports_unmeasured() -> Iterator[None]:
+def unmeasured_imports() -> Iterator[None]:
     """Processes of pools are measured from their first work on, and not while they import.
 
     What they import is imported by processes that are measured, too.

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,9 +32,9 @@ from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import write_cases
-from tests.builders.unmeasured import imports_unmeasured, unmeasured
+from tests.builders.unmeasured import unmeasured
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("imports_unmeasured")]
 
 # Three stages, so that there is deep supervision.
 TRAINING = Training(
@@ -66,12 +65,6 @@ train(
     num_gpus=2, checkpoint_seconds=0,
 )
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _imports_are_not_measured() -> Iterator[None]:
-    with imports_unmeasured():
-        yield
 
 
 @pytest.fixture(scope="module")
