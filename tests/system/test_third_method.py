@@ -63,6 +63,9 @@ class Cubes:
             write_image(path, volume.with_data(data), {})
         return Case(host.slug, *paths, validation, persons=frozenset((host.person,)))
 
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        return ()
+
     def classes(self, job: Job) -> tuple[TumourClass, ...]:
         return WHOLE_TUMOUR
 
