@@ -103,6 +103,11 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     hosts = ""
     if n_tumourfree:
         hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
+    if n_held_out := facts.counts.get(Role.HELD_OUT, 0):
+        hosts += (
+            f"{n_held_out} further tumour-free scans taught nothing and were segmented as well, to "
+            "count false positives. "
+        )
     return (
         f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
         f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(cite)}; "

@@ -13,6 +13,7 @@ ROLES = {
     "tumour": "to be segmented",
     "tumourfree": "tumour-free: a host of synthetic tumours, not segmented",
     "annotated": "annotated: learned from, not segmented",
+    "heldout": "tumour-free and held out: segmented, learned from in no way",
 }
 
 

@@ -42,7 +42,7 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
         scan.path.name,
         scan.role.value,
         _state(job, Step.PREPROCESS, preprocessed) if preprocess.is_needed(job, scan) else "-",
-        _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role is Role.TUMOUR else "-",
+        _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role.is_segmented else "-",
     )
 
 
@@ -57,9 +57,16 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 def _summary(job: Job) -> str:
     counts = {role: len(job.selected(role)) for role in Role}
-    annotated = f", {counts[Role.ANNOTATED]} annotated scans" if counts[Role.ANNOTATED] else ""
+    further = "".join(
+        f", {counts[role]} {words}"
+        for role, words in (
+            (Role.HELD_OUT, "tumour-free scans held out"),
+            (Role.ANNOTATED, "annotated scans"),
+        )
+        if counts[role]
+    )
     return (
-        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{annotated}; "
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{further}; "
         f"method {job.settings.method}, profile {job.settings.profile.name}, "
         f"preset {job.settings.preset}."
     )

@@ -140,9 +140,9 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
     for failure in task.failures:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
-        path = task.layout.logs / "results" / f"{who.name}.json"
+        path = task.layout.logs / "results" / f"{who.record}.json"
         sentence, flags = "preprocessed, and used as " + record.role + ".", list(record.flags)
-        if who.dataset == "raw" and path.is_file():
+        if path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
             sentence = f"segmented; the tumour has {result['volume_mL']:.1f} mL."

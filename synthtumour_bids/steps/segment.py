@@ -47,10 +47,10 @@ class SegmentTask:
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
-    """Segment the selected tumour scans that are preprocessed."""
+    """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
     networks = Networks.of(cards, method, job.settings)
-    selected = job.selected(Role.TUMOUR)
+    selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
     done = [
@@ -111,8 +111,7 @@ def segment_scan(task: SegmentTask) -> None:
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     segmented = segment(task)
     ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
-    measured = (layout.scores(scan.name), layout.location(scan.name), layout.change(scan.subject))
-    for record in measured:
+    for record in _measured(scan, layout):
         record.unlink(missing_ok=True)  # of a segmentation that is no more
     outputs = write_segmentation(segmented, layout)
     result = layout.result(scan)
@@ -122,6 +121,7 @@ def segment_scan(task: SegmentTask) -> None:
             "participant_id": f"sub-{scan.subject}",
             "session_id": f"ses-{scan.session}" if scan.session else "n/a",
             "scan": scan.name,
+            "dataset": scan.dataset_name,
             "role": scan.role.value,
             **segmented.measurements,
             "qc_flags": segmented.flags,
@@ -135,7 +135,14 @@ def segment_scan(task: SegmentTask) -> None:
         scan=scan,
         models=dict(task.networks.fingerprints),
         keep_mask=task.networks.comparison.skipped == KEPT,
+        role=scan.role.value,
     )
+
+
+def _measured(scan: Scan, layout: Layout) -> list[Path]:
+    """Records of what was measured of the masks of a scan."""
+    records = [layout.scores(scan.record), layout.location(scan.record)]
+    return [*records, layout.change(scan.subject)] if scan.role is Role.TUMOUR else records
 
 
 def segment(task: SegmentTask) -> SegmentedScan:

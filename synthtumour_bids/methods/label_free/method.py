@@ -204,14 +204,11 @@ class LabelFree:
         ------
         PriorsError
             When the priors cannot be used.
-        UsageError
-            When a tumour-free participant is to be held out.
         DataError
             With too few participants to make samples from and to learn from.
         """
         settings = job.settings
         priors_of(settings)
-        checks.check_held_out(job)
         if not lineage.is_trained(job, self):
             checks.check_numbers(job)
 

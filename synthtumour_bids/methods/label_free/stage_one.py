@@ -32,6 +32,7 @@ from synthtumour_bids.methods.label_free.stage_one_samples import (
     Sample,
     draw,
 )
+from synthtumour_bids.methods.learners import learnable
 from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
@@ -78,7 +79,7 @@ def read_samples(job: Job) -> list[Sample]:
 def sides(job: Job, samples: Sequence[Sample]) -> tuple[list[Scan], list[Scan]]:
     """Tumour-free scans of the training samples and of the shifted-validation samples."""
     purposes = {sample.host: sample.purpose for sample in samples}
-    hosts = job.preprocessed(Role.TUMOURFREE)
+    hosts = learnable(job, Role.TUMOURFREE)
     train, shifted = (
         [scan for scan in hosts if purposes.get(scan.key) == purpose]
         for purpose in (TRAIN, SHIFTED)
@@ -209,7 +210,7 @@ def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
 def _tasks(job: Job, method: Method, recipe: Recipe) -> list[DrawTask]:
     """Share the samples out among the hosts; with few samples asked for, not all get some."""
     settings = job.settings
-    scans = lineage.known_to_junior(job, method, job.preprocessed(Role.TUMOURFREE))
+    scans = lineage.known_to_junior(job, method, learnable(job, Role.TUMOURFREE))
     heads: tuple[list[Host], list[Host]] = ([], [])
     if simulated_hosts.are_used(job, method):
         heads = simulated_hosts.sides(job)
