@@ -61,7 +61,19 @@ class Summary:
         junior = self.mean_junior_dice
         between = [f"Mean Dice of the junior: {junior:.3f}."] if math.isfinite(junior) else []
         worst = ", ".join(f"{scan} {dice:.3f}" for scan, dice in self.worst)
-        return "\n".join([first, *between, f"Lowest: {worst}."])
+        return "\n".join([first, *between, f"Lowest: {worst}.", *self._false_positives()])
+
+    def false_positives(self) -> str:
+        """Say in a sentence what is marked in held-out tumour-free scans; empty without any."""
+        if not self.n_held_out:
+            return ""
+        return (
+            f"{self.n_marked} of {self.n_held_out} held-out tumour-free scans with more than "
+            f"{MARKED_ML:g} mL marked."
+        )
+
+    def _false_positives(self) -> list[str]:
+        return [sentence] if (sentence := self.false_positives()) else []
 
 
 def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
