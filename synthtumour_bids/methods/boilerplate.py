@@ -8,6 +8,7 @@ from synthtumour_bids.methods.base import Cite, Method, RunFacts
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.segmentation.presence import NO, YES, Calibration
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 
 # In the order in which they are numbered when cited.
@@ -182,6 +183,19 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison) -> st
         f"**Segmentation.** The {main}'s tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
+        f"{_presence(facts.calibration)}"
+    )
+
+
+def _presence(calibration: Calibration | None) -> str:
+    if calibration is None:
+        return ""
+    return (
+        " Whether a scan has a tumour at all was judged by the strongest part of its mask (volume "
+        "weighted by probability, times the brightness over the other side of the brain), by "
+        f"conformal prediction against {len(calibration.likeness)} {calibration.source} that "
+        f"neither taught nor selected a network: a tumour is present where p ≤ {YES:g}, absent "
+        f"where p > {NO:g} or nothing is left of the mask, and else it is unsure."
     )
 
 

@@ -70,6 +70,12 @@ def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Sca
     return [scan for scan in scans if scan.key in stamp.details.get("members", ())]
 
 
+def learned_from(job: Job) -> set[str]:
+    """Keys of all scans that the networks of the output folder have learned from."""
+    stamps = (job.ledger.read(COHORT, network) for network in Network)
+    return {key for stamp in stamps if stamp for key in stamp.details.get("members", ())}
+
+
 def detail_of_junior(job: Job, method: Method, name: str) -> object | None:
     """What the material of a junior told that was trained here; ``None`` where none is finished."""
     stamp = _junior(job, method)

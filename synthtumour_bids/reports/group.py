@@ -12,6 +12,7 @@ from typing import Any
 from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.measures import columns
 from synthtumour_bids.reports.summary import Summary, numbers, summarise
+from synthtumour_bids.segmentation.presence import without_calibration
 
 RESULTS = "logs/results"
 SCAN_TABLE = "group_desc-tumour_volumes.tsv"
@@ -48,6 +49,19 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     },
     "failure": {"Description": "Which step failed, and why; n/a where none did"},
     "n_scans": {"Description": "Preprocessed scans of the participant"},
+    "tumour_present": {
+        "Description": "Whether there is a tumour, by the networks and by what scans without one "
+        "look like to them",
+        "Levels": {
+            "yes": "presence_p is at most 0.05",
+            "no": "Nothing is left of the mask, or presence_p is above 0.2",
+            "unsure": "Neither, or there is no presence_p",
+        },
+    },
+    "presence_p": {
+        "Description": "Share of tumour-free persons, the scan's own among them, that look at "
+        "least as much like a tumour; n/a where fewer than 19 were free to tell"
+    },
     "volume_mL": {"Description": "Volume of the segmented tumour", "Units": "mL"},
     "n_components": {"Description": "Separate parts of the segmented tumour (26-connected)"},
     **columns.SIZE,
@@ -88,6 +102,7 @@ WITH_TRUTH = (
 # How the figures of several scans of one participant become one: the largest tumour counts, the
 # worst quality, and the mean agreement with the truth.
 _LARGEST = (
+    *("tumour_present", "presence_p"),
     *("volume_mL", "n_components", *columns.SIZE, *columns.LOCATION),
     *("brain_volume_mL", "junior_volume_mL"),
 )
@@ -170,9 +185,15 @@ class Participant:
 
 
 def read_results(output_dir: Path) -> list[dict[str, Any]]:
-    """Read the figures that the segment step left of each scan."""
+    """Read the figures that the segment step left of each scan, of whatever version."""
     paths = sorted((output_dir / RESULTS).glob("[!.]*.json"))
-    return [{"dataset": MAIN, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
+    return [_completed(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+
+
+def _completed(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what results of 0.1.0 do not tell."""
+    present = without_calibration(result.get("volume_mL") or 0.0)
+    return {"dataset": MAIN, "tumour_present": present.value, **result}
 
 
 def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ _COLUMNS = {
     "status": ("status", 0),
     "n_scans": ("scans", 0),
     "volume_mL": ("tumour, mL", 1),
+    "tumour_present": ("tumour present", 0),
+    "presence_p": ("p", 3),
     "n_components": ("parts", 0),
     "brain_volume_mL": ("brain, mL", 0),
     "junior_senior_dice": ("junior–senior Dice", 2),

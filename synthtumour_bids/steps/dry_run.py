@@ -10,8 +10,10 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.segmentation.presence import Calibration
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import preprocess
+from synthtumour_bids.steps.networks import is_judged_by
 
 HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
 
@@ -22,12 +24,15 @@ def table(job: Job, method: Method) -> str:
     to_train = Step.TRAIN in job.steps and not lineage.is_trained(job, method)
     networks = None if to_train else fingerprints
     scans = sorted(job.selected(), key=lambda scan: scan.key)
-    rows = [HEADER, *(_row(job, scan, networks) for scan in scans)]
+    calibration = None if networks is None else _calibration(job)
+    rows = [HEADER, *(_row(job, scan, networks, calibration) for scan in scans)]
     cohort = _cohort_lines(job, method)
     return "\n".join([*_aligned(rows), "", _summary(job), *cohort, *job.notes])
 
 
-def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ...]:
+def _row(
+    job: Job, scan: Scan, networks: dict[str, str] | None, calibration: Calibration | None
+) -> tuple[str, ...]:
     """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
     preprocessed = preprocess.is_done(job, scan)
     stamp = job.ledger.finished(Step.SEGMENT, scan.key)
@@ -35,6 +40,7 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
         stamp is not None
         and stamp.details.get("models") == networks
         and stamp.details.get("keep_mask", job.settings.keep_mask) is job.settings.keep_mask
+        and is_judged_by(calibration, stamp)
     )
     return (
         f"sub-{scan.subject}",
@@ -79,6 +85,12 @@ def _network_fingerprints(job: Job) -> dict[str, str]:
         with suppress(UnavailableError):
             found[name] = model.card.fingerprint
     return found
+
+
+def _calibration(job: Job) -> Calibration | None:
+    with suppress(UnavailableError):
+        return job.calibration
+    return None
 
 
 def _cohort_lines(job: Job, method: Method) -> list[str]:

@@ -9,13 +9,15 @@ from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Preprocessing
-from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.presence import Calibration, PresenceVerdict, judge
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
+CALIBRATION = "calibration"  # a detail of stamps
 SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
 
 
@@ -37,6 +39,8 @@ class Networks:
         How their masks are compared with the other side of the brain.
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
+    calibration
+        What tumour-free scans look like to the last of them; ``None`` where that is not known.
     """
 
     fingerprints: Mapping[str, str]
@@ -45,9 +49,16 @@ class Networks:
     lesion: str
     comparison: Comparison
     junior_source: str = ""
+    calibration: Calibration | None = None
 
     @classmethod
-    def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
+    def of(
+        cls,
+        cards: Mapping[str, ModelCard],
+        method: Method,
+        settings: Settings,
+        calibration: Calibration | None = None,
+    ) -> Networks:
         """Of their cards, the one last whose masks are the result, and the settings of a run."""
         *others, main = cards.values()
         taken = (str(card.details.get("Version", "")) for card in others if card.name == STARTER)
@@ -58,6 +69,7 @@ class Networks:
             main.lesion,
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
+            calibration,
         )
 
     @property
@@ -75,9 +87,18 @@ class Networks:
         return self._fingerprint(preprocessing, other_side=self.comparison.to_json())
 
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
-        """Whether a scan is segmented; masks of 0.1.0, which compared nothing, stay as they are."""
+        """Whether a scan is segmented, and judged by this calibration.
+
+        Masks of 0.1.0, which compared and judged nothing, stay as they are.
+        """
         current = self.fingerprint(preprocessing), self._fingerprint(preprocessing)
-        return any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in current)
+        done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in current)
+        stamp = ledger.read(Step.SEGMENT, scan.key)
+        return done and (stamp is None or is_judged_by(self.calibration, stamp))
+
+    def judge(self, volume_ml: float, likeness: float, person: str) -> PresenceVerdict:
+        """Judge whether a scan has a tumour; see :func:`.presence.judge`."""
+        return judge(volume_ml, likeness, self.calibration, person)
 
     def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(
@@ -87,3 +108,14 @@ class Networks:
             scan=preprocessing.fingerprint,
             **more,
         )
+
+
+def is_judged_by(calibration: Calibration | None, stamp: Stamp) -> bool:
+    """Whether the segmentation of a stamp was judged by a calibration, or before there were any."""
+    current = calibration_print(calibration)
+    return bool(stamp.details.get(CALIBRATION, current) == current)
+
+
+def calibration_print(calibration: Calibration | None) -> str:
+    """Hash of a calibration in stamps; empty for none."""
+    return "" if calibration is None else calibration.fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,15 @@ from synthtumour_bids.job import Job, Preprocessing, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.methods.border_refinement import refined
-from synthtumour_bids.methods.comparison import KEPT, Compared, compared
+from synthtumour_bids.methods.comparison import KEPT, Compared
+from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
-from synthtumour_bids.steps.networks import Networks
+from synthtumour_bids.steps.networks import CALIBRATION, Networks, calibration_print
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
@@ -49,7 +50,7 @@ class SegmentTask:
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings)
+    networks = Networks.of(cards, method, job.settings, job.calibration)
     selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
@@ -124,6 +125,10 @@ def segment_scan(task: SegmentTask) -> None:
             "dataset": scan.dataset_name,
             "role": scan.role.value,
             **segmented.measurements,
+            "tumour_present": segmented.presence.present,
+            "presence_p": segmented.presence.p,
+            "presence_persons": segmented.presence.n,
+            "presence_source": segmented.presence.source,
             "qc_flags": segmented.flags,
         },
     )
@@ -136,6 +141,7 @@ def segment_scan(task: SegmentTask) -> None:
         models=dict(task.networks.fingerprints),
         keep_mask=task.networks.comparison.skipped == KEPT,
         role=scan.role.value,
+        **{CALIBRATION: calibration_print(task.networks.calibration)},
     )
 
 
@@ -173,13 +179,15 @@ def segment(task: SegmentTask) -> SegmentedScan:
     }
     criteria = final_criteria(task.networks.lesion)
 
-    def judged(values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume) -> PseudoLabel:
+    def assessed(
+        values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume
+    ) -> PseudoLabel:
         return assess(values, where, grid.spacing, criteria=criteria)
 
     networks = task.networks
-    verdicts = {name: judged(values, brain.mask, brain) for name, values in left.items()}
+    verdicts = {name: assessed(values, brain.mask, brain) for name, values in left.items()}
     main = standard[networks.main].probability
-    on_template = judged(standard[networks.main].without(main.data), template_brain, main).mask
+    on_template = assessed(standard[networks.main].without(main.data), template_brain, main).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
     native = {name: values * brain.mask for name, values in native.items()}
     uncertainty = entropy(native[networks.main])
@@ -191,6 +199,8 @@ def segment(task: SegmentTask) -> SegmentedScan:
         uncertainty,
         junior=None if networks.junior is None else masks[networks.junior],
     )
+    likeness = round(standard[networks.main].likeness, DIGITS)
+    presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
     outside = verdicts[networks.main].stats["outside"]
     return SegmentedScan(
         scan,
@@ -200,20 +210,15 @@ def segment(task: SegmentTask) -> SegmentedScan:
         uncertainty,
         template_image(on_template.astype(np.uint8), main.affine),
         template_image(main.data, main.affine),
-        measurements,
-        (*task.preprocessing.flags, *flags_of(measurements, outside)),
+        {**measurements, "tumour_likeness": likeness},
+        (*task.preprocessing.flags, *flags_of(measurements, outside), *presence.flags),
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},
+        presence,
     )
 
 
 def _compared(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Compared:
-    """Probability of a network on the template grid, refined as its method asks for.
-
-    With it, which parts of its mask are like the other side of the brain.
-    """
-    volume, networks = load_volume(path), task.networks
-    image = task.layout.standard_image(task.scan)
-    volume = replace(volume, data=refined(volume, image, brain, networks.evidence[name]))
-    return compared(volume, image, brain, networks.lesion, networks.comparison)
+    networks, image = task.networks, task.layout.standard_image(task.scan)
+    return judged(path, image, brain, networks.lesion, networks.evidence[name], networks.comparison)

@@ -19,6 +19,7 @@ from synthtumour_bids.layout import Layout, Network, class_table
 from synthtumour_bids.methods.comparison import described
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
+from synthtumour_bids.segmentation.presence import PresenceVerdict
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.synthesis.pseudo_labels import final_criteria
@@ -54,6 +55,8 @@ class SegmentedScan:
         The main network's prediction; maps of its classes lie beside it.
     dropped
         By network: parts of the mask that are like the other side of the brain and went.
+    presence
+        Whether there is a tumour.
     """
 
     scan: Scan
@@ -68,6 +71,7 @@ class SegmentedScan:
     networks: Networks
     probability_file: Path
     dropped: Mapping[str, tuple[ComponentVerdict, ...]]
+    presence: PresenceVerdict
 
     def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
         """Values on the scan's own grid as an image."""
@@ -167,6 +171,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({"JuniorSource": source} if source else {}),
+        **(segmented.presence.to_json() if main else {}),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},
