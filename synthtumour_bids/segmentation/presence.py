@@ -79,7 +79,7 @@ class Calibration:
             Persons it was compared with.
         """
         others = [value for name, value in self.likeness.items() if name != person]
-        alike = sum(value >= round(likeness, DIGITS) for value in others)
+        alike = sum(round(value, DIGITS) >= round(likeness, DIGITS) for value in others)
         return (1 + alike) / (len(others) + 1), len(others)
 
     def to_json(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ class PresenceVerdict:
         """Return what sidecars tell of it."""
         return {
             "TumourPresent": self.present.value,
-            "PresenceP": self.p,
+            "PresenceP": "n/a" if self.p is None else self.p,
             "PresenceCalibration": {"Source": self.source, "Persons": self.n} if self.n else {},
         }
 

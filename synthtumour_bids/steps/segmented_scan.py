@@ -26,6 +26,7 @@ from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 from synthtumour_bids.volumes import like_native, load_nifti
 
 THRESHOLD = 0.5
+NOT_JUDGED = {"TumourPresent": "n/a", "PresenceP": "n/a", "PresenceCalibration": {}}
 
 # Where to, the image, whether it is on the template grid, and fields of its sidecar.
 _Image = tuple[Path, nib.Nifti1Image, bool, dict[str, Any]]
@@ -171,7 +172,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({"JuniorSource": source} if source else {}),
-        **(segmented.presence.to_json() if main else {}),
+        **(segmented.presence.to_json() if main else NOT_JUDGED),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},

@@ -80,7 +80,7 @@ def test_verdicts(
 def test_without_enough_persons_there_is_no_p() -> None:
     assert judge(3.0, 50.0, None, "new").to_json() == {
         "TumourPresent": "unsure",
-        "PresenceP": None,
+        "PresenceP": "n/a",
         "PresenceCalibration": {},
     }
     assert judge(0.0, 0.0, None, "new").present is Presence.NO
