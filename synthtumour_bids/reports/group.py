@@ -12,7 +12,6 @@ from typing import Any
 from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.measures import columns
 from synthtumour_bids.reports.summary import Summary, numbers, summarise
-from synthtumour_bids.segmentation.presence import without_calibration
 
 RESULTS = "logs/results"
 SCAN_TABLE = "group_desc-tumour_volumes.tsv"
@@ -185,15 +184,9 @@ class Participant:
 
 
 def read_results(output_dir: Path) -> list[dict[str, Any]]:
-    """Read the figures that the segment step left of each scan, of whatever version."""
+    """Read the figures that the segment step left of each scan."""
     paths = sorted((output_dir / RESULTS).glob("[!.]*.json"))
-    return [_completed(json.loads(path.read_text(encoding="utf-8"))) for path in paths]
-
-
-def _completed(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what results of 0.1.0 do not tell."""
-    present = without_calibration(result.get("volume_mL") or 0.0)
-    return {"dataset": MAIN, "tumour_present": present.value, **result}
+    return [{"dataset": MAIN, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
 
 
 def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

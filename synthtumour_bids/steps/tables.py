@@ -27,6 +27,7 @@ from synthtumour_bids.reports.group_page import Trouble, write_group_page
 from synthtumour_bids.reports.participant_table import as_text
 from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.reports.summary import Summary
+from synthtumour_bids.segmentation.presence import without_calibration
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import frequency
 from synthtumour_bids.steps.change import read_changes
@@ -82,6 +83,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     roles = {scan.key: scan.role for scan in job.selection.everything}
     results = [
         {
+            "tumour_present": without_calibration(result["volume_mL"]),  # in results of 0.1.0
             **result,
             **_read(job.layout.scores(_record(result))),
             **read_location(job.layout.location(_record(result))),
