@@ -103,7 +103,8 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     bidsapps = cite("bids", "bidsapps")
     hosts = ""
     if n_tumourfree:
-        hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
+        others = " or told what brains without a tumour look like" if facts.calibration else ""
+        hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours{others}. "
     if n_held_out := facts.counts.get(Role.HELD_OUT, 0):
         hosts += (
             f"{n_held_out} further tumour-free scans taught nothing and were segmented as well, to "

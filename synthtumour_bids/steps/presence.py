@@ -80,19 +80,18 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         memory_gb=MEMORY_GB,
         stoppable=False,
     )
-    found = [(r.item.scan.person, r.value) for r in results if r.value is not None]
-    failed = [result for result in predicted if result.failed]
-    outcomes = job.record(NAME, failed, lambda scan: scan)
-    outcomes += job.record(NAME, [r for r in results if r.failed], lambda task: task.scan)
-    largest = _by_person(found)
+    outcomes = job.record(NAME, [one for one in predicted if one.failed], lambda scan: scan)
+    outcomes += job.record(NAME, results, lambda task: task.scan)
+    largest = _by_person((r.item.scan.person, r.value) for r in results if r.value is not None)
     if len(largest) < FEWEST_PERSONS:
         LOGGER.warning("Too few of them could be segmented: no scan gets a p-value.")
         path.unlink(missing_ok=True)
         return outcomes
     card = job.main_network.card
     written = write_calibration(job.layout.models, card, Calibration(SOURCE, largest))
-    job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
-    return [*outcomes, ScanOutcome(NAME, Step.TRAIN, Status.DONE, of_scan=False)]
+    if not any(outcome.status is Status.FAILED for outcome in outcomes):
+        job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
+    return outcomes
 
 
 def calibrating(job: Job) -> list[Scan]:

@@ -12,6 +12,7 @@ import torch
 from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import checks
 from tests.builders.jobs import (
@@ -19,6 +20,7 @@ from tests.builders.jobs import (
     mark_preprocessed,
     mark_trained,
     method_of,
+    with_scans,
     with_settings,
 )
 
@@ -78,6 +80,16 @@ def test_who_is_held_out_is_no_host(tmp_path: Path) -> None:
     job = make_job(tmp_path, scans=tuple(scans), hold_out=("tumourfree0",), contrast="T2w")
     with pytest.raises(DataError, match=r"found 1 tumour-free participants \(and 1 held out\)"):
         refuse(job)
+
+
+def test_who_has_taught_is_not_called_held_out(tmp_path: Path) -> None:
+    job = make_job(tmp_path, steps=(Step.SEGMENT, Step.REPORT))
+    mark_preprocessed(job, *job.selection.everything)
+    mark_trained(job, Network.JUNIOR, members={"raw/sub-tumourfree0_FLAIR": "p"})
+    refuse(job)
+    scans = tuple(with_held_out(job.selection.everything, ("tumourfree0",)))
+    with pytest.raises(UsageError, match="--hold-out tumourfree0: .* have learned from these"):
+        refuse(with_scans(job, *scans))
 
 
 def test_synthetic_tumours_alone_need_no_real_ones(tmp_path: Path) -> None:
