@@ -19,8 +19,6 @@ from synthtumour_bids.execution.resources import processes_that_fit
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Failure, Identity, Ledger
 from synthtumour_bids.segmentation.model_card import Model, is_bundle
-from synthtumour_bids.segmentation.presence import Calibration
-from synthtumour_bids.segmentation.presence_file import read_calibration
 from synthtumour_bids.settings import STARTER, Role, Settings, Step
 
 COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
@@ -196,11 +194,6 @@ class Job:
     def main_network(self) -> Model:
         """The network whose masks are the result."""
         return list(self.networks.values())[-1]
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """What tumour-free scans look like to that network; ``None`` where it is not known."""
-        return read_calibration(self.models_dir, self.main_network.card)
 
     def model(self, network: Network) -> Model:
         """Junior or senior: the given one, or this output's own."""

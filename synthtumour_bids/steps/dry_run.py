@@ -14,6 +14,7 @@ from synthtumour_bids.segmentation.presence import Calibration
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import preprocess
 from synthtumour_bids.steps.networks import is_judged_by
+from synthtumour_bids.steps.presence import calibration_of
 
 HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
 
@@ -89,7 +90,7 @@ def _network_fingerprints(job: Job) -> dict[str, str]:
 
 def _calibration(job: Job) -> Calibration | None:
     with suppress(UnavailableError):
-        return job.calibration
+        return calibration_of(job)
     return None
 
 

@@ -19,7 +19,11 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Calibration
-from synthtumour_bids.segmentation.presence_file import PRESENCE, write_calibration
+from synthtumour_bids.segmentation.presence_file import (
+    PRESENCE,
+    read_calibration,
+    write_calibration,
+)
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.volumes import load_volume
@@ -92,6 +96,11 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     if not any(outcome.status is Status.FAILED for outcome in outcomes):
         job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
     return outcomes
+
+
+def calibration_of(job: Job) -> Calibration | None:
+    """What is stored with the networks that segment; ``None`` where nothing is."""
+    return read_calibration(job.models_dir, job.main_network.card)
 
 
 def calibrating(job: Job) -> list[Scan]:

@@ -27,6 +27,7 @@ from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CALIBRATION, Networks, calibration_print
+from synthtumour_bids.steps.presence import calibration_of
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
@@ -50,7 +51,7 @@ class SegmentTask:
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings, job.calibration)
+    networks = Networks.of(cards, method, job.settings, calibration_of(job))
     selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
