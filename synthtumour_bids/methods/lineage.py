@@ -27,7 +27,7 @@ def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
         return None
     members = stamp.details["members"]
     known = [scan for scan in job.selection.everything if scan.key in members]
-    if any(scan.role is Role.HELD_OUT for scan in known):
+    if held_out_among(job, known):
         return None
     now = job.preprocessing_fingerprints(known)
     return stamp if all(members[key] == fingerprint for key, fingerprint in now.items()) else None
@@ -68,6 +68,14 @@ def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Sca
     if stamp is None:
         return list(scans)
     return [scan for scan in scans if scan.key in stamp.details.get("members", ())]
+
+
+def held_out_among(job: Job, scans: Iterable[Scan]) -> list[Scan]:
+    """Those of the scans that are held out as tumour-free, by their own or another name."""
+    if all(scan.role is not Role.HELD_OUT for scan in job.selection.everything):
+        return []
+    first = job.copies()
+    return [scan for scan in scans if first.get(scan.key, scan).role is Role.HELD_OUT]
 
 
 def learned_from(job: Job) -> set[str]:

@@ -99,13 +99,13 @@ def _check_held_out(job: Job) -> None:
     """
     if job.settings.model is not None or Step.TRAIN in job.steps or Step.SEGMENT not in job.steps:
         return
-    known = lineage.learned_from(job)
-    held_out = (scan for scan in job.selected() if scan.role is Role.HELD_OUT)
-    if taught := sorted({scan.subject for scan in held_out if scan.key in known}):
-        labels = " ".join(taught)
+    keys = lineage.learned_from(job)
+    known = [scan for scan in job.selection.everything if scan.key in keys]
+    if taught := lineage.held_out_among(job, known):
+        labels = ", ".join(sorted({scan.subject for scan in taught}))
         msg = (
-            f"--hold-out {labels}: the networks in {job.layout.models} have learned from these "
-            "tumour-free participants. Train without them (--steps synthesise train, level group) "
+            f"--hold-out: the networks in {job.layout.models} have learned from tumour-free "
+            f"participants that are held out, or from copies of their scans: {labels}. Train without them (--steps synthesise train, level group) "
             "before they are segmented, or leave the flag out."
         )
         raise UsageError(msg)
