@@ -105,8 +105,9 @@ def _check_held_out(job: Job) -> None:
         labels = ", ".join(sorted({scan.subject for scan in taught}))
         msg = (
             f"--hold-out: the networks in {job.layout.models} have learned from tumour-free "
-            f"participants that are held out, or from copies of their scans: {labels}. Train without them (--steps synthesise train, level group) "
-            "before they are segmented, or leave the flag out."
+            f"participants that are held out, or from copies of their scans: {labels}. Train "
+            "without them (--steps synthesise train, level group) before they are segmented, or "
+            "leave the flag out."
         )
         raise UsageError(msg)
 
