@@ -145,11 +145,13 @@ def told(result: Mapping[str, Any]) -> str:
         return "segmented; no tumour was found."
     if result.get("presence_p") is None:
         return f"segmented; the tumour has {marked}."
-    return {
+    sentence = {
         Presence.YES: f"segmented; there is a tumour, of {marked}",
         Presence.NO: f"segmented; there is probably no tumour, though {marked} are marked",
         Presence.UNSURE: f"segmented; {marked} are marked, which may be a tumour or not",
-    }[Presence(result["tumour_present"])] + f" (p = {result['presence_p']:.3f})."
+    }[Presence(result["tumour_present"])]
+    compared = f"{result['presence_persons']} {result['presence_source']}"
+    return f"{sentence} (p = {result['presence_p']:.3f}, compared with {compared})."
 
 
 def _verdicts(task: PageTask) -> Iterator[Verdict]:
