@@ -62,12 +62,14 @@ def _compared(
     }
 
 
-def flags_of(measurements: Mapping[str, Any], outside: float) -> list[str]:
-    """Name what a person should look at."""
+def flags_of(
+    measurements: Mapping[str, Any], outside: float, *, tumour_expected: bool = True
+) -> list[str]:
+    """Name what a person should look at; an empty mask only where there should be a tumour."""
     flags = []
     if outside > LARGEST_SHARE_OUTSIDE:
         flags.append("outside_brain")
-    if measurements["volume_mL"] == 0:
+    if measurements["volume_mL"] == 0 and tumour_expected:
         flags.append("empty")
     if measurements["volume_mL"] > LARGEST_SHARE_OF_BRAIN * measurements["brain_volume_mL"]:
         flags.append("over_30_percent_of_brain")

@@ -203,6 +203,8 @@ def segment(task: SegmentTask) -> SegmentedScan:
     likeness = round(standard[networks.main].likeness, DIGITS)
     presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
     outside = verdicts[networks.main].stats["outside"]
+    expected = scan.role is not Role.HELD_OUT
+    flags = flags_of(measurements, outside, tumour_expected=expected)
     return SegmentedScan(
         scan,
         reference,
@@ -212,7 +214,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         template_image(on_template.astype(np.uint8), main.affine),
         template_image(main.data, main.affine),
         {**measurements, "tumour_likeness": likeness},
-        (*task.preprocessing.flags, *flags_of(measurements, outside), *presence.flags),
+        (*task.preprocessing.flags, *flags, *presence.flags),
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},

@@ -22,7 +22,7 @@ from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.presence import Calibration
 from synthtumour_bids.segmentation.uncertainty import dice
-from synthtumour_bids.settings import TEMPLATE, Step
+from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps import segment, segmented_scan
 from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
 from synthtumour_bids.synthesis.borders import Evidence
@@ -255,6 +255,17 @@ def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) 
     assert "tumour_unlikely" in none["qc_flags"]
     ledger = Ledger(task.layout.output_dir)
     assert not task.networks.is_done(ledger, task.scan, task.preprocessing)
+
+
+@pytest.mark.parametrize(("role", "flags"), [(Role.TUMOUR, ["empty"]), (Role.HELD_OUT, [])])
+def test_only_where_a_tumour_should_be_nothing_is_a_flag(
+    task: SegmentTask, role: Role, flags: list[str]
+) -> None:
+    empty = save(task.probabilities["senior"], np.zeros(SHAPE, np.float32))
+    scan = replace(task.scan, role=role)
+    segment_scan(replace(task, scan=scan, probabilities=dict.fromkeys(task.probabilities, empty)))
+    figures = json.loads(task.layout.result(scan).read_text())
+    assert (figures["qc_flags"], figures["role"]) == (flags, role)
 
 
 def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:
