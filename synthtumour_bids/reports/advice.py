@@ -44,6 +44,11 @@ _ADVICE = {
             "have missed it: outline it by hand, and tell how often this happens.",
         ),
         Advice(
+            "false_positive",
+            "More than 1 mL is marked in a scan that is held out as tumour-free.",
+            "Look what it is: the networks will take the like for a tumour elsewhere, too.",
+        ),
+        Advice(
             "tumour_unsure",
             "The mask may be of something else than a tumour: more than 5 % of the people without "
             "one have scans that look at least as much like it.",

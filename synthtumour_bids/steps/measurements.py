@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from synthtumour_bids.reports.summary import MARKED_ML
 from synthtumour_bids.segmentation.uncertainty import dice
 
 # Limits of plausibility, not tuned on any truth: beyond them a person should look.
@@ -65,12 +66,14 @@ def _compared(
 def flags_of(
     measurements: Mapping[str, Any], outside: float, *, tumour_expected: bool = True
 ) -> list[str]:
-    """Name what a person should look at; an empty mask only where there should be a tumour."""
+    """Name what a person should look at: an empty mask only where there should be a tumour."""
     flags = []
     if outside > LARGEST_SHARE_OUTSIDE:
         flags.append("outside_brain")
     if measurements["volume_mL"] == 0 and tumour_expected:
         flags.append("empty")
+    if measurements["volume_mL"] > MARKED_ML and not tumour_expected:
+        flags.append("false_positive")
     if measurements["volume_mL"] > LARGEST_SHARE_OF_BRAIN * measurements["brain_volume_mL"]:
         flags.append("over_30_percent_of_brain")
     if measurements.get("junior_senior_dice", 1) < LOWEST_AGREEMENT:
