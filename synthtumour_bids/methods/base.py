@@ -14,7 +14,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Calibration
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.synthesis.borders import Evidence
 
@@ -88,7 +88,7 @@ class RunFacts:
         of these did not pass quality control, but were the best of the rest.
     n_t1w
         Scans whose masks were carried to a T1w image.
-    calibration
+    controls
         What tumour-free scans look like to the network whose masks are the result, if known.
     """
 
@@ -101,7 +101,7 @@ class RunFacts:
     n_pseudo_labels: int | None = None
     n_relaxed: int = 0
     n_t1w: int = 0
-    calibration: Calibration | None = None
+    controls: Controls | None = None
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""
@@ -136,6 +136,12 @@ class Method(Protocol):
 
     def material(self, job: Job, network: Network) -> Material:
         """Gather what a network learns from; for the senior, pseudo-labels on the way."""
+
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        """Find cases that taught the senior nothing, and whose tumours are known by construction.
+
+        None where they are not there any more; nothing is made anew for it.
+        """
 
     def classes(self, job: Job) -> tuple[TumourClass, ...]:
         """Tumour classes that its networks tell."""

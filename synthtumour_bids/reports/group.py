@@ -11,7 +11,7 @@ from typing import Any
 
 from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.measures import columns
-from synthtumour_bids.reports.summary import Summary, numbers, summarise
+from synthtumour_bids.reports.summary import Summary, finite, numbers, summarise
 
 RESULTS = "logs/results"
 SCAN_TABLE = "group_desc-tumour_volumes.tsv"
@@ -70,6 +70,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "junior_senior_dice": {
         "Description": "Dice of the junior's and the senior's mask; low values ask for a look"
     },
+    **columns.EXPECTED,
     "mean_probability": {"Description": "Mean probability of tumour inside the mask"},
     "mean_entropy": {
         "Description": "Mean entropy of the tumour probability inside the mask",
@@ -108,6 +109,7 @@ _LARGEST = (
 _PARTICIPANT_RULES = {
     **dict.fromkeys(_LARGEST, "of the scan with the largest tumour"),
     "junior_senior_dice": "lowest of the participant's scans",
+    **dict.fromkeys(columns.EXPECTED, "of the scan that it is lowest for"),
     "qc_flags": "of any of the participant's scans",
     "dice": "mean of the participant's scans",
 }
@@ -234,9 +236,12 @@ def _of_participant(scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     largest = max(scans, key=lambda scan: scan.get("volume_mL") or 0)
     agreement = numbers(scans, "junior_senior_dice")
     dice = numbers(scans, "dice")
+    tested = [scan for scan in scans if finite(scan.get("expected_dice"))]
+    least = min(tested, key=lambda scan: float(scan["expected_dice"]), default={})
     return {
         **{name: largest.get(name) for name in _LARGEST},
         "junior_senior_dice": min(agreement) if agreement else None,
+        **{name: least.get(name) for name in columns.EXPECTED},
         "qc_flags": sorted({flag for scan in scans for flag in scan.get("qc_flags") or ()}),
         "dice": fmean(dice) if dice else None,
     }

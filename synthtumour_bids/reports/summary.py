@@ -79,7 +79,7 @@ class Summary:
 def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
     """Sum up the agreement with the truth, and what is marked where there is no tumour."""
     dice = numbers(rows, "dice")
-    scored = [row for row in rows if _finite(row.get("dice"))]
+    scored = [row for row in rows if finite(row.get("dice"))]
     held_out = [row for row in rows if row.get("role") == Role.HELD_OUT]
     worst = sorted(scored, key=lambda row: float(row["dice"]))[:3]
     return Summary(
@@ -99,13 +99,14 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
     )
 
 
-def _finite(value: Any) -> bool:
+def finite(value: Any) -> bool:
+    """Whether a value is a number."""
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def numbers(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
     """Values of a column that are numbers."""
-    return [float(row[name]) for row in rows if _finite(row.get(name))]
+    return [float(row[name]) for row in rows if finite(row.get(name))]
 
 
 def _or_nan(function: Any, values: Sequence[float]) -> float:

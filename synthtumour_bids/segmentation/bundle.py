@@ -30,7 +30,7 @@ from synthtumour_bids.segmentation.model_card import (
     bundle_refusal,
 )
 from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
-from synthtumour_bids.segmentation.presence_file import calibration_of
+from synthtumour_bids.segmentation.presence_file import controls_of
 
 LONGEST_TEXT = 5000  # characters
 LONGEST_REASON = 300  # of a library's that is quoted
@@ -179,7 +179,7 @@ def read_files(folder: Path) -> BundleFiles:
         )
         axes = mirror_axes(card.details.get("MirrorAxes"))
         about = About.from_details(card.details)
-        calibration_of(card)
+        controls_of(card)
         _check_card(card, plan)
     except ValueError as error:
         raise bundle_refusal(folder, str(error)) from error

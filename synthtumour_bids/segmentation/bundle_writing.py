@@ -20,7 +20,7 @@ from synthtumour_bids.segmentation.model_card import (
     Model,
     ModelCard,
 )
-from synthtumour_bids.segmentation.presence import Calibration
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD
 from synthtumour_bids.segmentation.trained_network import STORED, read_bundle, read_checkpoint
 from synthtumour_bids.settings import STARTER
@@ -32,7 +32,7 @@ def bundle_name(card: ModelCard, version: str) -> str:
 
 
 def write_bundle(
-    model: Model, folder: Path, about: About, calibration: Calibration | None = None
+    model: Model, folder: Path, about: About, calibration: Controls | None = None
 ) -> ModelCard:
     """Write a trained network as a bundle; its card comes last, and it is read again.
 

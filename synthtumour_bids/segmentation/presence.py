@@ -34,7 +34,7 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Controls:
     """How much like a tumour the masks of people are who have none.
 
     Attributes
@@ -90,7 +90,7 @@ class Calibration:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Calibration:
+    def from_json(cls, content: Mapping[str, Any]) -> Controls:
         """Read what :meth:`to_json` gave.
 
         Raises
@@ -144,7 +144,7 @@ class PresenceVerdict:
 
 
 def judge(
-    volume_ml: float, likeness: float, calibration: Calibration | None, person: str
+    volume_ml: float, likeness: float, calibration: Controls | None, person: str
 ) -> PresenceVerdict:
     """Judge whether a scan has a tumour.
 

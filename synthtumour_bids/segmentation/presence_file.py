@@ -11,21 +11,21 @@ from synthtumour_bids.files import write_json
 from synthtumour_bids.safe_files import read_json
 from synthtumour_bids.segmentation.checked_values import text
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import LONGEST_NAME, Calibration
+from synthtumour_bids.segmentation.presence import LONGEST_NAME, Controls
 
 LOGGER = logging.getLogger(__name__)
 PRESENCE = "presence.json"  # in a models folder
 IN_CARD = "Presence"  # in the card of a bundle
 
 
-def write_calibration(models: Path, card: ModelCard, calibration: Calibration) -> Path:
+def write_controls(models: Path, card: ModelCard, calibration: Controls) -> Path:
     """Write the calibration of a network beside it; return where it lies."""
     path = models / PRESENCE
     write_json(path, {"Network": card.fingerprint, **calibration.to_json()})
     return path
 
 
-def read_calibration(models: Path, card: ModelCard) -> Calibration | None:
+def read_controls(models: Path, card: ModelCard) -> Controls | None:
     """Read the calibration of a network.
 
     Parameters
@@ -47,12 +47,12 @@ def read_calibration(models: Path, card: ModelCard) -> Calibration | None:
     """
     try:
         if IN_CARD in card.details:
-            return calibration_of(card)
+            return controls_of(card)
         if not (models / PRESENCE).is_file():
             return None
         content = read_json(models, PRESENCE)
         network = text(content.get("Network"), "Network", LONGEST_NAME)
-        calibration = Calibration.from_json(content)
+        calibration = Controls.from_json(content)
     except ValueError as error:
         raise UnavailableError(
             f"What tumour-free scans look like to the network in {models} cannot be used "
@@ -65,7 +65,7 @@ def read_calibration(models: Path, card: ModelCard) -> Calibration | None:
     return calibration
 
 
-def calibration_of(card: ModelCard) -> Calibration | None:
+def controls_of(card: ModelCard) -> Controls | None:
     """Read the calibration in a bundle's card; ``None`` where it has none.
 
     Raises
@@ -78,4 +78,4 @@ def calibration_of(card: ModelCard) -> Calibration | None:
         return None
     if not isinstance(content, dict):
         raise ValueError(f"{IN_CARD} is no object")
-    return Calibration.from_json(content)
+    return Controls.from_json(content)

@@ -15,7 +15,7 @@ from synthtumour_bids.segmentation.model_card import (
     ModelCard,
     weights_fingerprint,
 )
-from synthtumour_bids.segmentation.presence import Calibration
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import STARTER
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.starter.train import Trained
@@ -43,7 +43,7 @@ def bundle_starter(
     recipe: StarterRecipe,
     folder: Path,
     version: str,
-    calibration: Calibration | None = None,
+    calibration: Controls | None = None,
 ) -> Path:
     """Write the card of a trained starter, and its bundle, anew.
 

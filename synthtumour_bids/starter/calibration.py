@@ -14,7 +14,7 @@ from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.prediction import predict
-from synthtumour_bids.segmentation.presence import Calibration
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.starter.heads import render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
@@ -35,10 +35,10 @@ class _Task:
 
 def calibrate_starter(
     model: Path, recipe: StarterRecipe, folder: Path, *, device: str, nprocs: int
-) -> Calibration:
+) -> Controls:
     """Calibrate a starter by heads that neither taught nor selected it; see `likeness_of_heads`."""
     found = likeness_of_heads(model, recipe, folder, device=device, nprocs=nprocs)
-    return Calibration(SOURCE, found)
+    return Controls(SOURCE, found)
 
 
 def likeness_of_heads(

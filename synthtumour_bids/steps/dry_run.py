@@ -10,11 +10,11 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.segmentation.presence import Calibration
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import preprocess
 from synthtumour_bids.steps.networks import is_judged_by
-from synthtumour_bids.steps.presence import calibration_of
+from synthtumour_bids.steps.presence import controls_of
 
 HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
 
@@ -25,14 +25,14 @@ def table(job: Job, method: Method) -> str:
     to_train = Step.TRAIN in job.steps and not lineage.is_trained(job, method)
     networks = None if to_train else fingerprints
     scans = sorted(job.selected(), key=lambda scan: scan.key)
-    calibration = None if networks is None else _calibration(job)
+    calibration = None if networks is None else _controls(job)
     rows = [HEADER, *(_row(job, scan, networks, calibration) for scan in scans)]
     cohort = _cohort_lines(job, method)
     return "\n".join([*_aligned(rows), "", _summary(job), *cohort, *job.notes])
 
 
 def _row(
-    job: Job, scan: Scan, networks: dict[str, str] | None, calibration: Calibration | None
+    job: Job, scan: Scan, networks: dict[str, str] | None, calibration: Controls | None
 ) -> tuple[str, ...]:
     """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
     preprocessed = preprocess.is_done(job, scan)
@@ -88,9 +88,9 @@ def _network_fingerprints(job: Job) -> dict[str, str]:
     return found
 
 
-def _calibration(job: Job) -> Calibration | None:
+def _controls(job: Job) -> Controls | None:
     with suppress(UnavailableError):
-        return calibration_of(job)
+        return controls_of(job)
     return None
 
 

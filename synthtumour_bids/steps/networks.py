@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
@@ -12,12 +12,13 @@ from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Calibration, PresenceVerdict, judge
+from synthtumour_bids.segmentation.presence import Controls, PresenceVerdict, judge
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
-CALIBRATION = "calibration"  # a detail of stamps
+CONTROLS = "controls"  # a detail of stamps
 SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
 
 
@@ -40,6 +41,8 @@ class Networks:
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
     calibration
+        How far the last network's answers can be trusted; ``None`` where nobody measured it.
+    controls
         What tumour-free scans look like to the last of them; ``None`` where that is not known.
     """
 
@@ -50,6 +53,7 @@ class Networks:
     comparison: Comparison
     junior_source: str = ""
     calibration: Calibration | None = None
+    controls: Controls | None = None
 
     @classmethod
     def of(
@@ -57,7 +61,7 @@ class Networks:
         cards: Mapping[str, ModelCard],
         method: Method,
         settings: Settings,
-        calibration: Calibration | None = None,
+        controls: Controls | None = None,
     ) -> Networks:
         """Of their cards, the one last whose masks are the result, and the settings of a run."""
         *others, main = cards.values()
@@ -69,7 +73,8 @@ class Networks:
             main.lesion,
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
-            calibration,
+            main.calibration,
+            controls,
         )
 
     @property
@@ -82,23 +87,34 @@ class Networks:
         """The network that it is compared with; ``None`` where it is alone."""
         return next((name for name in self.fingerprints if name != self.main), None)
 
+    @property
+    def temperature(self) -> float:
+        """What the logits of the maps that are written are divided by."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
+
     def fingerprint(self, preprocessing: Preprocessing) -> str:
         """Hash of all that the segmentation of a scan depends on."""
-        return self._fingerprint(preprocessing, other_side=self.comparison.to_json())
+        compared = {"other_side": self.comparison.to_json()}
+        if self.calibration is None:
+            return self._fingerprint(preprocessing, **compared)
+        told = self.calibration.to_json()
+        return self._fingerprint(preprocessing, **compared, calibration=told)
 
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
-        """Whether a scan is segmented, and judged by this calibration.
+        """Whether a scan is segmented, and judged by these controls.
 
-        Masks of 0.1.0, which compared and judged nothing, stay as they are.
+        Outputs of before the network was calibrated stay as they are, and so do masks of 0.1.0,
+        which compared and judged nothing.
         """
-        current = self.fingerprint(preprocessing), self._fingerprint(preprocessing)
-        done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in current)
+        before = replace(self, calibration=None).fingerprint(preprocessing)
+        good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
+        done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
         stamp = ledger.read(Step.SEGMENT, scan.key)
-        return done and (stamp is None or is_judged_by(self.calibration, stamp))
+        return done and (stamp is None or is_judged_by(self.controls, stamp))
 
     def judge(self, volume_ml: float, likeness: float, person: str) -> PresenceVerdict:
         """Judge whether a scan has a tumour; see :func:`.presence.judge`."""
-        return judge(volume_ml, likeness, self.calibration, person)
+        return judge(volume_ml, likeness, self.controls, person)
 
     def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(
@@ -110,12 +126,12 @@ class Networks:
         )
 
 
-def is_judged_by(calibration: Calibration | None, stamp: Stamp) -> bool:
-    """Whether the segmentation of a stamp was judged by a calibration, or before there were any."""
-    current = calibration_print(calibration)
-    return bool(stamp.details.get(CALIBRATION, current) == current)
+def is_judged_by(controls: Controls | None, stamp: Stamp) -> bool:
+    """Whether the segmentation of a stamp was judged by these, or before there were any."""
+    current = controls_print(controls)
+    return bool(stamp.details.get(CONTROLS, current) == current)
 
 
-def calibration_print(calibration: Calibration | None) -> str:
-    """Hash of a calibration in stamps; empty for none."""
-    return "" if calibration is None else calibration.fingerprint
+def controls_print(controls: Controls | None) -> str:
+    """Hash of them in stamps; empty for none."""
+    return "" if controls is None else controls.fingerprint

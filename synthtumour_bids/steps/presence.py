@@ -18,11 +18,11 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
-from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Calibration
+from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import (
     PRESENCE,
-    read_calibration,
-    write_calibration,
+    read_controls,
+    write_controls,
 )
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.networks import Networks
@@ -92,15 +92,15 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         path.unlink(missing_ok=True)
         return outcomes
     card = job.main_network.card
-    written = write_calibration(job.layout.models, card, Calibration(SOURCE, largest))
+    written = write_controls(job.layout.models, card, Controls(SOURCE, largest))
     if not any(outcome.status is Status.FAILED for outcome in outcomes):
         job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
     return outcomes
 
 
-def calibration_of(job: Job) -> Calibration | None:
+def controls_of(job: Job) -> Controls | None:
     """What is stored with the networks that segment; ``None`` where nothing is."""
-    return read_calibration(job.models_dir, job.main_network.card)
+    return read_controls(job.models_dir, job.main_network.card)
 
 
 def calibrating(job: Job) -> list[Scan]:

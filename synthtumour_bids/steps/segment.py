@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,15 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
 from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted, replant_all
 from synthtumour_bids.segmentation.presence import DIGITS
+from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps.measurements import flags_of, measure
+from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
-from synthtumour_bids.steps.networks import CALIBRATION, Networks, calibration_print
-from synthtumour_bids.steps.presence import calibration_of
+from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
+from synthtumour_bids.steps.presence import controls_of
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
@@ -46,12 +48,13 @@ class SegmentTask:
     preprocessing: Preprocessing
     networks: Networks
     layout: Layout
+    replanted: Replanted = field(default_factory=lambda: Replanted(skipped=UNCALIBRATED))
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings, calibration_of(job))
+    networks = Networks.of(cards, method, job.settings, controls_of(job))
     selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
@@ -62,6 +65,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     ]
     todo = [scan for scan in selected if scan.key in ready and scan not in done]
     tasks, failures = _predicted(job, networks, todo, ready)
+    tasks = _replanted(job, networks, tasks)
     results = job.map(
         segment_scan,
         tasks,
@@ -98,6 +102,19 @@ def _predicted(
         paths = {name: result.value for name, result in maps.items() if result.value is not None}
         tasks.append(SegmentTask(scan, paths, ready[scan.key], networks, job.layout))
     return tasks, failures
+
+
+def _replanted(job: Job, networks: Networks, tasks: Sequence[SegmentTask]) -> list[SegmentTask]:
+    """Do the replant test for the masks that count."""
+    main = networks.main
+    found = replant_all(
+        job,
+        job.main_network,
+        {task.scan: task.probabilities[main] for task in tasks},
+        networks.evidence[main],
+        networks.comparison,
+    )
+    return [replace(task, replanted=found[task.scan.key]) for task in tasks]
 
 
 def _not_preprocessed(job: Job) -> str:
@@ -142,7 +159,7 @@ def segment_scan(task: SegmentTask) -> None:
         models=dict(task.networks.fingerprints),
         keep_mask=task.networks.comparison.skipped == KEPT,
         role=scan.role.value,
-        **{CALIBRATION: calibration_print(task.networks.calibration)},
+        **{CONTROLS: controls_print(task.networks.controls)},
     )
 
 
@@ -190,16 +207,19 @@ def segment(task: SegmentTask) -> SegmentedScan:
     main = standard[networks.main].probability
     on_template = assessed(standard[networks.main].without(main.data), template_brain, main).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
-    native = {name: values * brain.mask for name, values in native.items()}
-    uncertainty = entropy(native[networks.main])
-    measurements = measure(
-        masks[networks.main],
-        native[networks.main],
-        brain.mask,
-        brain.spacing,
-        uncertainty,
-        junior=None if networks.junior is None else masks[networks.junior],
-    )
+    probability = at_temperature(native[networks.main] * brain.mask, networks.temperature)
+    uncertainty = entropy(probability)
+    measurements = {
+        **measure(
+            masks[networks.main],
+            probability,
+            brain.mask,
+            brain.spacing,
+            uncertainty,
+            junior=None if networks.junior is None else masks[networks.junior],
+        ),
+        **expected_dice(task.replanted, networks.calibration),
+    }
     likeness = round(standard[networks.main].likeness, DIGITS)
     presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
     outside = verdicts[networks.main].stats["outside"]
@@ -209,15 +229,16 @@ def segment(task: SegmentTask) -> SegmentedScan:
         scan,
         reference,
         masks,
-        native,
+        probability,
         uncertainty,
         template_image(on_template.astype(np.uint8), main.affine),
-        template_image(main.data, main.affine),
+        template_image(at_temperature(main.data, networks.temperature), main.affine),
         {**measurements, "tumour_likeness": likeness},
         (*task.preprocessing.flags, *flags, *presence.flags),
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},
+        task.replanted,
         presence,
     )
 

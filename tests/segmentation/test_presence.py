@@ -18,23 +18,23 @@ from synthtumour_bids.segmentation.presence import (
     FEWEST_PERSONS,
     UNLIKELY,
     UNSURE,
-    Calibration,
+    Controls,
     Presence,
     judge,
 )
 from synthtumour_bids.segmentation.presence_file import (
     IN_CARD,
     PRESENCE,
-    read_calibration,
-    write_calibration,
+    read_controls,
+    write_controls,
 )
 from tests.builders.jobs import write_network
 
 likenesses = st.lists(st.floats(0, 1000), min_size=FEWEST_PERSONS + 1, max_size=60)
 
 
-def calibration(values: list[float]) -> Calibration:
-    return Calibration("tumour-free scans", {f"raw/{n:03d}": v for n, v in enumerate(values)})
+def calibration(values: list[float]) -> Controls:
+    return Controls("tumour-free scans", {f"raw/{n:03d}": v for n, v in enumerate(values)})
 
 
 @given(values=likenesses)
@@ -93,10 +93,10 @@ def test_without_enough_persons_there_is_no_p() -> None:
 
 def test_it_is_stored_with_its_network_and_checked(tmp_path: Path) -> None:
     card = ModelCard.read(write_network(tmp_path / "senior"))
-    assert read_calibration(tmp_path, card) is None
+    assert read_controls(tmp_path, card) is None
     known = calibration([1.23456, *[0.0] * 19])
-    path = write_calibration(tmp_path, card, known)
-    read = read_calibration(tmp_path, card)
+    path = write_controls(tmp_path, card, known)
+    read = read_controls(tmp_path, card)
     assert read is not None
     assert read.likeness["raw/000"] == 1.2346
     content = json.loads(path.read_text())
@@ -107,9 +107,9 @@ def test_it_is_stored_with_its_network_and_checked(tmp_path: Path) -> None:
     ):
         path.write_text(json.dumps(wrong))
         with pytest.raises(UnavailableError, match=PRESENCE):
-            read_calibration(tmp_path, card)
+            read_controls(tmp_path, card)
     path.write_text(json.dumps({**content, "Network": "another"}))
-    assert read_calibration(tmp_path, card) is None
+    assert read_controls(tmp_path, card) is None
     assert IN_CARD not in card.details
 
 

@@ -10,8 +10,8 @@ from synthtumour_bids.errors import EXIT_USAGE, UsageError
 from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.drawn_cases import DrawnCases
-from synthtumour_bids.segmentation.presence import Calibration
-from synthtumour_bids.segmentation.presence_file import read_calibration
+from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import read_starter
 from synthtumour_bids.segmentation.trained_network import read_network
 from synthtumour_bids.starter.__main__ import main
@@ -107,11 +107,11 @@ def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Pat
     trained = train_starter(SMALL, tmp_path, device="cpu", nprocs=1)
     likeness = likeness_of_heads(trained.folder, SMALL, tmp_path, device="cpu", nprocs=1)
     assert list(likeness) == ["calibration-0000"]
-    known = Calibration(
+    known = Controls(
         "simulated heads", {f"{n}": n + likeness["calibration-0000"] for n in range(19)}
     )
     bundle = bundle_starter(trained, SMALL, tmp_path, "0.1", known)
-    assert read_calibration(bundle, read_starter(bundle).card) == known
+    assert read_controls(bundle, read_starter(bundle).card) == known
     assert bundle.name == "starter-flair-2mm-0.1"
     starter = read_starter(bundle)
     assert starter.card.recipe

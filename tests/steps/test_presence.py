@@ -58,7 +58,7 @@ def test_too_few_calibrate_nothing(tmp_path: Path) -> None:
     assert presence.is_done(job)
     assert presence.run(job, method_of(job)) == []
     assert not stale.exists()
-    assert presence.calibration_of(job) is None
+    assert presence.controls_of(job) is None
 
 
 def test_what_tumour_free_scans_look_like_is_stored_once(
@@ -92,7 +92,7 @@ def test_what_tumour_free_scans_look_like_is_stored_once(
     assert not presence.is_done(job)
     outcomes = presence.run(job, method_of(job))
     assert [one.status for one in outcomes] == [Status.DONE] * (FEWEST_PERSONS + 1)
-    known = presence.calibration_of(job)
+    known = presence.controls_of(job)
     assert known is not None
     assert known.source == "tumour-free scans"
     assert len(known.likeness) == FEWEST_PERSONS + 1, "the one who came later calibrates, too"

@@ -27,6 +27,7 @@ from synthtumour_bids.methods.label_free import (
 )
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
 from synthtumour_bids.methods.label_free.hosts import whole_brains
+from synthtumour_bids.methods.label_free.known_cases import known_cases
 from synthtumour_bids.methods.label_free.negatives import negative_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
@@ -173,6 +174,10 @@ class LabelFree:
             [s.case("half-", " in healthy halves") for s in in_halves],
             [s.case() for s in synthetic],
         )
+
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        """Mixes that validated the senior, and shifted synthetic tumours."""
+        return known_cases(job)
 
     # ------------------------------------------------------------------ what it depends on
 
