@@ -13,6 +13,7 @@ from synthtumour_bids.steps import (
     checks,
     dry_run,
     preprocess,
+    presence,
     report,
     scratch,
     segment,
@@ -71,5 +72,6 @@ def _run_steps(do: Sequence, job: Job, method: Method) -> None:
             do(Step.SYNTHESISE, method.make_samples, job)  # synthetic tumours in healthy brains
             do(Step.TRAIN, train.run, job, method, Network.JUNIOR)  # a first network learns them
             do(Step.TRAIN, train.run, job, method, Network.SENIOR)  # a second, its pseudo-labels
+            do(Step.TRAIN, presence.run, job, method)  # what brains without a tumour look like
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid
         do(Step.SEGMENT, spaces.run, job)  # and on the grids that other tools want them on

@@ -133,6 +133,10 @@ class Job:
         """Scans to work on one by one."""
         return [scan for scan in self.selection.selected if role in (None, scan.role)]
 
+    def to_segment(self) -> list[Scan]:
+        """Those of them that get a mask."""
+        return [scan for scan in self.selection.selected if scan.role.is_segmented]
+
     def preprocessing(self, scan: Scan) -> Preprocessing | None:
         """Record of a scan's finished preprocessing on this run's template grid."""
         stamp = self.ledger.finished(Step.PREPROCESS, scan.key)
@@ -169,7 +173,9 @@ class Job:
 
     def is_held_out(self, scan: Scan) -> bool:
         """Whether the scan's participant is kept out of all training."""
-        return scan.subject in self.settings.hold_out
+        if scan.role is Role.TUMOURFREE:  # told apart when scans were collected
+            return False
+        return scan.role is Role.HELD_OUT or scan.subject in self.settings.hold_out
 
     # ------------------------------------------------------------------ networks
 

@@ -196,15 +196,15 @@ class Layout:
 
     def result(self, scan: Scan) -> Path:
         """Measurements of a scan's segmentation."""
-        return self.logs / "results" / f"{scan.name}.json"
+        return self.logs / "results" / f"{scan.record}.json"
 
-    def scores(self, scan_name: str) -> Path:
+    def scores(self, record: str) -> Path:
         """Agreement of a scan's segmentation with its truth; goes with the segmentation."""
-        return self.logs / "scores" / f"{scan_name}.json"
+        return self.logs / "scores" / f"{record}.json"
 
-    def location(self, scan_name: str) -> Path:
+    def location(self, record: str) -> Path:
         """Size and place of a scan's lesion; goes with the segmentation."""
-        return self.logs / "locations" / f"{scan_name}.json"
+        return self.logs / "locations" / f"{record}.json"
 
     @property
     def changes(self) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.names import parse_name
-from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.scan import Scan, record_name
 from synthtumour_bids.files import write_json
 
 COHORT = "cohort"  # the step of results that are made once from many scans
@@ -40,6 +40,11 @@ class Identity:
     def key(self) -> str:
         """Key of the scan."""
         return f"{self.dataset}/{self.name}"
+
+    @property
+    def record(self) -> str:
+        """What records of the scan's masks are called."""
+        return record_name(self.dataset, self.name)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-able values."""

@@ -15,11 +15,17 @@ STARTER: Literal["starter"] = "starter"  # the network that is shipped: its name
 
 
 class Role(StrEnum):
-    """What a scan is good for: to segment, to host synthetic tumours, to learn from."""
+    """What a scan is good for: to segment, to host synthetic tumours, to learn from, to measure."""
 
     TUMOUR = "tumour"
     TUMOURFREE = "tumourfree"
     ANNOTATED = "annotated"
+    HELD_OUT = "heldout"  # tumour-free, segmented, learned from in no way
+
+    @property
+    def is_segmented(self) -> bool:
+        """Whether scans of this role get a mask."""
+        return self in (Role.TUMOUR, Role.HELD_OUT)
 
 
 class Method(StrEnum):
@@ -91,7 +97,7 @@ class Settings:
     group_column: str = "group"
     tumourfree_values: tuple[str, ...] = ()
     tumour_values: tuple[str, ...] = ()
-    hold_out: tuple[str, ...] = ()  # tumour participants segmented but kept out of all training
+    hold_out: tuple[str, ...] = ()  # participants segmented but kept out of all training
 
     # method
     method: Method = Method.SYNTHTUMOUR

@@ -14,6 +14,7 @@ from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.filters import Filters, read_filters
 from synthtumour_bids.bids.folders import Refusal
+from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
@@ -100,6 +101,7 @@ def collect_scans(settings: Settings) -> Selection:
     whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
     found_at_all = everything
     everything, annotations = annotate(found_at_all, settings, whole)
+    everything = with_held_out(everything, settings.hold_out)
     everything = with_contrasts(everything, settings.more_contrasts)
     everything.sort(key=lambda scan: scan.key)
     selected = [scan for scan in everything if not labels or scan.subject in labels]

@@ -8,6 +8,17 @@ from pathlib import Path
 from synthtumour_bids.settings import Role
 
 
+def record_name(dataset: str, scan: str) -> str:
+    """Name the records of a scan's masks; scans of further datasets may have the same names.
+
+    Parameters
+    ----------
+    dataset, scan
+        Names of both; see the attributes of :class:`Scan`.
+    """
+    return scan if dataset == "raw" else f"{dataset}__{scan}"
+
+
 @dataclass(frozen=True)
 class Scan:
     """A FLAIR (or other contrast) image of one subject, session, acquisition and run.
@@ -21,7 +32,7 @@ class Scan:
     suffix
         BIDS suffix, e.g. ``FLAIR``.
     role
-        Tumour, tumour-free or annotated.
+        Tumour, tumour-free, annotated or held out.
     dataset
         Root of the dataset the scan comes from.
     dataset_name
@@ -74,6 +85,11 @@ class Scan:
     def slug(self) -> str:
         """The key as part of a file name: ``raw__sub-01_ses-2_acq-x_FLAIR``."""
         return f"{self.dataset_name}__{self.name}"
+
+    @property
+    def record(self) -> str:
+        """What records of its masks are called."""
+        return record_name(self.dataset_name, self.name)
 
     @property
     def person(self) -> str:

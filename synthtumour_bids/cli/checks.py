@@ -69,7 +69,7 @@ USELESS = (
     ),
     Useless(
         lambda settings: settings.model is not None,
-        ("retrain", "hold_out", "priors", "junior"),
+        ("retrain", "priors", "junior"),
         "--model trains nothing, so {flags} {have} no effect with it; leave one of them out.",
     ),
 )

@@ -118,7 +118,8 @@ def _add_scan_options(add: Add) -> None:
         "--hold-out",
         nargs="+",
         metavar="LABEL",
-        help="tumour participants that are segmented but kept out of every training step",
+        help="participants that are segmented but kept out of every training step; tumour-free "
+        "ones serve to count what is marked in them",
     )
     add(
         "--bids-filter-file",

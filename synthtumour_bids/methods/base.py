@@ -14,6 +14,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.synthesis.borders import Evidence
 
@@ -87,6 +88,8 @@ class RunFacts:
         of these did not pass quality control, but were the best of the rest.
     n_t1w
         Scans whose masks were carried to a T1w image.
+    controls
+        What tumour-free scans look like to the network whose masks are the result, if known.
     """
 
     settings: Settings
@@ -98,6 +101,7 @@ class RunFacts:
     n_pseudo_labels: int | None = None
     n_relaxed: int = 0
     n_t1w: int = 0
+    controls: Controls | None = None
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""

@@ -8,6 +8,7 @@ from synthtumour_bids.methods.base import Cite, Method, RunFacts
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.segmentation.presence import NO, YES, Controls
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 
 # In the order in which they are numbered when cited.
@@ -105,7 +106,13 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     bidsapps = cite("bids", "bidsapps")
     hosts = ""
     if n_tumourfree:
-        hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
+        others = " or told what brains without a tumour look like" if facts.controls else ""
+        hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours{others}. "
+    if n_held_out := facts.counts.get(Role.HELD_OUT, 0):
+        hosts += (
+            f"{n_held_out} further tumour-free scans taught nothing and were segmented as well, to "
+            "count false positives. "
+        )
     return (
         f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
         f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(cite)}; "
@@ -181,6 +188,19 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
         f"{_calibration(facts.cards.get(main), cite)}"
+        f"{_presence(facts.controls)}"
+    )
+
+
+def _presence(controls: Controls | None) -> str:
+    if controls is None:
+        return ""
+    return (
+        " Whether a scan has a tumour at all was judged by the strongest part of its mask (volume "
+        "weighted by probability, times the brightness over the other side of the brain), by "
+        f"conformal prediction against {len(controls.likeness)} {controls.source} that "
+        f"neither taught nor selected a network: a tumour is present where p ≤ {YES:g}, absent "
+        f"where p > {NO:g} or nothing is left of the mask, and else it is unsure."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.errors import PriorsError
+from synthtumour_bids.segmentation.likeness import tumour_likeness
 from synthtumour_bids.segmentation.other_side import compare, dropped_territory
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide
 from synthtumour_bids.settings import Settings
@@ -33,10 +34,14 @@ class Comparison:
         How; ``None``: not at all.
     skipped
         Why not; empty where they are compared.
+    weighing
+        How they are compared to tell how much like a tumour they are, also where none is dropped;
+        ``None``: as above.
     """
 
     rules: OtherSide | None
     skipped: str = ""
+    weighing: OtherSide | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, settings: Settings, lesion: str) -> Comparison:
@@ -49,11 +54,23 @@ class Comparison:
         lesion
             What the network looks for.
         """
-        if settings.keep_mask:
-            return cls(None, KEPT)
-        words = {"lesion": lesion, "contrast": settings.contrast}
+        found = cls.between(lesion, settings.contrast, settings.priors)
+        return cls(None, KEPT, found.rules) if settings.keep_mask else found
+
+    @classmethod
+    def between(cls, lesion: str, contrast: str, priors: Path | None = None) -> Comparison:
+        """As the priors allow.
+
+        Parameters
+        ----------
+        lesion, contrast
+            What the network looks for, and in what.
+        priors
+            File of the user's own.
+        """
+        words = {"lesion": lesion, "contrast": contrast}
         try:
-            bright = load_priors(lesion, settings.contrast, settings.priors).hyper_probability
+            bright = load_priors(lesion, contrast, priors).hyper_probability
         except PriorsError:
             return cls(None, NO_PRIORS.format(**words))
         if 1 - SURE < bright < SURE:
@@ -77,11 +94,14 @@ class Compared:
         Where it belongs to parts that are dropped, (X, Y, Z).
     verdicts
         On all parts of the mask; empty where it was not compared.
+    likeness
+        How much like a tumour the strongest part is, mL · SD.
     """
 
     probability: Volume
     territory: NDArray[np.bool_]
     verdicts: tuple[ComponentVerdict, ...]
+    likeness: float = 0.0
 
     @property
     def dropped(self) -> tuple[ComponentVerdict, ...]:
@@ -119,17 +139,19 @@ def compared(
         How.
     """
     nowhere = Compared(probability, np.zeros(brain.shape, bool), ())
-    if comparison.rules is None:
-        return nowhere
     cleaned = assess(
         probability.data, brain, probability.spacing, criteria=final_criteria(lesion)
     ).mask
     if not cleaned.any():
         return nowhere
-    scan = load_volume(image).data
-    verdicts = compare(scan, brain, cleaned, probability.affine, comparison.rules)
+    rules, verdicts = comparison.rules or comparison.weighing, []
+    if rules is not None:
+        verdicts = compare(load_volume(image).data, brain, cleaned, probability.affine, rules)
+    likeness = tumour_likeness(probability.data, cleaned, verdicts, probability.spacing)
+    if comparison.rules is None:
+        return replace(nowhere, likeness=likeness)
     territory = dropped_territory(cleaned, verdicts, probability.spacing)
-    return Compared(probability, territory, tuple(verdicts))
+    return Compared(probability, territory, tuple(verdicts), likeness)
 
 
 def described(verdict: ComponentVerdict) -> dict[str, Any]:

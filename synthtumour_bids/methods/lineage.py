@@ -9,6 +9,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT, Stamp
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.settings import Role
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
 TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
@@ -17,14 +18,17 @@ TAKEN = "taken"  # a detail of a network that was not trained here, and learned 
 def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
     """Stamp of a result of the cohort that is still good.
 
-    It is, when it was made with the same settings and no scan it was made from has changed.
-    Scans that came or went since do not call for training anew; ``--retrain`` does.
+    It is, when it was made with the same settings, no scan it was made from has changed, and
+    nobody is held out since who was tumour-free there. Scans that came or went since do not call
+    for training anew; ``--retrain`` does.
     """
     stamp = job.ledger.finished(COHORT, name)
     if stamp is None or stamp.fingerprint != fingerprint:
         return None
     members = stamp.details["members"]
     known = [scan for scan in job.selection.everything if scan.key in members]
+    if held_out_among(job, known):
+        return None
     now = job.preprocessing_fingerprints(known)
     return stamp if all(members[key] == fingerprint for key, fingerprint in now.items()) else None
 
@@ -64,6 +68,20 @@ def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Sca
     if stamp is None:
         return list(scans)
     return [scan for scan in scans if scan.key in stamp.details.get("members", ())]
+
+
+def held_out_among(job: Job, scans: Iterable[Scan]) -> list[Scan]:
+    """Those of the scans that are held out as tumour-free, by their own or another name."""
+    if all(scan.role is not Role.HELD_OUT for scan in job.selection.everything):
+        return []
+    first = job.copies()
+    return [scan for scan in scans if first.get(scan.key, scan).role is Role.HELD_OUT]
+
+
+def learned_from(job: Job) -> set[str]:
+    """Keys of all scans that the networks of the output folder have learned from."""
+    stamps = (job.ledger.read(COHORT, network) for network in Network)
+    return {key for stamp in stamps if stamp for key in stamp.details.get("members", ())}
 
 
 def detail_of_junior(job: Job, method: Method, name: str) -> object | None:

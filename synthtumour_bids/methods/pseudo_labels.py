@@ -17,6 +17,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch, pseudo_label_table
 from synthtumour_bids.methods.border_refinement import refined
 from synthtumour_bids.methods.comparison import Comparison, compared, described
+from synthtumour_bids.methods.learners import learnable
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.reports.pictures import pseudo_label_picture
 from synthtumour_bids.reports.slices import upright
@@ -86,7 +87,7 @@ def unlabelled(job: Job) -> list[Scan]:
     DataError
         When there is none.
     """
-    tumours = [scan for scan in job.preprocessed(Role.TUMOUR) if not job.is_held_out(scan)]
+    tumours = learnable(job, Role.TUMOUR)
     if not tumours:
         msg = (
             "The senior learns from real tumour scans, but none is preprocessed under "

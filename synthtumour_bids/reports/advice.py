@@ -44,6 +44,23 @@ _ADVICE = {
             "have missed it: outline it by hand, and tell how often this happens.",
         ),
         Advice(
+            "false_positive",
+            "More than 1 mL is marked in a scan that is held out as tumour-free.",
+            "Look what it is: the networks will take the like for a tumour elsewhere, too.",
+        ),
+        Advice(
+            "tumour_unsure",
+            "The mask may be of something else than a tumour: more than 5 % of the people without "
+            "one have scans that look at least as much like it.",
+            "Look at the scan. Use the mask only if you see the tumour.",
+        ),
+        Advice(
+            "tumour_unlikely",
+            "The mask is probably of something else than a tumour: more than 20 % of the people "
+            "without one have scans that look at least as much like it.",
+            "Look at the scan. Unless you see a tumour there, do not use the mask.",
+        ),
+        Advice(
             "over_30_percent_of_brain",
             "The mask takes more than 30 % of the brain.",
             "Look at the mask; it holds more than the tumour unless the tumour is huge.",

@@ -13,6 +13,7 @@ ROLES = {
     "tumour": "to be segmented",
     "tumourfree": "tumour-free: a host of synthetic tumours, not segmented",
     "annotated": "annotated: learned from, not segmented",
+    "heldout": "tumour-free and held out: segmented, learned from in no way",
 }
 
 
@@ -62,6 +63,21 @@ def size_of(size: Mapping[str, Any]) -> str:
     return f"{size['largest_focus_mL']:.1f} mL, {axial} in one axial slice, longest line {longest}"
 
 
+def presence_of(result: Mapping[str, Any]) -> str:
+    """Say whether there is a tumour, and what that rests on, from a scan's measurements."""
+    present, p = result.get("tumour_present"), result.get("presence_p")
+    if present is None:
+        return "not judged, as the masks are of an earlier version"
+    if p is None:
+        why = (
+            "nothing was found" if present == "no" else "too few tumour-free scans to compare with"
+        )
+        return f"{present}: {why}"
+    n, source = result["presence_persons"], result["presence_source"]
+    alike = round(p * (n + 1)) - 1
+    return f"{present}: p = {p:.3f}, as {alike} of {n} {source} look at least as much like one"
+
+
 def tumour_facts(
     result: Mapping[str, Any],
     sidecar: Mapping[str, Any],
@@ -74,6 +90,7 @@ def tumour_facts(
     if result.get("brain_volume_mL"):
         volume += f", {100 * result['volume_mL'] / result['brain_volume_mL']:.1f} % of the brain"
     facts = [
+        ("Tumour present", presence_of(result)),
         ("Networks", ", ".join(f"{n} {print_}" for n, print_ in sidecar.get("Models", {}).items())),
         ("Tumour", volume),
         *([("Largest part", size_of(size))] if size else []),

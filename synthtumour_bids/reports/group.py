@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean
 from typing import Any
 
 from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.measures import columns
+from synthtumour_bids.reports.summary import Summary, finite, numbers, summarise
 
 RESULTS = "logs/results"
 SCAN_TABLE = "group_desc-tumour_volumes.tsv"
 PARTICIPANT_TABLE = "participants.tsv"
 SUMMARY = "logs/group_summary.json"
+MAIN = "raw"  # the dataset whose participants the participants' table lists
 
 _COLUMNS: dict[str, dict[str, Any]] = {
     "participant_id": {"Description": "Participant"},
     "session_id": {"Description": "Session; n/a where the dataset has none"},
     "scan": {"Description": "File name of the scan, without its extension"},
+    "dataset": {
+        "Description": "Dataset of the scan: raw for the main one, tumourfree, tumourfree2, ... "
+        "for those of --tumourfree-dir"
+    },
     "role": {
         "Description": "What the scans of the participant were used for",
         "Levels": {
             "tumour": "Segmented",
             "tumourfree": "Host of synthetic and mixed tumours; not segmented",
             "annotated": "Learned from by its annotation; not segmented",
+            "heldout": "Tumour-free and kept out of all training (--hold-out); segmented, so that "
+            "what is marked there can be counted",
         },
     },
     "status": {
@@ -41,6 +48,19 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     },
     "failure": {"Description": "Which step failed, and why; n/a where none did"},
     "n_scans": {"Description": "Preprocessed scans of the participant"},
+    "tumour_present": {
+        "Description": "Whether there is a tumour, by the networks and by what scans without one "
+        "look like to them",
+        "Levels": {
+            "yes": "presence_p is at most 0.05",
+            "no": "Nothing is left of the mask, or presence_p is above 0.2",
+            "unsure": "Neither, or there is no presence_p",
+        },
+    },
+    "presence_p": {
+        "Description": "Share of tumour-free persons, the scan's own among them, that look at "
+        "least as much like a tumour; n/a where fewer than 19 were free to tell"
+    },
     "volume_mL": {"Description": "Volume of the segmented tumour", "Units": "mL"},
     "n_components": {"Description": "Separate parts of the segmented tumour (26-connected)"},
     **columns.SIZE,
@@ -73,6 +93,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 _OF_PARTICIPANTS = ("n_scans", "status", "failure")
+FURTHER = ("dataset",)  # left out where all scans are of the main dataset
 SCAN_COLUMNS = tuple(name for name in _COLUMNS if name not in _OF_PARTICIPANTS)
 WITH_TRUTH = (
     *("dice", "hd95_mm", "volume_error_mL", "volume_error_percent"),
@@ -81,6 +102,7 @@ WITH_TRUTH = (
 # How the figures of several scans of one participant become one: the largest tumour counts, the
 # worst quality, and the mean agreement with the truth.
 _LARGEST = (
+    *("tumour_present", "presence_p"),
     *("volume_mL", "n_components", *columns.SIZE, *columns.LOCATION),
     *("brain_volume_mL", "junior_volume_mL"),
 )
@@ -163,56 +185,10 @@ class Participant:
         }
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Agreement with the truth over all scans that have one.
-
-    Attributes
-    ----------
-    n_scans
-        Segmented scans.
-    n_truth
-        Those with a manual mask; the other fields are about them, NaN or empty without any.
-    mean_dice, sd_dice, median_dice
-        Over the scans.
-    median_hd95_mm, median_volume_error_percent
-        Over the scans where they are defined; the error without its sign.
-    mean_junior_dice
-        Of the junior's masks: what the senior must beat.
-    worst
-        Up to three scans with the lowest Dice, the lowest first.
-    """
-
-    n_scans: int
-    n_truth: int
-    mean_dice: float
-    sd_dice: float
-    median_dice: float
-    median_hd95_mm: float
-    median_volume_error_percent: float
-    mean_junior_dice: float
-    worst: tuple[tuple[str, float], ...]
-
-    def text(self) -> str:
-        """Say it in a few lines."""
-        if self.n_truth == 0:
-            return f"{self.n_scans} scans segmented; no truth to compare with."
-        first = (
-            f"{self.n_scans} scans segmented, {self.n_truth} of them compared with the truth: "
-            f"Dice {self.mean_dice:.3f} ± {self.sd_dice:.3f} (median {self.median_dice:.3f}), "
-            f"median HD95 {self.median_hd95_mm:.1f} mm, "
-            f"median volume error {self.median_volume_error_percent:.0f} %."
-        )
-        junior = self.mean_junior_dice
-        between = [f"Mean Dice of the junior: {junior:.3f}."] if math.isfinite(junior) else []
-        worst = ", ".join(f"{scan} {dice:.3f}" for scan, dice in self.worst)
-        return "\n".join([first, *between, f"Lowest: {worst}."])
-
-
 def read_results(output_dir: Path) -> list[dict[str, Any]]:
     """Read the figures that the segment step left of each scan."""
     paths = sorted((output_dir / RESULTS).glob("[!.]*.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [{"dataset": MAIN, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
 
 
 def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -246,13 +222,21 @@ def participant_rows(
     return [known[name].row(scans) for name, scans in sorted(by_participant.items())]
 
 
+def by_dataset(results: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Tell figures of segmented scans apart by their datasets; the main one is always there."""
+    found: dict[str, list[Mapping[str, Any]]] = {MAIN: []}
+    for result in results:
+        found.setdefault(result.get("dataset") or MAIN, []).append(result)
+    return found
+
+
 def _of_participant(scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not scans:
         return {}
     largest = max(scans, key=lambda scan: scan.get("volume_mL") or 0)
-    agreement = _numbers(scans, "junior_senior_dice")
-    dice = _numbers(scans, "dice")
-    tested = [scan for scan in scans if _finite(scan.get("expected_dice"))]
+    agreement = numbers(scans, "junior_senior_dice")
+    dice = numbers(scans, "dice")
+    tested = [scan for scan in scans if finite(scan.get("expected_dice"))]
     least = min(tested, key=lambda scan: float(scan["expected_dice"]), default={})
     return {
         **{name: largest.get(name) for name in _LARGEST},
@@ -272,26 +256,6 @@ def dictionary(names: Iterable[str], *, of_participants: bool = False) -> dict[s
     return described
 
 
-def summarise(rows: Sequence[Mapping[str, Any]]) -> Summary:
-    """Sum up the agreement with the truth."""
-    dice = _numbers(rows, "dice")
-    scored = [row for row in rows if _finite(row.get("dice"))]
-    worst = sorted(scored, key=lambda row: float(row["dice"]))[:3]
-    return Summary(
-        n_scans=len(rows),
-        n_truth=len(dice),
-        mean_dice=_or_nan(fmean, dice),
-        sd_dice=stdev(dice) if len(dice) > 1 else math.nan if not dice else 0.0,
-        median_dice=_or_nan(median, dice),
-        median_hd95_mm=_or_nan(median, _numbers(rows, "hd95_mm")),
-        median_volume_error_percent=_or_nan(
-            median, [abs(value) for value in _numbers(rows, "volume_error_percent")]
-        ),
-        mean_junior_dice=_or_nan(fmean, _numbers(rows, "junior_dice")),
-        worst=tuple((str(row["scan"]), float(row["dice"])) for row in worst),
-    )
-
-
 def write_tables(
     output_dir: Path,
     results: Sequence[Mapping[str, Any]],
@@ -299,31 +263,21 @@ def write_tables(
 ) -> Summary:
     """Write the scans' table, the participants' table, their dictionaries and the summary.
 
-    Columns about the truth are left out where no scan has one.
+    Columns about the truth are left out where no scan has one, and the datasets' names where there
+    is but one. The participants are those of the main dataset.
     """
-    rows = scan_rows(results)
-    with_truth = {name for name in WITH_TRUTH if _numbers(rows, name)}
+    rows, own = scan_rows(results), by_dataset(results)
+    left_out = {name for name in WITH_TRUTH if not numbers(rows, name)}
+    left_out |= set(FURTHER) if len(own) == 1 else set()
     tables = (
         (SCAN_TABLE, rows, SCAN_COLUMNS, False),
-        (PARTICIPANT_TABLE, participant_rows(results, participants), PARTICIPANT_COLUMNS, True),
+        (PARTICIPANT_TABLE, participant_rows(own[MAIN], participants), PARTICIPANT_COLUMNS, True),
     )
     for name, table, all_columns, of_participants in tables:
-        shown = [c for c in all_columns if c not in WITH_TRUTH or c in with_truth]
+        shown = [column for column in all_columns if column not in left_out]
         path = output_dir / name
         write_tsv(path, table, shown)
         write_json(path.with_suffix(".json"), dictionary(shown, of_participants=of_participants))
     summary = summarise(rows)
     write_json(output_dir / SUMMARY, asdict(summary))
     return summary
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def _numbers(rows: Iterable[Mapping[str, Any]], name: str) -> list[float]:
-    return [float(row[name]) for row in rows if _finite(row.get(name))]
-
-
-def _or_nan(function: Any, values: Sequence[float]) -> float:
-    return float(function(values)) if values else math.nan

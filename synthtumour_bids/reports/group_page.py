@@ -12,18 +12,23 @@ from typing import Any
 from synthtumour_bids import __version__
 from synthtumour_bids.ledger import Stop
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
+from synthtumour_bids.reports.group import MAIN
 from synthtumour_bids.reports.templates import write_page
 
 Row = Mapping[str, Any]
+Person = tuple[str, str]  # dataset, participant_id
 TRAINING_PAGE = "models/report.html"
 
 # Columns by their names in the tables: how they are called here, and the digits after the point.
 _COLUMNS = {
     "participant_id": ("participant", 0),
+    "dataset": ("dataset", 0),
     "role": ("role", 0),
     "status": ("status", 0),
     "n_scans": ("scans", 0),
     "volume_mL": ("tumour, mL", 1),
+    "tumour_present": ("tumour present", 0),
+    "presence_p": ("p", 3),
     "n_components": ("parts", 0),
     "brain_volume_mL": ("brain, mL", 0),
     "junior_senior_dice": ("junior–senior Dice", 2),
@@ -57,6 +62,7 @@ def write_group_page(
     scans: Sequence[Row],
     troubles: Sequence[Trouble],
     stops: Sequence[Stop] = (),
+    false_positives: str = "",
 ) -> None:
     """Write ``group.html``.
 
@@ -70,11 +76,13 @@ def write_group_page(
         What failed when it was last tried.
     stops
         Steps that ended the run.
+    false_positives
+        A sentence on masks where no tumour is; empty where nothing is known of it.
     """
     columns = [
         name for name in _COLUMNS if any(row.get(name) not in (None, []) for row in participants)
     ]
-    links = {page.stem: page.name for page in path.parent.glob("sub-*.html")}
+    links = _links(path.parent)
     write_page(
         path,
         "group.html",
@@ -82,7 +90,7 @@ def write_group_page(
         columns=[_COLUMNS[name][0] for name in columns],
         rows=[
             {
-                "link": links.get(row["participant_id"], ""),
+                "link": links.get(_person(row), ""),
                 "status": row["status"],
                 "flagged": bool(row.get("qc_flags")),
                 "cells": [_cell(row.get(name), _COLUMNS[name][1]) for name in columns],
@@ -94,12 +102,25 @@ def write_group_page(
         agreement=_agreement(scans, links),
         troubles=troubles,
         stops=stops,
+        false_positives=false_positives,
         training=TRAINING_PAGE if (path.parent / TRAINING_PAGE).is_file() else "",
     )
 
 
+def _person(row: Row) -> Person:
+    return row.get("dataset") or MAIN, row["participant_id"]
+
+
+def _links(folder: Path) -> dict[Person, str]:
+    """Pages of participants of the main dataset and of further ones, relative to a folder."""
+    nested = folder.glob("derivatives/*/sub-*.html")
+    return {(MAIN, page.stem): page.name for page in folder.glob("sub-*.html")} | {
+        (page.parent.name, page.stem): page.relative_to(folder).as_posix() for page in nested
+    }
+
+
 def _distributions(
-    participants: Sequence[Row], scans: Sequence[Row], links: Mapping[str, str]
+    participants: Sequence[Row], scans: Sequence[Row], links: Mapping[Person, str]
 ) -> list[Distribution]:
     """Of segmented scans; of brains, also those of participants of whom nothing was segmented."""
     found = []
@@ -109,19 +130,19 @@ def _distributions(
             Point(str(row.get("scan") or row["participant_id"]), float(row[name]), link)
             for row in rows
             if _is_number(row.get(name))
-            for link in (links.get(row["participant_id"], ""),)
+            for link in (links.get(_person(row), ""),)
         ]
         if points:
             found.append(Distribution.of(title, unit, points))
     return found
 
 
-def _agreement(scans: Sequence[Row], links: Mapping[str, str]) -> Agreement | None:
+def _agreement(scans: Sequence[Row], links: Mapping[Person, str]) -> Agreement | None:
     rows = [row for row in scans if _is_number(row.get("volume_error_mL"))]
     if not rows:
         return None
     differences = [
-        Point(row["scan"], float(row["volume_error_mL"]), links.get(row["participant_id"], ""))
+        Point(row["scan"], float(row["volume_error_mL"]), links.get(_person(row), ""))
         for row in rows
     ]
     return Agreement.of([float(row["volume_mL"]) for row in rows], differences)

@@ -4,7 +4,8 @@
 * ``plans.json``: its architecture, and ``dataset.json``: its channels and labels, as nnU-Net has
   them;
 * ``model.json``: its card (:class:`ModelCard`), with checksums of the other files (``Files``), the
-  axes to mirror along (``MirrorAxes``) and what :class:`About` tells.
+  axes to mirror along (``MirrorAxes``), what :class:`About` tells, and where it was measured what
+  tumour-free heads look like to the network (``Presence``).
 
 Reading one executes nothing: see :mod:`synthtumour_bids.segmentation.trained_network`.
 """
@@ -29,6 +30,7 @@ from synthtumour_bids.segmentation.model_card import (
     bundle_refusal,
 )
 from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
+from synthtumour_bids.segmentation.presence_file import controls_of
 
 LONGEST_TEXT = 5000  # characters
 LONGEST_REASON = 300  # of a library's that is quoted
@@ -177,6 +179,7 @@ def read_files(folder: Path) -> BundleFiles:
         )
         axes = mirror_axes(card.details.get("MirrorAxes"))
         about = About.from_details(card.details)
+        controls_of(card)
         _check_card(card, plan)
     except ValueError as error:
         raise bundle_refusal(folder, str(error)) from error

@@ -20,6 +20,8 @@ from synthtumour_bids.segmentation.model_card import (
     Model,
     ModelCard,
 )
+from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.segmentation.presence_file import IN_CARD
 from synthtumour_bids.segmentation.trained_network import STORED, read_bundle, read_checkpoint
 from synthtumour_bids.settings import STARTER
 
@@ -29,7 +31,9 @@ def bundle_name(card: ModelCard, version: str) -> str:
     return f"starter-{card.contrast.lower()}-{card.resolution:g}mm-{version}"
 
 
-def write_bundle(model: Model, folder: Path, about: About) -> ModelCard:
+def write_bundle(
+    model: Model, folder: Path, about: About, calibration: Controls | None = None
+) -> ModelCard:
     """Write a trained network as a bundle; its card comes last, and it is read again.
 
     Parameters
@@ -40,6 +44,8 @@ def write_bundle(model: Model, folder: Path, about: About) -> ModelCard:
         Of the bundle, which must not be there yet; `bundle_name` gives its name.
     about
         What its users should know.
+    calibration
+        What tumour-free heads look like to it; ``None``: scans get no p-value.
 
     Returns
     -------
@@ -77,6 +83,7 @@ def write_bundle(model: Model, folder: Path, about: About) -> ModelCard:
             **card.details,
             **about.to_details(),
             "MirrorAxes": list(network.mirror_axes),
+            **({IN_CARD: calibration.to_json()} if calibration else {}),
         },
         files=hashes,
     )

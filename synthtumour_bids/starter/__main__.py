@@ -76,10 +76,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         recipe = replace(recipe, training=recipe.training_of(args.steps))
         from synthtumour_bids.starter.bundle import bundle_starter
+        from synthtumour_bids.starter.calibration import calibrate_starter
         from synthtumour_bids.starter.train import train_starter
 
         trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
-        bundle = bundle_starter(trained, recipe, args.folder, args.bundle_version)
+        calibration = calibrate_starter(
+            trained.folder, recipe, args.folder, device=args.device, nprocs=args.nprocs
+        )
+        bundle = bundle_starter(trained, recipe, args.folder, args.bundle_version, calibration)
     except (SynthTumourError, StoppedError) as error:
         print(error, file=sys.stderr)
         return error.exit_code

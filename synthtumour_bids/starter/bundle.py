@@ -15,6 +15,7 @@ from synthtumour_bids.segmentation.model_card import (
     ModelCard,
     weights_fingerprint,
 )
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import STARTER
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.starter.train import Trained
@@ -37,7 +38,13 @@ INTENDED_USE = (
 )
 
 
-def bundle_starter(trained: Trained, recipe: StarterRecipe, folder: Path, version: str) -> Path:
+def bundle_starter(
+    trained: Trained,
+    recipe: StarterRecipe,
+    folder: Path,
+    version: str,
+    calibration: Controls | None = None,
+) -> Path:
     """Write the card of a trained starter, and its bundle, anew.
 
     Parameters
@@ -50,6 +57,8 @@ def bundle_starter(trained: Trained, recipe: StarterRecipe, folder: Path, versio
         Gets the bundle in a folder of its name.
     version
         Of the bundle: numbers with points between them.
+    calibration
+        What :func:`.calibration.calibrate_starter` found.
 
     Returns
     -------
@@ -97,5 +106,5 @@ def bundle_starter(trained: Trained, recipe: StarterRecipe, folder: Path, versio
     )
     bundle = folder / bundle_name(card, version)
     shutil.rmtree(bundle, ignore_errors=True)
-    write_bundle(Model(STARTER, trained.folder), bundle, about)
+    write_bundle(Model(STARTER, trained.folder), bundle, about, calibration)
     return bundle

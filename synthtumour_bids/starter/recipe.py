@@ -30,8 +30,8 @@ class StarterRecipe:
         What it looks for, and in what.
     seed
         Of heads, tumours and training.
-    n_heads, n_validation_heads
-        Simulated heads to train and to validate with.
+    n_heads, n_validation_heads, n_calibration
+        Simulated heads to train and to validate with, and to calibrate the verdict with.
     n_planning, n_validation, n_negative
         Stored samples: nnU-Net plans from the first; tumours and tumour-free heads validate.
     negatives
@@ -47,6 +47,7 @@ class StarterRecipe:
     seed: int = 527
     n_heads: int = 300
     n_validation_heads: int = 48
+    n_calibration: int = 79
     n_planning: int = 8
     n_validation: int = 36
     n_negative: int = 12

@@ -22,10 +22,12 @@ def refuse(job: Job, method: Method) -> None:
     ------
     SynthTumourError
         A head template, a standard space or a GPU that is not there, an output folder of another
-        contrast, batches that the GPUs cannot share, what the method cannot learn from.
+        contrast, people who are held out and have taught, batches that the GPUs cannot share, what
+        the method cannot learn from.
     """
     settings = job.settings
     _check_contrast(job)
+    _check_held_out(job)
     if settings.boilerplate_only:
         return
     if Step.PREPROCESS in job.steps:
@@ -85,6 +87,29 @@ def _check_batches(settings: Settings) -> None:
             from synthtumour_bids.segmentation.distributed import check_batch
 
             check_batch(size, n)
+
+
+def _check_held_out(job: Job) -> None:
+    """Refuse to call people held out who taught the networks of this output folder.
+
+    Raises
+    ------
+    UsageError
+        Naming them, where nothing is trained anew without them.
+    """
+    if job.settings.model is not None or Step.TRAIN in job.steps or Step.SEGMENT not in job.steps:
+        return
+    keys = lineage.learned_from(job)
+    known = [scan for scan in job.selection.everything if scan.key in keys]
+    if taught := lineage.held_out_among(job, known):
+        labels = ", ".join(sorted({scan.subject for scan in taught}))
+        msg = (
+            f"--hold-out: the networks in {job.layout.models} have learned from tumour-free "
+            f"participants that are held out, or from copies of their scans: {labels}. Train "
+            "without them (--steps synthesise train, level group) before they are segmented, or "
+            "leave the flag out."
+        )
+        raise UsageError(msg)
 
 
 def _check_contrast(job: Job) -> None:

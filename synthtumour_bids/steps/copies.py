@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.job import Job
 from synthtumour_bids.settings import Role
 
@@ -17,12 +18,7 @@ def warn_of_copies(job: Job) -> None:
     for key, first in job.copies().items():
         if asked.isdisjoint((key, first.key)):
             continue
-        contradiction = scans[key].role is Role.TUMOURFREE and first.role is not Role.TUMOURFREE
-        what = (
-            f"but the one should be tumour-free and the other not: {key} gets no synthetic tumours"
-            if contradiction
-            else "and both count as one person, who never stands on both sides of a validation"
-        )
+        what = _consequence(scans[key], first)
         LOGGER.warning(
             "%s is the same image as %s, %s. Leave out the one that is wrong "
             "(--exclude-participant-label).",
@@ -30,3 +26,14 @@ def warn_of_copies(job: Job) -> None:
             first.key,
             what,
         )
+
+
+def _consequence(copy: Scan, first: Scan) -> str:
+    if copy.role is Role.TUMOURFREE and first.role is Role.HELD_OUT:
+        return "which is held out (--hold-out), and so is this one"
+    if copy.role is Role.TUMOURFREE and first.role is not Role.TUMOURFREE:
+        return (
+            "but the one should be tumour-free and the other not: "
+            f"{copy.key} gets no synthetic tumours"
+        )
+    return "and both count as one person, who never stands on both sides of a validation"

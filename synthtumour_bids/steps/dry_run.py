@@ -10,8 +10,11 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import preprocess
+from synthtumour_bids.steps.networks import is_judged_by
+from synthtumour_bids.steps.presence import controls_of
 
 HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
 
@@ -22,12 +25,15 @@ def table(job: Job, method: Method) -> str:
     to_train = Step.TRAIN in job.steps and not lineage.is_trained(job, method)
     networks = None if to_train else fingerprints
     scans = sorted(job.selected(), key=lambda scan: scan.key)
-    rows = [HEADER, *(_row(job, scan, networks) for scan in scans)]
+    calibration = None if networks is None else _controls(job)
+    rows = [HEADER, *(_row(job, scan, networks, calibration) for scan in scans)]
     cohort = _cohort_lines(job, method)
     return "\n".join([*_aligned(rows), "", _summary(job), *cohort, *job.notes])
 
 
-def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ...]:
+def _row(
+    job: Job, scan: Scan, networks: dict[str, str] | None, calibration: Controls | None
+) -> tuple[str, ...]:
     """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
     preprocessed = preprocess.is_done(job, scan)
     stamp = job.ledger.finished(Step.SEGMENT, scan.key)
@@ -35,6 +41,7 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
         stamp is not None
         and stamp.details.get("models") == networks
         and stamp.details.get("keep_mask", job.settings.keep_mask) is job.settings.keep_mask
+        and is_judged_by(calibration, stamp)
     )
     return (
         f"sub-{scan.subject}",
@@ -42,7 +49,7 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
         scan.path.name,
         scan.role.value,
         _state(job, Step.PREPROCESS, preprocessed) if preprocess.is_needed(job, scan) else "-",
-        _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role is Role.TUMOUR else "-",
+        _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role.is_segmented else "-",
     )
 
 
@@ -57,9 +64,16 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 def _summary(job: Job) -> str:
     counts = {role: len(job.selected(role)) for role in Role}
-    annotated = f", {counts[Role.ANNOTATED]} annotated scans" if counts[Role.ANNOTATED] else ""
+    further = "".join(
+        f", {counts[role]} {words}"
+        for role, words in (
+            (Role.HELD_OUT, "tumour-free scans held out"),
+            (Role.ANNOTATED, "annotated scans"),
+        )
+        if counts[role]
+    )
     return (
-        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{annotated}; "
+        f"{counts[Role.TUMOUR]} tumour and {counts[Role.TUMOURFREE]} tumour-free scans{further}; "
         f"method {job.settings.method}, profile {job.settings.profile.name}, "
         f"preset {job.settings.preset}."
     )
@@ -72,6 +86,12 @@ def _network_fingerprints(job: Job) -> dict[str, str]:
         with suppress(UnavailableError):
             found[name] = model.card.fingerprint
     return found
+
+
+def _controls(job: Job) -> Controls | None:
+    with suppress(UnavailableError):
+        return controls_of(job)
+    return None
 
 
 def _cohort_lines(job: Job, method: Method) -> list[str]:

@@ -15,7 +15,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.ledger import COHORT, Ledger
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.reports.frequency import frequency_mosaic
-from synthtumour_bids.settings import TEMPLATE, Step
+from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps.locations import AFFINE
 from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import load_volume, template_image
@@ -63,7 +63,7 @@ def write(job: Job) -> None:
 
 
 def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, _Mask]]:
-    """Template masks of the main dataset, those that brains were bent for where there are any."""
+    """Template masks of the main dataset's tumours; those that brains were bent for go first."""
     grid = "_".join([*(f"{key}-{value}" for key, value in entities.items()), "label-L"])
     affine, bent = f"_{grid}_mask.nii.gz", f"_{grid}_desc-{DEFORMABLE}_mask.nii.gz"
     for scan, stamp in ledger.of_scans(Step.SEGMENT):
@@ -77,5 +77,5 @@ def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, _Ma
             for output in one.outputs
             if output.endswith(ending) and (ledger.output_dir / output).is_file()
         ]
-        if scan.dataset == MAIN and found:
+        if scan.dataset == MAIN and found and stamp.details.get("role") != Role.HELD_OUT:
             yield found[0]

@@ -13,6 +13,7 @@ from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES, Profile
 from synthtumour_bids.segmentation.bundle import check_bundle, check_network
 from synthtumour_bids.segmentation.model_card import BUNDLED, CARD, NEEDED, ModelCard, is_bundle
+from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import find_starter
 from synthtumour_bids.settings import STARTER, FurtherContrast, Lesion, Settings
 
@@ -73,7 +74,9 @@ def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, 
         return folder, check_bundle(folder)
     folder = _models_folder("--model", folder)
     _check_complete(folder)
-    return folder, _checked(*(folder / network for network in Network))
+    card = _checked(*(folder / network for network in Network))
+    read_controls(folder, card)
+    return folder, card
 
 
 def _checked(*folders: Path) -> ModelCard:

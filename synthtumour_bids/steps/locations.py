@@ -39,7 +39,7 @@ def describe_location(scan: Scan, layout: Layout, atlas: Atlas | None) -> None:
     region add up to the mask's.
     """
     mask = layout.native(scan, label="L", suffix="mask")
-    ledger, record = Ledger(layout.output_dir), layout.location(scan.name)
+    ledger, record = Ledger(layout.output_dir), layout.location(scan.record)
     bent = deformed(ledger, scan.key, TEMPLATE) is not None
     transform = layout.deformation(scan, TEMPLATE)[1] if bent else layout.transform(scan)
     sources = (mask, layout.native_brain(scan), transform)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from synthtumour_bids.methods.replanting import Replanted
+from synthtumour_bids.reports.summary import MARKED_ML
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.uncertainty import dice
 
@@ -86,13 +87,17 @@ def expected_dice(test: Replanted, calibration: Calibration | None) -> dict[str,
     }
 
 
-def flags_of(measurements: Mapping[str, Any], outside: float) -> list[str]:
-    """Name what a person should look at."""
+def flags_of(
+    measurements: Mapping[str, Any], outside: float, *, tumour_expected: bool = True
+) -> list[str]:
+    """Name what a person should look at: an empty mask only where there should be a tumour."""
     flags = []
     if outside > LARGEST_SHARE_OUTSIDE:
         flags.append("outside_brain")
-    if measurements["volume_mL"] == 0:
+    if measurements["volume_mL"] == 0 and tumour_expected:
         flags.append("empty")
+    if measurements["volume_mL"] > MARKED_ML and not tumour_expected:
+        flags.append("false_positive")
     if measurements["volume_mL"] > LARGEST_SHARE_OF_BRAIN * measurements["brain_volume_mL"]:
         flags.append("over_30_percent_of_brain")
     if measurements.get("junior_senior_dice", 1) < LOWEST_AGREEMENT:

@@ -21,7 +21,9 @@ from synthtumour_bids.methods.pseudo_labels import count_used
 from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.segmentation.presence_file import read_controls
+from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.steps.t1w import in_t1w
 from synthtumour_bids.versions import versions
 
@@ -92,7 +94,15 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         n_pseudo_labels,
         n_relaxed,
         len(in_t1w(job.ledger)),
+        _controls(models_dir, cards),
     )
+
+
+def _controls(models_dir: Path, cards: Mapping[str, ModelCard]) -> Controls | None:
+    main = cards.get(STARTER) or cards.get(Network.SENIOR)
+    with suppress(UnavailableError):
+        return None if main is None else read_controls(models_dir, main)
+    return None
 
 
 def _preprocessed(job: Job) -> Iterator[Preprocessing]:

@@ -9,14 +9,16 @@ from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Preprocessing
-from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.presence import Controls, PresenceVerdict, judge
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
+CONTROLS = "controls"  # a detail of stamps
 SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
 
 
@@ -40,6 +42,8 @@ class Networks:
         Version of the starter that is the junior; empty where it was trained with its senior.
     calibration
         How far the last network's answers can be trusted; ``None`` where nobody measured it.
+    controls
+        What tumour-free scans look like to the last of them; ``None`` where that is not known.
     """
 
     fingerprints: Mapping[str, str]
@@ -49,9 +53,16 @@ class Networks:
     comparison: Comparison
     junior_source: str = ""
     calibration: Calibration | None = None
+    controls: Controls | None = None
 
     @classmethod
-    def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
+    def of(
+        cls,
+        cards: Mapping[str, ModelCard],
+        method: Method,
+        settings: Settings,
+        controls: Controls | None = None,
+    ) -> Networks:
         """Of their cards, the one last whose masks are the result, and the settings of a run."""
         *others, main = cards.values()
         taken = (str(card.details.get("Version", "")) for card in others if card.name == STARTER)
@@ -63,6 +74,7 @@ class Networks:
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
             main.calibration,
+            controls,
         )
 
     @property
@@ -89,14 +101,20 @@ class Networks:
         return self._fingerprint(preprocessing, **compared, calibration=told)
 
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
-        """Whether a scan is segmented.
+        """Whether a scan is segmented, and judged by these controls.
 
         Outputs of before the network was calibrated stay as they are, and so do masks of 0.1.0,
-        which compared nothing.
+        which compared and judged nothing.
         """
         before = replace(self, calibration=None).fingerprint(preprocessing)
         good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
-        return any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
+        done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
+        stamp = ledger.read(Step.SEGMENT, scan.key)
+        return done and (stamp is None or is_judged_by(self.controls, stamp))
+
+    def judge(self, volume_ml: float, likeness: float, person: str) -> PresenceVerdict:
+        """Judge whether a scan has a tumour; see :func:`.presence.judge`."""
+        return judge(volume_ml, likeness, self.controls, person)
 
     def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(
@@ -106,3 +124,14 @@ class Networks:
             scan=preprocessing.fingerprint,
             **more,
         )
+
+
+def is_judged_by(controls: Controls | None, stamp: Stamp) -> bool:
+    """Whether the segmentation of a stamp was judged by these, or before there were any."""
+    current = controls_print(controls)
+    return bool(stamp.details.get(CONTROLS, current) == current)
+
+
+def controls_print(controls: Controls | None) -> str:
+    """Hash of them in stamps; empty for none."""
+    return "" if controls is None else controls.fingerprint

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from synthtumour_bids import __version__
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
@@ -16,7 +17,8 @@ from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
-from synthtumour_bids.settings import Step
+from synthtumour_bids.segmentation.presence import Presence
+from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import in_t1w
 
@@ -134,20 +136,36 @@ def _trace(layout: Layout, failure: Failure, folder: Path) -> str:
     return Path(os.path.relpath(paths[-1], folder)).as_posix() if paths else ""
 
 
+def told(result: Mapping[str, Any]) -> str:
+    """Say what was found in a segmented scan, and whether it is a tumour."""
+    marked = f"{result['volume_mL']:.1f} mL"
+    if result.get("role") == Role.HELD_OUT:
+        return f"tumour-free and held out: it taught nothing, and {marked} are marked in it."
+    if not result["volume_mL"]:
+        return "segmented; no tumour was found."
+    if result.get("presence_p") is None:
+        return f"segmented; the tumour has {marked}."
+    sentence = {
+        Presence.YES: f"segmented; there is a tumour, of {marked}",
+        Presence.NO: f"segmented; there is probably no tumour, though {marked} are marked",
+        Presence.UNSURE: f"segmented; {marked} are marked, which may be a tumour or not",
+    }[Presence(result["tumour_present"])]
+    compared = f"{result['presence_persons']} {result['presence_source']}"
+    return f"{sentence} (p = {result['presence_p']:.3f}, compared with {compared})."
+
+
 def _verdicts(task: PageTask) -> Iterator[Verdict]:
     """A sentence on each scan: failures first, as they are what a person must know."""
     failed = {failure.scan.key for failure in task.failures if failure.step != T1W}
     for failure in task.failures:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
-        path = task.layout.logs / "results" / f"{who.name}.json"
+        path = task.layout.logs / "results" / f"{who.record}.json"
         sentence, flags = "preprocessed, and used as " + record.role + ".", list(record.flags)
-        if who.dataset == "raw" and path.is_file():
+        if path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
-            sentence = f"segmented; the tumour has {result['volume_mL']:.1f} mL."
-            if not result["volume_mL"]:
-                sentence = "segmented; no tumour was found."
+            sentence = told(result)
         if flags:
             sentence += " Something should be looked at (see below):"
         if who.key not in failed:

@@ -12,7 +12,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import change, tables
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.methods_text import write_methods
@@ -38,7 +38,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     found = in_t1w(job.ledger)
     tasks = []
     for scan in job.selected():
-        segmented = scan.role is Role.TUMOUR and job.layout.result(scan).is_file()
+        segmented = scan.role.is_segmented and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
             truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
             redraw, viewer = settings.reports_only, not settings.no_viewer

@@ -21,7 +21,7 @@ from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.uncertainty import dice
-from synthtumour_bids.settings import TEMPLATE, Role, Step
+from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.scan_pictures import draw_brain, draw_tumour, junior_mask
@@ -74,7 +74,7 @@ class ReportTask:
     def segmented(self) -> bool:
         """Whether there is a segmentation to report on."""
         mask = self.layout.native(self.scan, label="L", suffix="mask")
-        return self.scan.role is Role.TUMOUR and mask.is_file()
+        return self.scan.role.is_segmented and mask.is_file()
 
 
 def report_scan(task: ReportTask) -> None:
@@ -150,7 +150,7 @@ def _remove_stale(task: ReportTask) -> None:
         stale.append(layout.figure(scan, "interactive"))
     if not junior_mask(scan, layout).is_file():
         stale.append(layout.figure(scan, "networks"))
-    if not layout.scores(scan.name).is_file():  # which go with the segmentation
+    if not layout.scores(scan.record).is_file():  # which go with the segmentation
         stale.append(layout.figure(scan, "truth"))
     if task.t1w is None:
         stale += [layout.figure(scan, "t1w"), layout.figure(scan, "next")]
@@ -171,10 +171,10 @@ def _write_facts(task: ReportTask) -> None:
     if task.segmented and layout.result(scan).is_file():
         result = _read(layout.result(scan))
         sidecar = _read(sidecar_path(layout.native(scan, label="L", suffix="mask")))
-        place = _read(layout.location(scan.name))
+        place = _read(layout.location(scan.record))
         known += facts.tumour_facts(result, sidecar, place["Size"], place["Location"])
         regions = place["Regions"]
-        known += facts.truth_facts(_read(layout.scores(scan.name)))
+        known += facts.truth_facts(_read(layout.scores(scan.record)))
         flags += result["qc_flags"]
     if task.t1w is not None:
         known += t1w_facts(task.t1w)
@@ -214,7 +214,7 @@ def _score(task: ReportTask) -> Volume | None:
     truth = _truth(task.truth, mask)
     path = junior_mask(scan, layout)
     junior = load_volume(path) if path.is_file() else None
-    write_json(layout.scores(scan.name), _scores(mask, junior, truth))
+    write_json(layout.scores(scan.record), _scores(mask, junior, truth))
     return truth
 
 

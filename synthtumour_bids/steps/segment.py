@@ -18,16 +18,18 @@ from synthtumour_bids.job import Job, Preprocessing, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.methods.border_refinement import refined
-from synthtumour_bids.methods.comparison import KEPT, Compared, compared
+from synthtumour_bids.methods.comparison import KEPT, Compared
+from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted, replant_all
+from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
-from synthtumour_bids.steps.networks import Networks
+from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
+from synthtumour_bids.steps.presence import controls_of
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
@@ -50,10 +52,10 @@ class SegmentTask:
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
-    """Segment the selected tumour scans that are preprocessed."""
+    """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings)
-    selected = job.selected(Role.TUMOUR)
+    networks = Networks.of(cards, method, job.settings, controls_of(job))
+    selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
     done = [
@@ -128,8 +130,7 @@ def segment_scan(task: SegmentTask) -> None:
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     segmented = segment(task)
     ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
-    measured = (layout.scores(scan.name), layout.location(scan.name), layout.change(scan.subject))
-    for record in measured:
+    for record in _measured(scan, layout):
         record.unlink(missing_ok=True)  # of a segmentation that is no more
     outputs = write_segmentation(segmented, layout)
     result = layout.result(scan)
@@ -139,8 +140,13 @@ def segment_scan(task: SegmentTask) -> None:
             "participant_id": f"sub-{scan.subject}",
             "session_id": f"ses-{scan.session}" if scan.session else "n/a",
             "scan": scan.name,
+            "dataset": scan.dataset_name,
             "role": scan.role.value,
             **segmented.measurements,
+            "tumour_present": segmented.presence.present,
+            "presence_p": segmented.presence.p,
+            "presence_persons": segmented.presence.n,
+            "presence_source": segmented.presence.source,
             "qc_flags": segmented.flags,
         },
     )
@@ -152,7 +158,15 @@ def segment_scan(task: SegmentTask) -> None:
         scan=scan,
         models=dict(task.networks.fingerprints),
         keep_mask=task.networks.comparison.skipped == KEPT,
+        role=scan.role.value,
+        **{CONTROLS: controls_print(task.networks.controls)},
     )
+
+
+def _measured(scan: Scan, layout: Layout) -> list[Path]:
+    """Records of what was measured of the masks of a scan."""
+    records = [layout.scores(scan.record), layout.location(scan.record)]
+    return [*records, layout.change(scan.subject)] if scan.role is Role.TUMOUR else records
 
 
 def segment(task: SegmentTask) -> SegmentedScan:
@@ -183,13 +197,15 @@ def segment(task: SegmentTask) -> SegmentedScan:
     }
     criteria = final_criteria(task.networks.lesion)
 
-    def judged(values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume) -> PseudoLabel:
+    def assessed(
+        values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume
+    ) -> PseudoLabel:
         return assess(values, where, grid.spacing, criteria=criteria)
 
     networks = task.networks
-    verdicts = {name: judged(values, brain.mask, brain) for name, values in left.items()}
+    verdicts = {name: assessed(values, brain.mask, brain) for name, values in left.items()}
     main = standard[networks.main].probability
-    on_template = judged(standard[networks.main].without(main.data), template_brain, main).mask
+    on_template = assessed(standard[networks.main].without(main.data), template_brain, main).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
     probability = at_temperature(native[networks.main] * brain.mask, networks.temperature)
     uncertainty = entropy(probability)
@@ -204,7 +220,11 @@ def segment(task: SegmentTask) -> SegmentedScan:
         ),
         **expected_dice(task.replanted, networks.calibration),
     }
+    likeness = round(standard[networks.main].likeness, DIGITS)
+    presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
     outside = verdicts[networks.main].stats["outside"]
+    expected = scan.role is not Role.HELD_OUT
+    flags = flags_of(measurements, outside, tumour_expected=expected)
     return SegmentedScan(
         scan,
         reference,
@@ -213,21 +233,16 @@ def segment(task: SegmentTask) -> SegmentedScan:
         uncertainty,
         template_image(on_template.astype(np.uint8), main.affine),
         template_image(at_temperature(main.data, networks.temperature), main.affine),
-        measurements,
-        (*task.preprocessing.flags, *flags_of(measurements, outside)),
+        {**measurements, "tumour_likeness": likeness},
+        (*task.preprocessing.flags, *flags, *presence.flags),
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},
         task.replanted,
+        presence,
     )
 
 
 def _compared(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Compared:
-    """Probability of a network on the template grid, refined as its method asks for.
-
-    With it, which parts of its mask are like the other side of the brain.
-    """
-    volume, networks = load_volume(path), task.networks
-    image = task.layout.standard_image(task.scan)
-    volume = replace(volume, data=refined(volume, image, brain, networks.evidence[name]))
-    return compared(volume, image, brain, networks.lesion, networks.comparison)
+    networks, image = task.networks, task.layout.standard_image(task.scan)
+    return judged(path, image, brain, networks.lesion, networks.evidence[name], networks.comparison)

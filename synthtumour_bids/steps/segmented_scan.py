@@ -21,12 +21,14 @@ from synthtumour_bids.methods.replanting import Replanted
 from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
+from synthtumour_bids.segmentation.presence import PresenceVerdict
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 from synthtumour_bids.volumes import like_native, load_nifti
 
 THRESHOLD = 0.5
+NOT_JUDGED = {"TumourPresent": "n/a", "PresenceP": "n/a", "PresenceCalibration": {}}
 
 # Where to, the image, whether it is on the template grid, and fields of its sidecar.
 _Image = tuple[Path, nib.Nifti1Image, bool, dict[str, Any]]
@@ -60,6 +62,8 @@ class SegmentedScan:
         By network: parts of the mask that are like the other side of the brain and went.
     replanted
         What the replant test said of the main network's mask.
+    presence
+        Whether there is a tumour.
     """
 
     scan: Scan
@@ -75,6 +79,7 @@ class SegmentedScan:
     probability_file: Path
     dropped: Mapping[str, tuple[ComponentVerdict, ...]]
     replanted: Replanted
+    presence: PresenceVerdict
 
     def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
         """Values on the scan's own grid as an image."""
@@ -178,6 +183,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({"JuniorSource": source} if source else {}),
+        **(segmented.presence.to_json() if main else NOT_JUDGED),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},

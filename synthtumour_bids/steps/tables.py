@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.images import MAIN
+from synthtumour_bids.bids.scan import record_name
 from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
+    MAIN,
     Participant,
-    Summary,
+    by_dataset,
     participant_rows,
     read_results,
     scan_rows,
@@ -25,7 +26,9 @@ from synthtumour_bids.reports.group import (
 from synthtumour_bids.reports.group_page import Trouble, write_group_page
 from synthtumour_bids.reports.participant_table import as_text
 from synthtumour_bids.reports.regions import write_regions
-from synthtumour_bids.settings import Step
+from synthtumour_bids.reports.summary import Summary
+from synthtumour_bids.segmentation.presence import without_calibration
+from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import frequency
 from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.locations import read_location
@@ -77,17 +80,20 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     """Write all; return the summary and the rows of participants, none where nothing is there."""
     output_dir = job.settings.output_dir
     found = in_t1w(job.ledger)
+    roles = {scan.key: scan.role for scan in job.selection.everything}
     results = [
         {
+            "tumour_present": without_calibration(result["volume_mL"]),  # in results of 0.1.0
             **result,
-            **_read(job.layout.scores(str(result["scan"]))),
-            **read_location(job.layout.location(str(result["scan"]))),
+            **_read(job.layout.scores(_record(result))),
+            **read_location(job.layout.location(_record(result))),
             "qc_flags": [
                 *result.get("qc_flags", ()),
-                *_t1w_flags(found, f"{MAIN}/{result['scan']}"),
+                *_t1w_flags(found, _key(result)),
             ],
         }
         for result in read_results(output_dir)
+        if roles.get(_key(result), Role.TUMOUR).is_segmented  # which it may have been before
     ]
     participants = list(_participants(job))
     if not results and not participants:
@@ -95,15 +101,30 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     write_regions(output_dir, results)
     write_changes(output_dir, read_changes(job.layout.changes))
     summary = write_tables(output_dir, results, participants)
-    rows = participant_rows(results, participants)
+    own = by_dataset(results)
+    rows = participant_rows(own.pop(MAIN), participants)
+    held_out = [
+        {**row, "dataset": name}
+        for name, scans in own.items()
+        for row in participant_rows(scans, ())
+    ]
     write_group_page(
         job.layout.group_page,
-        rows,
+        [*rows, *held_out],
         scan_rows(results),
         list(_troubles(job)),
         job.ledger.stops(),
+        summary.false_positives(),
     )
     return summary, rows
+
+
+def _key(result: Mapping[str, Any]) -> str:
+    return f"{result['dataset']}/{result['scan']}"
+
+
+def _record(result: Mapping[str, Any]) -> str:
+    return record_name(result["dataset"], result["scan"])
 
 
 def _t1w_flags(found: Mapping[str, InT1w], key: str) -> tuple[str, ...]:
@@ -133,6 +154,11 @@ def _participants(job: Job) -> Iterator[Participant]:
     A job of an array knows its own scans alone; the others are found by what was recorded.
     """
     found: dict[str, Participant] = {}
+    roles = {scan.key: scan.role for scan in job.selection.everything}
+    segmented = {
+        _key(result): Role(result.get("role", Role.TUMOUR))
+        for result in read_results(job.settings.output_dir)
+    }
 
     def known(subject: str, role: str) -> Participant:
         return found.setdefault(subject, Participant(f"sub-{subject}", role))
@@ -141,7 +167,8 @@ def _participants(job: Job) -> Iterator[Participant]:
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
         if who.dataset == MAIN and (output_dir / f"sub-{who.subject}").is_dir():
             record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
-            person = known(who.subject, record.role)
+            role = roles.get(who.key, segmented.get(who.key, record.role))
+            person = known(who.subject, role)
             found[who.subject] = person.with_scan(record.measurements, record.flags)
     for failure in job.ledger.failures():
         if failure.scan.dataset == MAIN:

@@ -33,6 +33,7 @@ from synthtumour_bids.segmentation.model_card import (
     weights_fingerprint,
 )
 from synthtumour_bids.settings import Step
+from synthtumour_bids.steps import presence
 from synthtumour_bids.versions import versions
 
 LOGGER = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def alone(job: Job, method: Method) -> Iterator[None]:
         When another run does so; not where this one has nothing to train.
     """
     trains = not {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps)
-    if not trains or lineage.is_trained(job, method):
+    if not trains or (lineage.is_trained(job, method) and presence.is_done(job)):
         yield
         return
     models = job.layout.models

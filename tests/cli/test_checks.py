@@ -38,7 +38,7 @@ def settings(**given: Any) -> Settings:
             "cannot follow --lesion stroke, --contrast T1w and --priors;",
         ),
         ({"model": PATH, "retrain": True}, "--model trains nothing, so --retrain has no effect"),
-        ({"model": PATH, "hold_out": ("01",), "priors": PATH}, "--hold-out and --priors have"),
+        ({"model": PATH, "retrain": True, "priors": PATH}, "--retrain and --priors have"),
         ({"method": Method.FABRICATION}, "name their dataset with --annotated-dir"),
         ({**FABRICATION, "teacher": PATH}, "--teacher .* add --semi-supervised"),
         ({**FABRICATION, "lesion_volume": (5.0, 2.0)}, "--lesion-volume 5 2: the smallest"),

@@ -10,6 +10,7 @@ import pytest
 
 from synthtumour_bids.files import write_json
 from synthtumour_bids.reports import group
+from synthtumour_bids.reports.summary import summarise
 
 
 def result(participant: str = "sub-01", session: str = "n/a", **more: object) -> dict:
@@ -92,7 +93,7 @@ def test_every_column_has_a_description() -> None:
 
 
 def test_summary_without_truth() -> None:
-    summary = group.summarise(group.scan_rows([result(), result("sub-02")]))
+    summary = summarise(group.scan_rows([result(), result("sub-02")]))
     assert (summary.n_scans, summary.n_truth) == (2, 0)
     assert math.isnan(summary.mean_dice)
     assert "no truth" in summary.text()
@@ -102,7 +103,7 @@ def test_summary_names_the_worst_three() -> None:
     dice = {"sub-01": 0.9, "sub-02": 0.1, "sub-03": 0.7, "sub-04": 0.5}
     results = [scored(name, value, junior_dice=0.3) for name, value in dice.items()]
     results[1]["hd95_mm"] = math.nan
-    summary = group.summarise(group.scan_rows([*results, result("sub-05")]))
+    summary = summarise(group.scan_rows([*results, result("sub-05")]))
     assert (summary.n_scans, summary.n_truth) == (5, 4)
     assert summary.mean_dice == pytest.approx(0.55)
     assert summary.median_dice == pytest.approx(0.6)
@@ -112,6 +113,21 @@ def test_summary_names_the_worst_three() -> None:
     assert "0.550" in summary.text()
     assert "junior: 0.300" in summary.text()
     assert "Otsu" not in summary.text()
+
+
+def test_what_is_marked_in_held_out_scans_is_counted(tmp_path: Path) -> None:
+    free = {"role": "heldout", "dataset": "tumourfree"}
+    results = [
+        result(volume_mL=20.0),
+        *(result(f"sub-{n}", volume_mL=volume, **free) for n, volume in enumerate((0.0, 1.0, 1.2))),
+    ]
+    summary = group.write_tables(tmp_path, results, [])
+    assert "1 of 3 held-out tumour-free scans with more than 1 mL marked." in summary.text()
+    scans, participants = (
+        (tmp_path / name).read_text() for name in (group.SCAN_TABLE, group.PARTICIPANT_TABLE)
+    )
+    assert scans.count("tumourfree") == 3
+    assert participants.count("sub-") == 1  # those of further datasets are not of this table
 
 
 @pytest.mark.parametrize("with_truth", [True, False])

@@ -134,6 +134,22 @@ def test_no_file_is_followed_out_of_the_folder(name: str, bundle: Path, tmp_path
     refused(bundle, f"{name} is no regular file")
 
 
+@pytest.mark.parametrize(
+    ("presence", "reason"),
+    [
+        (3, "Presence is no object"),
+        ({"Source": "heads"}, "Likeness is missing"),
+        ({"Source": "heads", "Likeness": {"1": 0.5}}, "1 persons, fewer than 19"),
+        ({"Source": "heads", "Likeness": {"1": -1}}, "not a number from 0"),
+    ],
+)
+def test_what_tumour_free_heads_look_like_is_checked(
+    presence: object, reason: str, bundle: Path
+) -> None:
+    change_card(bundle, Presence=presence)
+    refused(bundle, reason)
+
+
 @pytest.mark.parametrize("name", [CARD, "plans.json", "dataset.json"])
 def test_files_that_are_missing(name: str, bundle: Path) -> None:
     (bundle / name).unlink()

@@ -10,10 +10,13 @@ from synthtumour_bids.errors import EXIT_USAGE, UsageError
 from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.drawn_cases import DrawnCases
+from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import read_starter
 from synthtumour_bids.segmentation.trained_network import read_network
 from synthtumour_bids.starter.__main__ import main
 from synthtumour_bids.starter.bundle import bundle_starter
+from synthtumour_bids.starter.calibration import likeness_of_heads
 from synthtumour_bids.starter.heads import load_tissues, read_head, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.starter.samples import DrawFromHeads
@@ -27,6 +30,7 @@ SMALL = replace(
     n_planning=1,
     n_validation=1,
     n_negative=1,
+    n_calibration=1,
     training=replace(
         StarterRecipe().training,
         epochs=2,
@@ -101,7 +105,13 @@ def test_a_drawn_case_is_what_nnunet_would_have_stored(heads: list[Path]) -> Non
 
 def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Path) -> None:
     trained = train_starter(SMALL, tmp_path, device="cpu", nprocs=1)
-    bundle = bundle_starter(trained, SMALL, tmp_path, "0.1")
+    likeness = likeness_of_heads(trained.folder, SMALL, tmp_path, device="cpu", nprocs=1)
+    assert list(likeness) == ["calibration-0000"]
+    known = Controls(
+        "simulated heads", {f"{n}": n + likeness["calibration-0000"] for n in range(19)}
+    )
+    bundle = bundle_starter(trained, SMALL, tmp_path, "0.1", known)
+    assert read_controls(bundle, read_starter(bundle).card) == known
     assert bundle.name == "starter-flair-2mm-0.1"
     starter = read_starter(bundle)
     assert starter.card.recipe

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import torch
 
+from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import checks
 from tests.builders.jobs import (
@@ -18,6 +20,7 @@ from tests.builders.jobs import (
     mark_preprocessed,
     mark_trained,
     method_of,
+    with_scans,
     with_settings,
 )
 
@@ -71,9 +74,22 @@ def test_a_cohort_that_can_train_is_taken(job: Job) -> None:
     refuse(dataclasses.replace(job, selection=dataclasses.replace(job.selection, selected=one)))
 
 
-def test_tumourfree_participants_are_not_held_out(job: Job) -> None:
-    with pytest.raises(UsageError, match="--hold-out tumourfree0: these are tumour-free"):
-        refuse(with_settings(job, hold_out=("tumourfree0", "tumour0")))
+def test_who_is_held_out_is_no_host(tmp_path: Path) -> None:
+    # The other tumour-free participant alone cannot both teach and validate.
+    scans = with_held_out(make_job(tmp_path).selection.everything, ("tumourfree0",))
+    job = make_job(tmp_path, scans=tuple(scans), hold_out=("tumourfree0",), contrast="T2w")
+    with pytest.raises(DataError, match=r"found 1 tumour-free participants \(and 1 held out\)"):
+        refuse(job)
+
+
+def test_who_has_taught_is_not_called_held_out(tmp_path: Path) -> None:
+    job = make_job(tmp_path, steps=(Step.SEGMENT, Step.REPORT))
+    mark_preprocessed(job, *job.selection.everything)
+    mark_trained(job, Network.JUNIOR, members={"raw/sub-tumourfree0_FLAIR": "p"})
+    refuse(job)
+    scans = tuple(with_held_out(job.selection.everything, ("tumourfree0",)))
+    with pytest.raises(UsageError, match=r"--hold-out: .* have learned from .*: tumourfree0\."):
+        refuse(with_scans(job, *scans))
 
 
 def test_synthetic_tumours_alone_need_no_real_ones(tmp_path: Path) -> None:

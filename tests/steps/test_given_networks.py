@@ -81,9 +81,8 @@ def test_a_senior_without_its_junior_is_no_models_folder(tmp_path: Path) -> None
     ("flags", "words"),
     [
         (["--retrain"], "so --retrain has no effect with it; leave one of them out"),
-        (["--hold-out", "01"], "so --hold-out has no effect"),
         (["--priors", __file__], "so --priors has no effect"),
-        (["--retrain", "--hold-out", "01"], "so --retrain and --hold-out have no effect"),
+        (["--retrain", "--priors", __file__], "so --retrain and --priors have no effect"),
         (["--steps", "train", "synthesise"], "--steps synthesise train at level participant"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ants
 import nibabel as nib
@@ -22,8 +23,9 @@ from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted
 from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.uncertainty import dice
-from synthtumour_bids.settings import TEMPLATE, Step
+from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps import segment, segmented_scan
 from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
 from synthtumour_bids.synthesis.borders import Evidence
@@ -36,7 +38,16 @@ VOXEL = 3.0
 LESION = (slice(5, 12), slice(8, 16), slice(8, 16))  # 12 mL
 SATELLITE = (slice(16, 18), slice(10, 12), slice(12, 15))  # 0.32 mL: under 3 % of the lesion
 SMALL = (slice(16, 18), slice(10, 12), slice(18, 19))  # 0.1 mL
-FIGURES = {"Type", "Threshold", "Refinement", "Models", "QualityControl", "Flags"}
+FIGURES = {
+    "TumourPresent",
+    "PresenceP",
+    "Type",
+    "Threshold",
+    "Refinement",
+    "Models",
+    "QualityControl",
+    "Flags",
+}
 SPECK = (18, 20, 18)  # 0.03 mL
 FALSE = (slice(14, 20), slice(18, 24), slice(5, 10))  # 5 mL of normal brain
 
@@ -226,6 +237,40 @@ def test_finished_masks_stay_unless_the_comparison_is_asked_for_otherwise(
         ledger.mark(STEP, scan.key, made_by.fingerprint(record))
         assert made_by.is_done(ledger, scan, record)
         assert not other.is_done(ledger, scan, record)
+
+
+def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) -> None:
+    def figures(controls: Controls | None) -> dict[str, Any]:
+        networks = replace(task.networks, controls=controls)
+        segment_scan(replace(task, networks=networks))
+        assert networks.is_done(Ledger(task.layout.output_dir), task.scan, task.preprocessing)
+        found: dict[str, Any] = json.loads(task.layout.result(task.scan).read_text())
+        return found
+
+    def people(likeness: float) -> Controls:
+        return Controls("tumour-free scans", {f"raw/{n}": likeness for n in range(40)})
+
+    unknown = figures(None)
+    assert (unknown["tumour_present"], unknown["presence_p"]) == ("unsure", None)
+    assert unknown["tumour_likeness"] > 1
+    sure = figures(people(0.0))
+    assert (sure["tumour_present"], sure["presence_p"]) == ("yes", pytest.approx(1 / 41, abs=1e-4))
+    none = figures(people(1e5))
+    assert (none["tumour_present"], none["volume_mL"]) == ("no", sure["volume_mL"])
+    assert "tumour_unlikely" in none["qc_flags"]
+    ledger = Ledger(task.layout.output_dir)
+    assert not task.networks.is_done(ledger, task.scan, task.preprocessing)
+
+
+@pytest.mark.parametrize(("role", "flags"), [(Role.TUMOUR, ["empty"]), (Role.HELD_OUT, [])])
+def test_only_where_a_tumour_should_be_nothing_is_a_flag(
+    task: SegmentTask, role: Role, flags: list[str]
+) -> None:
+    empty = save(task.probabilities["senior"], np.zeros(SHAPE, np.float32))
+    scan = replace(task.scan, role=role)
+    segment_scan(replace(task, scan=scan, probabilities=dict.fromkeys(task.probabilities, empty)))
+    figures = json.loads(task.layout.result(scan).read_text())
+    assert (figures["qc_flags"], figures["role"]) == (flags, role)
 
 
 def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: SegmentTask) -> None:

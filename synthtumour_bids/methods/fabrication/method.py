@@ -19,6 +19,7 @@ from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.fabrication import pairs, words
 from synthtumour_bids.methods.fabrication.coarse_samples import ANNOTATED_SHARE
 from synthtumour_bids.methods.fabrication.refined_samples import gan_settings
+from synthtumour_bids.methods.learners import learnable
 from synthtumour_bids.methods.pseudo_labels import as_cases, pseudo_labelled, unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import Model, ModelCard
@@ -90,7 +91,7 @@ class Fabrication:
 
     def _sources(self, job: Job) -> list[Scan]:
         """Scans that the samples are made from: all, or those that a finished junior has seen."""
-        scans = [*job.preprocessed(Role.TUMOURFREE), *job.preprocessed(Role.ANNOTATED)]
+        scans = [*learnable(job, Role.TUMOURFREE), *learnable(job, Role.ANNOTATED)]
         return lineage.known_to_junior(job, self, scans)
 
     def _pseudo_labelled_scans(self, job: Job, made: Sequence[pairs.Pair]) -> list[Scan]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthtumour_bids.errors import DataError, UsageError
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.settings import Role, Step
@@ -24,33 +24,14 @@ def check_numbers(job: Job) -> None:
     # Synthetic tumours alone can be made, and looked at, without any real one.
     lacks_tumours = Step.TRAIN in job.steps and n_held_out == len(tumours)
     if lacks_hosts or lacks_tumours:
+        further = {scan.person for scan in scans if scan.role is Role.HELD_OUT}
+        aside = f" (and {len(further)} held out)" if further else ""
         heads = ", ".join(simulated_hosts.CONTRASTS)
         msg = (
             f"Training needs at least {fewest} tumour-free participants (none for {heads} images, "
             "for which heads are simulated) and 1 tumour scan "
-            f"outside --hold-out; found {len(hosts)} tumour-free participants and {len(tumours)} "
-            f"tumour scans, {n_held_out} of them held out. Name tumour-free scans with "
-            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
+            f"outside --hold-out; found {len(hosts)} tumour-free participants{aside} and "
+            f"{len(tumours)} tumour scans, {n_held_out} of them held out. Name tumour-free scans "
+            "with --tumourfree-dir, or mark them in participants.tsv (--group-column)."
         )
         raise DataError(msg)
-
-
-def check_held_out(job: Job) -> None:
-    """Refuse to hold out tumour-free participants.
-
-    Raises
-    ------
-    UsageError
-        Naming them.
-    """
-    free, others = (
-        {scan.subject for scan in job.selection.everything if (scan.role is Role.TUMOURFREE) is one}
-        for one in (True, False)
-    )
-    labels = [label for label in job.settings.hold_out if label in free - others]
-    if labels:
-        msg = (
-            f"--hold-out {' '.join(labels)}: these are tumour-free participants, which are hosts "
-            "and never segmented. Leave them out with --exclude-participant-label."
-        )
-        raise UsageError(msg)

@@ -36,7 +36,7 @@ from synthtumour_bids.methods.pseudo_labels import KIND, Labelled, pseudo_labell
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
-from synthtumour_bids.settings import STARTER, Step
+from synthtumour_bids.settings import STARTER, Role, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
 
@@ -198,7 +198,7 @@ class LabelFree:
             **({"stage_one": samples} if self.starter is not None else {}),
             training=dataclasses.asdict(settings.profile.senior),
             n_mixed=settings.profile.n_mixed,
-            hold_out=sorted(settings.hold_out),
+            hold_out=_held_out_tumours(job),
             evidence=dataclasses.asdict(self._evidence) if self._evidence else None,
         )
 
@@ -209,14 +209,11 @@ class LabelFree:
         ------
         PriorsError
             When the priors cannot be used.
-        UsageError
-            When a tumour-free participant is to be held out.
         DataError
             With too few participants to make samples from and to learn from.
         """
         settings = job.settings
         priors_of(settings)
-        checks.check_held_out(job)
         if not lineage.is_trained(job, self):
             checks.check_numbers(job)
 
@@ -249,6 +246,12 @@ class LabelFree:
     def paragraphs(self, facts: RunFacts, cite: Cite) -> Sequence[str]:
         """Tell of both stages."""
         return words.paragraphs(facts, self.recipe, cite, self.starter)
+
+
+def _held_out_tumours(job: Job) -> list[str]:
+    """Labels of ``--hold-out``, but for tumour-free participants: `lineage` looks after these."""
+    free = {scan.subject for scan in job.selection.everything if scan.role is Role.HELD_OUT}
+    return sorted(set(job.settings.hold_out) - free)
 
 
 NO_PSEUDO_LABEL = (

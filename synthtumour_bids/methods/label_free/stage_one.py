@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
@@ -32,10 +33,13 @@ from synthtumour_bids.methods.label_free.stage_one_samples import (
     Sample,
     draw,
 )
+from synthtumour_bids.methods.learners import learnable
 from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
+from synthtumour_bids.segmentation.presence import FEWEST_PERSONS
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
-from synthtumour_bids.synthesis.hosts import samples_plan, split_hosts
+from synthtumour_bids.synthesis.hosts import samples_plan
+from synthtumour_bids.synthesis.roles import Roles, assign_roles
 
 LOGGER = logging.getLogger(__name__)
 STEP = "synthesise"
@@ -78,7 +82,7 @@ def read_samples(job: Job) -> list[Sample]:
 def sides(job: Job, samples: Sequence[Sample]) -> tuple[list[Scan], list[Scan]]:
     """Tumour-free scans of the training samples and of the shifted-validation samples."""
     purposes = {sample.host: sample.purpose for sample in samples}
-    hosts = job.preprocessed(Role.TUMOURFREE)
+    hosts = learnable(job, Role.TUMOURFREE)
     train, shifted = (
         [scan for scan in hosts if purposes.get(scan.key) == purpose]
         for purpose in (TRAIN, SHIFTED)
@@ -107,6 +111,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
         side must train, one validate.
     """
     tasks = _tasks(job, method, recipe)
+    _tell_roles(tasks)
     if any(simulated_hosts.is_simulated(task.host) for task in tasks):
         simulated_hosts.render_missing(job)
     results = job.map(
@@ -209,19 +214,19 @@ def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
 def _tasks(job: Job, method: Method, recipe: Recipe) -> list[DrawTask]:
     """Share the samples out among the hosts; with few samples asked for, not all get some."""
     settings = job.settings
-    scans = lineage.known_to_junior(job, method, job.preprocessed(Role.TUMOURFREE))
+    scans = lineage.known_to_junior(job, method, learnable(job, Role.TUMOURFREE))
     heads: tuple[list[Host], list[Host]] = ([], [])
     if simulated_hosts.are_used(job, method):
         heads = simulated_hosts.sides(job)
     else:
         _check_persons(job, scans)
-    train, shifted = _split(job, method, recipe, scans)
+    roles = _roles(job, method, recipe, scans)
     folder = job.layout.scratch(Scratch.STAGE_ONE)
     by_key = {host.scan.key: host for host in whole_brains(job, scans)}
     tasks = []
     for purpose, keys, simulated, count in (
-        (TRAIN, train, heads[0], settings.profile.n_train),
-        (SHIFTED, shifted, heads[1], settings.profile.n_shifted),
+        (TRAIN, roles.hosts, heads[0], settings.profile.n_train),
+        (SHIFTED, roles.selection, heads[1], settings.profile.n_shifted),
     ):
         hosts = [*(by_key[key] for key in keys), *simulated]
         plan = samples_plan([host.scan.key for host in hosts], count)
@@ -247,25 +252,34 @@ def _check_persons(job: Job, hosts: Sequence[Scan]) -> None:
         raise DataError(msg)
 
 
-def _split(
-    job: Job, method: Method, recipe: Recipe, hosts: Sequence[Scan]
-) -> tuple[list[str], list[str]]:
-    """Keys of the scans on either side; those of a finished junior keep theirs.
+def _roles(job: Job, method: Method, recipe: Recipe, hosts: Sequence[Scan]) -> Roles:
+    """What each scan is for, by its key; those of a finished junior keep what they were for.
 
-    Where simulated heads stand on both, a single person's scans train.
+    Where simulated heads stand on both sides, a single person's scans train.
     """
     validated = lineage.detail_of_junior(job, method, SHIFTED)
     if not isinstance(validated, list) and len({scan.person for scan in hosts}) < 2:
-        return sorted(scan.key for scan in hosts), []
+        return Roles(tuple(sorted(scan.key for scan in hosts)), ())
     if not isinstance(validated, list):
-        return split_hosts(
+        return assign_roles(
             [(scan.key, scan.person) for scan in hosts],
             recipe.fraction_shifted,
             seed=job.settings.seed,
+            held_out=len({scan.person for scan in job.preprocessed(Role.HELD_OUT)}),
+            fewest=FEWEST_PERSONS,
         )
     # Hosts without a sample are gone, and fewer would be split in another way.
     keys = sorted(scan.key for scan in hosts)
-    return (
-        [key for key in keys if key not in validated],
-        [key for key in keys if key in validated],
+    return Roles(
+        tuple(key for key in keys if key not in validated),
+        tuple(key for key in keys if key in validated),
     )
+
+
+def _tell_roles(tasks: Sequence[DrawTask]) -> None:
+    """Log which tumour-free persons teach and which choose the epoch."""
+    real = [task for task in tasks if not simulated_hosts.is_simulated(task.host)]
+    for purpose, what in ((TRAIN, "host training samples"), (SHIFTED, "choose the epoch")):
+        people = sorted({task.host.scan.person for task in real if task.purpose == purpose})
+        if people:
+            LOGGER.info("%d tumour-free persons %s: %s.", len(people), what, listed(people))

@@ -161,11 +161,11 @@ def test_nobody_stands_on_both_sides_of_the_senior_s_validation(
     job = with_scans(make_job_without_files(seed))
     hosts = [make_scan(root, f"hc{n}", Role.TUMOURFREE) for n in range(n_hosts)]
     assume(n_hosts >= 2 or heads)
-    keys = stage_one._split(job, method_of(job), method_of(job).recipe, hosts)
+    roles = stage_one._roles(job, method_of(job), method_of(job).recipe, hosts)
     simulated = simulated_hosts.sides(job) if heads else ([], [])
     whole = [
         stage_one.whole_brains(job, [host for host in hosts if host.key in side]) + drawn
-        for side, drawn in zip(keys, simulated, strict=True)
+        for side, drawn in zip((roles.hosts, roles.selection), simulated, strict=True)
     ]
     synthetic = [
         sample(host.scan, purpose).case()

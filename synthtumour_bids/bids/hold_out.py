@@ -1,0 +1,33 @@
+"""Tumour-free participants that are held out: they teach nothing, and are segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.settings import Role
+
+
+def with_held_out(scans: Iterable[Scan], labels: Collection[str]) -> list[Scan]:
+    """Give the tumour-free scans of participants that are held out their role.
+
+    Where a participant with a tumour bears the same label in another dataset, the label means that
+    one, who has always been meant by it: the tumour-free one stays a host.
+
+    Parameters
+    ----------
+    scans
+        Of the run, with their roles.
+    labels
+        Of the participants of ``--hold-out``.
+    """
+    scans = list(scans)
+    others = {scan.subject for scan in scans if scan.role is not Role.TUMOURFREE}
+    meant = set(labels) - others
+    return [
+        replace(scan, role=Role.HELD_OUT)
+        if scan.role is Role.TUMOURFREE and scan.subject in meant
+        else scan
+        for scan in scans
+    ]

@@ -1,0 +1,26 @@
+"""Whose scans may be learned from."""
+
+from __future__ import annotations
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.job import Job
+from synthtumour_bids.settings import Role
+
+
+def learnable(job: Job, role: Role) -> list[Scan]:
+    """Preprocessed scans of a role, of nobody who is held out by whatever name.
+
+    Parameters
+    ----------
+    job
+        The run.
+    role
+        Of the scans; of `Role.HELD_OUT` there are none.
+    """
+    held_out = {
+        scan.person
+        for segmented in (Role.TUMOUR, Role.HELD_OUT)
+        for scan in job.preprocessed(segmented)
+        if job.is_held_out(scan)
+    }
+    return [scan for scan in job.preprocessed(role) if scan.person not in held_out]

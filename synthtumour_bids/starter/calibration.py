@@ -1,0 +1,110 @@
+"""What simulated heads without a tumour look like to a starter that never saw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.methods.judging import judged
+from synthtumour_bids.methods.label_free.recipes import RECIPES
+from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.segmentation.prediction import predict
+from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.simulation.head import SIMULATION_VERSION
+from synthtumour_bids.starter.heads import render_heads
+from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
+from synthtumour_bids.volumes import load_volume, template_image
+
+SOURCE = "simulated heads"
+PURPOSE = "calibration"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One head whose likeness to a tumour is measured."""
+
+    image: Path
+    prediction: Path
+    recipe: StarterRecipe
+
+
+def calibrate_starter(
+    model: Path, recipe: StarterRecipe, folder: Path, *, device: str, nprocs: int
+) -> Controls:
+    """Calibrate a starter by heads that neither taught nor selected it; see `likeness_of_heads`."""
+    found = likeness_of_heads(model, recipe, folder, device=device, nprocs=nprocs)
+    return Controls(SOURCE, found)
+
+
+def likeness_of_heads(
+    model: Path, recipe: StarterRecipe, folder: Path, *, device: str, nprocs: int
+) -> dict[str, float]:
+    """Segment simulated heads without a tumour as runs segment scans.
+
+    Parameters
+    ----------
+    model
+        Folder of the trained network.
+    recipe
+        How it was made, and how many heads there are.
+    folder
+        Gets the heads beside those of the training, and ``calibration``.
+    device
+        See :func:`.environment.resolve_device`.
+    nprocs
+        Processor cores to use.
+
+    Returns
+    -------
+    How much like a tumour each is, by its name, mL · SD.
+
+    Raises
+    ------
+    SynthTumourError
+        A head could not be segmented.
+    """
+    heads = render_heads(
+        folder / f"heads-{SIMULATION_VERSION}",
+        recipe.n_calibration,
+        seed=recipe.seed,
+        purpose=PURPOSE,
+        resolution=RESOLUTION,
+        nprocs=nprocs,
+    )
+    images = {head.stem: _image(head, folder / PURPOSE) for head in heads}
+    predictions = predict(
+        model, images, folder / PURPOSE / "probseg", device=device, mirroring=True, nprocs=nprocs
+    )
+    tasks = [_Task(images[name], path, recipe) for name, path in predictions.items()]
+    results = map_items(
+        _likeness,
+        tasks,
+        nprocs=nprocs,
+        label="Calibrating",
+        describe=lambda task: task.prediction.name,
+    )
+    for result in results:
+        if result.failed:
+            raise RuntimeError(f"{result.item.image.name}: {result.error}")
+    return {name: result.value or 0.0 for name, result in zip(images, results, strict=True)}
+
+
+def _image(head: Path, folder: Path) -> Path:
+    """Write a head as an image, as networks read them."""
+    path = folder / f"{head.stem}_{StarterRecipe.contrast}.nii"
+    values = np.load(head).astype(np.float32)
+    write_image(path, template_image(values, standard_brain(RESOLUTION).affine), {})
+    return path
+
+
+def _likeness(task: _Task) -> float:
+    recipe = task.recipe
+    brain = load_volume(task.image).data > 0
+    comparison = Comparison.between(recipe.lesion, recipe.contrast)
+    evidence = RECIPES["default"].evidence
+    return judged(task.prediction, task.image, brain, recipe.lesion, evidence, comparison).likeness

@@ -1,0 +1,102 @@
+"""Who calibrates the verdict, and what is stored of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.execution.outcome import Status
+from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.segmentation.model_card import Model
+from synthtumour_bids.segmentation.presence import FEWEST_PERSONS
+from synthtumour_bids.segmentation.presence_file import PRESENCE
+from synthtumour_bids.settings import Role
+from synthtumour_bids.steps import presence
+from tests.builders.jobs import (
+    make_job,
+    make_scan,
+    mark_preprocessed,
+    mark_trained,
+    method_of,
+)
+
+SHAPE = (16, 16, 16)
+
+
+def cohort(root: Path, held_out: int) -> Job:
+    """Held-out people, a host of both networks, and one who came later."""
+    folder = root / "bids"
+    scans = [make_scan(folder, f"h{number:02d}", Role.HELD_OUT) for number in range(held_out)]
+    host, late = (make_scan(folder, name, Role.TUMOURFREE) for name in ("host", "late"))
+    job = make_job(root, scans=(*scans, host, late))
+    mark_preprocessed(job, *job.selection.everything, fingerprint="p")
+    for network in Network:
+        mark_trained(job, network, members={host.key: "p"})
+    return job
+
+
+def test_who_taught_a_network_does_not_calibrate_it_by_any_name(tmp_path: Path) -> None:
+    job = cohort(tmp_path, held_out=3)
+    host, late = job.selection.everything[3:]
+    assert [scan.subject for scan in presence.calibrating(job)] == ["h00", "h01", "h02", "late"]
+    mark_preprocessed(job, host, late, fingerprint="p", image="the same")
+    assert [scan.subject for scan in presence.calibrating(job)] == ["h00", "h01", "h02"]
+
+
+def test_too_few_calibrate_nothing(tmp_path: Path) -> None:
+    job = cohort(tmp_path, held_out=FEWEST_PERSONS - 2)
+    stale = job.layout.models / PRESENCE
+    stale.write_text("{}")
+    assert presence.is_done(job)
+    assert presence.run(job, method_of(job)) == []
+    assert not stale.exists()
+    assert presence.controls_of(job) is None
+
+
+def test_what_tumour_free_scans_look_like_is_stored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = cohort(tmp_path, held_out=FEWEST_PERSONS)
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine[0, 3] = -2.0 * (SHAPE[0] - 1)
+    brain = np.ones(SHAPE, np.uint8)
+
+    def predicted(job: Job, model: Model, scans: Sequence[Scan]) -> list[Result[Scan, Path]]:
+        """Something bright in the first person; nothing in all others."""
+        found = []
+        for scan in scans:
+            image = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+            probability = np.zeros(SHAPE, np.float32)
+            if scan.subject == "h00":
+                image[2:6, 5:9, 5:9] += 60
+                probability[2:6, 5:9, 5:9] = 0.9
+            path = tmp_path / "predictions" / f"{scan.slug}.nii"
+            for where, values in (
+                (job.layout.standard_image(scan), image),
+                (job.layout.standard_brain(scan), brain),
+                (path, probability),
+            ):
+                write_image(where, nib.Nifti1Image(values, affine), {})
+            found.append(Result(scan, path))
+        return found
+
+    monkeypatch.setattr(presence, "predict", predicted)
+    assert not presence.is_done(job)
+    outcomes = presence.run(job, method_of(job))
+    assert [one.status for one in outcomes] == [Status.DONE] * (FEWEST_PERSONS + 1)
+    known = presence.controls_of(job)
+    assert known is not None
+    assert known.source == "tumour-free scans"
+    assert len(known.likeness) == FEWEST_PERSONS + 1, "the one who came later calibrates, too"
+    assert known.likeness.pop("raw/h00") > 1  # mL · SD
+    assert not any(known.likeness.values())
+    assert presence.is_done(job)
+    assert [one.status for one in presence.run(job, method_of(job))] == [Status.SKIPPED]
