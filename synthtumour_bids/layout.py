@@ -102,6 +102,10 @@ class Layout:
         """Class image of an annotated scan on the template grid, with the annotation's values."""
         return self.standard(scan, desc="annotation", suffix="dseg")
 
+    def correction(self, scan: Scan) -> Path:
+        """Tumour mask that a person has corrected, on the template grid."""
+        return self.standard(scan, label="L", desc="corrected", suffix="mask")
+
     def halfway_image(self, scan: Scan) -> Path:
         """The scan half-way between its participant's sessions."""
         return self.native(scan, space=HALFWAY, desc="preproc", suffix=scan.suffix)

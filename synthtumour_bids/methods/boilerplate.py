@@ -105,7 +105,7 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
         hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
     return (
         f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
-        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(cite)}; "
+        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(facts, cite)}; "
         f"{hosts}Settings: profile `{settings.profile.name}`, preset `{settings.preset}`, seed "
         f"{settings.seed}, PyTorch{facts.version('torch')}."
     )

@@ -15,6 +15,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import write_json, write_text
 from synthtumour_bids.job import Job, Preprocessing, networks_in
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method, RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
 from synthtumour_bids.methods.pseudo_labels import count_used
@@ -92,7 +93,13 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         n_pseudo_labels,
         n_relaxed,
         len(in_t1w(job.ledger)),
+        _n_corrected(job, cards.get(Network.SENIOR)),
     )
+
+
+def _n_corrected(job: Job, senior: ModelCard | None) -> int:
+    """Corrected masks by the senior's card, or, before it is trained, those that are to teach."""
+    return len(corrections.in_effect(job)) if senior is None else corrections.count(senior)
 
 
 def _preprocessed(job: Job) -> Iterator[Preprocessing]:
