@@ -231,6 +231,14 @@ def _add_method_options(add: Add) -> None:
         "again goes on with it if it was stopped",
     )
     add(
+        "--corrections",
+        type=existing_folder,
+        metavar="DIR",
+        help="masks that you have edited, named as they are in the output folder (label-L_mask): "
+        "the senior is trained anew and learns from them instead of its pseudo-labels; left out, "
+        "those given before count",
+    )
+    add(
         "--keep-mask",
         action="store_true",
         help="keep also the parts of a mask that are no brighter than the other side of the brain",

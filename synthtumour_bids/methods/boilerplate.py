@@ -100,12 +100,13 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     settings = facts.settings
     n_tumour, n_tumourfree = (facts.counts.get(role, 0) for role in (Role.TUMOUR, Role.TUMOURFREE))
     bidsapps = cite("bids", "bidsapps")
+    summary = method.summary(facts, cite)
     hosts = ""
     if n_tumourfree:
         hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours. "
     return (
         f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
-        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(facts, cite)}; "
+        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {summary}; "
         f"{hosts}Settings: profile `{settings.profile.name}`, preset `{settings.preset}`, seed "
         f"{settings.seed}, PyTorch{facts.version('torch')}."
     )

@@ -13,6 +13,8 @@ from typing import Any
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint, hash_file
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Method, Role
@@ -95,6 +97,23 @@ def are_still_those(job: Job, details: Mapping[str, Any]) -> bool:
     known = {scan.key for scan in job.selection.everything if job.preprocessing(scan)}
     asked = known - set(details.get(VALIDATING, ()))
     return all(now.get(key) == then.get(key) for key in asked)
+
+
+def teachable(job: Job) -> set[str]:
+    """Names of the tumour scans whose corrected masks would teach the senior of the output folder.
+
+    Those held out and those that choose its epoch would not; nor would others that were corrected
+    already. Empty where no senior was trained there, or by another method.
+    """
+    settings, stamp = job.settings, job.ledger.finished(COHORT, Network.SENIOR)
+    if stamp is None or settings.model is not None or settings.method is not Method.SYNTHTUMOUR:
+        return set()
+    without = {*stamp.details.get(VALIDATING, ()), *stamp.details.get(TAUGHT, ())}
+    return {
+        scan.name
+        for scan in job.selection.everything
+        if scan.role is Role.TUMOUR and not job.is_held_out(scan) and scan.key not in without
+    }
 
 
 # ---------------------------------------------------------------------- what is told of them

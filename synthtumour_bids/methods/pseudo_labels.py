@@ -154,7 +154,8 @@ def judge(
     selection = select({one.scan.key: one.pseudo for one in assessed})
     if selection.note:
         LOGGER.warning("%s", selection.note)
-    LOGGER.info("Pseudo-labels: %d of %d scans are good enough.", len(selection.names), len(tumours))
+    n_good, n_all = len(selection.names), len(tumours)
+    LOGGER.info("Pseudo-labels: those of %d of %d scans are good enough.", n_good, n_all)
     by_key = {one.scan.key: one for one in assessed}
     found = [Labelled(by_key[key].scan, by_key[key].label) for key in sorted(selection.names)]
     return assessed, found
@@ -220,7 +221,10 @@ def record_pseudo_labels(
 
 
 def write_table(
-    models: Path, assessed: Sequence[Assessed], used: Collection[str], corrected: Collection[str] = ()
+    models: Path,
+    assessed: Sequence[Assessed],
+    used: Collection[str],
+    corrected: Collection[str] = (),
 ) -> None:
     """Write the table of all pseudo-labels with its dictionary into a models folder."""
     rows = [

@@ -162,7 +162,8 @@ def check_in_brain(
     if share < LEAST_IN_BRAIN:
         raise UnusableScanError(
             f"Only {100 * share:.0f} % of the {drawing} lie inside the brain of its scan. "
-            f"Look at the brain mask; a better one can be given with --derivatives. {drawing.advice}"
+            "Look at the brain mask; a better one can be given with --derivatives. "
+            f"{drawing.advice}"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from synthtumour_bids import __version__
 from synthtumour_bids.ledger import Stop
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
+from synthtumour_bids.reports.corrections import most_instructive
 from synthtumour_bids.reports.templates import write_page
 
 Row = Mapping[str, Any]
@@ -55,6 +56,7 @@ def write_group_page(
     scans: Sequence[Row],
     troubles: Sequence[Trouble],
     stops: Sequence[Stop] = (),
+    teachable: Collection[str] = (),
 ) -> None:
     """Write ``group.html``.
 
@@ -68,6 +70,8 @@ def write_group_page(
         What failed when it was last tried.
     stops
         Steps that ended the run.
+    teachable
+        Names of the scans that the senior would learn from, were their masks corrected.
     """
     columns = [
         name for name in _COLUMNS if any(row.get(name) not in (None, []) for row in participants)
@@ -92,6 +96,7 @@ def write_group_page(
         agreement=_agreement(scans, links),
         troubles=troubles,
         stops=stops,
+        candidates=most_instructive(scans, teachable, links),
         training=TRAINING_PAGE if (path.parent / TRAINING_PAGE).is_file() else "",
     )
 

@@ -132,9 +132,7 @@ def _tell_of_kept(job: Job) -> None:
             len(kept),
         )
     stamped = {
-        scan.key
-        for scan, stamp in job.ledger.of_scans(STEP)
-        if not stamp.details.get(REFUSED)
+        scan.key for scan, stamp in job.ledger.of_scans(STEP) if not stamp.details.get(REFUSED)
     }
     now = {scan.key: scan for scan in job.selection.everything if job.preprocessing(scan)}
     held_out = {key for key, scan in now.items() if job.is_held_out(scan)}

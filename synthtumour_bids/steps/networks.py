@@ -10,6 +10,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.model_card import ModelCard
@@ -35,6 +36,8 @@ class Networks:
         What they look for.
     comparison
         How their masks are compared with the other side of the brain.
+    n_corrected
+        Corrected masks that the last network learned from.
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
     """
@@ -45,6 +48,7 @@ class Networks:
     lesion: str
     comparison: Comparison
     junior_source: str = ""
+    n_corrected: int = 0
 
     @classmethod
     def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
@@ -58,6 +62,7 @@ class Networks:
             main.lesion,
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
+            corrections.count(main),
         )
 
     @property

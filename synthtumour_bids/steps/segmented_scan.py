@@ -158,6 +158,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     """Fields of a mask; measurements and flags are the main network's alone."""
     main = network == segmented.networks.main
     fingerprints, source = segmented.networks.fingerprints, segmented.networks.junior_source
+    corrected = segmented.networks.n_corrected
     return {
         "Type": "Lesion",
         "Threshold": THRESHOLD,
@@ -167,6 +168,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({"JuniorSource": source} if source else {}),
+        **({"CorrectedMasks": corrected} if main and corrected else {}),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},

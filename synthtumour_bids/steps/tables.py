@@ -13,6 +13,7 @@ from typing import Any
 
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
     Participant,
@@ -102,6 +103,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         scan_rows(results),
         list(_troubles(job)),
         job.ledger.stops(),
+        corrections.teachable(job),
     )
     return summary, rows
 

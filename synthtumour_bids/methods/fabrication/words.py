@@ -7,8 +7,8 @@ from typing import Any
 
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Cite, RunFacts
-from synthtumour_bids.methods.fabrication.refined_samples import read_quality
 from synthtumour_bids.methods.corrections import with_annotation
+from synthtumour_bids.methods.fabrication.refined_samples import read_quality
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
 from synthtumour_bids.settings import Role
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
-from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
@@ -20,18 +18,16 @@ from synthtumour_bids.methods import corrections, lineage
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.label_free import (
     checks,
+    senior,
     simulated_hosts,
     stage_one,
     stage_two,
     words,
 )
-from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
-from synthtumour_bids.methods.label_free.hosts import whole_brains
-from synthtumour_bids.methods.label_free.negatives import negative_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
-from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED, Sample
-from synthtumour_bids.methods.pseudo_labels import KIND, Labelled, pseudo_labelled, unlabelled
+from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED
+from synthtumour_bids.methods.pseudo_labels import unlabelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter

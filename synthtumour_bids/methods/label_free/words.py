@@ -118,6 +118,7 @@ def _stage_two(facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads
         f"**Stage 2.** The junior segmented the tumour scans{refined}"
         ". Pseudo-labels chosen by a quality control made without any manual label"
         f"{pseudo_label_count(facts)} were used to cut tumours out and to mix them into "
-        f"tumour-free brains ({profile.n_mixed} mixes). {corrected}{halves}A senior network, {start}"
-        f"{trained(profile.senior)} {learned_from}{best_epoch(facts, Network.SENIOR)}.{held_out}"
+        f"tumour-free brains ({profile.n_mixed} mixes). {corrected}{halves}A senior network, "
+        f"{start}{trained(profile.senior)} {learned_from}"
+        f"{best_epoch(facts, Network.SENIOR)}.{held_out}"
     )
