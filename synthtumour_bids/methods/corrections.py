@@ -109,10 +109,15 @@ def teachable(job: Job) -> set[str]:
     if stamp is None or settings.model is not None or settings.method is not Method.SYNTHTUMOUR:
         return set()
     without = {*stamp.details.get(VALIDATING, ()), *stamp.details.get(TAUGHT, ())}
+    validated_by = job.model(Network.SENIOR).card.validation_cases  # older stamps do not tell
+    stems = {case.partition("-")[2] for case in validated_by}
     return {
         scan.name
         for scan in job.selection.everything
-        if scan.role is Role.TUMOUR and not job.is_held_out(scan) and scan.key not in without
+        if scan.role is Role.TUMOUR
+        and not job.is_held_out(scan)
+        and scan.key not in without
+        and scan.stem not in stems
     }
 
 
