@@ -89,6 +89,8 @@ class RunFacts:
         Masks that a person has corrected and the senior learned, or is to learn, from.
     n_t1w
         Scans whose masks were carried to a T1w image.
+    n_compared
+        Participants whose sessions were compared.
     """
 
     settings: Settings
@@ -101,6 +103,7 @@ class RunFacts:
     n_relaxed: int = 0
     n_t1w: int = 0
     n_corrected: int = 0
+    n_compared: int = 0
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""

@@ -29,6 +29,8 @@ REFERENCES = {
     "doi:10.1016/j.neuroimage.2010.09.025",
     "icbm": "Fonov V, et al. Unbiased average age-appropriate atlases for pediatric studies. "
     "NeuroImage 54(1):313-327, 2011. doi:10.1016/j.neuroimage.2010.07.033",
+    "halfway": "Reuter M, et al. Within-subject template estimation for unbiased longitudinal "
+    "image analysis. NeuroImage 61(4):1402-1418, 2012. doi:10.1016/j.neuroimage.2012.02.084",
     "nilearn": "Abraham A, et al. Machine learning for neuroimaging with scikit-learn. Frontiers "
     "in Neuroinformatics 8:14, 2014. doi:10.3389/fninf.2014.00014",
     "nnunet": "Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based "
@@ -91,6 +93,8 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     paragraphs.append(_segmentation(facts, method, Comparison.of(settings, lesion)))
     if facts.n_t1w:
         paragraphs.append(_t1w(facts, cite))
+    if facts.n_compared:
+        paragraphs.append(_change(facts, cite))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(facts, cite))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -186,6 +190,19 @@ def _t1w(facts: RunFacts, cite: Cite) -> str:
         f"**T1w images.** The masks of {facts.n_t1w} scans were carried to T1w images of the same "
         f"persons by a rigid registration (ANTs{facts.version('antspyx')} {cite('ants')}, mutual "
         "information inside the brain) from which the tumour was left out."
+    )
+
+
+def _change(facts: RunFacts, cite: Cite) -> str:
+    n = facts.n_compared
+    return (
+        f"**Change between sessions.** Sessions of {n} participant{'s' if n > 1 else ''} were "
+        "compared, each with the one before. Scans were aligned rigidly (ANTs"
+        f"{facts.version('antspyx')} {cite('ants')}, mutual information inside the brain, without "
+        "the tumour) and resampled once into a space half-way between the sessions, so that none "
+        f"was favoured {cite('halfway')}. Volumes are those of the masks on the scans' own grids; "
+        "a difference below what a repeated scan of the same tumour would show was not called a "
+        "change."
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthtumour_bids.bids.derivatives import sidecar_path, write_image
+from synthtumour_bids.bids.derivatives import remove_outputs, write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.bids.wording import listed
@@ -92,7 +92,7 @@ def carry_correction(task: CorrectionTask) -> None:
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     path, current = layout.correction(scan), fingerprint_of(task.mask, task.preprocessing)
     transform, standard_brain = layout.transform(scan), load_nifti(layout.standard_brain(scan))
-    _remove(path)
+    remove_outputs([path])
     ledger.clear(STEP, scan.key)
     about = {PREPROCESSING: task.preprocessing}
     try:
@@ -151,12 +151,7 @@ def _withdraw(job: Job) -> None:
         if scan.key not in given and job.ledger.read(STEP, scan.key) is not None:
             LOGGER.warning("%s: its corrected mask is there no more, and is left out.", scan.key)
             job.ledger.clear(STEP, scan.key)
-            _remove(job.layout.correction(scan))
+            remove_outputs([job.layout.correction(scan)])
     for failure in job.ledger.failures():
         if failure.step == STEP and failure.scan.key not in given:
             job.ledger.clear_failure(STEP, failure.scan.key)
-
-
-def _remove(path: Path) -> None:
-    for file in (path, sidecar_path(path)):
-        file.unlink(missing_ok=True)

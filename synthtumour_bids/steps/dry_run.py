@@ -11,9 +11,9 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps import preprocess
+from synthtumour_bids.steps import preprocess, spaces
 
-HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
+HEADER = ("participant", "session", "scan", "role", "preprocess", "segment", "further grids")
 
 
 def table(job: Job, method: Method) -> str:
@@ -43,7 +43,19 @@ def _row(job: Job, scan: Scan, networks: dict[str, str] | None) -> tuple[str, ..
         scan.role.value,
         _state(job, Step.PREPROCESS, preprocessed) if preprocess.is_needed(job, scan) else "-",
         _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role is Role.TUMOUR else "-",
+        _further_grids(job, scan, segmented and preprocessed),
     )
+
+
+def _further_grids(job: Job, scan: Scan, segmented: bool) -> str:
+    """Grids that the mask is carried to, each with its state."""
+    if scan.role is not Role.TUMOUR:
+        return "-"
+    grids = spaces.planned(job, scan)
+    told = [
+        f"{grid} {_state(job, Step.SEGMENT, segmented and done)}" for grid, done in grids.items()
+    ]
+    return ", ".join(told) or "-"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

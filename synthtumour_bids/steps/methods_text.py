@@ -23,6 +23,7 @@ from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.t1w import in_t1w
 from synthtumour_bids.versions import versions
 
@@ -94,6 +95,7 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         n_relaxed,
         len(in_t1w(job.ledger)),
         _n_corrected(job, cards.get(Network.SENIOR)),
+        len(read_changes(job.layout.changes)),
     )
 
 

@@ -28,7 +28,7 @@ from synthtumour_bids.reports.participant_table import as_text
 from synthtumour_bids.reports.regions import write_regions
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import frequency
-from synthtumour_bids.steps.change import read_changes
+from synthtumour_bids.steps.change import flags_by_scan, read_changes
 from synthtumour_bids.steps.locations import read_location
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
@@ -78,6 +78,8 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     """Write all; return the summary and the rows of participants, none where nothing is there."""
     output_dir = job.settings.output_dir
     found = in_t1w(job.ledger)
+    changes = read_changes(job.layout.changes)
+    of_change = flags_by_scan(changes)
     results = [
         {
             **result,
@@ -86,6 +88,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
             "qc_flags": [
                 *result.get("qc_flags", ()),
                 *_t1w_flags(found, f"{MAIN}/{result['scan']}"),
+                *of_change.get(str(result["scan"]), ()),
             ],
         }
         for result in read_results(output_dir)
@@ -94,7 +97,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     if not results and not participants:
         return None, []
     write_regions(output_dir, results)
-    write_changes(output_dir, read_changes(job.layout.changes))
+    write_changes(output_dir, changes)
     summary = write_tables(output_dir, results, participants)
     rows = participant_rows(results, participants)
     write_group_page(

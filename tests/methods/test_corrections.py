@@ -92,7 +92,9 @@ def test_refused_masks_and_those_of_scans_that_validate_call_for_no_training(job
 
 
 @given(
-    accepted=st.sets(st.integers(0, 9)), corrected=st.sets(st.integers(0, 9)), seed=st.integers(0, 9)
+    accepted=st.sets(st.integers(0, 9)),
+    corrected=st.sets(st.integers(0, 9)),
+    seed=st.integers(0, 9),
 )
 def test_corrected_masks_teach_and_never_validate(
     accepted: set[int], corrected: set[int], seed: int
@@ -113,7 +115,9 @@ def test_corrected_masks_teach_and_never_validate(
 
 def test_corrected_scans_weigh_more(job: Job) -> None:
     scan = job.selection.everything[0]
-    plain, edited = (real_case(job, Labelled(scan, Path("l"), own), "train") for own in (False, True))
+    plain, edited = (
+        real_case(job, Labelled(scan, Path("l"), own), "train") for own in (False, True)
+    )
     assert (plain.times, edited.times) == (1, corrections.TIMES)
     details = corrections.details_of([edited], [scan], {scan.key: "f"})
     assert details == {"corrections": {scan.key: "f"}, "validating": []}
