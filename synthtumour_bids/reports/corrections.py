@@ -55,12 +55,18 @@ def most_instructive(
     """
     found = []
     for row in scans:
-        dice = row.get("junior_senior_dice")
-        volumes = [row.get("volume_mL"), row.get("junior_volume_mL")]
-        if row["scan"] not in teachable or dice is None or None in volumes or math.isnan(dice):
+        figures: list[Any] = [
+            row.get(name) for name in ("junior_senior_dice", "volume_mL", "junior_volume_mL")
+        ]
+        if row["scan"] not in teachable or not all(map(_is_number, figures)):
             continue
-        disputed = (1 - float(dice)) * sum(map(float, volumes))
+        dice, *volumes = map(float, figures)
+        disputed = (1 - dice) * sum(volumes)
         if disputed > 0:
             link = links.get(row["participant_id"], "")
-            found.append(Candidate(row["scan"], disputed, float(dice), link))
+            found.append(Candidate(row["scan"], disputed, dice, link))
     return sorted(found, key=lambda one: (-one.disputed_ml, one.scan))[:MOST]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
