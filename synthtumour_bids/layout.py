@@ -118,6 +118,14 @@ class Layout:
         """Path of a derivative on the grid of the T1w image that goes with the scan."""
         return derivative_path(scan, self.output_dir, space=T1W_SPACE, **names)
 
+    def twin(self, scan: Scan) -> Path:
+        """The scan with its tumour replaced by tissue that could have been there."""
+        return self.native(scan, desc="filled", suffix=scan.suffix)
+
+    def twin_in_t1w(self, scan: Scan) -> Path:
+        """The T1w image that goes with the scan, likewise."""
+        return self.in_t1w(scan, desc="filled", suffix="T1w")
+
     def in_standard(self, scan: Scan, space: str, resolution: float, suffix: str) -> Path:
         """Path of a tumour mask or probability in a standard space that the brain was bent for.
 

@@ -113,6 +113,7 @@ class Settings:
     retrain: bool = False
     truth: Path | None = None
     output_spaces: tuple[str, ...] = ()  # SPACE[:res-N]; left out: the scan's, the template's, T1w
+    healthy_twin: bool = False  # also the scans with the tumour replaced
     lesion_roi_dir: Path | None = None  # None: below the output folder
     corrections: Path | None = None  # masks that a person has edited, for the next senior
     atlas: str | None = None  # FILE[:LABELS.tsv] on the template, for volumes by region

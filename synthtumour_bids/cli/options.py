@@ -268,6 +268,12 @@ def _add_method_options(add: Add) -> None:
         "(label-lesion_roi); left out: OUTPUT_DIR/derivatives/lesion-roi",
     )
     add(
+        "--healthy-twin",
+        action="store_true",
+        help="also write each scan, and its T1w image, with the tumour replaced by tissue that could "
+        "have been there (desc-filled): artificial, for registration and surfaces",
+    )
+    add(
         "--atlas",
         type=atlas,
         metavar="FILE[:LABELS.tsv]",

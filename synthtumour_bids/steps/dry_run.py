@@ -11,7 +11,7 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps import preprocess, spaces
+from synthtumour_bids.steps import healthy_twin, preprocess, spaces
 
 HEADER = ("participant", "session", "scan", "role", "preprocess", "segment", "further grids")
 
@@ -52,6 +52,11 @@ def _further_grids(job: Job, scan: Scan, segmented: bool) -> str:
     if scan.role is not Role.TUMOUR:
         return "-"
     grids = spaces.planned(job, scan)
+    if job.settings.healthy_twin:
+        grids = {
+            **grids,
+            "healthy twin": job.ledger.finished(healthy_twin.STEP, scan.key) is not None,
+        }
     told = [
         f"{grid} {_state(job, Step.SEGMENT, segmented and done)}" for grid, done in grids.items()
     ]

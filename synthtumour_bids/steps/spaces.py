@@ -10,7 +10,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
 from synthtumour_bids.settings import Role
 from synthtumour_bids.spaces.references import T1W, Reference, references_of
-from synthtumour_bids.steps import lesion_roi, standard_spaces, t1w
+from synthtumour_bids.steps import healthy_twin, lesion_roi, standard_spaces, t1w
 
 LOGGER = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def run(job: Job) -> list[ScanOutcome]:
         if asked:
             _name_those_without(job)
         records += t1w.run(job) + lesion_roi.write(job)
-    return records + standard_spaces.run(job)
+    return records + standard_spaces.run(job) + healthy_twin.run(job)
 
 
 def planned(job: Job, scan: Scan) -> dict[str, bool]:
