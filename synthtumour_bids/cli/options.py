@@ -270,8 +270,8 @@ def _add_method_options(add: Add) -> None:
     add(
         "--healthy-twin",
         action="store_true",
-        help="also write each scan, and its T1w image, with the tumour replaced by tissue that could "
-        "have been there (desc-filled): artificial, for registration and surfaces",
+        help="also write each scan, and its T1w image, with the tumour replaced by tissue that "
+        "could have been there (desc-filled): artificial, for registration and surfaces",
     )
     add(
         "--atlas",
