@@ -1,14 +1,14 @@
-"""How near a filled hole comes to the tissue that was there: tumour-free scans, which are the truth.
+"""How near a filled hole comes to the tissue that was there: scans without a tumour are the truth.
 
-Holes have the shapes of tumour masks and lie anywhere in one half of the brain. They are filled with
-the mean of the brain within 5 mm around, with the mirror image as it is, and as ``--healthy-twin``
-fills them. The midplane is sought on the scan's own axes: the scans must lie about straight, for
-nothing is registered.
+Holes have the shapes of tumour masks and lie anywhere in one half of the brain. They are filled
+with the mean of the brain within 5 mm around, with the mirror image as it is, and as
+``--healthy-twin`` fills them. The midplane is sought on the scan's own axes: the scans must lie
+about straight, for nothing is registered.
 
     python benchmarks/healthy_twin.py SCANS BRAINS MASKS --participants 01 02
 
-SCANS is a BIDS dataset of tumour-free FLAIR scans, BRAINS holds their ``desc-brain_mask``, MASKS any
-``label-L_mask`` images (of a finished run, say).
+SCANS is a BIDS dataset of tumour-free FLAIR scans, BRAINS holds their ``desc-brain_mask``, MASKS
+any ``label-L_mask`` images (of a finished run, say).
 """
 
 from __future__ import annotations
