@@ -49,15 +49,25 @@ class SelectionCurve:
         """Score of the chosen epoch; -1 before the first one is finished."""
         return self.shifted_dice[self.best_epoch - 1] if self.best_epoch else -1.0
 
-    def extended(self, train_loss: float, dice: float, loss: float) -> SelectionCurve:
-        """Return the curve with one more epoch; the earliest of the best epochs is chosen."""
+    def extended(
+        self, train_loss: float, dice: float, loss: float, *, newest: bool = False
+    ) -> SelectionCurve:
+        """Return the curve with one more epoch.
+
+        Parameters
+        ----------
+        train_loss, dice, loss
+            See the attributes.
+        newest
+            Choose this epoch whatever it scores, and not the earliest of the best ones.
+        """
         epoch = len(self.epochs) + 1
         return SelectionCurve(
             epochs=(*self.epochs, epoch),
             train_loss=(*self.train_loss, train_loss),
             shifted_dice=(*self.shifted_dice, dice),
             shifted_loss=(*self.shifted_loss, loss),
-            best_epoch=epoch if dice > self.best_dice else self.best_epoch,
+            best_epoch=epoch if newest or dice > self.best_dice else self.best_epoch,
             stopped_early=self.stopped_early,
             seconds=self.seconds,
         )

@@ -107,8 +107,9 @@ def train(
     initial_weights
         Model folder or checkpoint to start from instead of random weights.
     draw
-        Draws samples to train with while training; the stored cases then only validate, and tell
-        nnU-Net what to plan for.
+        Draws samples to train with while training; the stored cases then only show how it goes,
+        and tell nnU-Net what to plan for. The last weights are kept: samples that come once cannot
+        be learned by heart, so that no earlier epoch is better.
     checkpoint_seconds
         Time between two checkpoints, s; at most about so much work is lost to a crash.
 
@@ -166,7 +167,7 @@ def _train(task: _Task, ranks: Ranks, stop: Stop, progress: Progress | None) -> 
         state = resume(trainer, latest, task.recipe) or State()
         checkpoints = Checkpoints(trainer, state, latest, task.recipe, task.checkpoint_seconds)
         try:
-            _run(trainer, state, checkpoints, task.seed, task.nprocs, stop, progress)
+            _run(trainer, state, checkpoints, task, stop, progress)
         except torch.OutOfMemoryError as error:
             raise UnavailableError(
                 f"The memory of {ranks.device} is too small to train with patches of "
@@ -190,18 +191,17 @@ def _run(
     trainer: SynthTumourTrainer,
     state: State,
     checkpoints: Checkpoints,
-    seed: int,
-    nprocs: int,
+    task: _Task,
     stop: Stop,
     progress: Progress | None,
 ) -> None:
     training = trainer.training
     patch = int(np.prod(trainer.configuration_manager.patch_size))
-    n_workers = loader_workers(nprocs, trainer.device, 8 * patch * trainer.batch_size)
+    n_workers = loader_workers(task.nprocs, trainer.device, 8 * patch * trainer.batch_size)
     began, first_epoch = time.monotonic(), state.epoch
     while not _is_over(state.curve, training):
         first = len(state.losses)
-        for batch in trainer.batches(seed, state.epoch, first, n_workers):
+        for batch in trainer.batches(task.seed, state.epoch, first, n_workers):
             step = state.epoch * training.iterations_per_epoch + len(state.losses)
             state.losses.append(trainer.step(batch, step))
             if not np.isfinite(state.losses[-1]):
@@ -218,7 +218,8 @@ def _run(
             checkpoints.save_if_due()
         score = trainer.score()
         loss = float(np.mean(state.losses))
-        state.curve = state.curve.extended(loss, score.dice, score.loss)
+        newest = task.draw is not None
+        state.curve = state.curve.extended(loss, score.dice, score.loss, newest=newest)
         state.losses = []
         if state.curve.best_epoch == state.epoch:
             state.best = [w.detach().to("cpu", copy=True) for w in trainer.average]

@@ -85,6 +85,13 @@ def trained(
     return model, run(prepared, model, progress=lambda *now: calls.append(now)), calls
 
 
+def test_the_earliest_of_the_best_epochs_is_chosen_or_the_newest() -> None:
+    curve = SelectionCurve().extended(0.5, 0.4, 0.3).extended(0.1, 0.8, 0.2).extended(0, 0.8, 0.2)
+    assert (curve.best_epoch, curve.best_dice) == (2, 0.8)
+    newest = curve.extended(0, 0.1, 0.2, newest=True)
+    assert (newest.best_epoch, newest.best_dice) == (4, 0.1)
+
+
 def test_training_learns_and_leaves_a_model(
     prepared: PreparedDataset, trained: tuple[Path, SelectionCurve, list[tuple]]
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Pat
     assert "no scan of any person" in starter.about.data
     assert sum(path.stat().st_size for path in bundle.iterdir()) < 10e6
     assert read_network(bundle).weights
+    assert starter.card.best_epoch == SMALL.training.epochs
     weights = (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns
     assert train_starter(SMALL, tmp_path, device="cpu", nprocs=1) == trained
     assert (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns == weights
