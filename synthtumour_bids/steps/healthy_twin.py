@@ -96,8 +96,7 @@ def make_twin(task: TwinTask) -> None:
     if mask.mask.any():
         plane = _fill_scan(task, mask)
         written.append(paths[0])
-        if task.t1w is not None:
-            _fill_t1w(task, task.t1w, plane)
+        if task.t1w is not None and _fill_t1w(task, task.t1w, plane):
             written.append(paths[1])
     ledger.mark(STEP, scan.key, task.current, written, scan=scan)
 
@@ -138,8 +137,11 @@ def _fill_scan(task: TwinTask, mask: Volume) -> Midplane:
     return plane
 
 
-def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> None:
-    """Fill the T1w image, on which scan, brain and midplane are known by way of the scan."""
+def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
+    """Fill the T1w image, unless it does not have the tumour in view; tell whether it was filled.
+
+    Brain and midplane are known by way of the scan.
+    """
     from synthtumour_bids.preprocessing.preflight import check
 
     scan, layout = task.scan, task.layout
@@ -155,8 +157,8 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> None:
         >= 0.5
     )
     hole = _hole(load_volume(layout.in_t1w(scan, label="L", suffix="mask")), there)
-    if not hole.any():  # the image does not have it in view
-        return
+    if not hole.any():
+        return False
     to_template = scan_to_template(layout.transform(scan)) @ to_scan
     source = Source(head.data, there & ~hole, plane.reflection(to_template))
     guide = guide_from(source, head.data, there, hole, head.spacing)
@@ -167,6 +169,7 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> None:
         **_told(guide, hole, head, OTHER_SIDE),
     )
     write_image(layout.twin_in_t1w(scan), like_native(filled, image, np.float32), told)
+    return True
 
 
 def _hole(mask: Volume, brain: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthtumour_bids.bids.derivatives import remove_outputs
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import Result
@@ -114,6 +115,7 @@ def segment_scan(task: SegmentTask) -> None:
     measured = (layout.scores(scan.name), layout.location(scan.name), layout.change(scan.subject))
     for record in measured:
         record.unlink(missing_ok=True)  # of a segmentation that is no more
+    remove_outputs((layout.twin(scan), layout.twin_in_t1w(scan)))
     outputs = write_segmentation(segmented, layout)
     result = layout.result(scan)
     write_json(
