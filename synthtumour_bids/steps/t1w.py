@@ -71,7 +71,7 @@ def run(job: Job) -> list[ScanOutcome]:
     Scans that are T1w images themselves have theirs there already.
     """
     tasks = [_task(job, scan) for scan in job.selected(Role.TUMOUR) if _is_wanted(job, scan)]
-    todo = [task for task in tasks if not _is_done(job, task)]
+    todo = [task for task in tasks if not is_done(job, task.scan)]
     results = job.map(
         carry_to_t1w,
         todo,
@@ -106,14 +106,10 @@ def _task(job: Job, scan: Scan) -> T1wTask:
 
 def is_done(job: Job, scan: Scan) -> bool:
     """Whether the mask of a scan lies on its T1w image, as both are now."""
-    return _is_wanted(job, scan) and _is_done(job, _task(job, scan))
-
-
-def _is_done(job: Job, task: T1wTask) -> bool:
-    if job.ledger.finished(STEP, task.scan.key) is None:
+    if not _is_wanted(job, scan) or job.ledger.finished(STEP, scan.key) is None:
         return False
     try:
-        return job.ledger.is_done(STEP, task.scan.key, task.fingerprint())
+        return job.ledger.is_done(STEP, scan.key, _task(job, scan).fingerprint())
     except OSError:  # which is said when it is worked on
         return False
 

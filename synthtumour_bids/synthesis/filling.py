@@ -62,12 +62,14 @@ def fill(
     border = tissue & ~inside
     level = float(values[border].mean()) if border.any() else 0.0
     target = np.full(n, FASTENED * level)
-    rows, columns, weights = [], [], []
+    rows: list[NDArray[np.int64]] = []
+    columns: list[NDArray[np.int64]] = []
+    weights: list[NDArray[np.float64]] = []
     for axis, size in enumerate(spacing):
         weight = 1.0 / float(size) ** 2
         ends = [
-            tuple(slice(*(cut if one == axis else (None, None))) for one in range(3))
-            for cut in ((None, -1), (1, None))
+            tuple(cut if one == axis else slice(None) for one in range(3))
+            for cut in (slice(None, -1), slice(1, None))
         ]
         for here, beside in (ends, ends[::-1]):
             pair = inside[here] & tissue[beside]
