@@ -31,6 +31,8 @@ REFERENCES = {
     "NeuroImage 54(1):313-327, 2011. doi:10.1016/j.neuroimage.2010.07.033",
     "halfway": "Reuter M, et al. Within-subject template estimation for unbiased longitudinal "
     "image analysis. NeuroImage 61(4):1402-1418, 2012. doi:10.1016/j.neuroimage.2012.02.084",
+    "poisson": "Perez P, Gangnet M, Blake A. Poisson image editing. ACM Transactions on Graphics "
+    "22(3):313-318, 2003. doi:10.1145/882262.882269",
     "nilearn": "Abraham A, et al. Machine learning for neuroimaging with scikit-learn. Frontiers "
     "in Neuroinformatics 8:14, 2014. doi:10.3389/fninf.2014.00014",
     "nnunet": "Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based "
@@ -95,6 +97,8 @@ def methods_text(facts: RunFacts, method: Method) -> str:
         paragraphs.append(_t1w(facts, cite))
     if facts.n_compared:
         paragraphs.append(_change(facts, cite))
+    if settings.healthy_twin:
+        paragraphs.append(_twin(cite))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(facts, cite))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -190,6 +194,15 @@ def _t1w(facts: RunFacts, cite: Cite) -> str:
         f"**T1w images.** The masks of {facts.n_t1w} scans were carried to T1w images of the same "
         f"persons by a rigid registration (ANTs{facts.version('antspyx')} {cite('ants')}, mutual "
         "information inside the brain) from which the tumour was left out."
+    )
+
+
+def _twin(cite: Cite) -> str:
+    return (
+        "**Artificial images.** For use by other tools, tumours and 3 mm around them were replaced "
+        "by the mirrored other side of the brain or, where that was ill, too, by tissue of a "
+        f"tumour-free scan, blended in the gradient domain {cite('poisson')}. Nothing was measured "
+        "in these images."
     )
 
 
