@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from tests.builders.datasets import make, table
 from tests.builders.short import NO_STARTERS
+from tests.builders.unmeasured import unmeasured_imports
 
 # No more threads than the smallest machine that tests run on has cores; set before ants and torch
 # are imported.
@@ -15,10 +17,23 @@ for _variable in ("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(_variable, "2")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: at the end one process would be left with them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _no_starter_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs train as they are told, whichever starters the package has."""
     monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", NO_STARTERS)
+
+
+@pytest.fixture(scope="module")
+def imports_unmeasured() -> Iterator[None]:
+    """Coverage traces processes of pools from their first work on."""
+    with unmeasured_imports():
+        yield
 
 
 @pytest.fixture

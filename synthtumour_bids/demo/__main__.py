@@ -1,21 +1,18 @@
-"""``synthtumour-demo``: simulate a small cohort and run the whole method on it."""
+"""``synthtumour-demo``: simulate a small cohort, segment a scan at once, then learn from all."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
 
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.completion import add_completion
+from synthtumour_bids.demo.words import closing_words
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.reports.group import PARTICIPANT_TABLE, SCAN_TABLE
 
 FOLLOWED = 1  # more people with a tumour, who come back when it has grown
 WITH_T1W = 2  # of those with a tumour
@@ -26,11 +23,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="synthtumour-demo",
         description=(
-            "Simulates FLAIR scans of heads with and without tumours as a BIDS dataset, runs "
-            "synthtumour-bids on it, and tells where the masks are and how well they agree with "
-            "the simulated truth. Needs neither data nor network nor GPU."
+            "Simulates FLAIR scans of heads with and without tumours as a BIDS dataset, segments "
+            "one of them at once with the starter, runs the whole method of synthtumour-bids on "
+            "all, and tells where the masks are and how well they agree with the simulated truth. "
+            "Needs neither data nor network nor GPU."
         ),
-        epilog="What follows -- is handed to synthtumour-bids, e.g. -- --device cpu -v.",
+        epilog="What follows -- is handed to the run on all, e.g. -- --device cpu -v.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="OUT", help="folder for everything")
@@ -92,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         more = arguments[arguments.index("--") + 1 :]
         arguments = arguments[: arguments.index("--")]
     options = build_parser().parse_args(arguments)
+    from synthtumour_bids.demo.first_mask import segment_at_once, stripped_patient
     from synthtumour_bids.demo.phantom import write_cohort
+    from synthtumour_bids.segmentation.starters import starter_for
 
     try:
         cohort = write_cohort(
@@ -105,12 +105,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             n_followed=FOLLOWED,
             n_t1w=WITH_T1W,
         )
+        starter = None if options.cohort_only else starter_for("FLAIR", "glioma")
     except SynthTumourError as error:
         print(f"synthtumour-demo: {error}", file=sys.stderr)
         return error.exit_code
     print(f"Cohort:       {cohort.bids_dir}  (truth: {cohort.truth_dir})", flush=True)
     if options.cohort_only:
         return 0
+
+    first = 0
+    label = stripped_patient(cohort.bids_dir)
+    if label is not None and starter is not None:
+        first = segment_at_once(cohort, label, options.folder, options.nprocs)
 
     from synthtumour_bids.__main__ import main as app
 
@@ -124,43 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"Running:      synthtumour-bids {' '.join(command)}", flush=True)
     code = app(command)
     print(closing_words(output))
-    return code
-
-
-def closing_words(output: Path) -> str:
-    """Tell where the results are and what Dice the masks reach."""
-    masks = sorted(output.glob("sub-*/**/anat/*_label-L_mask.nii.gz"))
-    masks = [path for path in masks if "_space-" not in path.name]
-    lines = []
-    if masks:
-        lines += ["Masks:", *(f"  {path}" for path in masks)]
-    lines += [
-        f"{title:13} {output / name}"
-        for title, name in (("Group table:", SCAN_TABLE), ("Participants:", PARTICIPANT_TABLE))
-        if (output / name).is_file()
-    ]
-    dice = _dice(output / SCAN_TABLE)
-    if dice:
-        lines.append(
-            f"Mean Dice against the simulated truth: {fmean(dice.values()):.3f}  ("
-            + ", ".join(
-                f"{scan.removesuffix('_FLAIR')} {value:.2f}" for scan, value in dice.items()
-            )
-            + ")"
-        )
-    return "\n".join(lines) or f"Nothing was segmented; see {output / 'logs'}."
-
-
-def _dice(table: Path) -> dict[str, float]:
-    """Dice by scan; empty where the table or its column is not there."""
-    if not table.is_file():
-        return {}
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
-    values = {
-        row["scan"]: float(row["dice"]) for row in rows if row.get("dice") not in (None, "", "n/a")
-    }
-    return {scan: value for scan, value in values.items() if math.isfinite(value)}
+    return code or first
 
 
 if __name__ == "__main__":

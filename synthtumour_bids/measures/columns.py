@@ -36,6 +36,14 @@ SIZE: Columns = {
         "for a ball, less for all else"
     },
 }
+EXPECTED: Columns = {
+    "expected_dice": {
+        "Description": "Dice that the replant test expects of the mask and a truth that nobody "
+        "knows, as on drawn tumours; n/a where the test could not be done"
+    },
+    "expected_dice_low": {"Description": "Lower end of the interval that held 90 % of these"},
+    "expected_dice_high": {"Description": "Upper end of that interval"},
+}
 LOCATION: Columns = {
     "side": {
         "Description": "Side of the person, by the template's midline",

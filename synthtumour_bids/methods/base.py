@@ -139,6 +139,12 @@ class Method(Protocol):
     def material(self, job: Job, network: Network) -> Material:
         """Gather what a network learns from; for the senior, pseudo-labels on the way."""
 
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        """Find cases that taught the senior nothing, and whose tumours are known by construction.
+
+        None where they are not there any more; nothing is made anew for it.
+        """
+
     def classes(self, job: Job) -> tuple[TumourClass, ...]:
         """Tumour classes that its networks tell."""
 

@@ -38,6 +38,8 @@ REFERENCES = {
     "nnunet": "Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based "
     "biomedical image segmentation. Nature Methods 18:203-211, 2021. "
     "doi:10.1038/s41592-020-01008-z",
+    "temperature": "Guo C, et al. On calibration of modern neural networks. Proceedings of the "
+    "34th International Conference on Machine Learning, PMLR 70:1321-1330, 2017.",
     "monai": "Cardoso MJ, et al. MONAI: an open-source framework for deep learning in healthcare. "
     "arXiv:2211.02701, 2022.",
 }
@@ -92,7 +94,8 @@ def methods_text(facts: RunFacts, method: Method) -> str:
         paragraphs.append(_given_model(facts, cite))
     main = facts.cards.get(STARTER if STARTER in facts.cards else Network.SENIOR)
     lesion = main.lesion if main else settings.lesion
-    paragraphs.append(_segmentation(facts, method, Comparison.of(settings, lesion)))
+    comparison = Comparison.of(settings, lesion)
+    paragraphs.append(_segmentation(facts, method, comparison, cite))
     if facts.n_t1w:
         paragraphs.append(_t1w(facts, cite))
     if facts.n_compared:
@@ -168,7 +171,7 @@ def _starter(facts: RunFacts, card: ModelCard, cite: Cite) -> str:
     )
 
 
-def _segmentation(facts: RunFacts, method: Method, comparison: Comparison) -> str:
+def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite: Cite) -> str:
     main = STARTER if STARTER in facts.cards else Network.SENIOR
     border = ""
     if method.border_evidence(facts.cards.get(main)):
@@ -186,6 +189,25 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison) -> st
         f"**Segmentation.** The {main}'s tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
+        f"{_calibration(facts.cards.get(main), cite)}"
+    )
+
+
+def _calibration(card: ModelCard | None, cite: Cite) -> str:
+    calibration = card.calibration if card else None
+    if calibration is None:
+        return ""
+    said = (
+        " The logits of that probability were then divided by a temperature "
+        f"{cite('temperature')} of {calibration.temperature:.2f}, fitted on {calibration.cases} "
+        "validation cases with drawn tumours, which leaves the masks as they are."
+    )
+    if calibration.expected_dice is None:
+        return said
+    return (
+        f"{said} To know the Dice to be expected of each mask, the tumour was planted along it "
+        "into brain without a tumour and segmented again; the overlaps were calibrated on masks of "
+        f"{calibration.expected_dice.masks} drawn tumours."
     )
 
 

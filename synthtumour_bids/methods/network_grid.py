@@ -72,10 +72,26 @@ class NetworkGrid:
         """Replace probabilities on this grid by those on the run's, 0 outside the scan's brain."""
         if self.is_that_of_the_run:
             return
-        found, standard = load_volume(probability), standard_brain(self.run_resolution)
-        values = resample(found.data, found.affine, standard.shape, standard.affine)
-        inside = load_volume(brain).mask
-        _write(np.where(inside, values.clip(0, 1), np.float32(0)), standard, probability)
+        values = self.back(load_volume(probability).data, load_volume(brain).mask)
+        _write(values, standard_brain(self.run_resolution), probability)
+
+    def forth(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Carry images on the run's grid, (C, X, Y, Z), to this grid."""
+        if self.is_that_of_the_run:
+            return images
+        run, standard = map(standard_brain, (self.run_resolution, self.resolution))
+        size = (self.run_resolution,) * 3
+        return np.stack([sampled(Volume(one, run.affine, size), standard) for one in images])
+
+    def back(
+        self, probability: NDArray[np.float32], brain: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Carry probabilities on this grid, (X, Y, Z), to the run's, 0 outside a brain there."""
+        if self.is_that_of_the_run:
+            return probability
+        here, run = map(standard_brain, (self.resolution, self.run_resolution))
+        values = resample(probability, here.affine, run.shape, run.affine)
+        return np.where(brain, values.clip(0, 1), np.float32(0))
 
 
 def sampled(volume: Volume, standard: nib.Nifti1Image) -> NDArray[np.float32]:

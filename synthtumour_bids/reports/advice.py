@@ -59,6 +59,13 @@ _ADVICE = {
             "Look at the map of entropy, and at the mask's border there.",
         ),
         Advice(
+            "low_expected_dice",
+            "Planted into brain without a tumour, the mask was found again badly: its expected "
+            "Dice is below 0.6.",
+            "Look at the mask: does it hold normal brain, or a tumour that the networks hardly "
+            "see? Correct it by hand.",
+        ),
+        Advice(
             "t1w_unlike",
             "Scan and T1w image have far less in common than those of the other scans: they may be "
             "of different heads, or the alignment failed.",

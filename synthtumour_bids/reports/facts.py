@@ -88,10 +88,20 @@ def tumour_facts(
         if result.get("mean_entropy") is not None:
             certainty += f", entropy {result['mean_entropy']:.2f} bit"
         facts.append(("Mean inside the mask", certainty))
+    facts += expected_facts(result, sidecar.get("ReplantTest", {}))
     dropped = len(sidecar.get("DroppedComponents", ()))
     if dropped:
         facts.append(("Dropped", f"{dropped} parts that are like the other side of the brain"))
     return facts
+
+
+def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[Fact]:
+    """Dice to be expected, or why it is not known; nothing for masks of before there was a test."""
+    if result.get("expected_dice") is None:
+        return [("Expected Dice", f"not known: {test['Skipped']}")] if "Skipped" in test else []
+    low, high = result["expected_dice_low"], result["expected_dice_high"]
+    words = f"{result['expected_dice']:.2f} ({low:.2f} to {high:.2f} for nine of ten drawn tumours)"
+    return [("Expected Dice", f"{words}, by replanting it into {test.get('Ground', 'n/a')}")]
 
 
 def truth_facts(scores: Mapping[str, Any]) -> list[Fact]:

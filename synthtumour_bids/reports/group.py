@@ -50,6 +50,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "junior_senior_dice": {
         "Description": "Dice of the junior's and the senior's mask; low values ask for a look"
     },
+    **columns.EXPECTED,
     "mean_probability": {"Description": "Mean probability of tumour inside the mask"},
     "mean_entropy": {
         "Description": "Mean entropy of the tumour probability inside the mask",
@@ -86,6 +87,7 @@ _LARGEST = (
 _PARTICIPANT_RULES = {
     **dict.fromkeys(_LARGEST, "of the scan with the largest tumour"),
     "junior_senior_dice": "lowest of the participant's scans",
+    **dict.fromkeys(columns.EXPECTED, "of the scan that it is lowest for"),
     "qc_flags": "of any of the participant's scans",
     "dice": "mean of the participant's scans",
 }
@@ -250,9 +252,12 @@ def _of_participant(scans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     largest = max(scans, key=lambda scan: scan.get("volume_mL") or 0)
     agreement = _numbers(scans, "junior_senior_dice")
     dice = _numbers(scans, "dice")
+    tested = [scan for scan in scans if _finite(scan.get("expected_dice"))]
+    least = min(tested, key=lambda scan: float(scan["expected_dice"]), default={})
     return {
         **{name: largest.get(name) for name in _LARGEST},
         "junior_senior_dice": min(agreement) if agreement else None,
+        **{name: least.get(name) for name in columns.EXPECTED},
         "qc_flags": sorted({flag for scan in scans for flag in scan.get("qc_flags") or ()}),
         "dice": fmean(dice) if dice else None,
     }

@@ -28,6 +28,7 @@ _COLUMNS = {
     "n_components": ("parts", 0),
     "brain_volume_mL": ("brain, mL", 0),
     "junior_senior_dice": ("junior–senior Dice", 2),
+    "expected_dice": ("expected Dice", 2),
     "dice": ("Dice with truth", 2),
     "qc_flags": ("flags", 0),
 }
@@ -35,6 +36,7 @@ _DISTRIBUTIONS = {
     "volume_mL": ("Tumour volume", "mL"),
     "brain_volume_mL": ("Brain volume", "mL"),
     "junior_senior_dice": ("Agreement of junior and senior", "Dice"),
+    "expected_dice": ("Expected agreement with a truth that nobody knows", "Dice"),
     "mean_entropy": ("Mean entropy inside the mask", "bit"),
     "dice": ("Agreement with the truth", "Dice"),
 }

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
-from synthtumour_bids.segmentation.checked_values import number, short, text, texts, whole
+from synthtumour_bids.segmentation.calibration import Calibration
+from synthtumour_bids.segmentation.checked_values import (
+    number,
+    object_of,
+    short,
+    text,
+    texts,
+    whole,
+)
 from synthtumour_bids.segmentation.network_plan import MOST_LABELS, SPACING_MM
 from synthtumour_bids.settings import CONTRASTS, FURTHER_CONTRASTS, LESIONS, TEMPLATE
 
@@ -18,7 +26,7 @@ _KNOWN = frozenset(
         *("Schema", "Name", "Fingerprint", "Recipe", "Method", "Preset", "Contrast"),
         *("MoreContrasts", "Lesion", "Classes", "Profile", "Template", "Resolution", "Seed"),
         *("Training", "TrainingCases", "ValidationCases", "Scans", "HeldOut", "BestEpoch"),
-        *("StoppedEarly", "TrainingSeconds", "Versions", "Files"),
+        *("StoppedEarly", "TrainingSeconds", "Versions", "Files", "Calibration"),
     )
 )
 
@@ -76,6 +84,9 @@ def card_fields(content: Mapping[str, Any], weights: str) -> dict[str, Any]:
         "training_seconds": number(content.get("TrainingSeconds", 0.0), "TrainingSeconds", 0, 1e12),
         "versions": _texts_by_name(content.get("Versions", {}), "Versions"),
         "files": _texts_by_name(content.get("Files", {}), "Files"),
+        "calibration": Calibration.from_json(object_of(content, "Calibration"))
+        if "Calibration" in content
+        else None,
         "details": {key: value for key, value in content.items() if key not in _KNOWN},
     }
 

@@ -16,6 +16,7 @@ from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import hash_file, write_json
 from synthtumour_bids.safe_files import read_file, read_json
+from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.card_fields import SCHEMA, card_fields
 from synthtumour_bids.settings import TEMPLATE
 
@@ -68,6 +69,8 @@ class ModelCard:
         Of the software, by package.
     files
         SHA-256 of the files beside the card that it tells of; empty in cards of 0.1.0.
+    calibration
+        How far its answers can be trusted; ``None`` where that was not measured.
     details
         What the method tells besides, by CamelCase names.
     """
@@ -94,6 +97,7 @@ class ModelCard:
     training_seconds: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
@@ -126,6 +130,7 @@ class ModelCard:
                 "TrainingSeconds": self.training_seconds,
                 "Versions": self.versions,
                 **({"Files": self.files} if self.files else {}),
+                **({"Calibration": self.calibration.to_json()} if self.calibration else {}),
                 **self.details,
             },
         )

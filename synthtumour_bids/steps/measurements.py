@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from synthtumour_bids.methods.replanting import Replanted
+from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.uncertainty import dice
 
 # Limits of plausibility, not tuned on any truth: beyond them a person should look.
@@ -16,6 +18,7 @@ LARGEST_SHARE_OF_BRAIN = 0.3
 LOWEST_AGREEMENT = 0.5
 LARGEST_SHARE_OUTSIDE = 0.1
 HIGHEST_MEAN_ENTROPY = 0.5  # bits
+LOWEST_EXPECTED_DICE = 0.6
 
 
 def measure(
@@ -62,6 +65,27 @@ def _compared(
     }
 
 
+def expected_dice(test: Replanted, calibration: Calibration | None) -> dict[str, float | None]:
+    """Dice to be expected of a mask, with its interval; all ``None`` where it is not known.
+
+    Parameters
+    ----------
+    test
+        What the replant test said of the mask.
+    calibration
+        Of the network that made it.
+    """
+    line = None if calibration is None else calibration.expected_dice
+    if line is None or test.overlaps is None:
+        return dict.fromkeys(("expected_dice", "expected_dice_low", "expected_dice_high"))
+    found = line.at(test.overlaps)
+    return {
+        "expected_dice": round(found.value, 4),
+        "expected_dice_low": round(found.low, 4),
+        "expected_dice_high": round(found.high, 4),
+    }
+
+
 def flags_of(measurements: Mapping[str, Any], outside: float) -> list[str]:
     """Name what a person should look at."""
     flags = []
@@ -75,4 +99,7 @@ def flags_of(measurements: Mapping[str, Any], outside: float) -> list[str]:
         flags.append("low_agreement")
     if measurements["volume_mL"] and (measurements["mean_entropy"] or 0) > HIGHEST_MEAN_ENTROPY:
         flags.append("uncertain")
+    expected = measurements.get("expected_dice")
+    if expected is not None and expected < LOWEST_EXPECTED_DICE:
+        flags.append("low_expected_dice")
     return flags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
@@ -13,6 +13,7 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
@@ -36,10 +37,12 @@ class Networks:
         What they look for.
     comparison
         How their masks are compared with the other side of the brain.
-    n_corrected
-        Corrected masks that the last network learned from.
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
+    n_corrected
+        Corrected masks that the last network learned from.
+    calibration
+        How far the last network's answers can be trusted; ``None`` where nobody measured it.
     """
 
     fingerprints: Mapping[str, str]
@@ -49,6 +52,7 @@ class Networks:
     comparison: Comparison
     junior_source: str = ""
     n_corrected: int = 0
+    calibration: Calibration | None = None
 
     @classmethod
     def of(cls, cards: Mapping[str, ModelCard], method: Method, settings: Settings) -> Networks:
@@ -63,6 +67,7 @@ class Networks:
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
             corrections.count(main),
+            main.calibration,
         )
 
     @property
@@ -75,14 +80,28 @@ class Networks:
         """The network that it is compared with; ``None`` where it is alone."""
         return next((name for name in self.fingerprints if name != self.main), None)
 
+    @property
+    def temperature(self) -> float:
+        """What the logits of the maps that are written are divided by."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
+
     def fingerprint(self, preprocessing: Preprocessing) -> str:
         """Hash of all that the segmentation of a scan depends on."""
-        return self._fingerprint(preprocessing, other_side=self.comparison.to_json())
+        compared = {"other_side": self.comparison.to_json()}
+        if self.calibration is None:
+            return self._fingerprint(preprocessing, **compared)
+        told = self.calibration.to_json()
+        return self._fingerprint(preprocessing, **compared, calibration=told)
 
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
-        """Whether a scan is segmented; masks of 0.1.0, which compared nothing, stay as they are."""
-        current = self.fingerprint(preprocessing), self._fingerprint(preprocessing)
-        return any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in current)
+        """Whether a scan is segmented.
+
+        Outputs of before the network was calibrated stay as they are, and so do masks of 0.1.0,
+        which compared nothing.
+        """
+        before = replace(self, calibration=None).fingerprint(preprocessing)
+        good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
+        return any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
 
     def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,11 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.border_refinement import refined
 from synthtumour_bids.methods.comparison import KEPT, Compared, compared
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted, replant_all
+from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps.measurements import flags_of, measure
+from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
@@ -45,6 +47,7 @@ class SegmentTask:
     preprocessing: Preprocessing
     networks: Networks
     layout: Layout
+    replanted: Replanted = field(default_factory=lambda: Replanted(skipped=UNCALIBRATED))
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
@@ -61,6 +64,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     ]
     todo = [scan for scan in selected if scan.key in ready and scan not in done]
     tasks, failures = _predicted(job, networks, todo, ready)
+    tasks = _replanted(job, networks, tasks)
     results = job.map(
         segment_scan,
         tasks,
@@ -97,6 +101,19 @@ def _predicted(
         paths = {name: result.value for name, result in maps.items() if result.value is not None}
         tasks.append(SegmentTask(scan, paths, ready[scan.key], networks, job.layout))
     return tasks, failures
+
+
+def _replanted(job: Job, networks: Networks, tasks: Sequence[SegmentTask]) -> list[SegmentTask]:
+    """Do the replant test for the masks that count."""
+    main = networks.main
+    found = replant_all(
+        job,
+        job.main_network,
+        {task.scan: task.probabilities[main] for task in tasks},
+        networks.evidence[main],
+        networks.comparison,
+    )
+    return [replace(task, replanted=found[task.scan.key]) for task in tasks]
 
 
 def _not_preprocessed(job: Job) -> str:
@@ -176,30 +193,34 @@ def segment(task: SegmentTask) -> SegmentedScan:
     main = standard[networks.main].probability
     on_template = judged(standard[networks.main].without(main.data), template_brain, main).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
-    native = {name: values * brain.mask for name, values in native.items()}
-    uncertainty = entropy(native[networks.main])
-    measurements = measure(
-        masks[networks.main],
-        native[networks.main],
-        brain.mask,
-        brain.spacing,
-        uncertainty,
-        junior=None if networks.junior is None else masks[networks.junior],
-    )
+    probability = at_temperature(native[networks.main] * brain.mask, networks.temperature)
+    uncertainty = entropy(probability)
+    measurements = {
+        **measure(
+            masks[networks.main],
+            probability,
+            brain.mask,
+            brain.spacing,
+            uncertainty,
+            junior=None if networks.junior is None else masks[networks.junior],
+        ),
+        **expected_dice(task.replanted, networks.calibration),
+    }
     outside = verdicts[networks.main].stats["outside"]
     return SegmentedScan(
         scan,
         reference,
         masks,
-        native,
+        probability,
         uncertainty,
         template_image(on_template.astype(np.uint8), main.affine),
-        template_image(main.data, main.affine),
+        template_image(at_temperature(main.data, networks.temperature), main.affine),
         measurements,
         (*task.preprocessing.flags, *flags_of(measurements, outside)),
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},
+        task.replanted,
     )
 
 

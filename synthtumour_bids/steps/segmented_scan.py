@@ -17,6 +17,8 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
 from synthtumour_bids.methods.comparison import described
+from synthtumour_bids.methods.replanting import Replanted
+from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
 from synthtumour_bids.settings import TEMPLATE
@@ -40,10 +42,12 @@ class SegmentedScan:
         Which one.
     reference
         Image on the scan's own grid, for its forms.
-    masks, probabilities
+    masks
         By network, on the scan's own grid, (X, Y, Z).
+    probability
+        The main network's there, calibrated, in [0, 1].
     uncertainty
-        Entropy of the main network's probability there, bits.
+        Its entropy, bits.
     template_mask, template_probability
         The main network's, on the template grid.
     measurements, flags
@@ -54,12 +58,14 @@ class SegmentedScan:
         The main network's prediction; maps of its classes lie beside it.
     dropped
         By network: parts of the mask that are like the other side of the brain and went.
+    replanted
+        What the replant test said of the main network's mask.
     """
 
     scan: Scan
     reference: nib.Nifti1Image
     masks: Mapping[str, NDArray[np.bool_]]
-    probabilities: Mapping[str, NDArray[np.float32]]
+    probability: NDArray[np.float32]
     uncertainty: NDArray[np.float32]
     template_mask: nib.Nifti1Image
     template_probability: nib.Nifti1Image
@@ -68,6 +74,7 @@ class SegmentedScan:
     networks: Networks
     probability_file: Path
     dropped: Mapping[str, tuple[ComponentVerdict, ...]]
+    replanted: Replanted
 
     def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
         """Values on the scan's own grid as an image."""
@@ -83,7 +90,7 @@ def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
     """
     scan = segmented.scan
     main = segmented.networks.main
-    masks, probabilities = segmented.masks, segmented.probabilities
+    masks = segmented.masks
     images: tuple[_Image, ...] = (
         (
             layout.native(scan, label="L", suffix="mask"),
@@ -93,7 +100,7 @@ def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
         ),
         (
             layout.native(scan, label="L", suffix="probseg"),
-            segmented.native(probabilities[main], np.float32),
+            segmented.native(segmented.probability, np.float32),
             False,
             _probability_fields(segmented, main),
         ),
@@ -102,7 +109,11 @@ def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
             layout.native(scan, desc="uncertainty", suffix="probseg"),
             segmented.native(segmented.uncertainty, np.float32),
             False,
-            {"Description": f"Entropy of the {main}'s tumour probability", "Units": "bit"},
+            {
+                "Description": f"Entropy of the {main}'s tumour probability",
+                "Units": "bit",
+                "Calibration": _calibration(segmented.networks),
+            },
         ),
         (
             layout.standard(scan, label="L", suffix="mask"),
@@ -173,14 +184,35 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},
         "Flags": list(segmented.flags) if main else [],
+        "ReplantTest": _replant_test(segmented.replanted) if main else {},
     }
 
 
 def _probability_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     return {
         "Refinement": _refinement(segmented, network),
+        "Calibration": _calibration(segmented.networks),
         "Models": {network: segmented.networks.fingerprints[network]},
     }
+
+
+def _calibration(networks: Networks) -> dict[str, Any]:
+    """What a calibrated map tells of its temperature, or why it is as the network says."""
+    calibration = networks.calibration
+    if calibration is None:
+        return {"Temperature": 1.0, "Skipped": UNKNOWN}
+    return {
+        "Temperature": calibration.temperature,
+        "Origin": ORIGIN,
+        "Cases": calibration.cases,
+    }
+
+
+def _replant_test(test: Replanted) -> dict[str, Any]:
+    if test.overlaps is None:
+        return {"Skipped": test.skipped}
+    overlaps = {key.capitalize(): round(value, 4) for key, value in asdict(test.overlaps).items()}
+    return {"Ground": test.ground, **overlaps}
 
 
 def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:

@@ -19,6 +19,7 @@ from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Material, Method
+from synthtumour_bids.methods.calibration import calibrate
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cases import count_kinds
 from synthtumour_bids.segmentation.curve import SelectionCurve
@@ -81,6 +82,7 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
             _finish(job, method, network, material, curve, training)
         outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
     if network is Network.SENIOR:
+        calibrate(job, method, job.model(network))
         job.ledger.clear(COHORT, lineage.RETRAINING)
     return [outcome]
 

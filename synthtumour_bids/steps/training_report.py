@@ -28,6 +28,7 @@ from synthtumour_bids.reports.training_page import (
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import STARTER
+from synthtumour_bids.steps.calibration_report import calibration_facts, reliability_chart
 
 _OLD_SHEETS = {  # pictures of trainings that version 0.1.0 finished
     "stage_one": "Stage 1: synthetic tumours in tumour-free brains",
@@ -76,7 +77,12 @@ def _network(layout: Layout, network: Network) -> NetworkPart | None:
     if card is None and curve is None:
         return None
     facts = [*_card_facts(card), *(_curve_facts(card, curve) if curve else [])]
-    return NetworkPart(network, facts, _charts(card, curve) if curve else ())
+    charts = _charts(card, curve) if curve else []
+    calibration = card.calibration if card else None
+    if calibration is not None:
+        facts += calibration_facts(calibration)
+        charts.append(reliability_chart(calibration))
+    return NetworkPart(network, facts, charts)
 
 
 def _starter_facts(card: ModelCard) -> Iterator[Fact]:

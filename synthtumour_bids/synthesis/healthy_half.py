@@ -40,15 +40,40 @@ class HealthyHalf:
         Which end of array axis 0 the half is from: ``"low"`` or ``"high"``.
     suspect
         Share of the half's brain that may be tumour.
+    doubtful
+        Where the brain may still be tumour, (X, Y, Z).
     """
 
     brain: Brain
     side: Side
     suspect: float
+    doubtful: Mask
 
 
 def mirror_healthy_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> HealthyHalf | None:
     """Make a tumour-free brain out of a tumour scan, if one of its halves is free of tumour.
+
+    Parameters
+    ----------
+    scan, probability
+        As for `mirror_better_half`.
+
+    Returns
+    -------
+    HealthyHalf or None
+        None where both halves have more than 2 % that may be tumour.
+
+    Raises
+    ------
+    ValueError
+        If the probability is on another grid.
+    """
+    half = mirror_better_half(scan, probability)
+    return half if half.suspect <= MAX_SUSPECT else None
+
+
+def mirror_better_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> HealthyHalf:
+    """Make a brain out of the half that has less tumour, however much that is.
 
     Parameters
     ----------
@@ -59,8 +84,7 @@ def mirror_healthy_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> 
 
     Returns
     -------
-    HealthyHalf or None
-        None where both halves have more than 2 % that may be tumour.
+    HealthyHalf
 
     Raises
     ------
@@ -83,8 +107,6 @@ def mirror_healthy_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> 
         voxels = np.count_nonzero(brain & own)
         shares[side] = np.count_nonzero(suspect & own) / voxels if voxels else 1.0
     side = min(shares, key=lambda name: shares[name])
-    if shares[side] > MAX_SUSPECT:
-        return None
     inwards = offset if side == "high" else -offset
     weight = np.clip(0.5 + inwards / (2 * SEAM_MM), 0, 1).astype(np.float32)
     whole = np.where(inwards >= 0, brain, brain[::-1])
@@ -92,4 +114,5 @@ def mirror_healthy_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> 
     weight = np.where(brain & brain[::-1], weight, brain).astype(np.float32)
     mixed = weight * image + (1 - weight) * image[::-1]
     made = Brain(np.where(whole, mixed, 0).astype(np.float32), whole, spacing)
-    return HealthyHalf(made, side, float(shares[side]))
+    doubtful = np.where(inwards >= 0, suspect, suspect[::-1]) & whole
+    return HealthyHalf(made, side, float(shares[side]), doubtful)

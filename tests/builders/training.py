@@ -12,7 +12,10 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.pseudo_labels import Assessed, record_pseudo_labels
 from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
+from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve
+from synthtumour_bids.segmentation.expected_dice import DiceLine
+from synthtumour_bids.segmentation.reliability import Reliability
 from synthtumour_bids.settings import Role
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel
 from tests.builders.jobs import write_network
@@ -20,6 +23,13 @@ from tests.builders.reports import make_head, stored
 
 NASTY = "<img src=x onerror=alert(1)> & <b>bold</b>"
 KINDS = {"Training": {"synthetic tumours": 12}, "Validation": {"shifted synthetic tumours": 3}}
+CALIBRATION = Calibration(
+    1.5,
+    12,
+    Reliability((0.01, 0.45, 0.98), (0.02, 0.4, 0.8), (90, 5, 5)),
+    Reliability((0.02, 0.46, 0.9), (0.02, 0.4, 0.8), (90, 5, 5)),
+    DiceLine(0.1, 0.5, 0.1, 0.2, 0.12, 12),
+)
 REASON = "mean probability inside the label is 0.5, below 0.75"
 
 
@@ -45,6 +55,7 @@ def write_training(job: Job) -> None:
         training={"epochs": 5},
         validation_cases=("a", "b", "c"),
         details={"Cases": KINDS},
+        calibration=CALIBRATION,
     )
     for network in Network:
         layout.network(network).mkdir(parents=True, exist_ok=True)

@@ -16,16 +16,15 @@ from synthtumour_bids.errors import EXIT_USAGE
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.settings import CONTRASTS, FURTHER_CONTRASTS, LESIONS, PRESETS, Settings
 from synthtumour_bids.synthesis.priors import packaged_lesions
+from tests.builders.unmeasured import unmeasured
 
 HEAVY = ("numpy", "nibabel", "pandas", "scipy", "torch", "ants", "bids", "tqdm", "nnunetv2")
 
 
 def seconds_of(*command: str) -> float:
     """Seconds of the processor that a command takes: other work is none of its business."""
-    # Where coverage is measured, here it would be timed.
-    unmeasured = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = subprocess.run(command, capture_output=True, text=True, env=unmeasured)
+    result = subprocess.run(command, capture_output=True, text=True, env=unmeasured())
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert result.returncode == 0, result.stderr
     assert "--help" not in command or result.stdout.startswith("usage: synthtumour-bids ")

@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from synthtumour_bids.demo.__main__ import closing_words, main
+from synthtumour_bids.demo.__main__ import main
 from synthtumour_bids.demo.acquisition import Acquisition, Scanner, add_noise, fine_grid
+from synthtumour_bids.demo.first_mask import stripped_patient
 from synthtumour_bids.demo.growth import Growth, grow
 from synthtumour_bids.demo.head import simulate_head
 from synthtumour_bids.demo.phantom import DemoCohort, write_cohort
+from synthtumour_bids.demo.words import closing_words
 from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE, UsageError
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
+from tests.builders.unmeasured import unmeasured_imports
 
 SIZE = {"n_tumourfree": 3, "n_tumour": 3, "resolution": 4.0}
 
@@ -50,7 +53,8 @@ def masks(cohort: DemoCohort, name: str) -> list[Path]:
 
 
 def test_same_arguments_make_the_same_bytes(cohort: DemoCohort, tmp_path: Path) -> None:
-    write_cohort(tmp_path, seed=1, nprocs=2, **SIZE)
+    with unmeasured_imports():
+        write_cohort(tmp_path, seed=1, nprocs=2, **SIZE)
     assert checksums(tmp_path) == checksums(cohort.bids_dir.parent)
 
 
@@ -293,6 +297,15 @@ def test_command_writes_the_cohort_alone(
     assert main([str(tmp_path), *options, "--seed", "9"]) == EXIT_USAGE
 
 
+def test_the_first_mask_is_of_somebody_with_a_tumour_and_without_a_skull(
+    cohort: DemoCohort,
+) -> None:
+    label = stripped_patient(cohort.bids_dir)
+    (scan,) = cohort.bids_dir.glob(f"sub-{label}/anat/*_FLAIR.nii.gz")
+    assert (nib.load(scan).get_fdata() == 0).mean() > 0.5
+    assert volume_ml(nib.load(next(cohort.truth_dir.glob(f"sub-{label}/anat/*-L_mask.nii.gz")))) > 1
+
+
 @pytest.mark.parametrize("wrong", [["--n-tumour", "0"], ["--resolution", "20"], ["--profile", "x"]])
 def test_command_refuses_nonsense(tmp_path: Path, wrong: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
@@ -308,9 +321,11 @@ def test_closing_words_name_masks_and_dice(tmp_path: Path) -> None:
     (anat / "sub-1_label-L_mask.nii.gz").touch()
     (anat / "sub-1_space-MNI152NLin2009aSym_res-4_label-L_mask.nii.gz").touch()
     (tmp_path / "group_desc-tumour_volumes.tsv").write_text(
-        "scan\tdice\nsub-1_FLAIR\t0.8\nsub-2_FLAIR\t0.6\nsub-3_FLAIR\tn/a\n"
+        "scan\tdice\tjunior_dice\nsub-1_FLAIR\t0.8\t0.5\nsub-2_FLAIR\t0.6\t0.4\n"
+        "sub-3_FLAIR\tn/a\tn/a\n"
     )
     words = closing_words(tmp_path)
     assert "sub-1_label-L_mask.nii.gz" in words
     assert "space-" not in words
     assert "0.700" in words
+    assert "0.450" in words

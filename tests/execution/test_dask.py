@@ -37,16 +37,19 @@ from tests.builders.dask_jobs import (
     tell_environment,
     values,
 )
+from tests.builders.unmeasured import unmeasured
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
 
 
 @dataclass
 class RealCluster:
-    """A scheduler and its workers, each a process."""
+    """A scheduler and its workers, each a process; coverage traces the workers where it is told."""
 
     folder: Path
+    measured: bool = False
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -58,10 +61,11 @@ class RealCluster:
         return Cluster(str(self.file), self.folder / "work", (self.folder,), patience=PATIENCE)
 
     def start(self, kind: str, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        traced = self.measured and kind == "worker"
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", kind, *options, "--scheduler-file", str(self.file)],
             cwd=self.folder,
-            env=os.environ
+            env=(dict(os.environ) if traced else unmeasured())
             | {"PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
             | environment,
             stdout=subprocess.DEVNULL,
@@ -98,8 +102,8 @@ def until(condition: Callable[[], object], seconds: float = 300) -> None:
 
 
 @contextmanager
-def running(folder: Path, n_workers: int) -> Iterator[RealCluster]:
-    real = RealCluster(folder)
+def running(folder: Path, n_workers: int, *, measured: bool = False) -> Iterator[RealCluster]:
+    real = RealCluster(folder, measured)
     try:
         real.scheduler()
         for _ in range(n_workers):
@@ -111,7 +115,7 @@ def running(folder: Path, n_workers: int) -> Iterator[RealCluster]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
-    with running(tmp_path_factory.mktemp("dask"), n_workers=2) as cluster:
+    with running(tmp_path_factory.mktemp("dask"), n_workers=2, measured=True) as cluster:
         yield cluster
 
 
@@ -183,7 +187,7 @@ def test_folders_that_workers_do_not_see_are_named(real: RealCluster, tmp_path: 
             subprocess.Popen(
                 ["unshare", "--mount", "--map-root-user", "sh", "-c", command],
                 cwd=tmp_path,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                env=unmeasured() | {"PYTHONPATH": str(ROOT)},
                 stderr=subprocess.DEVNULL,
             )
         )

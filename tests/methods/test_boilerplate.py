@@ -18,6 +18,7 @@ from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Method, Role, Settings
 from synthtumour_bids.synthesis.borders import Evidence
+from tests.builders.training import CALIBRATION
 
 VERSIONS = {"antspyx": "0.6.3", "nnunetv2": "2.8.1", "torch": "2.5.0"}
 
@@ -67,6 +68,14 @@ def test_methods_tell_what_ran(settings: Settings) -> None:
     ):
         assert words in written
     assert "Evaluation" not in written
+
+
+def test_methods_tell_of_a_calibration_where_there_is_one(settings: Settings) -> None:
+    told = text(settings, cards={"junior": {}, "senior": {"calibration": CALIBRATION}})
+    assert "of 1.50, fitted on 12 validation cases with drawn tumours" in told
+    assert "On calibration of modern neural networks" in told
+    assert "Dice to be expected" in told
+    assert "temperature" not in text(settings, cards={"junior": {}, "senior": {}})
 
 
 def test_methods_follow_the_settings(settings: Settings) -> None:

@@ -53,8 +53,10 @@ def test_scan_rows_are_sorted_and_complete() -> None:
 
 def test_participants_are_unique_and_everyone_is_listed() -> None:
     scans = [
-        result("sub-01", "ses-1", volume_mL=10, junior_senior_dice=0.9, qc_flags=["empty"], dice=1),
-        result("sub-01", "ses-2", volume_mL=30, junior_senior_dice=0.4, n_components=3, dice=0.5),
+        result("sub-01", "ses-1", volume_mL=10, junior_senior_dice=0.9, qc_flags=["empty"], dice=1)
+        | {"expected_dice": 0.7, "expected_dice_low": 0.6, "expected_dice_high": 0.8},
+        result("sub-01", "ses-2", volume_mL=30, junior_senior_dice=0.4, n_components=3, dice=0.5)
+        | {"expected_dice": 0.8, "expected_dice_low": 0.7, "expected_dice_high": 0.9},
         result("sub-02"),
     ]
     free = group.Participant("sub-09", "tumourfree").with_scan({"brain_volume_mL": 1300.0}, ["low"])
@@ -66,6 +68,8 @@ def test_participants_are_unique_and_everyone_is_listed() -> None:
     assert first["junior_senior_dice"] == 0.4
     assert first["qc_flags"] == ["empty"]
     assert first["dice"] == 0.75
+    assert (first["expected_dice"], first["expected_dice_high"]) == (0.7, 0.8)  # the lowest's
+    assert second["expected_dice"] is None
     assert second["dice"] is None
     assert third["role"] == "tumourfree"
     assert (third["status"], third["n_scans"]) == ("preprocessed", 1)

@@ -32,6 +32,9 @@ from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import write_cases
+from tests.builders.unmeasured import unmeasured
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("imports_unmeasured")]
 
 # Three stages, so that there is deep supervision.
 TRAINING = Training(
@@ -145,15 +148,57 @@ def some_steps(task: Steps, ranks: Ranks, stop: Stop, progress: Progress | None)
     }
     torch.save(content, task.folder / f"{ranks.rank}of{ranks.size}.pt")
     assert not stop.is_set()
+    if ranks.size > 1:
+        with_a_worker = iter(trainer.batches(SEED, 1, 0, 1))
+        next(with_a_worker)
+        ranks.any(False)  # all have come here
+        if progress is not None:
+            progress(1, 1, 0.0, 0.0, 0.0)
+        time.sleep(SECONDS)
 
 
-def test_weights_are_the_same_on_all_ranks(prepared: PreparedDataset, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Killed:
+    """What two processes left of which one was killed after some steps.
+
+    Attributes
+    ----------
+    steps
+        What they were told.
+    error
+        What the launching process said.
+    seen
+        How many processes there were, those that prepare batches included.
+    """
+
+    steps: Steps
+    error: UnavailableError
+    seen: int
+
+
+@pytest.fixture(scope="module")
+def killed(prepared: PreparedDataset, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    steps = Steps(prepared, tmp_path_factory.mktemp("killed"))
+    seen: list[int] = []
+
+    def kill(*_: float) -> None:
+        seen.append(len(marked(steps.folder)))
+        first = min(multiprocessing.active_children(), key=lambda process: process.pid)
+        first.kill()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MARK, str(steps.folder))
+        with pytest.raises(UnavailableError) as raised:
+            launch(some_steps, steps, [CPU, CPU], stop=threading.Event(), progress=kill)
+    return Killed(steps, raised.value, *seen)
+
+
+def test_weights_are_the_same_on_all_ranks(killed: Killed) -> None:
     """With a Dice over the whole batch, too, for which ranks must hear of each other's voxels."""
-    task = Steps(prepared, tmp_path)
-    launch(some_steps, task, [CPU, CPU], stop=threading.Event())
-    some_steps(task, Ranks(CPU), threading.Event(), None)
+    some_steps(killed.steps, Ranks(CPU), threading.Event(), None)
     first, second, alone = (
-        torch.load(tmp_path / name, weights_only=True) for name in ("0of2.pt", "1of2.pt", "0of1.pt")
+        torch.load(killed.steps.folder / name, weights_only=True)
+        for name in ("0of2.pt", "1of2.pt", "0of1.pt")
     )
     assert first["losses"] == second["losses"]
     assert first["score"] == second["score"]
@@ -223,24 +268,11 @@ def test_sigterm_saves_and_stops(
     same_curves(curve, alone[1])
 
 
-def test_a_killed_process_ends_the_training(
-    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(MARK, str(tmp_path))
-    seen: list[int] = []
-
-    def kill(epoch: int, *_: float) -> None:
-        if epoch == 2:
-            seen.append(len(marked(tmp_path)))
-            first = min(multiprocessing.active_children(), key=lambda process: process.pid)
-            first.kill()
-
-    sentence = r"Process 1 of 2 of the training, on cpu, was killed \(SIGKILL\)"
-    with pytest.raises(UnavailableError, match=sentence):
-        run(prepared, tmp_path, 2, progress=kill, nprocs=4, checkpoint_seconds=0)
-    all_gone(tmp_path)
-    assert seen[0] >= 2
-    assert finished_epochs(tmp_path / "fold_0" / "checkpoint_latest.pth") >= 1
+def test_a_killed_process_ends_the_others(killed: Killed) -> None:
+    sentence = "Process 1 of 2 of the training, on cpu, was killed (SIGKILL)"
+    assert sentence in str(killed.error)
+    assert killed.seen >= 4
+    all_gone(killed.steps.folder)
 
 
 MARK = "SYNTHTUMOUR_TEST_MARK"
@@ -264,14 +296,16 @@ def all_gone(mark: Path) -> None:
         time.sleep(0.2)
 
 
-def test_no_process_outlives_the_command(prepared: PreparedDataset, tmp_path: Path) -> None:
+def test_no_process_outlives_the_command_and_what_it_saved_is_gone_on_from(
+    prepared: PreparedDataset, alone: tuple[Path, SelectionCurve], tmp_path: Path
+) -> None:
     (tmp_path / "prepared").write_bytes(pickle.dumps(prepared))
     root = Path(__file__).parents[2]
     latest = tmp_path / "model" / "fold_0" / "checkpoint_latest.pth"
     process = subprocess.Popen(
         [sys.executable, "-c", IN_ANOTHER_PROCESS, tmp_path / "prepared", tmp_path / "model"],
         cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root), MARK: str(tmp_path)},
+        env=unmeasured() | {"PYTHONPATH": str(root), MARK: str(tmp_path)},
     )
     try:
         deadline = time.monotonic() + SECONDS
@@ -284,6 +318,8 @@ def test_no_process_outlives_the_command(prepared: PreparedDataset, tmp_path: Pa
         process.kill()
     assert process.wait() == -signal.SIGKILL
     all_gone(tmp_path)
+    assert finished_epochs(latest) or torch.load(latest, weights_only=True)["losses"]
+    same_curves(run(prepared, tmp_path / "model", 1), alone[1])
 
 
 TIED_TOO_LATE = """

@@ -10,6 +10,7 @@ import ants
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import special
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.execution.outcome import Status
@@ -17,6 +18,8 @@ from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import KEPT, Comparison
+from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted
+from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.uncertainty import dice
@@ -24,7 +27,9 @@ from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps import segment, segmented_scan
 from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
 from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.replanting import Overlaps
 from tests.builders.jobs import make_job, mark_trained, method_of, with_settings
+from tests.builders.training import CALIBRATION
 
 SHAPE = (24, 28, 26)
 VOXEL = 3.0
@@ -221,6 +226,42 @@ def test_finished_masks_stay_unless_the_comparison_is_asked_for_otherwise(
         ledger.mark(STEP, scan.key, made_by.fingerprint(record))
         assert made_by.is_done(ledger, scan, record)
         assert not other.is_done(ledger, scan, record)
+
+
+def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: SegmentTask) -> None:
+    segment_scan(task)
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
+    paths = [folder / f"{task.scan.stem}_label-L_{kind}.nii.gz" for kind in ("mask", "probseg")]
+
+    def read() -> tuple[np.ndarray, np.ndarray]:
+        mask, probability = (np.asanyarray(nib.load(path).dataobj) for path in paths)
+        return mask, probability
+
+    def told(kind: int, key: str) -> dict:
+        return json.loads(paths[kind].with_name(f"{paths[kind].name[:-7]}.json").read_text())[key]
+
+    before = read()
+    assert told(1, "Calibration") == {"Temperature": 1.0, "Skipped": UNKNOWN}
+    assert told(0, "ReplantTest") == {"Skipped": UNCALIBRATED}
+    ledger, record = Ledger(task.layout.output_dir), task.preprocessing
+    calibrated = replace(task.networks, calibration=CALIBRATION)
+    assert calibrated.is_done(ledger, task.scan, record), "finished outputs stay"
+    test = Replanted(Overlaps(0.5, 0.4, 0.6), "the healthy half")
+    segment_scan(replace(task, networks=calibrated, replanted=test))
+    assert calibrated.is_done(ledger, task.scan, record)
+    assert not task.networks.is_done(ledger, task.scan, record)
+    after = read()
+    assert np.array_equal(after[0], before[0])
+    assert after[1][LESION].max() == pytest.approx(
+        special.expit(special.logit(0.9) / 1.5), abs=1e-4
+    )
+    assert np.array_equal(after[1] >= 0.5, before[1] >= 0.5)
+    assert told(1, "Calibration") == {"Temperature": 1.5, "Origin": ORIGIN, "Cases": 12}
+    assert told(0, "ReplantTest")["Same"] == 0.5
+    figures = json.loads(task.layout.result(task.scan).read_text())
+    assert figures["expected_dice"] == 0.51  # .1 + .5 * .5 + .1 * .4 + .2 * .6
+    assert (figures["expected_dice_low"], figures["expected_dice_high"]) == (0.39, 0.63)
+    assert "low_expected_dice" in figures["qc_flags"]
 
 
 def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:

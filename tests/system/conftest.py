@@ -7,13 +7,11 @@ import pytest
 from tests.builders.finished import Finished, run_on_demo_cohort
 from tests.builders.short import short_trainings
 
-SHARED = {"finished", "fabricated"}  # runs that several tests look at, each made once
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what shares a finished run: one process does that, and others all else beside it."""
+    """Mark what shares the finished run: one process does that, and others all else beside it."""
     for item in items:
-        if not SHARED.isdisjoint(getattr(item, "fixturenames", ())):
+        if "finished" in getattr(item, "fixturenames", ()):
             item.add_marker("cohort")
 
 

@@ -91,7 +91,8 @@ def test_running_again_computes_nothing(
 ) -> None:
     masks = sorted(finished.out.glob("sub-*/**/*_mask.nii.gz"))
     times = [path.stat().st_mtime_ns for path in masks]
-    assert main(finished.command("--keep-work")) == EXIT_SOME_FAILED  # the broken scan again
+    again = finished.command("--keep-work", "--nprocs", "1")
+    assert main(again) == EXIT_SOME_FAILED  # the broken scan again
     assert [path.stat().st_mtime_ns for path in masks] == times
     assert f"FAILED  raw/sub-{BROKEN}" in capsys.readouterr().err
 

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from synthtumour_bids.methods.fabrication.stored_scans import StoredScan, load_l
 from synthtumour_bids.synthesis.fabrication import coarse
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from tests.builders.cohorts import TABLE, AnnotatedCohort, write_annotated_cohort
-from tests.builders.short import SHORT
+from tests.builders.short import SHORT, SHORTEST, short_trainings
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +53,7 @@ class Fabricated:
                 "--work-dir",
                 str(self.root / "work"),
             ),
-            *("--nprocs", "2", "--keep-work", *more),
+            *("--nprocs", "1", "--keep-work", *more),
         ]
 
     def json(self, name: str):
@@ -60,10 +61,11 @@ class Fabricated:
 
 
 @pytest.fixture(scope="module")
-def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
+def fabricated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabricated]:
     root = tmp_path_factory.mktemp("fabricated")
     cohort = write_annotated_cohort(root, n_tumourfree=3, n_annotated=3, n_tumour=2)
-    return Fabricated(cohort, root, main(Fabricated(cohort, root, EXIT_DONE).command()))
+    with short_trainings(SHORTEST):
+        yield Fabricated(cohort, root, main(Fabricated(cohort, root, EXIT_DONE).command()))
 
 
 def test_all_unlabelled_scans_are_segmented(fabricated: Fabricated) -> None:
@@ -195,7 +197,7 @@ def test_the_model_segments_new_scans(fabricated: Fabricated, tmp_path: Path) ->
         shutil.copy(other, anat / f"sub-99_{name}.nii.gz")
     command = [
         *(str(new), str(tmp_path / "out"), "participant", "--model", str(fabricated.out)),
-        *("--profile", "sloppy", "--work-dir", str(tmp_path / "work"), "--nprocs", "2"),
+        *("--profile", "sloppy", "--work-dir", str(tmp_path / "work"), "--nprocs", "1"),
     ]
     assert main(command) == EXIT_DONE
     made = tmp_path / "out" / "sub-99" / "anat"

@@ -15,8 +15,10 @@ import pytest
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.demo.phantom import write_cohort
 from synthtumour_bids.errors import EXIT_DONE
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import VARIABLE
+from tests.builders.short import SHORTEST
 from tests.builders.starters import DATA, write_starter
 
 
@@ -26,10 +28,10 @@ def test_a_starter_segments_without_any_training(
 ) -> None:
     starter = write_starter(tmp_path / "more", model)
     monkeypatch.setenv(VARIABLE, str(starter.parent))
-    cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=2, resolution=4.0, seed=3)
+    cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=1, resolution=4.0, seed=3)
     out = tmp_path / "out"
     command = [str(cohort.bids_dir), str(out), "participant", "--model", "starter", "--profile"]
-    command += ["fast", "--truth", str(cohort.truth_dir), "--nprocs", "2"]
+    command += ["fast", "--truth", str(cohort.truth_dir), "--nprocs", "1"]
     subjects = sorted(path.name for path in cohort.bids_dir.glob("sub-*"))
     assert main(command) == EXIT_DONE
 
@@ -79,12 +81,13 @@ def test_a_starter_segments_without_any_training(
 def test_a_senior_learns_from_a_starter_without_any_tumour_free_scan(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(PROFILES, "sloppy", SHORTEST)
     starter = write_starter(tmp_path / "more", model)
     monkeypatch.setenv(VARIABLE, str(starter.parent))
     cohort = write_cohort(tmp_path, n_tumourfree=0, n_tumour=4, resolution=4.0, seed=3)
     out = tmp_path / "out"
     command = [str(cohort.bids_dir), str(out), "participant", "--profile", "sloppy"]
-    command += ["--nprocs", "2", "--skip-bids-validation"]
+    command += ["--nprocs", "1", "--skip-bids-validation"]
     assert main(command) == EXIT_DONE
 
     junior, senior = (ModelCard.read(out / "models" / name) for name in ("junior", "senior"))

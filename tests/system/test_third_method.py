@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
-from synthtumour_bids.profiles import PROFILES, Profile
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role, Settings
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.volumes import load_volume
+from tests.builders.short import SHORTEST
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,9 @@ class Cubes:
             write_image(path, volume.with_data(data), {})
         return Case(host.slug, *paths, validation, persons=frozenset((host.person,)))
 
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        return ()
+
     def classes(self, job: Job) -> tuple[TumourClass, ...]:
         return WHOLE_TUMOUR
 
@@ -77,15 +79,6 @@ class Cubes:
         return ["**Cubes.** Cubes were drawn."]
 
 
-def shortest() -> Profile:
-    profile = PROFILES["sloppy"]
-    junior, senior = (
-        dataclasses.replace(training, epochs=1, iterations_per_epoch=2)
-        for training in (profile.junior, profile.senior)
-    )
-    return dataclasses.replace(profile, junior=junior, senior=senior)
-
-
 @pytest.mark.slow
 def test_a_third_method_runs_through_the_app(tmp_path: Path) -> None:
     cohort = write_cohort(tmp_path / "demo", n_tumourfree=2, n_tumour=1, resolution=4.0, seed=5)
@@ -93,8 +86,8 @@ def test_a_third_method_runs_through_the_app(tmp_path: Path) -> None:
         cohort.bids_dir,
         tmp_path / "out",
         work_dir=tmp_path / "work",
-        profile=shortest(),
-        nprocs=2,
+        profile=SHORTEST,
+        nprocs=1,
         skip_bids_validation=True,
     )
     outcome = run(settings, Cubes())

@@ -20,6 +20,7 @@ from synthtumour_bids.methods.fabrication import pairs, words
 from synthtumour_bids.methods.fabrication.coarse_samples import ANNOTATED_SHARE
 from synthtumour_bids.methods.fabrication.refined_samples import gan_settings
 from synthtumour_bids.methods.pseudo_labels import as_cases, pseudo_labelled, unlabelled
+from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import Model, ModelCard
 from synthtumour_bids.settings import Role, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
@@ -82,6 +83,10 @@ class Fabrication:
             labelled = as_cases(job, found, prefix="pseudo")
         cases = pairs.cases(made, refined=True, pseudo_labelled=labelled)
         return Material(tuple(cases), (*sources, *tumours), card=self._card(job))
+
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        """Give the samples that validated the senior; what persons annotated is left out."""
+        return pairs.known_cases(job)
 
     def _sources(self, job: Job) -> list[Scan]:
         """Scans that the samples are made from: all, or those that a finished junior has seen."""

@@ -146,6 +146,14 @@ def cases(
     return found + [replace(case, times=times) for case in pseudo_labelled]
 
 
+def known_cases(job: Job) -> list[Case]:
+    """Samples that validate, as far as they are still there: their tumours were drawn."""
+    made = read_pairs(job) if list_file(job).is_file() else []
+    drawn = [pair for pair in made if pair.kind != ANNOTATED and pair.purpose == VALIDATION]
+    found = cases(drawn, refined=True)
+    return [c for c in found if all(file.is_file() for file in (*c.images, c.label))]
+
+
 def validating_persons(job: Job, pairs: Sequence[Pair]) -> set[str]:
     """Persons whose annotated scans validate."""
     validating = {

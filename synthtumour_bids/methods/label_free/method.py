@@ -24,6 +24,7 @@ from synthtumour_bids.methods.label_free import (
     stage_two,
     words,
 )
+from synthtumour_bids.methods.label_free.known_cases import known_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED
@@ -138,6 +139,10 @@ class LabelFree:
 
     def _simulates(self, job: Job) -> bool:
         return simulated_hosts.are_used(job, self)
+
+    def calibration_cases(self, job: Job) -> Sequence[Case]:
+        """Mixes that validated the senior, and shifted synthetic tumours."""
+        return known_cases(job)
 
     # ------------------------------------------------------------------ what it depends on
 

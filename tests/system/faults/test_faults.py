@@ -20,11 +20,11 @@ from tests.system.faults.kinds import KINDS, Run
 LABELS = ("tumour01", "tumour02")
 
 
-def new_run(finished: Finished, root: Path) -> Run:
+def new_run(finished: Finished, root: Path, nprocs: int = 2) -> Run:
     out, work = root / "out", root / "work"
     command = [
         *(str(finished.bids), str(out), "participant", "--model", str(finished.out)),
-        *("--participant-label", *LABELS, "--nprocs", "2", "--work-dir", str(work)),
+        *("--participant-label", *LABELS, "--nprocs", str(nprocs), "--work-dir", str(work)),
         *("--skip-bids-validation", "--steps", "preprocess", "segment"),
     ]
     return Run(command, out, work, next(finished.bids.glob(f"sub-{LABELS[1]}/anat/*_FLAIR.nii.gz")))
@@ -53,25 +53,25 @@ def test_a_run_that_is_killed_and_stopped_ends_as_if_nothing_had_been(
         assert ended.semaphores == ()
         if fault.kind == "SIGTERM":
             assert left_over(run) == []
-    assert finish(run).code == EXIT_DONE
+    assert finish(run, "--nprocs", "1").code == EXIT_DONE
     check_whole(run, finished)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "sentence"),
+    ("kind", "sentence", "nprocs"),
     [
-        ("disk full", "Make room for"),
-        ("writes fail: disk full", "Make room for"),
-        ("writes fail: read-only", "has become read-only"),
+        ("disk full", "Make room for", 2),
+        ("writes fail: disk full", "Make room for", 1),
+        ("writes fail: read-only", "has become read-only", 1),
     ],
 )
 def test_a_disk_that_takes_nothing_more_stops_a_run_with_a_sentence(
-    finished: Finished, tmp_path: Path, kind: str, sentence: str
+    finished: Finished, tmp_path: Path, kind: str, sentence: str, nprocs: int
 ) -> None:
     if not KINDS[kind].possible():
         kind = f"writes fail: {kind}"
-    with KINDS[kind].around(new_run(finished, tmp_path)) as run:
+    with KINDS[kind].around(new_run(finished, tmp_path, nprocs)) as run:
         ended = suffer(run, Fault(kind, "Head template"))
         assert ended.code == EXIT_UNAVAILABLE, ended.words
         assert sentence in ended.words

@@ -1,0 +1,208 @@
+"""How far a network's answers can be trusted, measured on tumours that were drawn or mixed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.execution.progress import Progress
+from synthtumour_bids.job import Job
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.network_grid import NetworkGrid
+from synthtumour_bids.methods.replanting import Hosts, replanted, tumour_free
+from synthtumour_bids.methods.segmenter import Segmenter
+from synthtumour_bids.segmentation.calibration import Calibration
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.expected_dice import fit_line
+from synthtumour_bids.segmentation.model_card import Model, ModelCard
+from synthtumour_bids.segmentation.reliability import reliability, write_picture
+from synthtumour_bids.segmentation.temperature import at_temperature, fit_temperature
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.geometry import dice
+from synthtumour_bids.synthesis.replanting import Overlaps
+from synthtumour_bids.synthesis.seeds import stream
+from synthtumour_bids.volumes import load_volume
+
+LOGGER = logging.getLogger(__name__)
+MOST_CASES = 24  # more would tell the temperature better than anybody needs
+VOXELS = 20_000  # of each case's brain
+BEFORE, AFTER = "as the network says", "calibrated"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a network said of one known case.
+
+    Attributes
+    ----------
+    probabilities, labels
+        Of voxels drawn from its brain, (N,), and whether they are tumour.
+    overlaps
+        Of the replant test; ``None`` where it could not be done.
+    dice
+        Of the network's mask with what was drawn.
+    """
+
+    probabilities: NDArray[np.float32]
+    labels: NDArray[np.bool_]
+    overlaps: Overlaps | None
+    dice: float
+
+
+def calibrate(job: Job, method: Method, model: Model) -> None:
+    """Calibrate a network that was trained here, and tell of it in its card.
+
+    A card that has it is left as it is, and so is one of a network whose cases are gone: nothing
+    is trained or drawn for it.
+    """
+    card = model.card
+    if card.calibration is not None:
+        return
+    cases = spread(method.calibration_cases(job), MOST_CASES)
+    if not cases:
+        LOGGER.info(
+            "The %s is not calibrated: the drawn tumours that validated it are not in %s any "
+            "more. Its probabilities stay as they are, and no Dice is expected of its masks.",
+            model.name,
+            job.settings.work_dir,
+        )
+        return
+    both = [_segmenter(job, method, model, card, mirroring) for mirroring in (True, False)]
+
+    def hosts(case: Case) -> Hosts:
+        return tumour_free(job, case.persons, len(case.images))
+
+    calibration = calibration_of(answers(both[0], both[1], cases, job.settings.seed, hosts))
+    if calibration is None:
+        return
+    write_picture({BEFORE: calibration.before, AFTER: calibration.after}, model.folder)
+    replace(card, calibration=calibration).write(model.folder)
+    LOGGER.info(
+        "The %s is calibrated on %d drawn tumours: temperature %.2f.",
+        model.name,
+        calibration.cases,
+        calibration.temperature,
+    )
+
+
+def answers(
+    mirroring: Segmenter,
+    plain: Segmenter,
+    cases: Sequence[Case],
+    seed: int,
+    hosts: Callable[[Case], Hosts],
+) -> list[Answer]:
+    """Ask a network about known cases; those that it cannot segment are told of and left out.
+
+    Parameters
+    ----------
+    mirroring, plain, seed
+        As for `answer`.
+    cases
+        With their labels, on the segmenters' grid.
+    hosts
+        Gives a case's tumour-free brains of other persons.
+    """
+    found = []
+    with Progress("Calibrating", len(cases)) as progress:
+        for case in cases:
+            try:
+                found.append(answer(mirroring, plain, case, seed, hosts(case)))
+            except SynthTumourError as error:
+                LOGGER.warning("%s calibrates nothing: %s", case.name, error)
+            progress.advance(case.name)
+    return found
+
+
+def _segmenter(
+    job: Job, method: Method, model: Model, card: ModelCard, mirroring: bool
+) -> Segmenter:
+    return Segmenter(
+        model.folder,
+        method.border_evidence(card),
+        card.lesion,
+        NetworkGrid.of(job, card.resolution),
+        device=job.settings.device,
+        mirroring=mirroring,
+        nprocs=job.settings.nprocs,
+    )
+
+
+def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int, hosts: Hosts) -> Answer:
+    """Ask a network about one known case.
+
+    Parameters
+    ----------
+    mirroring, plain
+        The network with and without the mirror image: the maps that are written are made with it,
+        the replant test without.
+    case
+        With its label.
+    seed
+        Of the voxels that are drawn.
+    hosts
+        Tumour-free brains of other persons, for tumours without a healthy side.
+    """
+    volumes, label = [load_volume(path) for path in case.images], load_volume(case.label).mask
+    brain = ndimage.binary_fill_holes(np.any([one.data != 0 for one in volumes], axis=0))
+    brains = [Brain(one.data, brain, one.spacing) for one in volumes]
+    probability = mirroring.probability(brains)
+    mask = mirroring.mask(probability, brains[0])
+    inside = np.flatnonzero(brain)
+    rng = stream(seed, case.name, purpose="calibration")
+    drawn = rng.choice(inside, min(VOXELS, inside.size), replace=False)
+    test = replanted(plain, brains, probability, mask, hosts)
+    return Answer(
+        probability.ravel()[drawn], label.ravel()[drawn], test.overlaps, dice(mask, label)
+    )
+
+
+def calibration_of(answered: Sequence[Answer]) -> Calibration | None:
+    """Fit a temperature and the line of expected Dice; ``None`` without any answer.
+
+    A network that marks too much is not too sure, and no temperature mends it: where the map gets
+    less reliable by the fitted one, it stays as it is.
+    """
+    if not answered:
+        return None
+    said = np.concatenate([one.probabilities for one in answered])
+    known = np.concatenate([one.labels for one in answered])
+    temperature, before = round(fit_temperature(said, known), 4), reliability(said, known)
+    after = reliability(at_temperature(said, temperature), known)
+    if after.error > before.error:
+        temperature, after = 1.0, before
+    tested = [one for one in answered if one.overlaps is not None]
+    return Calibration(
+        temperature,
+        len(answered),
+        before,
+        after,
+        fit_line([one.overlaps for one in tested if one.overlaps], [one.dice for one in tested]),
+    )
+
+
+def spread(cases: Sequence[Case], most: int) -> list[Case]:
+    """Give at most so many cases, evenly from each kind and over each kind's order.
+
+    Parameters
+    ----------
+    cases
+        Of any kinds.
+    most
+        How many.
+    """
+    kinds: dict[str, list[Case]] = {}
+    for case in cases:
+        kinds.setdefault(case.kind, []).append(case)
+    chosen: list[Case] = []
+    for left, own in zip(range(len(kinds), 0, -1), sorted(kinds.values(), key=len), strict=True):
+        count = min(len(own), (most - len(chosen)) // left)
+        places = np.linspace(0, len(own) - 1, count).round().astype(int)
+        chosen += [own[place] for place in places]
+    return chosen

@@ -1,0 +1,90 @@
+"""The whole way from the images of a brain on the template grid to its mask, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.methods.network_grid import NetworkGrid
+from synthtumour_bids.synthesis.borders import Evidence, refine_borders
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.geometry import Mask
+from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
+
+
+class Segmenter:
+    """A loaded network, with all that is done to its answers.
+
+    Parameters
+    ----------
+    folder
+        Of the network.
+    evidence
+        How the scan refines its borders; ``None``: not at all.
+    lesion
+        What it looks for.
+    grid
+        Where it sees the scans.
+    device, mirroring, nprocs
+        As for ``segmentation.prediction.iter_predict``.
+
+    Raises
+    ------
+    UnavailableError
+        The network or the device is not there, or cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        evidence: Evidence | None,
+        lesion: str,
+        grid: NetworkGrid,
+        *,
+        device: str,
+        mirroring: bool,
+        nprocs: int,
+    ) -> None:
+        from synthtumour_bids.segmentation.network import Network
+
+        self._network = Network(folder, device=device, mirroring=mirroring)
+        self._evidence, self._grid, self._nprocs = evidence, grid, nprocs
+        self._criteria = final_criteria(lesion)
+
+    def probability(self, brains: Sequence[Brain]) -> NDArray[np.float32]:
+        """Probability of tumour with refined borders, (X, Y, Z), in [0, 1].
+
+        Parameters
+        ----------
+        brains
+            One a contrast, on the run's template grid.
+
+        Raises
+        ------
+        UnusableScanError
+            When the network does not answer.
+        UnavailableError
+            When its device has too little memory.
+        """
+        import torch
+
+        from synthtumour_bids.segmentation.environment import torch_threads
+
+        images = np.stack([np.where(one.mask, one.image, 0) for one in brains]).astype(np.float32)
+        first, size = brains[0], self._grid.resolution
+        try:
+            with torch_threads(self._nprocs):
+                classes = self._network.probabilities(self._grid.forth(images), (size,) * 3)
+        except torch.OutOfMemoryError as error:
+            msg = f"{self._network.device} has too little memory; use --device cpu."
+            raise UnavailableError(msg) from error
+        values = self._grid.back(classes.sum(axis=0).clip(0, 1), first.mask)
+        return values if self._evidence is None else refine_borders(values, first, self._evidence)
+
+    def mask(self, probability: NDArray[np.float32], brain: Brain) -> Mask:
+        """Mask of a probability map, cleaned as final masks are."""
+        return assess(probability, brain.mask, brain.spacing, criteria=self._criteria).mask

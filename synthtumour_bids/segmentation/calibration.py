@@ -1,0 +1,71 @@
+"""What a network's card tells of how far its answers can be trusted, from cases that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthtumour_bids.segmentation.checked_values import number, object_of, text, whole
+from synthtumour_bids.segmentation.expected_dice import DiceLine
+from synthtumour_bids.segmentation.reliability import Reliability
+from synthtumour_bids.segmentation.temperature import HIGHEST
+
+ORIGIN = "drawn tumours"  # no truth of real scans is read
+MOST_CASES = 10_000
+UNKNOWN = "the network was calibrated on no case"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Of one network, on tumours that were drawn or mixed into brains, and so are known.
+
+    Attributes
+    ----------
+    temperature
+        What the logits of the maps that are written are divided by.
+    cases
+        How many it was fitted on.
+    before, after
+        How reliable the maps of these cases are without and with the temperature.
+    expected_dice
+        What the replant test says of a mask; ``None`` where there were too few cases.
+    """
+
+    temperature: float
+    cases: int
+    before: Reliability
+    after: Reliability
+    expected_dice: DiceLine | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``model.json`` tells."""
+        line = self.expected_dice
+        return {
+            "Origin": ORIGIN,
+            "Temperature": self.temperature,
+            "Cases": self.cases,
+            "Reliability": {"Before": self.before.to_json(), "After": self.after.to_json()},
+            **({"ExpectedDice": line.to_json()} if line else {}),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Calibration:
+        """Read what :meth:`to_json` gave.
+
+        Raises
+        ------
+        ValueError
+            Naming what is missing, of another type or out of its bounds.
+        """
+        if (origin := text(content.get("Origin"), "Origin", 100)) != ORIGIN:
+            raise ValueError(f"its calibration is on {origin}, which this version does not know")
+        reliability = object_of(content, "Reliability")
+        line = content.get("ExpectedDice")
+        return cls(
+            number(content.get("Temperature"), "Temperature", 1 / HIGHEST, HIGHEST),
+            whole(content.get("Cases"), "Cases", 1, MOST_CASES),
+            Reliability.from_json(object_of(reliability, "Before")),
+            Reliability.from_json(object_of(reliability, "After")),
+            None if line is None else DiceLine.from_json(object_of(content, "ExpectedDice")),
+        )

@@ -1,0 +1,131 @@
+"""A small network is calibrated on cases that are known, and its masks are replanted."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from scipy import special
+
+from synthtumour_bids.files import write_json
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network, Scratch
+from synthtumour_bids.methods import replanting
+from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
+from synthtumour_bids.methods.comparison import KEPT, Comparison
+from synthtumour_bids.methods.pseudo_labels import KIND
+from synthtumour_bids.methods.replanting import HEALTHY_HALF, UNCALIBRATED, replant_all
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.model_card import CARD
+from synthtumour_bids.segmentation.reliability import PICTURE
+from synthtumour_bids.synthesis.replanting import Overlaps
+from synthtumour_bids.volumes import load_volume
+from tests.builders.blob_cases import write_cases
+from tests.builders.jobs import make_job, mark_preprocessed, method_of, write_network
+from tests.builders.networks import SHAPE, VOXEL
+from tests.builders.training import CALIBRATION
+
+
+@pytest.fixture
+def job(tmp_path: Path, model: Path) -> Job:
+    """A run with a trained senior that was not calibrated."""
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    mark_preprocessed(job, *job.selection.everything)
+    folder = job.layout.network(Network.SENIOR)
+    shutil.copytree(model, folder)
+    write_network(folder, Network.SENIOR, resolution=VOXEL)
+    return job
+
+
+def known(job: Job, count: int) -> list[Case]:
+    cases = write_cases(job.settings.work_dir / "blobs", 0, count, shape=SHAPE, voxel=VOXEL)
+    return [replace(case, kind="mixes") for case in cases]
+
+
+def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
+    *drawn, last = known(job, 9)
+    guessed = replace(last, kind=KIND)
+    path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
+    senior, method = job.model(Network.SENIOR), method_of(job)
+    calibrate(job, method, senior)  # its cases are gone
+    assert senior.card.calibration is None
+    write_json(path, [case.to_json() for case in (*drawn, guessed)])
+    weights = senior.card.fingerprint
+    calibrate(job, method, senior)
+    calibration = senior.card.calibration
+    assert calibration is not None
+    assert calibration.cases == 8
+    assert calibration.after.error <= calibration.before.error
+    assert senior.card.fingerprint == weights
+    assert (senior.folder / PICTURE).is_file()
+    card = (senior.folder / CARD).read_bytes()
+    path.unlink()
+    calibrate(job, method, senior)
+    assert (senior.folder / CARD).read_bytes() == card
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(3.0, True), (1.0, False)])
+def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept: bool) -> None:
+    """Too sure is mended; too much, which is another fault, is not."""
+    rng = np.random.default_rng(0)
+    true = np.concatenate([np.full(20_000, 0.001), rng.uniform(0.02, 0.98, 2000)])
+    labels = rng.random(true.size) < true
+    if kept:
+        said = special.expit(factor * special.logit(true))
+    else:
+        said = np.where(true > 0.02, 0.999, true)
+    calibration = calibration_of([Answer(said.astype(np.float32), labels, None, 0.8)])
+    assert calibration is not None
+    assert (calibration.temperature > 2) == kept
+    assert calibration.temperature >= 1
+    assert (calibration.after.error < calibration.before.error) == kept
+    assert calibration.expected_dice is None
+    assert calibration_of([]) is None
+    tested = [Answer(said, labels, Overlaps(d, d, d), d) for d in np.linspace(0.3, 0.9, 10)]
+    untested = Answer(said, labels, None, 0.1)
+    line = calibration_of([*tested, untested]).expected_dice  # type: ignore[union-attr]
+    assert line is not None
+    assert line.masks == 10
+    assert line.at(Overlaps(0.6, 0.6, 0.6)).value == pytest.approx(0.6, abs=0.02)
+
+
+def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scan,) = job.selection.everything
+    case = known(job, 4)[3]  # on one side
+    layout, senior = job.layout, job.model(Network.SENIOR)
+    volume = load_volume(case.image)
+    layout.standard_image(scan).parent.mkdir(parents=True)
+    shutil.copy(case.image, layout.standard_image(scan))
+    nib.save(volume.with_data((volume.data != 0).astype(np.uint8)), layout.standard_brain(scan))
+    predicted = {scan: case.label}
+
+    def test() -> replanting.Replanted:
+        evidence = method_of(job).border_evidence(senior.card)
+        return replant_all(job, senior, predicted, evidence, Comparison(None, KEPT))[scan.key]
+
+    assert test().skipped == UNCALIBRATED
+    write_network(senior.folder, Network.SENIOR, resolution=VOXEL, calibration=CALIBRATION)
+    first = test()
+    assert first.overlaps is not None
+    assert first.overlaps.same > 0.3
+    assert first.ground == HEALTHY_HALF
+    monkeypatch.setattr(replanting, "Segmenter", None)
+    assert test() == first, "what is done needs no network"
+
+
+def test_cases_are_taken_from_every_kind() -> None:
+    cases = [
+        Case(f"{kind}{number}", Path(), Path(), True, kind=kind)
+        for kind, count in (("a", 50), ("b", 3), ("c", 20))
+        for number in range(count)
+    ]
+    chosen = [case.name for case in spread(cases, 24)]
+    assert [sum(name[0] == kind for name in chosen) for kind in "abc"] == [11, 3, 10]
+    assert {"a0", "a49", "b2", "c0", "c19"} <= set(chosen)
+    assert len(set(chosen)) == 24
+    assert spread(cases[:2], 24) == cases[:2]
+    assert spread([], 24) == []

@@ -1,0 +1,93 @@
+"""What a card tells of a network's calibration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.segmentation.calibration import Calibration
+from synthtumour_bids.segmentation.expected_dice import FEWEST, DiceLine, fit_line
+from synthtumour_bids.segmentation.model_card import CARD, ModelCard
+from synthtumour_bids.segmentation.reliability import PICTURE, reliability, write_picture
+from synthtumour_bids.synthesis.replanting import Overlaps
+from tests.builders.jobs import write_network
+from tests.builders.training import CALIBRATION
+
+
+def test_reliability_compares_what_is_said_with_what_is_seen(tmp_path: Path) -> None:
+    said = np.array([0.0, 0.04, 0.5, 0.5, 1.0])
+    found = reliability(said, np.array([False, False, True, False, True]))
+    assert (found.said, found.seen, found.voxels) == ((0.02, 0.5, 1.0), (0, 0.5, 1), (2, 2, 1))
+    assert found.error == pytest.approx(2 * 0.02 / 5)
+    write_picture({"one": found}, tmp_path)
+    assert (tmp_path / PICTURE).stat().st_size > 1000
+
+
+def test_the_line_finds_what_the_overlaps_say_and_its_interval_holds_it() -> None:
+    rng = np.random.default_rng(0)
+
+    def draw(count: int) -> tuple[list[Overlaps], list[float]]:
+        rows = [Overlaps(*row) for row in rng.uniform(0.2, 1, (count, 3))]
+        noise = rng.normal(0, 0.03, count)
+        dice = [0.1 + 0.6 * o.same + 0.2 * o.shrunk + e for o, e in zip(rows, noise, strict=True)]
+        return rows, dice
+
+    line = fit_line(*draw(60))
+    assert line is not None
+    assert (line.same, line.grown, line.shrunk) == pytest.approx((0.6, 0, 0.2), abs=0.05)
+    rows, dice = draw(400)
+    estimates = [line.at(row) for row in rows]
+    held = np.mean([one.low <= d <= one.high for one, d in zip(estimates, dice, strict=True)])
+    assert 0.82 < held < 0.98
+    assert all(0 <= one.low <= one.value <= one.high <= 1 for one in estimates)
+    assert fit_line(*draw(FEWEST - 1)) is None
+    assert DiceLine.from_json(json.loads(json.dumps(line.to_json()))).same == pytest.approx(
+        line.same, abs=1e-5
+    )
+
+
+def test_a_card_keeps_it_and_a_card_of_before_has_none(tmp_path: Path) -> None:
+    folder = write_network(tmp_path / "senior")
+    assert ModelCard.read(folder).calibration is None
+    write_network(folder, calibration=CALIBRATION)
+    assert ModelCard.read(folder).calibration == CALIBRATION
+    assert "Calibration" not in ModelCard.read(folder).details
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("Temperature",), 0, "Temperature is 0"),
+        (("Temperature",), "2", "Temperature is '2'"),
+        (("Origin",), "my truth", "calibration is on my truth"),
+        (("Cases",), -1, "Cases is -1"),
+        (("Reliability",), [], "Reliability is missing or no object"),
+        (("Reliability", "After", "Voxels"), [1] * 11, "not a list of 10"),
+        (("Reliability", "Before", "TumourShare"), [2.0, 0, 0], "TumourShare is 2.0"),
+        (("ExpectedDice", "Margin"), None, "Margin is None"),
+        (("ExpectedDice", "Same"), 1e9, "Same is 1000000000.0"),
+        (("ExpectedDice",), 3, "ExpectedDice is missing or no object"),
+    ],
+)
+def test_a_calibration_that_cannot_be_used_is_refused(
+    tmp_path: Path, place: tuple[str, ...], value: Any, words: str
+) -> None:
+    folder = write_network(tmp_path / "senior", calibration=CALIBRATION)
+    content = json.loads((folder / CARD).read_text())
+    part = content["Calibration"]
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    (folder / CARD).write_text(json.dumps(content))
+    with pytest.raises(UnavailableError, match="is not the card of a network") as refused:
+        ModelCard.read(folder)
+    assert words in str(refused.value)
+
+
+def test_what_is_told_is_read_again() -> None:
+    assert Calibration.from_json(CALIBRATION.to_json()) == CALIBRATION
