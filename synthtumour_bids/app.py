@@ -11,6 +11,7 @@ from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import (
     checks,
+    corrections,
     dry_run,
     preprocess,
     presence,
@@ -71,6 +72,7 @@ def _run_steps(do: Sequence, job: Job, method: Method) -> None:
         with train.alone(job, method):
             do(Step.SYNTHESISE, method.make_samples, job)  # synthetic tumours in healthy brains
             do(Step.TRAIN, train.run, job, method, Network.JUNIOR)  # a first network learns them
+            do(Step.TRAIN, corrections.run, job)  # masks that a person has edited go before
             do(Step.TRAIN, train.run, job, method, Network.SENIOR)  # a second, its pseudo-labels
             do(Step.TRAIN, presence.run, job, method)  # what brains without a tumour look like
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid

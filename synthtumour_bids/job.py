@@ -301,6 +301,7 @@ def cluster_of(settings: Settings) -> Cluster | None:
         settings.priors,
         settings.truth,
         settings.annotated_dir,
+        settings.corrections,
         settings.lesion_place,
         *map(Path, settings.atlas.split(":") if settings.atlas else ()),
         *(map(Path, filter(None, (settings.skull_strip_template, home)))),

@@ -102,6 +102,10 @@ class Layout:
         """Class image of an annotated scan on the template grid, with the annotation's values."""
         return self.standard(scan, desc="annotation", suffix="dseg")
 
+    def correction(self, scan: Scan) -> Path:
+        """Tumour mask that a person has corrected, on the template grid."""
+        return self.standard(scan, label="L", desc="corrected", suffix="mask")
+
     def halfway_image(self, scan: Scan) -> Path:
         """The scan half-way between its participant's sessions."""
         return self.native(scan, space=HALFWAY, desc="preproc", suffix=scan.suffix)
@@ -113,6 +117,14 @@ class Layout:
     def in_t1w(self, scan: Scan, **names: str) -> Path:
         """Path of a derivative on the grid of the T1w image that goes with the scan."""
         return derivative_path(scan, self.output_dir, space=T1W_SPACE, **names)
+
+    def twin(self, scan: Scan) -> Path:
+        """The scan with its tumour replaced by tissue that could have been there."""
+        return self.native(scan, desc="filled", suffix=scan.suffix)
+
+    def twin_in_t1w(self, scan: Scan) -> Path:
+        """The T1w image that goes with the scan, likewise."""
+        return self.in_t1w(scan, desc="filled", suffix="T1w")
 
     def in_standard(self, scan: Scan, space: str, resolution: float, suffix: str) -> Path:
         """Path of a tumour mask or probability in a standard space that the brain was bent for.

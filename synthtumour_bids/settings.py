@@ -119,7 +119,9 @@ class Settings:
     retrain: bool = False
     truth: Path | None = None
     output_spaces: tuple[str, ...] = ()  # SPACE[:res-N]; left out: the scan's, the template's, T1w
+    healthy_twin: bool = False  # also the scans with the tumour replaced
     lesion_roi_dir: Path | None = None  # None: below the output folder
+    corrections: Path | None = None  # masks that a person has edited, for the next senior
     atlas: str | None = None  # FILE[:LABELS.tsv] on the template, for volumes by region
     keep_mask: bool = False  # also the parts of masks that are like the other side of the brain
     skull_strip: SkullStrip = "auto"

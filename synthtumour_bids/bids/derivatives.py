@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ def write_image(path: Path, image: nib.Nifti1Image, sidecar: Mapping[str, Any]) 
     with replacing(path) as temporary:
         nib.save(image, temporary)
     write_json(description, sidecar)
+
+
+def remove_outputs(paths: Iterable[Path]) -> None:
+    """Remove files, those of them that are there, and the sidecars of images."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+        if path.name.endswith(IMAGE_EXTENSIONS):
+            sidecar_path(path).unlink(missing_ok=True)
 
 
 def sidecar_path(path: Path) -> Path:

@@ -30,6 +30,9 @@ BIDSIGNORE = (
     *("*_dwi.*", "group_*", ".*", "**/.tmp-*"),
 )
 
+# Folders of the output folder that the app writes to, beside those of the participants.
+_WRITTEN = frozenset(("logs", "models", "figures", "work"))
+
 # What a job that started a moment ago may have made before it described the dataset.
 _EARLY_OUTPUTS = frozenset(("logs", "work", "derivatives"))
 
@@ -192,14 +195,34 @@ def check_folders(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        As ``check_output_dir`` does, for each dataset of the run, and ``check_work_dir``.
+        As ``check_output_dir`` does, for each dataset of the run, and ``check_work_dir``; for
+        corrected masks among the app's own.
     """
     annotated = () if settings.annotated_dir is None else (settings.annotated_dir,)
     for dataset in (settings.bids_dir, *settings.tumourfree_dir, *annotated):
         check_output_dir(settings.output_dir, dataset)
         if settings.lesion_roi_dir is not None:
             _check_roi_dir(settings.lesion_roi_dir, dataset)
+    if settings.corrections is not None:
+        _check_corrections(settings.corrections, settings)
     check_work_dir(settings.work_dir)
+
+
+def _check_corrections(folder: Path, settings: Settings) -> None:
+    """Refuse corrected masks that lie where the app writes, or that it has written itself."""
+    given, output = folder.resolve(), settings.output_dir.resolve()
+    inside = given.relative_to(output).parts if given.is_relative_to(output) else None
+    ours = inside is not None and (
+        not inside or inside[0].startswith("sub-") or inside[0] in _WRITTEN
+    )
+    if ours or given.is_relative_to(settings.work_dir.resolve()) or is_ours(folder):
+        msg = (
+            f"--corrections {folder}: this app writes there, and would take its own masks for "
+            "corrected ones, or overwrite yours. Copy the masks that you have edited, and no "
+            f"others, to a folder of their own, for example {settings.output_dir.parent}"
+            "/corrections/sub-01/anat."
+        )
+        raise UsageError(msg)
 
 
 def _check_roi_dir(lesion_roi_dir: Path, dataset: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
+from synthtumour_bids.bids.corrections import find_corrections
 from synthtumour_bids.bids.filters import Filters, read_filters
 from synthtumour_bids.bids.folders import Refusal
 from synthtumour_bids.bids.hold_out import with_held_out
@@ -47,6 +48,8 @@ class Selection:
         Files and folders that cannot be used, of the participants asked for.
     t1w
         The T1w images that go with the tumour scans selected, by the scans' keys.
+    corrections
+        Masks that a person has edited, by the keys of the scans that they are of.
     """
 
     selected: tuple[Scan, ...]
@@ -54,6 +57,7 @@ class Selection:
     annotations: Mapping[str, Annotation] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     t1w: Mapping[str, T1w] = field(default_factory=dict)
+    corrections: Mapping[str, Path] = field(default_factory=dict)
 
 
 def collect_scans(settings: Settings) -> Selection:
@@ -74,7 +78,8 @@ def collect_scans(settings: Settings) -> Selection:
         When a dataset, a participant or a session asked for is not there, nothing passes the
         filters, one file is reached through two datasets, roles cannot be told
         (``UnknownRoleError`` for unknown groups), annotations cannot be used as they are (see
-        ``annotations.annotate``), or a scan lacks a contrast of ``more_contrasts``.
+        ``annotations.annotate``), a scan lacks a contrast of ``more_contrasts``, or two corrected
+        masks fit one scan equally well.
     UsageError
         When the filter file or the database cannot be used, or a dataset is given twice.
     """
@@ -117,7 +122,10 @@ def collect_scans(settings: Settings) -> Selection:
         LOGGER.error("%s", one.message)
     to_segment = [scan for scan in selected if scan.role is Role.TUMOUR]
     t1w = choose_t1w(to_segment, t1w_images)
-    return Selection(tuple(selected), tuple(everything), annotations, tuple(refused), t1w)
+    corrections = find_corrections(everything, settings, tell=not narrow)
+    return Selection(
+        tuple(selected), tuple(everything), annotations, tuple(refused), t1w, corrections
+    )
 
 
 def _annotated_dataset(used: Sequence[Dataset], settings: Settings, filters: Filters) -> list[Scan]:

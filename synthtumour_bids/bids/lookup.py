@@ -28,6 +28,7 @@ class _Wanted:
 
 _BRAIN_MASK = _Wanted(required=(("desc", "brain"),))
 _TRUTH = _Wanted(required=(("label", "L"),), optional=("desc",))
+_CORRECTION = _Wanted(required=(("label", "L"),))
 _CLASSES = _Wanted(required=(("desc", "tumour"),), suffix="dseg")
 
 
@@ -64,6 +65,15 @@ def find_truth(scan: Scan, truth_dir: Path) -> Path | None:
     See ``find_brain_mask`` for how names are matched; a mask without ``desc`` is preferred.
     """
     return _find(scan, truth_dir, _TRUTH)
+
+
+def find_correction(scan: Scan, root: Path) -> Path | None:
+    """Find the tumour mask of a scan that a person has edited, named as this app names its own.
+
+    That is a ``*_label-L_mask.nii[.gz]`` without ``desc``, lest the junior's masks be taken for
+    corrected ones; see ``find_brain_mask`` for how names are matched.
+    """
+    return _find(scan, root, _CORRECTION)
 
 
 def find_classes(scan: Scan, root: Path) -> Path | None:

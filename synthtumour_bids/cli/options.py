@@ -232,6 +232,14 @@ def _add_method_options(add: Add) -> None:
         "again goes on with it if it was stopped",
     )
     add(
+        "--corrections",
+        type=existing_folder,
+        metavar="DIR",
+        help="masks that you have edited, named as they are in the output folder (label-L_mask): "
+        "the senior is trained anew and learns from them instead of its pseudo-labels; left out, "
+        "those given before count",
+    )
+    add(
         "--keep-mask",
         action="store_true",
         help="keep also the parts of a mask that are no brighter than the other side of the brain",
@@ -259,6 +267,12 @@ def _add_method_options(add: Add) -> None:
         metavar="DIR",
         help="where to write the masks on the T1w images' grids as fMRIPrep and QSIPrep want them "
         "(label-lesion_roi); left out: OUTPUT_DIR/derivatives/lesion-roi",
+    )
+    add(
+        "--healthy-twin",
+        action="store_true",
+        help="also write each scan, and its T1w image, with the tumour replaced by tissue that "
+        "could have been there (desc-filled): artificial, for registration and surfaces",
     )
     add(
         "--atlas",

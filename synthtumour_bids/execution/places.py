@@ -63,7 +63,9 @@ def _named(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield path, "TUMOURFREE_DIR"
     for path in settings.derivatives:
         yield path, "DERIVATIVES_DIR"
-    for name in ("annotated_dir", "truth", "teacher", "model", "priors", "lesion_place"):
+    for name in (
+        *("annotated_dir", "corrections", "truth", "teacher", "model", "priors", "lesion_place"),
+    ):
         if isinstance(path := getattr(settings, name), Path):
             yield path, name.upper()
     yield Path(__file__).parents[2], "PYTHON_DIR"

@@ -86,10 +86,14 @@ class RunFacts:
     n_pseudo_labels, n_relaxed
         Tumour scans whose pseudo-labels were learned from (``None`` where unknown), and how many
         of these did not pass quality control, but were the best of the rest.
+    n_corrected
+        Masks that a person has corrected and the senior learned, or is to learn, from.
     n_t1w
         Scans whose masks were carried to a T1w image.
     controls
         What tumour-free scans look like to the network whose masks are the result, if known.
+    n_compared
+        Participants whose sessions were compared.
     """
 
     settings: Settings
@@ -102,6 +106,8 @@ class RunFacts:
     n_relaxed: int = 0
     n_t1w: int = 0
     controls: Controls | None = None
+    n_corrected: int = 0
+    n_compared: int = 0
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""
@@ -152,7 +158,7 @@ class Method(Protocol):
         By the network's card; ``None``: one that is still to be trained.
         """
 
-    def summary(self, cite: Cite) -> str:
+    def summary(self, facts: RunFacts, cite: Cite) -> str:
         """Say in half a sentence what it is, for the methods text."""
 
     def paragraphs(self, facts: RunFacts, cite: Cite) -> Sequence[str]:

@@ -30,6 +30,10 @@ REFERENCES = {
     "doi:10.1016/j.neuroimage.2010.09.025",
     "icbm": "Fonov V, et al. Unbiased average age-appropriate atlases for pediatric studies. "
     "NeuroImage 54(1):313-327, 2011. doi:10.1016/j.neuroimage.2010.07.033",
+    "halfway": "Reuter M, et al. Within-subject template estimation for unbiased longitudinal "
+    "image analysis. NeuroImage 61(4):1402-1418, 2012. doi:10.1016/j.neuroimage.2012.02.084",
+    "poisson": "Perez P, Gangnet M, Blake A. Poisson image editing. ACM Transactions on Graphics "
+    "22(3):313-318, 2003. doi:10.1145/882262.882269",
     "nilearn": "Abraham A, et al. Machine learning for neuroimaging with scikit-learn. Frontiers "
     "in Neuroinformatics 8:14, 2014. doi:10.3389/fninf.2014.00014",
     "nnunet": "Isensee F, et al. nnU-Net: a self-configuring method for deep learning-based "
@@ -95,6 +99,10 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     paragraphs.append(_segmentation(facts, method, comparison, cite))
     if facts.n_t1w:
         paragraphs.append(_t1w(facts, cite))
+    if facts.n_compared:
+        paragraphs.append(_change(facts, cite))
+    if settings.healthy_twin:
+        paragraphs.append(_twin(cite))
     if settings.truth is not None and Step.REPORT in settings.steps:
         paragraphs.append(_evaluation(facts, cite))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
@@ -104,6 +112,7 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     settings = facts.settings
     n_tumour, n_tumourfree = (facts.counts.get(role, 0) for role in (Role.TUMOUR, Role.TUMOURFREE))
     bidsapps = cite("bids", "bidsapps")
+    summary = method.summary(facts, cite)
     hosts = ""
     if n_tumourfree:
         others = " or told what brains without a tumour look like" if facts.controls else ""
@@ -115,7 +124,7 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
         )
     return (
         f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
-        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {method.summary(cite)}; "
+        f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {summary}; "
         f"{hosts}Settings: profile `{settings.profile.name}`, preset `{settings.preset}`, seed "
         f"{settings.seed}, PyTorch{facts.version('torch')}."
     )
@@ -227,6 +236,28 @@ def _t1w(facts: RunFacts, cite: Cite) -> str:
         f"**T1w images.** The masks of {facts.n_t1w} scans were carried to T1w images of the same "
         f"persons by a rigid registration (ANTs{facts.version('antspyx')} {cite('ants')}, mutual "
         "information inside the brain) from which the tumour was left out."
+    )
+
+
+def _twin(cite: Cite) -> str:
+    return (
+        "**Artificial images.** For use by other tools, tumours and 3 mm around them were replaced "
+        "by the mirrored other side of the brain or, where that was ill, too, by tissue of a "
+        f"tumour-free scan, blended in the gradient domain {cite('poisson')}. Nothing was measured "
+        "in these images."
+    )
+
+
+def _change(facts: RunFacts, cite: Cite) -> str:
+    n = facts.n_compared
+    return (
+        f"**Change between sessions.** Sessions of {n} participant{'s' if n > 1 else ''} were "
+        "compared, each with the one before. Scans were aligned rigidly (ANTs"
+        f"{facts.version('antspyx')} {cite('ants')}, mutual information inside the brain, without "
+        "the tumour) and resampled once into a space half-way between the sessions, so that none "
+        f"was favoured {cite('halfway')}. Volumes are those of the masks on the scans' own grids; "
+        "a difference below what a repeated scan of the same tumour would show was not called a "
+        "change."
     )
 
 

@@ -8,6 +8,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT, Stamp
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Role
 
@@ -97,4 +98,7 @@ def _junior(job: Job, method: Method) -> Stamp | None:
 
 
 def _stamp(job: Job, method: Method, network: Network) -> Stamp | None:
-    return finished(job, network, method.fingerprint(job, network))
+    stamp = finished(job, network, method.fingerprint(job, network))
+    if stamp is None or network is Network.JUNIOR:
+        return stamp
+    return stamp if corrections.are_still_those(job, stamp.details) else None

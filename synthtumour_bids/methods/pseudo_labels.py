@@ -38,6 +38,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "scan": {"Description": "Dataset and file name of the scan, without its extension"},
     "used": {"Description": "Whether the senior learned from this pseudo-label"},
     "accepted": {"Description": "Whether it passed quality control"},
+    "corrected": {"Description": "Whether a person's corrected mask took its place"},
     "reasons": {"Description": "Criteria that it failed, separated by commas; n/a for none"},
     "volume_mL": {"Description": "Volume of the pseudo-label", "Units": "mL"},
     "brain_fraction": {"Description": "Volume of the pseudo-label over that of the brain"},
@@ -63,10 +64,21 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """A tumour scan whose pseudo-label is good enough to learn from."""
+    """A tumour scan whose pseudo-label is good enough to learn from, or was corrected.
+
+    Attributes
+    ----------
+    scan
+        Which one.
+    label
+        On the template grid.
+    corrected
+        Whether a person has drawn it.
+    """
 
     scan: Scan
-    label: Path  # template grid, in the work folder
+    label: Path
+    corrected: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,11 +113,22 @@ def unlabelled(job: Job) -> list[Scan]:
 def pseudo_labelled(
     job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
 ) -> list[Labelled]:
-    """Segment tumour scans with a network and keep the labels that pass quality control.
+    """Segment tumour scans with a network, keep the labels that are good enough, and record all.
+
+    See ``judge`` and ``record_pseudo_labels``.
+    """
+    assessed, found = judge(job, model, evidence, tumours)
+    record_pseudo_labels(job, assessed, {one.scan.key for one in found})
+    return found
+
+
+def judge(
+    job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
+) -> tuple[list[Assessed], list[Labelled]]:
+    """Segment tumour scans with a network and tell which labels pass quality control.
 
     Parts of a label that are like the other side of the brain are dropped before. What the network
-    says about the mirrored scan counts as the second opinion. Writes ``models/pseudo_labels.tsv``
-    with every scan's figures and the reasons of refusals.
+    says about the mirrored scan counts as the second opinion.
 
     Parameters
     ----------
@@ -117,6 +140,10 @@ def pseudo_labelled(
         How the scan refines the borders that it draws; ``None``: not at all.
     tumours
         Preprocessed scans.
+
+    Returns
+    -------
+    All pseudo-labels, and those that may be learned from, by their scans' keys.
     """
     mirrored = predict(job, model, tumours)
     plain = predict(job, model, tumours, mirroring=False)
@@ -128,12 +155,11 @@ def pseudo_labelled(
     selection = select({one.scan.key: one.pseudo for one in assessed})
     if selection.note:
         LOGGER.warning("%s", selection.note)
-    record_pseudo_labels(job, assessed, selection.names)
-    LOGGER.info(
-        "Pseudo-labels: %d of %d scans are learned from.", len(selection.names), len(tumours)
-    )
+    n_good, n_all = len(selection.names), len(tumours)
+    LOGGER.info("Pseudo-labels: those of %d of %d scans are good enough.", n_good, n_all)
     by_key = {one.scan.key: one for one in assessed}
-    return [Labelled(by_key[key].scan, by_key[key].label) for key in sorted(selection.names)]
+    found = [Labelled(by_key[key].scan, by_key[key].label) for key in sorted(selection.names)]
+    return assessed, found
 
 
 def _assess(
@@ -166,8 +192,10 @@ def _assess(
     return Assessed(scan, path, pseudo, found.dropped_ml)
 
 
-def record_pseudo_labels(job: Job, assessed: Sequence[Assessed], used: Collection[str]) -> None:
-    """Write the table of all pseudo-labels and picture each; pictures of others go.
+def record_pseudo_labels(
+    job: Job, assessed: Sequence[Assessed], used: Collection[str], corrected: Collection[str] = ()
+) -> None:
+    """Write ``models/pseudo_labels.tsv`` and picture each pseudo-label; pictures of others go.
 
     Parameters
     ----------
@@ -175,10 +203,10 @@ def record_pseudo_labels(job: Job, assessed: Sequence[Assessed], used: Collectio
         The run.
     assessed
         All, whatever the quality control said.
-    used
-        Keys of the scans that are learned from.
+    used, corrected
+        Keys of the scans whose pseudo-labels, and whose corrected masks, are learned from.
     """
-    write_table(job.layout.models, assessed, used)
+    write_table(job.layout.models, assessed, used, corrected)
     record = job.layout.training_record(PICTURES)
     for old in record.parent.glob(f"{PICTURES}_*.svg"):
         old.unlink()
@@ -193,13 +221,19 @@ def record_pseudo_labels(job: Job, assessed: Sequence[Assessed], used: Collectio
     write_json(record, shown)
 
 
-def write_table(models: Path, assessed: Sequence[Assessed], used: Collection[str]) -> None:
+def write_table(
+    models: Path,
+    assessed: Sequence[Assessed],
+    used: Collection[str],
+    corrected: Collection[str] = (),
+) -> None:
     """Write the table of all pseudo-labels with its dictionary into a models folder."""
     rows = [
         {
             "scan": one.scan.key,
             "used": one.scan.key in used,
             "accepted": one.pseudo.accepted,
+            "corrected": one.scan.key in corrected,
             "reasons": ", ".join(one.pseudo.reasons) or "n/a",
             **one.pseudo.stats,
             "dropped_mL": one.dropped_ml,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,31 @@ LEAST_IN_BRAIN = 0.5  # and of the annotated volume in its brain
 ADVICE = "Correct the annotation, or take the scan out of --annotated-dir."
 
 
-def read_annotation(path: Path) -> nib.Nifti1Image:
-    """Read an annotation.
+@dataclass(frozen=True)
+class Drawing:
+    """A mask or class image that a person drew, and how sentences speak of it.
+
+    Attributes
+    ----------
+    path
+        The file.
+    kind
+        What it is called.
+    advice
+        What to do about one that cannot be used.
+    """
+
+    path: Path
+    kind: str = "annotation"
+    advice: str = ADVICE
+
+    def __str__(self) -> str:
+        """Name kind and file."""
+        return f"{self.kind} {self.path}"
+
+
+def read_drawing(drawing: Drawing) -> nib.Nifti1Image:
+    """Read what was drawn.
 
     Raises
     ------
@@ -30,14 +54,14 @@ def read_annotation(path: Path) -> nib.Nifti1Image:
         When it cannot be read or is not 3-D.
     """
     try:
-        return read_volume(path)
+        return read_volume(drawing.path)
     except UnreadableError as error:
         raise UnusableScanError(
-            f"The annotation {path} cannot be used. {error} {ADVICE}"
+            f"The {drawing} cannot be used. {error} {drawing.advice}"
         ) from error
 
 
-def numbered(values: NDArray[Any], indices: Sequence[int], name: str) -> NDArray[np.uint8]:
+def numbered(values: NDArray[Any], indices: Sequence[int], drawing: Drawing) -> NDArray[np.uint8]:
     """Turn an annotation's values into 0 for none and 1, 2, ... for its classes.
 
     Parameters
@@ -46,8 +70,8 @@ def numbered(values: NDArray[Any], indices: Sequence[int], name: str) -> NDArray
         (X, Y, Z).
     indices
         Value of each class, rising.
-    name
-        What to call the annotation.
+    drawing
+        Where the values come from.
 
     Raises
     ------
@@ -59,12 +83,12 @@ def numbered(values: NDArray[Any], indices: Sequence[int], name: str) -> NDArray
     if unknown.size:
         known = ", ".join(map(str, (0, *indices)))
         raise UnusableScanError(
-            f"The annotation {name} holds {', '.join(f'{v:g}' for v in unknown[:5])}, but its "
+            f"The {drawing} holds {', '.join(f'{v:g}' for v in unknown[:5])}, but its "
             f"values should be {known}: a label-L_mask holds 0 and 1, and the class table of a "
-            f"desc-tumour_dseg has a row for every value. {ADVICE}"
+            f"desc-tumour_dseg has a row for every value. {drawing.advice}"
         )
     if not present.any():
-        raise UnusableScanError(f"The annotation {name} is empty: every voxel is 0. {ADVICE}")
+        raise UnusableScanError(f"The {drawing} is empty: every voxel is 0. {drawing.advice}")
     numbers = np.zeros(values.shape, np.uint8)
     for number, index in enumerate(indices, 1):
         numbers[values == index] = number
@@ -77,7 +101,7 @@ def explained_shift(
     known: bool,
     scan_shape: Sequence[int],
     scan_affine: NDArray[Any],
-    name: str,
+    drawing: Drawing,
 ) -> bool:
     """Tell whether an annotation lies on another grid than its scan, which its affine explains.
 
@@ -89,8 +113,8 @@ def explained_shift(
         Voxel to RAS mm of the annotation, and whether its header really tells it.
     scan_shape, scan_affine
         Of the scan.
-    name
-        What to call the annotation.
+    drawing
+        Where the values come from.
 
     Returns
     -------
@@ -116,13 +140,13 @@ def explained_shift(
         else "its header does not tell where it lies (qform and sform code 0)"
     )
     raise UnusableScanError(
-        f"The annotation {name} lies on another grid than its scan: its shape is {inside.shape}, "
-        f"the scan's {tuple(scan_shape)}, or their affines differ, and {reason}. {ADVICE}"
+        f"The {drawing} lies on another grid than its scan: its shape is {inside.shape}, "
+        f"the scan's {tuple(scan_shape)}, or their affines differ, and {reason}. {drawing.advice}"
     )
 
 
 def check_in_brain(
-    inside: NDArray[np.bool_], affine: NDArray[Any], brain: nib.Nifti1Image, name: str
+    inside: NDArray[np.bool_], affine: NDArray[Any], brain: nib.Nifti1Image, drawing: Drawing
 ) -> None:
     """Refuse an annotation most of which lies outside of the brain.
 
@@ -137,8 +161,9 @@ def check_in_brain(
     share = float((np.asanyarray(brain.dataobj)[i, j, k] > 0).mean())
     if share < LEAST_IN_BRAIN:
         raise UnusableScanError(
-            f"Only {100 * share:.0f} % of the annotation {name} lie inside the brain of its scan. "
-            f"Look at the brain mask; a better one can be given with --derivatives. {ADVICE}"
+            f"Only {100 * share:.0f} % of the {drawing} lie inside the brain of its scan. "
+            "Look at the brain mask; a better one can be given with --derivatives. "
+            f"{drawing.advice}"
         )
 
 
@@ -147,7 +172,7 @@ def carry_to_standard(
     affine: NDArray[Any],
     transform: Path,
     brain: nib.Nifti1Image,
-    name: str,
+    drawing: Drawing,
 ) -> NDArray[np.uint8]:
     """Bring classes to the template grid, each by linear interpolation.
 
@@ -161,8 +186,8 @@ def carry_to_standard(
         From the scan to the template.
     brain
         Brain mask on the template grid; outside is no tumour.
-    name
-        What to call the annotation.
+    drawing
+        Where the values come from.
 
     Raises
     ------
@@ -184,7 +209,7 @@ def carry_to_standard(
     tumour = (shares.sum(axis=0) >= 0.5) & (np.asanyarray(brain.dataobj) > 0)
     if not tumour.any():
         raise UnusableScanError(
-            f"Nothing is left of the annotation {name} on the template grid: it is smaller than a "
-            f"voxel there, or lies outside of the brain. {ADVICE}"
+            f"Nothing is left of the {drawing} on the template grid: it is smaller than a "
+            f"voxel there, or lies outside of the brain. {drawing.advice}"
         )
     return np.where(tumour, shares.argmax(axis=0) + 1, 0).astype(np.uint8)

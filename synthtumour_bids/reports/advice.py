@@ -90,6 +90,12 @@ _ADVICE = {
             "the file of --bids-filter-file, and do not use the mask on its grid.",
         ),
         Advice(
+            "sessions_unlike",
+            "The aligned brains of two sessions have little in common.",
+            "See whether both are of this person, and in the picture of the change whether they "
+            "are aligned; do not use the change between them if not.",
+        ),
+        Advice(
             "t1w_cuts_tumour",
             "A part of the tumour lies outside the T1w image.",
             "Look whether the image covers the brain, and whether the alignment is right.",

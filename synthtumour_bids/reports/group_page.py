@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from synthtumour_bids import __version__
 from synthtumour_bids.ledger import Stop
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
+from synthtumour_bids.reports.corrections import Candidate, most_instructive
 from synthtumour_bids.reports.group import MAIN
 from synthtumour_bids.reports.templates import write_page
 
@@ -63,6 +64,7 @@ def write_group_page(
     troubles: Sequence[Trouble],
     stops: Sequence[Stop] = (),
     false_positives: str = "",
+    teachable: Collection[str] = (),
 ) -> None:
     """Write ``group.html``.
 
@@ -78,6 +80,8 @@ def write_group_page(
         Steps that ended the run.
     false_positives
         A sentence on masks where no tumour is; empty where nothing is known of it.
+    teachable
+        Names of the scans that the senior would learn from, were their masks corrected.
     """
     columns = [
         name for name in _COLUMNS if any(row.get(name) not in (None, []) for row in participants)
@@ -103,8 +107,18 @@ def write_group_page(
         troubles=troubles,
         stops=stops,
         false_positives=false_positives,
+        candidates=_candidates(scans, teachable, links),
         training=TRAINING_PAGE if (path.parent / TRAINING_PAGE).is_file() else "",
     )
+
+
+def _candidates(
+    scans: Sequence[Row], teachable: Collection[str], links: Mapping[Person, str]
+) -> list[Candidate]:
+    """Only the main dataset has scans that teach by their masks."""
+    own = [row for row in scans if _person(row)[0] == MAIN]
+    pages = {name: page for (dataset, name), page in links.items() if dataset == MAIN}
+    return most_instructive(own, teachable, pages)
 
 
 def _person(row: Row) -> Person:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthtumour_bids.segmentation.midplane import find_midplane
+from synthtumour_bids.segmentation.midplane import Midplane, find_midplane
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
 
 MAD_TO_SD = 1.4826  # of a normal distribution
@@ -133,26 +133,65 @@ class _Sides:
     rules: OtherSide
 
 
+def midplane_of(
+    scan: NDArray[np.number],
+    brain: NDArray[np.bool_],
+    affine: NDArray[np.floating],
+    settings: OtherSide | None = None,
+) -> Midplane:
+    """Plane that mirrors a brain into itself best; parameters as for :func:`compare`.
+
+    The grid may be any on which the affine leads to the template's world.
+    """
+    grid = np.asarray(affine, dtype=float)
+    known = _brightness(scan, brain, grid, settings or OtherSide())
+    return Midplane() if known is None else _midplane(*known, brain, grid)
+
+
+def _midplane(
+    brightness: NDArray[np.float32],
+    cover: NDArray[np.float32],
+    brain: NDArray[np.bool_],
+    affine: NDArray[np.float64],
+) -> Midplane:
+    outlined = (np.clip(brightness, -DARKEST, DARKEST) + DARKEST) * cover
+    return find_midplane(outlined, brain, affine)
+
+
 def _sides(
     scan: NDArray[np.number],
     brain: NDArray[np.bool_],
     affine: NDArray[np.float64],
     rules: OtherSide,
 ) -> _Sides:
+    known = _brightness(scan, brain, affine, rules)
+    if known is None:
+        return _Sides(None, brain, affine, np.eye(4), rules)
+    plane = _midplane(*known, brain, affine)
+    return _Sides(known[0], brain, affine, plane.reflection(affine), rules)
+
+
+def _brightness(
+    scan: NDArray[np.number],
+    brain: NDArray[np.bool_],
+    affine: NDArray[np.float64],
+    rules: OtherSide,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Smoothed brightness above the brain's median, SD, and how much brain is in each mean.
+
+    ``None`` where the scan has no spread.
+    """
     values = scan[brain].astype(np.float64)
     median = float(np.median(values)) if values.size else 0.0
     spread = MAD_TO_SD * float(np.median(np.abs(values - median))) if values.size else 0.0
     if spread <= 0:
-        return _Sides(None, brain, affine, np.eye(4), rules)
+        return None
     standard = np.zeros(scan.shape, np.float32)
     standard[brain] = rules.sign * (values - median) / spread
     sigma = rules.smoothing_mm / np.linalg.norm(affine[:3, :3], axis=0)
     cover = ndimage.gaussian_filter(brain.astype(np.float32), sigma, mode="constant")
     total = ndimage.gaussian_filter(standard, sigma, mode="constant")
-    brightness = np.divide(total, cover, out=np.zeros_like(total), where=cover > 1e-3)
-    outlined = (np.clip(brightness, -DARKEST, DARKEST) + DARKEST) * cover
-    plane = find_midplane(outlined, brain, affine)
-    return _Sides(brightness, brain, affine, plane.reflection(affine), rules)
+    return np.divide(total, cover, out=np.zeros_like(total), where=cover > 1e-3), cover
 
 
 def _judge(

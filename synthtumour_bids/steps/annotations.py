@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from numpy.typing import NDArray
 
 from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.classes import write_classes
@@ -48,24 +50,11 @@ def carry(
         When the annotation is empty, has a value without a class, or does not lie in the scan's
         brain.
     """
-    name = str(annotation.path)
-    given = checks.read_annotation(annotation.path)
     indices = [one.index for one in annotation.classes]
-    numbers = checks.numbered(np.asanyarray(given.dataobj), indices, name)
-    known = bool(given.header["qform_code"] or given.header["sform_code"])
-    if checks.explained_shift(
-        numbers > 0, given.affine, known, image.shape[:3], image.affine, name
-    ):
-        LOGGER.warning(
-            "%s: the annotation %s lies on another grid than its scan; its affine tells where, so "
-            "it is resampled.",
-            scan.key,
-            name,
-        )
-    checks.check_in_brain(numbers > 0, given.affine, preprocessed.native_mask, name)
+    drawing = checks.Drawing(annotation.path)
     standard = preprocessed.standard_mask
-    carried = checks.carry_to_standard(
-        numbers, given.affine, preprocessed.transform, standard, name
+    carried = on_template(
+        scan, drawing, indices, image, preprocessed.native_mask, standard, preprocessed.transform
     )
     values = np.array([0, *indices], np.uint8)[carried]
     path = layout.standard_annotation(scan)
@@ -82,3 +71,53 @@ def carry(
     table = class_table(path)
     write_classes(table, annotation.classes)
     return [path, table]
+
+
+def on_template(
+    scan: Scan,
+    drawing: checks.Drawing,
+    indices: Sequence[int],
+    grid: nib.Nifti1Image,
+    brain: nib.Nifti1Image,
+    standard_brain: nib.Nifti1Image,
+    transform: Path,
+) -> NDArray[np.uint8]:
+    """Check what was drawn on a scan, and bring it to the template grid.
+
+    Parameters
+    ----------
+    scan
+        On which it was drawn.
+    drawing, indices
+        The file, and the values of its classes, rising.
+    grid, brain
+        The scan and its brain mask.
+    standard_brain
+        That mask on the template grid.
+    transform
+        From the scan to the template.
+
+    Returns
+    -------
+    (X, Y, Z) on the template grid: 0 for none, 1, 2, ... for the classes.
+
+    Raises
+    ------
+    UnusableScanError
+        When it cannot be read, is empty, has a value without a class, or does not lie in the
+        scan's brain.
+    """
+    given = checks.read_drawing(drawing)
+    numbers = checks.numbered(np.asanyarray(given.dataobj), indices, drawing)
+    known = bool(given.header["qform_code"] or given.header["sform_code"])
+    if checks.explained_shift(
+        numbers > 0, given.affine, known, grid.shape[:3], grid.affine, drawing
+    ):
+        LOGGER.warning(
+            "%s: the %s lies on another grid than its scan; its affine tells where, so it is "
+            "resampled.",
+            scan.key,
+            drawing,
+        )
+    checks.check_in_brain(numbers > 0, given.affine, brain, drawing)
+    return checks.carry_to_standard(numbers, given.affine, transform, standard_brain, drawing)

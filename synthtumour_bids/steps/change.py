@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.bids.classes import TumourClass, write_classes
-from synthtumour_bids.bids.derivatives import sidecar_path, write_image
+from synthtumour_bids.bids.derivatives import remove_outputs, sidecar_path, write_image
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
@@ -241,17 +241,23 @@ def read_changes(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
+def flags_by_scan(changes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Flags of change, by the name of the later of the two scans that were compared."""
+    return {
+        later["scan"]: list(change["flags"])
+        for record in changes
+        for later, change in zip(record["Sessions"][1:], record["Changes"], strict=True)
+    }
+
+
 def _volume_ml(visit: Visit) -> float:
     return float(np.count_nonzero(visit.lesion.mask) * np.prod(visit.lesion.spacing)) / 1000
 
 
 def _remove_others(old: Iterable[str], outputs: Sequence[Path], root: Path) -> None:
     """Remove what was made of sessions that are compared no more."""
-    for name in set(old) - {path.relative_to(root).as_posix() for path in outputs}:
-        path = root / name
-        path.unlink(missing_ok=True)
-        if name.endswith(".nii.gz"):
-            sidecar_path(path).unlink(missing_ok=True)
+    gone = set(old) - {path.relative_to(root).as_posix() for path in outputs}
+    remove_outputs(root / name for name in gone)
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, Any]:

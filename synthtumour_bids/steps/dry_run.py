@@ -12,11 +12,11 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.steps import preprocess
+from synthtumour_bids.steps import healthy_twin, preprocess, spaces
 from synthtumour_bids.steps.networks import is_judged_by
 from synthtumour_bids.steps.presence import controls_of
 
-HEADER = ("participant", "session", "scan", "role", "preprocess", "segment")
+HEADER = ("participant", "session", "scan", "role", "preprocess", "segment", "further grids")
 
 
 def table(job: Job, method: Method) -> str:
@@ -50,7 +50,24 @@ def _row(
         scan.role.value,
         _state(job, Step.PREPROCESS, preprocessed) if preprocess.is_needed(job, scan) else "-",
         _state(job, Step.SEGMENT, segmented and preprocessed) if scan.role.is_segmented else "-",
+        _further_grids(job, scan, segmented and preprocessed),
     )
+
+
+def _further_grids(job: Job, scan: Scan, segmented: bool) -> str:
+    """Grids that the mask is carried to, each with its state."""
+    if scan.role is not Role.TUMOUR:
+        return "-"
+    grids = spaces.planned(job, scan)
+    if job.settings.healthy_twin:
+        grids = {
+            **grids,
+            "healthy twin": job.ledger.finished(healthy_twin.STEP, scan.key) is not None,
+        }
+    told = [
+        f"{grid} {_state(job, Step.SEGMENT, segmented and done)}" for grid, done in grids.items()
+    ]
+    return ", ".join(told) or "-"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -75,8 +75,11 @@ def with_junior(job: Job) -> tuple[Job, str]:
     if Step.SEGMENT not in job.steps:
         msg = f"{choice.why} To segment with the starter: level participant, --model starter."
         raise DataError(msg)
+    why = choice.why
+    if settings.corrections is not None:
+        why = f"{why} The masks of --corrections teach nothing then."
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
-    return dataclasses.replace(job, settings=alone), choice.why
+    return dataclasses.replace(job, settings=alone), why
 
 
 def _with(job: Job, *, junior: Path | JuniorSource) -> Job:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthtumour_bids.bids.derivatives import sidecar_path, write_image
+from synthtumour_bids.bids.derivatives import remove_outputs, write_image
 from synthtumour_bids.bids.lesion_roi import roi_path, write_roi_dataset
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
@@ -34,6 +34,7 @@ def write(job: Job) -> list[ScanOutcome]:
     What failed: the folder may be full, or no longer there.
     """
     groups = _by_t1w(job)
+    _remove_lost(job)
     root, settings = job.lesion_roi_dir, job.settings
     failures = []
     for t1w, masks in groups:
@@ -61,6 +62,25 @@ def _by_t1w(job: Job) -> list[tuple[Scan, dict[Scan, Path]]]:
     return [(t1w, _of_session(t1w, masks)) for t1w, masks in found.values()]
 
 
+def _remove_lost(job: Job) -> None:
+    """Remove the masks of T1w images that none of their scans lies on any more."""
+    for scan in job.selected(Role.TUMOUR):
+        chosen = job.selection.t1w.get(scan.key)
+        if chosen is None or chosen.image.path == scan.path:
+            continue
+        path = roi_path(job.lesion_roi_dir, chosen.image)
+        stamp = job.ledger.read(COHORT, _name(path))
+        made_of = stamp.details.get("scans") if stamp else None
+        if made_of and not any(job.ledger.finished(T1W, key) for key in made_of):
+            remove_outputs([path])
+            job.ledger.clear(COHORT, _name(path))
+
+
+def _name(path: Path) -> str:
+    """Name of the stamp of a mask."""
+    return f"{STEP}-{path.name.partition('.')[0]}"
+
+
 def _of_session(t1w: Scan, masks: Mapping[Scan, Path]) -> dict[Scan, Path]:
     own = {scan: mask for scan, mask in masks.items() if scan.session == t1w.session}
     return own or dict(masks)
@@ -73,7 +93,7 @@ def _write_one(job: Job, t1w: Scan, masks: Mapping[Scan, Path]) -> None:
         t1w=t1w.name,
         masks={scan.key: hash_file(mask) for scan, mask in masks.items()},
     )
-    name = f"{STEP}-{path.name.partition('.')[0]}"
+    name = _name(path)
     own = all(scan.session == t1w.session for scan in masks)
     earlier = job.ledger.read(COHORT, name)
     if not own and path.is_file() and earlier is not None and earlier.details.get("own"):
@@ -95,10 +115,10 @@ def _write_one(job: Job, t1w: Scan, masks: Mapping[Scan, Path]) -> None:
             ),
         )
     else:  # there is nothing to leave out
-        for old in (path, sidecar_path(path)):
-            old.unlink(missing_ok=True)
+        remove_outputs([path])
         return
-    job.ledger.mark(COHORT, name, current, [path], own=own)
+    scans = [scan.key for scan in masks]
+    job.ledger.mark(COHORT, name, current, [path], own=own, scans=scans)
 
 
 def _union(masks: Sequence[np.ndarray]) -> np.ndarray:

@@ -15,6 +15,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import write_json, write_text
 from synthtumour_bids.job import Job, Preprocessing, networks_in
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method, RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
 from synthtumour_bids.methods.pseudo_labels import count_used
@@ -24,6 +25,7 @@ from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.settings import STARTER, Settings, Step
+from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.t1w import in_t1w
 from synthtumour_bids.versions import versions
 
@@ -95,6 +97,8 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         n_relaxed,
         len(in_t1w(job.ledger)),
         _controls(models_dir, cards),
+        _n_corrected(job, cards.get(Network.SENIOR)),
+        len(read_changes(job.layout.changes)),
     )
 
 
@@ -103,6 +107,11 @@ def _controls(models_dir: Path, cards: Mapping[str, ModelCard]) -> Controls | No
     with suppress(UnavailableError):
         return None if main is None else read_controls(models_dir, main)
     return None
+
+
+def _n_corrected(job: Job, senior: ModelCard | None) -> int:
+    """Corrected masks by the senior's card, or, before it is trained, those that are to teach."""
+    return len(corrections.in_effect(job)) if senior is None else corrections.count(senior)
 
 
 def _preprocessed(job: Job) -> Iterator[Preprocessing]:

@@ -10,6 +10,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger, Stamp
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.calibration import Calibration
@@ -40,6 +41,8 @@ class Networks:
         How their masks are compared with the other side of the brain.
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
+    n_corrected
+        Corrected masks that the last network learned from.
     calibration
         How far the last network's answers can be trusted; ``None`` where nobody measured it.
     controls
@@ -52,6 +55,7 @@ class Networks:
     lesion: str
     comparison: Comparison
     junior_source: str = ""
+    n_corrected: int = 0
     calibration: Calibration | None = None
     controls: Controls | None = None
 
@@ -73,6 +77,7 @@ class Networks:
             main.lesion,
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
+            corrections.count(main),
             main.calibration,
             controls,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from synthtumour_bids.bids.derivatives import remove_outputs
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import Result
@@ -132,6 +133,7 @@ def segment_scan(task: SegmentTask) -> None:
     ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
     for record in _measured(scan, layout):
         record.unlink(missing_ok=True)  # of a segmentation that is no more
+    remove_outputs((layout.twin(scan), layout.twin_in_t1w(scan)))
     outputs = write_segmentation(segmented, layout)
     result = layout.result(scan)
     write_json(

@@ -174,6 +174,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     """Fields of a mask; measurements and flags are the main network's alone."""
     main = network == segmented.networks.main
     fingerprints, source = segmented.networks.fingerprints, segmented.networks.junior_source
+    corrected = segmented.networks.n_corrected
     return {
         "Type": "Lesion",
         "Threshold": THRESHOLD,
@@ -184,6 +185,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({"JuniorSource": source} if source else {}),
         **(segmented.presence.to_json() if main else NOT_JUDGED),
+        **({"CorrectedMasks": corrected} if main and corrected else {}),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},

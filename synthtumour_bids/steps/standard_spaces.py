@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.bids.derivatives import sidecar_path, write_image
+from synthtumour_bids.bids.derivatives import remove_outputs, sidecar_path, write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.errors import UnavailableError, UnusableScanError
@@ -131,7 +131,9 @@ def carry_to_standard(task: SpaceTask) -> None:
 
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     current = task.fingerprint()
-    ledger.clear(task.step, scan.key)  # a mixture of old and new outputs is not done
+    if (old := ledger.read(task.step, scan.key)) is not None:
+        remove_outputs(layout.output_dir / name for name in old.outputs)  # lest this fails
+    ledger.clear(task.step, scan.key)
     head, brain = (
         load_volume(path) for path in (layout.native_image(scan), layout.native_brain(scan))
     )

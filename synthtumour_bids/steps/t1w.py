@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.bids.derivatives import sidecar_path, write_image
+from synthtumour_bids.bids.derivatives import remove_outputs, sidecar_path, write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.bids.t1w import T1w
@@ -71,7 +71,7 @@ def run(job: Job) -> list[ScanOutcome]:
     Scans that are T1w images themselves have theirs there already.
     """
     tasks = [_task(job, scan) for scan in job.selected(Role.TUMOUR) if _is_wanted(job, scan)]
-    todo = [task for task in tasks if not _is_done(job, task)]
+    todo = [task for task in tasks if not is_done(job, task.scan)]
     results = job.map(
         carry_to_t1w,
         todo,
@@ -104,11 +104,12 @@ def _task(job: Job, scan: Scan) -> T1wTask:
     )
 
 
-def _is_done(job: Job, task: T1wTask) -> bool:
-    if job.ledger.finished(STEP, task.scan.key) is None:
+def is_done(job: Job, scan: Scan) -> bool:
+    """Whether the mask of a scan lies on its T1w image, as both are now."""
+    if not _is_wanted(job, scan) or job.ledger.finished(STEP, scan.key) is None:
         return False
     try:
-        return job.ledger.is_done(STEP, task.scan.key, task.fingerprint())
+        return job.ledger.is_done(STEP, scan.key, _task(job, scan).fingerprint())
     except OSError:  # which is said when it is worked on
         return False
 
@@ -119,6 +120,14 @@ def _sources(scan: Scan, layout: Layout) -> list[Path]:
         layout.native_brain(scan),
         layout.native(scan, label="L", suffix="mask"),
         layout.native(scan, label="L", suffix="probseg"),
+    ]
+
+
+def _outputs(scan: Scan, layout: Layout) -> list[Path]:
+    return [
+        layout.transform(scan, to=T1W_SPACE),
+        layout.in_t1w(scan, label="L", suffix="mask"),
+        layout.in_t1w(scan, label="L", suffix="probseg"),
     ]
 
 
@@ -134,7 +143,8 @@ def carry_to_t1w(task: T1wTask) -> None:
 
     scan, layout, image = task.scan, task.layout, task.t1w.image
     ledger = Ledger(layout.output_dir)
-    ledger.clear(STEP, scan.key)  # a mixture of old and new outputs is not done
+    ledger.clear(STEP, scan.key)
+    remove_outputs(_outputs(scan, layout))  # lest old ones stay where this fails
     try:
         preflight = check(image.path)
     except UnusableScanError as error:
@@ -146,9 +156,10 @@ def carry_to_t1w(task: T1wTask) -> None:
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", image.key, finding.message)
     current = task.fingerprint()
-    transform = layout.transform(scan, to=T1W_SPACE)
+    transform, *paths = _outputs(scan, layout)
     information = _register(task, preflight.image, transform)
-    probability, mask = _carried(task, preflight.image, transform)
+    carried = _carried(task, preflight.image, transform)
+    mask = carried["mask"]
     native, there = load_volume(_sources(scan, layout)[2]), Volume.of(mask)
     measured: dict[str, Any] = {
         "t1w_information": round(information, 4),
@@ -161,18 +172,15 @@ def carry_to_t1w(task: T1wTask) -> None:
         "OtherT1wImages": [other.uri for other in task.t1w.others],
         "T1wQualityControl": measured,
     }
-    outputs = []
-    for suffix, values in (("mask", mask), ("probseg", probability)):
-        path = layout.in_t1w(scan, label="L", suffix=suffix)
+    for path, (suffix, values) in zip(paths, carried.items(), strict=True):
         # It says all that it could inherit from the sidecar of the scan's own grid.
         own = sidecar_path(layout.native(scan, label="L", suffix=suffix))
         write_image(path, values, json.loads(own.read_text(encoding="utf-8")) | fields)
-        outputs.append(path)
     ledger.mark(
         STEP,
         scan.key,
         current,
-        [*outputs, transform],
+        [*paths, transform],
         scan=scan,
         segmented=task.segmented,
         t1w=image.uri,
@@ -211,20 +219,18 @@ def _register(task: T1wTask, t1w: nib.Nifti1Image, transform: Path) -> float:
     return information
 
 
-def _carried(
-    task: T1wTask, t1w: nib.Nifti1Image, transform: Path
-) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
-    """Probability and mask on the T1w image's grid, with its forms."""
+def _carried(task: T1wTask, t1w: nib.Nifti1Image, transform: Path) -> dict[str, nib.Nifti1Image]:
+    """Mask and probability on the T1w image's grid, with its forms, by their suffixes."""
     from synthtumour_bids.spaces.carry import Leg, carry
 
     mask, probability = map(load_volume, _sources(task.scan, task.layout)[2:])
     way = [Leg(transform)]
     there = carry(probability.with_data(probability.data), t1w, way).clip(0, 1)
     level = carry(mask.with_data(levels(mask.mask, probability.data)), t1w, way)
-    return (
-        like_native(there, t1w, np.float32),
-        like_native((level >= BORDER).astype(np.uint8), t1w, np.uint8),
-    )
+    return {
+        "mask": like_native((level >= BORDER).astype(np.uint8), t1w, np.uint8),
+        "probseg": like_native(there, t1w, np.float32),
+    }
 
 
 def _millilitres(volume: Volume) -> float:

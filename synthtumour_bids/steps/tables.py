@@ -13,6 +13,7 @@ from typing import Any
 
 from synthtumour_bids.bids.scan import record_name
 from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
     MAIN,
@@ -30,7 +31,7 @@ from synthtumour_bids.reports.summary import Summary
 from synthtumour_bids.segmentation.presence import without_calibration
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import frequency
-from synthtumour_bids.steps.change import read_changes
+from synthtumour_bids.steps.change import flags_by_scan, read_changes
 from synthtumour_bids.steps.locations import read_location
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
@@ -81,6 +82,8 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     output_dir = job.settings.output_dir
     found = in_t1w(job.ledger)
     roles = {scan.key: scan.role for scan in job.selection.everything}
+    changes = read_changes(job.layout.changes)
+    of_change = flags_by_scan(changes)
     results = [
         {
             "tumour_present": without_calibration(result["volume_mL"]),  # in results of 0.1.0
@@ -90,6 +93,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
             "qc_flags": [
                 *result.get("qc_flags", ()),
                 *_t1w_flags(found, _key(result)),
+                *of_change.get(str(result["scan"]), ()),
             ],
         }
         for result in read_results(output_dir)
@@ -99,7 +103,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     if not results and not participants:
         return None, []
     write_regions(output_dir, results)
-    write_changes(output_dir, read_changes(job.layout.changes))
+    write_changes(output_dir, changes)
     summary = write_tables(output_dir, results, participants)
     own = by_dataset(results)
     rows = participant_rows(own.pop(MAIN), participants)
@@ -115,6 +119,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         list(_troubles(job)),
         job.ledger.stops(),
         summary.false_positives(),
+        corrections.teachable(job),
     )
     return summary, rows
 

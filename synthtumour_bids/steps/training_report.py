@@ -230,6 +230,8 @@ def _pseudo_labels(layout: Layout) -> Iterator[ShownPseudoLabel]:
 
 
 def _verdict(row: Mapping[str, str]) -> tuple[str, str]:
+    if row.get("corrected") == "true":
+        return "good", "a person's corrected mask took its place."
     if row["accepted"] == "true":
         return "good", "passed."
     if row["used"] == "true":

@@ -17,11 +17,12 @@ from synthtumour_bids.errors import DataError, UnusableScanError
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.methods.fabrication.annotations import load_class_numbers
 from synthtumour_bids.preprocessing.annotation import (
+    Drawing,
     carry_to_standard,
     check_in_brain,
     explained_shift,
     numbered,
-    read_annotation,
+    read_drawing,
 )
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.settings import Role
@@ -31,6 +32,7 @@ from tests.builders.datasets import make
 from tests.builders.fabrication_scans import ball, brain_of
 
 TABLE = "index\tname\tcolor\n0\tbackground\t\n1\toedema\t#00ff00\n4\tcore\tn/a\n"
+X = Drawing(Path("x"))
 CLASSES = (TumourClass(1, "oedema", color="#00ff00"), TumourClass(4, "core"))
 
 
@@ -71,7 +73,7 @@ GRID = np.diag([2.0, 2.0, 2.0, 1.0])
 def test_values_become_ranks():
     values = np.zeros((3, 3, 3))
     values[0], values[1] = 1, 4
-    assert numbered(values, (1, 4), "x")[:, 0, 0].tolist() == [1, 2, 0]
+    assert numbered(values, (1, 4), X)[:, 0, 0].tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -80,19 +82,19 @@ def test_values_become_ranks():
 )
 def test_values_without_a_class_and_empty_annotations_are_refused(values, words):
     with pytest.raises(UnusableScanError, match=words):
-        numbered(np.array(values, float), (1, 4), "x")
+        numbered(np.array(values, float), (1, 4), X)
 
 
 def test_a_shared_grid_is_no_shift():
     inside = np.ones((4, 5, 6), bool)
-    assert not explained_shift(inside, GRID, False, (4, 5, 6), GRID + 1e-4, "x")
+    assert not explained_shift(inside, GRID, False, (4, 5, 6), GRID + 1e-4, X)
 
 
 def test_another_grid_is_explained_by_its_affine():
     inside = np.ones((4, 4, 4), bool)
     moved = GRID.copy()
     moved[:3, 3] = 4
-    assert explained_shift(inside, moved, True, (8, 8, 8), GRID, "x")
+    assert explained_shift(inside, moved, True, (8, 8, 8), GRID, X)
 
 
 def test_another_grid_without_explanation_is_refused():
@@ -100,9 +102,9 @@ def test_another_grid_without_explanation_is_refused():
     far = GRID.copy()
     far[:3, 3] = 13
     with pytest.raises(UnusableScanError, match=r"98 % of the annotated voxels outside"):
-        explained_shift(inside, far, True, (8, 8, 8), GRID, "x")
+        explained_shift(inside, far, True, (8, 8, 8), GRID, X)
     with pytest.raises(UnusableScanError, match="qform and sform code 0"):
-        explained_shift(inside, GRID, False, (8, 8, 8), GRID, "x")
+        explained_shift(inside, GRID, False, (8, 8, 8), GRID, X)
 
 
 def test_an_annotation_outside_of_the_brain_is_refused():
@@ -110,8 +112,8 @@ def test_an_annotation_outside_of_the_brain_is_refused():
     inside = np.zeros(brain.shape, bool)
     inside[0:2, 10:14, 10:14] = True
     with pytest.raises(UnusableScanError, match=r"Only 0 % .* inside the brain"):
-        check_in_brain(inside, GRID, brain, "x")
-    check_in_brain(ball((14, 16, 12), 12, spacing=(2, 2, 2)), GRID, brain, "x")
+        check_in_brain(inside, GRID, brain, X)
+    check_in_brain(ball((14, 16, 12), 12, spacing=(2, 2, 2)), GRID, brain, X)
 
 
 def test_classes_are_carried_to_another_grid(tmp_path):
@@ -121,23 +123,23 @@ def test_classes_are_carried_to_another_grid(tmp_path):
     ranks = ball((14, 16, 12), 16, spacing=spacing).astype(np.uint8)
     ranks += ball((14, 16, 12), 8, spacing=spacing)
     brain = nib.Nifti1Image(np.ones((60, 68, 52), np.uint8), np.diag([1.0, 1.0, 1.0, 1.0]))
-    fine = carry_to_standard(ranks, GRID, transform, brain, "x")
+    fine = carry_to_standard(ranks, GRID, transform, brain, X)
     assert np.unique(fine).tolist() == [0, 1, 2]
     for rank in (1, 2):
         assert (fine == rank).sum() == pytest.approx(8 * (ranks == rank).sum(), rel=0.2)
     assert (fine[::2, ::2, ::2] == ranks).mean() > 0.99
     empty = nib.Nifti1Image(np.zeros(brain.shape, np.uint8), brain.affine)
     with pytest.raises(UnusableScanError, match="Nothing is left"):
-        carry_to_standard(ranks, GRID, transform, empty, "x")
+        carry_to_standard(ranks, GRID, transform, empty, X)
 
 
 def test_files_that_are_no_annotation_are_named(tmp_path):
     with pytest.raises(UnusableScanError, match="no such file"):
-        read_annotation(tmp_path / "none.nii.gz")
+        read_drawing(Drawing(tmp_path / "none.nii.gz"))
     series = tmp_path / "series.nii.gz"
     nib.save(nib.Nifti1Image(np.zeros((3, 3, 3, 2), np.uint8), np.eye(4)), series)
     with pytest.raises(UnusableScanError, match="should be 3-D"):
-        read_annotation(series)
+        read_drawing(Drawing(series))
 
 
 # ---------------------------------------------------------------------- division

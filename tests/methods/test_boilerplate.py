@@ -104,15 +104,23 @@ def test_methods_tell_whose_borders_the_scan_refined(settings: Settings) -> None
 def test_citations_are_numbered_in_their_order_and_all_listed(
     settings: Settings, method: Method
 ) -> None:
-    chosen = dataclasses.replace(settings, truth=Path("truth"), method=method)
+    chosen = dataclasses.replace(settings, truth=Path("truth"), method=method, healthy_twin=True)
     cards = {"junior": {}, "senior": {"calibration": CALIBRATION}}
-    written = text(chosen, head_templates=("embedded",), cards=cards)
+    written = text(chosen, head_templates=("embedded",), cards=cards, n_compared=2)
     body, listed = written.split("## References")
     cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
     numbers = list(dict.fromkeys(cited))
     assert numbers == list(range(1, len(REFERENCES)))  # all but that of the other method
     assert re.findall(r"^(\d+)\. ", listed, flags=re.M) == [str(n) for n in numbers]
     assert ("2511.18654" in listed) == (method is Method.FABRICATION)
+
+
+def test_corrected_masks_are_told(settings: Settings) -> None:
+    assert "trains without manual annotations" in text(settings)
+    written = text(settings, n_corrected=3)
+    assert "trains with 3 corrected masks" in written
+    assert "3 masks, corrected by a person, took the place of pseudo-labels" in written
+    assert "without manual annotations" not in written
 
 
 def test_fabrication_tells_its_samples_and_what_was_dropped(

@@ -10,6 +10,7 @@ import pytest
 
 from synthtumour_bids.files import write_json
 from synthtumour_bids.reports import group
+from synthtumour_bids.reports.corrections import most_instructive
 from synthtumour_bids.reports.summary import summarise
 
 
@@ -150,3 +151,19 @@ def test_tables_are_written_with_their_dictionaries(tmp_path: Path, with_truth: 
     written = json.loads((tmp_path / group.SUMMARY).read_text())
     assert written["n_scans"] == 2
     assert written["mean_dice"] == (pytest.approx(0.8) if with_truth else None)
+
+
+def test_the_most_disputed_masks_are_worth_correcting() -> None:
+    rows = [
+        result("sub-01", junior_senior_dice=0.9),
+        result("sub-02", junior_senior_dice=0.2, volume_mL=3.0, junior_volume_mL=2.0),
+        result("sub-03", junior_senior_dice=0.5),
+        result("sub-04", junior_senior_dice=1.0),
+        result("sub-05", junior_senior_dice=0.1),
+        result("sub-06", junior_senior_dice=None),
+    ]
+    names = {row["scan"] for row in rows} - {"sub-05_FLAIR"}
+    found = most_instructive(rows, names, {"sub-03": "sub-03.html"})
+    assert [one.scan[:6] for one in found] == ["sub-03", "sub-01", "sub-02"]
+    assert found[0].disputed_ml == pytest.approx(0.5 * (40 + 35))
+    assert found[0].link == "sub-03.html"

@@ -135,13 +135,18 @@ def test_the_page_shows_both_images_and_what_to_do_next(carried: Job) -> None:
 def test_a_t1w_image_that_cannot_be_read_fails_alone(tmp_path: Path, head: TwoContrasts) -> None:
     job = segmented_with_t1w(tmp_path, head)
     (scan,) = job.selected()
+    spaces.run(job)
+    there = [*job.settings.output_dir.rglob("*T1w*"), *job.lesion_roi_dir.rglob("*_roi.*")]
+    assert len([path for path in there if path.is_file()]) >= 7
+    assert spaces.planned(job, scan) == {"T1w": True}
     job.selection.t1w[scan.key].image.path.write_bytes(b"no image")
+    assert spaces.planned(job, scan) == {"T1w": False}
     (record,) = spaces.run(job)
     assert record.status is Status.FAILED
+    assert not any(path.is_file() for path in there), "outputs are whole or absent"
     assert "T1w image" in record.message
     assert "--bids-filter-file" in record.message
     assert job.layout.native(scan, label="L", suffix="mask").is_file()
-    assert not (job.settings.output_dir / "derivatives" / "lesion-roi").exists()
     assert [failure.step for failure in job.ledger.failures()] == [STEP]
 
 

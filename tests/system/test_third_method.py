@@ -72,7 +72,7 @@ class Cubes:
     def border_evidence(self, card: ModelCard | None = None) -> Evidence | None:
         return None
 
-    def summary(self, cite: Cite) -> str:
+    def summary(self, facts: RunFacts, cite: Cite) -> str:
         return "learned from cubes"
 
     def paragraphs(self, facts: RunFacts, cite: Cite) -> Sequence[str]:

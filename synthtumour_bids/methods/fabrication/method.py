@@ -14,7 +14,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, hash_file
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
-from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods import corrections, lineage
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.fabrication import pairs, words
 from synthtumour_bids.methods.fabrication.coarse_samples import ANNOTATED_SHARE
@@ -115,6 +115,7 @@ class Fabrication:
                 "Preset": card.preset,
                 "Profile": card.profile,
                 "Fingerprint": card.fingerprint,
+                **corrections.told_of(card),
             }
         return told
 
@@ -197,7 +198,7 @@ class Fabrication:
 
     # ------------------------------------------------------------------ what is told of it
 
-    def summary(self, cite: Cite) -> str:
+    def summary(self, facts: RunFacts, cite: Cite) -> str:
         """Say what it is."""
         return words.summary(cite)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Cite, RunFacts
+from synthtumour_bids.methods.corrections import with_annotation
 from synthtumour_bids.methods.fabrication.refined_samples import read_quality
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
 from synthtumour_bids.settings import Role
@@ -64,7 +65,10 @@ def _networks(facts: RunFacts, quality: Mapping[str, Any] | None, cite: Cite) ->
         return text
     whose = "the junior's segmentations"
     if teacher := told.get("Teacher"):
-        unsupervised = ", without any annotation" if teacher["Method"] == "synthtumour" else ""
+        unsupervised = ""
+        if teacher["Method"] == "synthtumour":
+            n = teacher.get("CorrectedMasks", 0)
+            unsupervised = f", {with_annotation(n)}" if n else ", without any annotation"
         whose = (
             f"segmentations by a network trained before (method {teacher['Method']}{unsupervised})"
         )

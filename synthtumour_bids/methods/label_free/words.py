@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import Cite, RunFacts
+from synthtumour_bids.methods.corrections import TIMES, with_annotation
 from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
@@ -12,10 +13,10 @@ from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Role
 
 
-def summary(cite: Cite) -> str:
+def summary(facts: RunFacts, cite: Cite) -> str:
     """Say what it is, in half a sentence."""
     return (
-        "trains without manual annotations, following the two-stage image synthesis of "
+        f"trains {with_annotation(facts.n_corrected)}, following the two-stage image synthesis of "
         f"SynthTumour {cite('synthtumour')}"
     )
 
@@ -107,10 +108,17 @@ def _stage_two(facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads
         learned_from = "on the mixes, the pseudo-labelled scans and all synthetic tumours"
     if starter is not None or heads:
         learned_from += ", and on the tumour-free brains as they are"
+    corrected = ""
+    if n := facts.n_corrected:
+        corrected = (
+            f"{n} mask{'s' if n > 1 else ''}, corrected by a person, took the place of "
+            f"pseudo-labels and {'were' if n > 1 else 'was'} drawn {TIMES} times as often. "
+        )
     return (
         f"**Stage 2.** The junior segmented the tumour scans{refined}"
         ". Pseudo-labels chosen by a quality control made without any manual label"
         f"{pseudo_label_count(facts)} were used to cut tumours out and to mix them into "
-        f"tumour-free brains ({profile.n_mixed} mixes). {halves}A senior network, {start}"
-        f"{trained(profile.senior)} {learned_from}{best_epoch(facts, Network.SENIOR)}.{held_out}"
+        f"tumour-free brains ({profile.n_mixed} mixes). {corrected}{halves}A senior network, "
+        f"{start}{trained(profile.senior)} {learned_from}"
+        f"{best_epoch(facts, Network.SENIOR)}.{held_out}"
     )

@@ -17,7 +17,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods.base import Material
-from synthtumour_bids.methods.label_free import method, simulated_hosts, stage_one, stage_two
+from synthtumour_bids.methods.label_free import senior, simulated_hosts, stage_one, stage_two
 from synthtumour_bids.methods.pseudo_labels import Labelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.settings import Role
@@ -187,10 +187,10 @@ def test_nobody_stands_on_both_sides_of_the_senior_s_validation(
     real = [
         case
         for side, items in ((stage_two.TRAIN, train), (stage_two.VALIDATION, validation))
-        for case in (method.real_case(job, item, side) for item in items)
+        for case in (senior.real_case(job, item, side) for item in items)
     ]
     in_halves = [sample(item.scan, stage_one.TRAIN).case("half-") for item in train]
-    cases = method.senior_cases(
+    cases = senior.senior_cases(
         mixes,
         real,
         synthetic if healthy_halves else [],

@@ -1,0 +1,171 @@
+"""Masks that a person has corrected: which count, and what a senior has learned from.
+
+The step of the same name brings them to the template grid and stamps them, so that a run without
+``--corrections`` goes on with those that the output folder holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.files import fingerprint, hash_file
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.settings import Method, Role
+
+STEP = "corrections"
+VERSION = "1"  # changes when the same mask is carried otherwise
+KIND = "corrected scans"  # of the cases made from them
+TIMES = 5  # a corrected scan is drawn as often as this many pseudo-labelled ones; not tuned
+
+# Details of stamps: of a mask that cannot be used, and of a senior.
+REFUSED, PREPROCESSING = "refused", "preprocessing"
+TAUGHT, VALIDATING = "corrections", "validating"
+CARD = "Corrections"  # field of the senior's card
+
+
+def fingerprint_of(path: Path, preprocessing: str) -> str:
+    """Hash of all that a corrected mask on the template grid depends on.
+
+    Parameters
+    ----------
+    path
+        The mask; one that cannot be read is told when it is carried.
+    preprocessing
+        Fingerprint of the scan's preprocessing.
+    """
+    try:
+        mask = hash_file(path)
+    except OSError:
+        mask = ""
+    return fingerprint(version=VERSION, mask=mask, scan=preprocessing)
+
+
+def in_effect(job: Job) -> dict[str, str]:
+    """Fingerprints of the corrected masks that count, by their scans' keys.
+
+    They are those of ``--corrections``, carried to the template grid or not yet, without those
+    that cannot be used; where the flag was left out, those that the output folder holds.
+    """
+    settings, found = job.settings, {}
+    if settings.method is not Method.SYNTHTUMOUR:
+        return {}
+    for scan in job.selection.everything:
+        if scan.role is not Role.TUMOUR or job.is_held_out(scan):
+            continue
+        record, stamp = job.preprocessing(scan), job.ledger.finished(STEP, scan.key)
+        if record is None:
+            continue
+        current = None
+        if settings.corrections is None:
+            if stamp and stamp.details.get(PREPROCESSING) == record.fingerprint:
+                current = stamp.fingerprint
+        elif path := job.selection.corrections.get(scan.key):
+            current = fingerprint_of(path, record.fingerprint)
+        refused = stamp and stamp.fingerprint == current and stamp.details.get(REFUSED)
+        if current is not None and not refused:
+            found[scan.key] = current
+    return found
+
+
+def carried(job: Job) -> dict[str, str]:
+    """Those in effect that lie on the template grid: what a senior that is trained now learns."""
+    return {
+        key: current
+        for key, current in in_effect(job).items()
+        if job.ledger.is_done(STEP, key, current)
+    }
+
+
+def are_still_those(job: Job, details: Mapping[str, Any]) -> bool:
+    """Whether a finished senior learned from just the corrected masks that are in effect.
+
+    Parameters
+    ----------
+    job
+        The run; of scans that it does not know, or that are not preprocessed, nothing is asked.
+    details
+        Of the senior's stamp. Masks of scans that chose its epoch would teach nothing.
+    """
+    now, then = in_effect(job), details.get(TAUGHT, {})
+    known = {scan.key for scan in job.selection.everything if job.preprocessing(scan)}
+    asked = known - set(details.get(VALIDATING, ()))
+    return all(now.get(key) == then.get(key) for key in asked)
+
+
+def teachable(job: Job) -> set[str]:
+    """Names of the tumour scans whose corrected masks would teach the senior of the output folder.
+
+    Those held out and those that choose its epoch would not; nor would others that were corrected
+    already. Empty where no senior was trained there, or by another method.
+    """
+    settings, stamp = job.settings, job.ledger.finished(COHORT, Network.SENIOR)
+    if stamp is None or settings.model is not None or settings.method is not Method.SYNTHTUMOUR:
+        return set()
+    without = {*stamp.details.get(VALIDATING, ()), *stamp.details.get(TAUGHT, ())}
+    validated_by = job.model(Network.SENIOR).card.validation_cases  # older stamps do not tell
+    stems = {case.partition("-")[2] for case in validated_by}
+    return {
+        scan.name
+        for scan in job.selection.everything
+        if scan.role is Role.TUMOUR
+        and not job.is_held_out(scan)
+        and scan.key not in without
+        and scan.stem not in stems
+    }
+
+
+# ---------------------------------------------------------------------- what is told of them
+
+
+def details_of(
+    cases: Iterable[Case], tumours: Sequence[Scan], fingerprints: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the stamp of a senior tells: what it was taught, and who chooses its epoch.
+
+    Parameters
+    ----------
+    cases
+        That it learns from.
+    tumours
+        Scans that these were made from.
+    fingerprints
+        Of the corrected masks, by their scans' keys.
+    """
+    persons = {person for case in cases if case.validation for person in case.persons}
+    validating = sorted(scan.key for scan in tumours if scan.person in persons)
+    taught = {key: one for key, one in fingerprints.items() if key not in validating}
+    return {TAUGHT: taught, VALIDATING: validating}
+
+
+def card_of(tumours: Sequence[Scan], taught: Collection[str]) -> dict[str, Any]:
+    """What the senior's card tells; empty where no mask was corrected."""
+    if not taught:
+        return {}
+    uris = sorted(scan.uri for scan in tumours if scan.key in taught)
+    return {CARD: {"Count": len(uris), "TimesDrawn": TIMES, "Scans": uris}}
+
+
+def count(card: ModelCard | None) -> int:
+    """How many corrected masks the network of a card learned from."""
+    told = card.details.get(CARD) if card else None
+    n = told.get("Count") if isinstance(told, Mapping) else None
+    return n if isinstance(n, int) else 0
+
+
+def told_of(card: ModelCard) -> dict[str, int]:
+    """A network's corrected masks for the cards of those that it taught; empty without any."""
+    return {"CorrectedMasks": n} if (n := count(card)) else {}
+
+
+def with_annotation(n: int) -> str:
+    """Say what a person drew for the networks: nothing, or corrections of `n` masks."""
+    if not n:
+        return "without manual annotations"
+    return f"with {n} corrected mask{'s' if n > 1 else ''}"

@@ -1,0 +1,126 @@
+"""Corrected masks: when they call for a new senior, and in whose place they teach."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import corrections, lineage
+from synthtumour_bids.methods.label_free.senior import real_case, with_corrected
+from synthtumour_bids.methods.label_free.stage_two import split_tumours
+from synthtumour_bids.methods.pseudo_labels import Labelled
+from tests.builders.jobs import (
+    make_job,
+    make_scan,
+    mark_preprocessed,
+    mark_trained,
+    method_of,
+    with_settings,
+)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    job = make_job(tmp_path, tumours=3, tumourfree=2)
+    mark_preprocessed(job, *job.selection.everything)
+    return job
+
+
+def with_masks(job: Job, **masks: bytes) -> Job:
+    """The job with corrected masks of tumour scans, by their subjects."""
+    folder = job.settings.output_dir.parent / "edited"
+    folder.mkdir(exist_ok=True)
+    found = {}
+    for scan in job.selection.everything:
+        if scan.subject in masks:
+            found[scan.key] = folder / scan.name
+            found[scan.key].write_bytes(masks[scan.subject])
+    selection = dataclasses.replace(job.selection, corrections=found)
+    job = dataclasses.replace(job, selection=selection)
+    return with_settings(job, corrections=folder)
+
+
+def carry(job: Job) -> None:
+    """Say that all corrected masks are on the template grid."""
+    for scan in job.selection.everything:
+        if (current := corrections.in_effect(job).get(scan.key)) is not None:
+            record = job.preprocessing(scan)
+            assert record is not None
+            about = {corrections.PREPROCESSING: record.fingerprint}
+            job.ledger.mark(corrections.STEP, scan.key, current, scan=scan, **about)
+
+
+def is_finished(job: Job) -> tuple[bool, ...]:
+    return tuple(lineage.is_finished(job, method_of(job), network) for network in Network)
+
+
+def test_new_corrections_retrain_the_senior_and_nothing_else(job: Job) -> None:
+    mark_trained(job)
+    assert is_finished(job) == (True, True)
+    given = with_masks(job, tumour0=b"a")
+    assert is_finished(given) == (True, False)
+    carry(given)
+    mark_trained(given, Network.SENIOR, corrections=corrections.carried(given))
+    assert is_finished(given) == (True, True)
+    assert is_finished(with_masks(job, tumour0=b"edited again")) == (True, False)
+    assert is_finished(with_masks(job, tumour0=b"a", tumour1=b"b")) == (True, False)
+    assert is_finished(with_masks(job)) == (True, False), "taken back"
+    with_masks(job, tumour0=b"a")
+    assert is_finished(job) == (True, True), "what was said before still counts without the flag"
+    assert corrections.carried(job) == corrections.carried(given)
+    held_out = with_settings(given, hold_out=("tumour0",))
+    assert corrections.in_effect(held_out) == {}
+
+
+def test_refused_masks_and_those_of_scans_that_validate_call_for_no_training(job: Job) -> None:
+    given = with_masks(job, tumour0=b"a", tumour1=b"b")
+    refused, validating, *_ = job.selection.everything
+    current = corrections.in_effect(given)[refused.key]
+    job.ledger.mark(corrections.STEP, refused.key, current, scan=refused, refused=True)
+    assert set(corrections.in_effect(given)) == {validating.key}
+    mark_trained(job, validating=[validating.key])
+    assert is_finished(given) == (True, True)
+    mended = with_masks(job, tumour0=b"mended", tumour1=b"b")
+    assert is_finished(mended) == (True, False)
+    assert corrections.teachable(job) == {"sub-tumour0_FLAIR", "sub-tumour2_FLAIR"}
+
+
+@given(
+    accepted=st.sets(st.integers(0, 9)),
+    corrected=st.sets(st.integers(0, 9)),
+    seed=st.integers(0, 9),
+)
+def test_corrected_masks_teach_and_never_validate(
+    accepted: set[int], corrected: set[int], seed: int
+) -> None:
+    def labels(persons: set[int], *, corrected: bool = False) -> list[Labelled]:
+        root = Path("/d")
+        return [Labelled(make_scan(root, f"{n}"), Path("l"), corrected) for n in sorted(persons)]
+
+    train, validation = split_tumours(labels(accepted), seed)
+    learned, in_vain = with_corrected(train, validation, labels(corrected, corrected=True))
+    by_person = {int(item.scan.subject): item.corrected for item in learned}
+    validating = {int(item.scan.subject) for item in validation}
+    assert not validating & set(by_person)
+    assert {person for person, own in by_person.items() if own} == corrected - validating
+    assert set(by_person) == (accepted | corrected) - validating
+    assert len(in_vain) == len(corrected & validating)
+
+
+def test_corrected_scans_weigh_more(job: Job) -> None:
+    scan = job.selection.everything[0]
+    plain, edited = (
+        real_case(job, Labelled(scan, Path("l"), own), "train") for own in (False, True)
+    )
+    assert (plain.times, edited.times) == (1, corrections.TIMES)
+    details = corrections.details_of([edited], [scan], {scan.key: "f"})
+    assert details == {"corrections": {scan.key: "f"}, "validating": []}
+    card = corrections.card_of([scan], details["corrections"])
+    assert card["Corrections"]["Count"] == 1
+    assert corrections.card_of([scan], {}) == {}

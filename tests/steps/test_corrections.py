@@ -1,0 +1,77 @@
+"""Corrected masks are brought to the template grid; a bad one stops nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import ants
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.execution.outcome import Status
+from synthtumour_bids.job import Job
+from synthtumour_bids.methods import corrections as effect
+from synthtumour_bids.steps import corrections
+from tests.builders.fabrication_scans import ball, brain_of
+from tests.builders.jobs import make_job, mark_preprocessed, with_settings
+
+GRID = np.diag([2.0, 2.0, 2.0, 1.0])
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Two tumour scans that lie on the template grid already."""
+    job = make_job(tmp_path, tumours=2, tumourfree=0)
+    mark_preprocessed(job, *job.selection.everything)
+    brain = nib.Nifti1Image(brain_of().astype(np.uint8), GRID)
+    for scan in job.selection.everything:
+        layout = job.layout
+        for path in (
+            layout.native_image(scan),
+            layout.native_brain(scan),
+            layout.standard_brain(scan),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nib.save(brain, path)
+        identity = ants.create_ants_transform(dimension=3)
+        ants.write_transform(identity, str(layout.transform(scan)))
+    return job
+
+
+def give(job: Job, folder: Path, *values: np.ndarray) -> Job:
+    """The job with one corrected mask a scan."""
+    folder.mkdir(exist_ok=True)
+    found = {}
+    for scan, mask in zip(job.selection.everything, values, strict=False):
+        found[scan.key] = folder / f"{scan.stem}_label-L_mask.nii.gz"
+        nib.save(nib.Nifti1Image(mask.astype(np.uint8), GRID), found[scan.key])
+    selection = dataclasses.replace(job.selection, corrections=found)
+    return with_settings(dataclasses.replace(job, selection=selection), corrections=folder)
+
+
+def test_masks_are_carried_kept_without_the_flag_and_taken_back(job: Job, tmp_path: Path) -> None:
+    mask = ball((14, 16, 12), 14, spacing=(2, 2, 2))
+    empty = np.zeros(mask.shape)
+    given = give(job, tmp_path / "edited", mask, empty)
+    first, second = job.selection.everything
+    before = given.selection.corrections[first.key].read_bytes()
+    outcomes = {one.key: one for one in corrections.run(given)}
+    assert outcomes[first.key].status is Status.DONE
+    assert outcomes[second.key].status is Status.FAILED
+    assert "is empty" in outcomes[second.key].message
+    assert "--corrections" in outcomes[second.key].message
+    carried = job.layout.correction(first)
+    np.testing.assert_array_equal(np.asanyarray(nib.load(carried).dataobj), mask)
+    assert set(effect.carried(given)) == {first.key}
+    assert given.selection.corrections[first.key].read_bytes() == before
+
+    assert [one.status for one in corrections.run(given)] == [Status.SKIPPED, Status.FAILED]
+    assert corrections.run(job) == []
+    assert set(effect.carried(job)) == {first.key}
+
+    corrections.run(give(job, tmp_path / "others"))
+    assert not carried.exists()
+    assert effect.carried(job) == {}
+    assert job.ledger.failures() == []
