@@ -105,8 +105,8 @@ def test_citations_are_numbered_in_their_order_and_all_listed(
     settings: Settings, method: Method
 ) -> None:
     chosen = dataclasses.replace(settings, truth=Path("truth"), method=method, healthy_twin=True)
-    cards = {"junior": {}, "senior": {"calibration": CALIBRATION}}
-    written = text(chosen, head_templates=("embedded",), cards=cards, n_compared=2)
+    cards: dict[str, dict[str, Any]] = {"junior": {}, "senior": {"calibration": CALIBRATION}}
+    written = text(chosen, head_templates=("embedded",), n_compared=2, cards=cards)
     body, listed = written.split("## References")
     cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
     numbers = list(dict.fromkeys(cited))
