@@ -106,9 +106,9 @@ def test_who_is_held_out_is_learned_from_in_no_dataset(tmp_path, caplog):
         collect(*folders, hold_out=("d",), **narrow)
 
 
-def test_who_is_held_out_of_a_tumourfree_role_stays_tumourfree(tmp_path):
+def test_who_is_held_out_of_a_tumourfree_role_is_no_tumour(tmp_path):
     selection = collect(*cohort(tmp_path, *masks("a", "b", "c")), hold_out=("h",))
-    assert [s.subject for s in selection.everything if s.role is Role.TUMOURFREE] == ["h"]
+    assert [s.subject for s in selection.everything if s.role is Role.HELD_OUT] == ["h"]
 
 
 @pytest.mark.parametrize("inside", [False, True])

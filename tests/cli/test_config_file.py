@@ -90,6 +90,8 @@ FIELDS: dict[str, strategies.SearchStrategy[Any]] = {
     "lesion_roi_dir": some(folders),
     "atlas": some(one([str(FILES[0]), f"{FILES[0]}:{FILES[1]}"])),
     "keep_mask": switch,
+    "corrections": some(folders),
+    "healthy_twin": switch,
     "skull_strip": one(SKULL_STRIP_MODES),
     "skull_strip_template": some(words),
     "device": one(["auto", "cpu", "mps", "cuda", "cuda:1"]),

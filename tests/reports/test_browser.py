@@ -80,7 +80,9 @@ def test_the_training_report_opens_from_a_folder(
     assert opened.page.inner_text("main").count(NASTY) == 3
     opened.page.locator("summary").first.click()
     assert opened.page.get_by_text("volume ml").first.is_visible()
-    assert opened.page.locator("svg polyline").count() == 6  # three lines of two networks
+    assert (
+        opened.page.locator("svg polyline").count() == 9
+    )  # three of two networks and one reliability
     assert opened.wrong == []
 
 
