@@ -31,7 +31,6 @@ from synthtumour_bids.methods.corrections import (
     fingerprint_of,
     in_effect,
 )
-from synthtumour_bids.preprocessing.annotation import Drawing
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.volumes import load_nifti, template_image
 
@@ -88,6 +87,7 @@ def carry_correction(task: CorrectionTask) -> None:
         When it cannot be read, is empty, holds something else than 0 and 1, or does not lie in
         its scan's brain.
     """
+    from synthtumour_bids.preprocessing.annotation import Drawing
     from synthtumour_bids.steps.annotations import on_template
 
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)

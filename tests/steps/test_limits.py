@@ -12,6 +12,7 @@ import pytest
 
 from synthtumour_bids import job as jobs
 from synthtumour_bids.files import write_json
+from synthtumour_bids.layout import Network
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import memory, preprocess, report, segment, tables
 from tests.builders.datasets import make
@@ -65,7 +66,7 @@ def test_a_large_scan_leaves_room_for_fewer_processes(
     mark_trained(job)
     mark_preprocessed(job, scan)
     assert memory.memory_gb([scan], 2.0) == pytest.approx(5.4, abs=0.1)
-    tasks = [segment.SegmentTask(scan, {}, None, None, job.layout)]  # type: ignore[arg-type]
+    tasks = [segment.SegmentTask(scan, {Network.SENIOR: scan.path}, None, None, job.layout)]  # type: ignore[arg-type]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segment, "_predicted", lambda *_: (tasks, []))
         patch.setattr(preprocess, "is_done", lambda *_: False)

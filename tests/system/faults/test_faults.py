@@ -53,7 +53,7 @@ def test_a_run_that_is_killed_and_stopped_ends_as_if_nothing_had_been(
         assert ended.semaphores == ()
         if fault.kind == "SIGTERM":
             assert left_over(run) == []
-    assert finish(run, "--nprocs", "1").code == EXIT_DONE
+    assert finish(run).code == EXIT_DONE
     check_whole(run, finished)
 
 
