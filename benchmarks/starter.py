@@ -1,4 +1,4 @@
-"""What a starter is worth: Dice on gliomas, and mL that it marks in scans without a tumour.
+"""What a starter is worth: Dice on gliomas, mL marked in scans without a tumour, and its verdicts.
 
     export SYNTHTUMOUR_COHORT=/data/cohort            # as for cohort.py
     python benchmarks/starter.py OUT BUNDLE [-- --keep-mask ...]
@@ -9,8 +9,10 @@ The app itself runs (``--model BUNDLE``); preprocessing is kept in OUT from one 
 from __future__ import annotations
 
 import argparse
+import csv
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import nibabel as nib
@@ -42,6 +44,15 @@ def volumes(folder: Path) -> dict[str, float]:
     return found
 
 
+def verdicts(folder: Path) -> str:
+    with (folder / "participants.tsv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    counts = Counter(row["tumour_present"] for row in rows)
+    p = sorted(float(row["presence_p"]) for row in rows if row["presence_p"] != "n/a")
+    said = ", ".join(f"{word} {counts[word]}" for word in ("yes", "unsure", "no"))
+    return said + (f"; p {p[0]:.4f} to {p[-1]:.4f}" if p else "; no p")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
@@ -64,10 +75,12 @@ def main() -> int:
     print("worst:", ", ".join(f"{label} {value:.2f}" for label, value in worst))
     empty = [label for label, volume in volumes(gliomas).items() if volume == 0]
     print(f"empty masks of gliomas: {len(empty)} {' '.join(empty)}")
+    print(f"tumour_present of gliomas: {verdicts(gliomas)}")
     marked = volumes(segment(out, "tumourfree", bundle, [*AS_PATIENTS, *options.more]))
     little = sum(volume < LITTLE_ML for volume in marked.values())
     print(f"{len(marked)} tumour-free scans: less than {LITTLE_ML:g} mL in {little}")
     print(", ".join(f"{name} {volume:.1f}" for name, volume in marked.items() if volume))
+    print(f"tumour_present of tumour-free scans: {verdicts(out / 'tumourfree')}")
     return 0
 
 
