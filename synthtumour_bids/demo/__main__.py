@@ -126,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         *(str(cohort.bids_dir), str(output), "participant"),
         *("--truth", str(cohort.truth_dir), "--work-dir", str(options.folder / "work")),
         *("--profile", options.profile, "--seed", str(options.seed)),
+        *(() if "--model" in more else ("--junior", "train")),  # both stages are to be seen
         *("--nprocs", str(options.nprocs), *more),
     ]
     print(f"Running:      synthtumour-bids {' '.join(command)}", flush=True)
