@@ -80,7 +80,10 @@ def flow(
         if square <= enough:
             break
         bent = laplacian(direction)
-        step = np.float32(square / float(np.sum(direction * bent)))
+        curvature = float(np.sum(direction * bent))
+        if curvature <= 0:  # what is left grows where nothing can leave it
+            break
+        step = np.float32(square / curvature)
         potential += step * direction
         rest = rest - step * bent
         former, square = square, float(np.sum(rest * rest))

@@ -113,7 +113,7 @@ def displacement(
     -------
     voxels, offset
         Indices of the voxels that change, one array an axis, and float32 (3, n): the way to where
-        their tissue comes from, mm. None where nothing grows.
+        their tissue comes from, mm. None where nothing grows, or nothing can give way.
     """
     steps = [max(1, round(COARSE_MM / size)) for size in host.spacing]
     size = np.multiply(steps, host.spacing)
@@ -128,7 +128,8 @@ def displacement(
     depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1, 1:-1]
     field *= smoothstep(np.clip(depth - 1, 0, 1)).astype(np.float32)
     field *= bearable(field, size)
-    return interpolated(field, filled, host, steps)
+    voxels, offset = interpolated(field, filled, host, steps)
+    return (voxels, offset) if offset.size else None
 
 
 def _balanced(

@@ -87,6 +87,22 @@ def test_ventricle_and_midline_give_way_in_proportion(host: Brain) -> None:
     assert strong[middle] / weak[middle] == pytest.approx(2.5, rel=0.25)
 
 
+@pytest.mark.parametrize("radius", [14, 200])
+def test_what_cannot_give_way_stays_where_it_is(host: Brain, radius: float) -> None:
+    """In a slice of brain as thick as one coarse block all is outermost."""
+    mask = np.zeros_like(host.mask)
+    thick = round(mass_effect.COARSE_MM / host.spacing[2])
+    middle = host.mask.shape[2] // (2 * thick) * thick
+    mask[..., middle : middle + thick] = host.mask[..., middle : middle + thick]
+    params = mass_effect.MassEffect(solid=0.5, oedema=0.0, reach=60.0)
+    thin = replace(host, mask=mask)
+    body = ball(thin, (0, 0, 0), radius)
+    label = body.astype(np.uint8)
+    image, moved = mass_effect.render(host.image, label, body, thin, params)
+    assert np.array_equal(image, host.image)
+    assert np.array_equal(moved, label)
+
+
 def test_label_moves_with_the_tissue(host: Brain) -> None:
     body = ball(host, (30, 0, 5), 16)
     image = np.where(body > 0, 400, host.image).astype(np.float32)
