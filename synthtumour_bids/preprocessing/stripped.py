@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.preprocessing.distances import distance_to
+from synthtumour_bids.preprocessing.geometry import bounding_box
+
 # An adult brain with its fluid rarely exceeds 1.9 L; a head with skull that is covered from the
 # crown to the skull base has more than 2.5 L.
 _LARGEST_BRAIN_ML = 2200.0
@@ -52,10 +55,13 @@ def stripped_mask(data: np.ndarray, spacing: np.ndarray) -> np.ndarray | None:
     if background is None:
         return None
     objects = data != background
-    mask = solid_component(objects)
-    volume = float(mask.sum()) * float(np.prod(spacing)) / 1000
-    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data, objects, spacing):
+    box = bounding_box(objects, margin=1)
+    brain = solid_component(objects[box])
+    volume = float(brain.sum()) * float(np.prod(spacing)) / 1000
+    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data[box], objects[box], spacing):
         return None
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[box] = brain
     return mask
 
 
@@ -79,7 +85,7 @@ def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
         plane = ndimage.generate_binary_structure(3, 1)
         plane[tuple(slice(None, None, 2) if other == axis else 1 for other in range(3))] = False
         whole |= ndimage.binary_fill_holes(mask, plane)
-    depth = ndimage.distance_transform_edt(whole, sampling=spacing)
+    depth = distance_to(~whole, spacing)
     inner = data[depth > _DEEP_MM]
     if inner.size < _FEWEST_VOXELS:
         return False
