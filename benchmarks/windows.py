@@ -28,7 +28,7 @@ class Windowed(Network):
     """A network that never sees more than in training."""
 
     def whole_window(self, shape: tuple[int, ...]) -> list[int]:
-        return list(self._predictor.configuration_manager.patch_size)
+        return list(self.plan.patch_size)
 
 
 def main() -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
+from itertools import combinations
 from pathlib import Path
 from typing import cast
 
@@ -17,10 +19,10 @@ from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.environment import quiet, resolve_device
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.trained_network import read_network
+from synthtumour_bids.segmentation.windows import slid
 
 LOGGER = logging.getLogger(__name__)
 
-TILE_STEP = 0.5  # of the patch, between neighbouring windows
 BYTES_A_VALUE = 26.0  # that a pass needs for each voxel and feature of the finest stage; measured
 LEAST_SPREAD = 1e-3  # of logits over an image; those of brain and air differ by several
 OTHER_NETWORK = "Train it again (--retrain), or name another (--model)."
@@ -70,37 +72,20 @@ class Network:
     """
 
     def __init__(self, model_dir: Path, *, device: str, mirroring: bool) -> None:
-        from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
         from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
         self.device = resolve_device(device)
         trained = read_network(model_dir)
+        self.plan = trained.plan
+        self._mirror_axes = trained.mirror_axes if mirroring else ()
+        self._description = trained.plan.to_description()
         with quiet():
-            manager = PlansManager(trained.plan.to_plans())
+            self._plans = PlansManager(trained.plan.to_plans())
             network = trained.build()
             if self.device.type == "cpu":
                 faster_on_cpu(network)
-            self._predictor = nnUNetPredictor(
-                tile_step_size=TILE_STEP,
-                use_gaussian=True,
-                use_mirroring=mirroring,
-                device=self.device,
-                allow_tqdm=False,
-            )
-            self._predictor.manual_initialization(
-                network,
-                manager,
-                manager.get_configuration(CONFIGURATION),
-                None,
-                trained.plan.to_description(),
-                "nnUNetTrainer",
-                trained.mirror_axes,
-            )
-
-    @property
-    def bare(self) -> torch.nn.Module:
-        """The network itself: logits of (N, C, Z, Y, X)."""
-        return cast(torch.nn.Module, self._predictor.network)
+        # The network itself: logits of (N, C, Z, Y, X).
+        self.bare: torch.nn.Module = network.to(self.device).eval()
 
     def probabilities(
         self, images: NDArray[np.float32], spacing: tuple[float, float, float]
@@ -128,33 +113,32 @@ class Network:
             convert_predicted_logits_to_segmentation_with_correct_shape,
         )
 
-        predictor = self._predictor
-        wanted = len(predictor.dataset_json["channel_names"])
-        if len(images) != wanted:
+        if len(images) != self.plan.contrasts:
             raise UnusableScanError(
-                f"The network was trained on {wanted} contrast(s) of each scan, but "
+                f"The network was trained on {self.plan.contrasts} contrast(s) of each scan, but "
                 f"{len(images)} are there."
             )
         brain = ndimage.binary_fill_holes((images != 0).any(axis=0))
         # nnU-Net's readers give (channel, Z, Y, X).
         properties = {"spacing": [float(s) for s in spacing[::-1]]}
         with quiet(), torch.inference_mode():
-            preprocessor = predictor.configuration_manager.preprocessor_class(verbose=False)
+            configuration = self._plans.get_configuration(CONFIGURATION)
+            preprocessor = configuration.preprocessor_class(verbose=False)
             data, _, properties = preprocessor.run_case_npy(
                 images.transpose(0, 3, 2, 1),
                 None,
                 properties,
-                predictor.plans_manager,
-                predictor.configuration_manager,
-                predictor.dataset_json,
+                self._plans,
+                configuration,
+                self._description,
             )
             logits = self._logits(torch.from_numpy(data))
             check_answer(logits)
             _, probabilities = convert_predicted_logits_to_segmentation_with_correct_shape(
                 logits.cpu().float(),
-                predictor.plans_manager,
-                predictor.configuration_manager,
-                predictor.label_manager,
+                self._plans,
+                configuration,
+                self._plans.get_label_manager(self._description),
                 properties,
                 return_probabilities=True,
                 num_threads_torch=torch.get_num_threads(),
@@ -168,7 +152,7 @@ class Network:
         Windows that cut through a large tumour show too little of what is around it. On the
         development cohort they cost .03 of Dice (``benchmarks/RESULTS.md``).
         """
-        trained = list(self._predictor.configuration_manager.patch_size)
+        trained = list(self.plan.patch_size)
         whole = self.whole_window(tuple(data.shape[1:]))
         if self._fits(whole):
             try:
@@ -183,28 +167,35 @@ class Network:
         """Whether memory will do: a GPU says so when it does not, but a CPU's process is killed."""
         if self.device.type != "cpu":
             return True
-        arguments = self._predictor.configuration_manager.network_arch_init_kwargs
-        needed = BYTES_A_VALUE * arguments["features_per_stage"][0] * np.prod(window)
+        needed = BYTES_A_VALUE * self.plan.features[0] * np.prod(window)
         return bool(needed < MEMORY_SHARE * memory_limit_gb() * 1e9)
 
     def whole_window(self, shape: tuple[int, ...]) -> list[int]:
         """Least window that holds an image, can be halved, and is no smaller than in training."""
-        configuration = self._predictor.configuration_manager
-        strides = np.prod(configuration.network_arch_init_kwargs["strides"], axis=0)
+        strides = np.prod(self.plan.strides, axis=0)
         return [
             max(int(-(-size // stride) * stride), trained)
-            for size, stride, trained in zip(shape, strides, configuration.patch_size, strict=True)
+            for size, stride, trained in zip(shape, strides, self.plan.patch_size, strict=True)
         ]
 
     def slide(self, data: torch.Tensor, window: list[int]) -> torch.Tensor:
-        """Let nnU-Net slide a window; where there is but one, its voxels count alike."""
-        configuration = self._predictor.configuration_manager.configuration
-        trained = configuration["patch_size"]
-        configuration["patch_size"] = window
-        self._predictor.use_gaussian = any(
-            size > edge for size, edge in zip(data.shape[1:], window, strict=True)
-        )
-        try:
-            return cast(torch.Tensor, self._predictor.predict_sliding_window_return_logits(data))
-        finally:
-            configuration["patch_size"] = trained
+        """See an image through a window, which nnU-Net slides where it does not hold all of it."""
+        shape = data.shape[1:]
+        if all(size <= edge for size, edge in zip(shape, window, strict=True)):
+            return self._at_once(data, window)
+        return slid(self.bare, data, self.plan, self._mirror_axes, self.device)
+
+    def _at_once(self, data: torch.Tensor, window: list[int]) -> torch.Tensor:
+        """Logits of an image padded to a window, as nnU-Net gives them: in half precision."""
+        from acvl_utils.cropping_and_padding.padding import pad_nd_image
+
+        padded, inner = pad_nd_image(data, window, "constant", {"value": 0}, True, None)
+        images = padded[None].to(self.device)
+        axes = [axis + 2 for axis in self._mirror_axes]
+        flips = [one for n in range(len(axes) + 1) for one in combinations(axes, n)]
+        with torch.autocast("cuda") if self.device.type == "cuda" else nullcontext():
+            logits = self.bare(images)
+            for flip in flips[1:]:
+                logits += torch.flip(self.bare(torch.flip(images, flip)), flip)
+            logits /= len(flips)
+        return cast(torch.Tensor, logits[0].half()[inner])
