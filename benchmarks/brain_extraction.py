@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         image = nib.load(scan_path)
         start, start_cpu = time.monotonic(), time.process_time()
         with tempfile.TemporaryDirectory() as work_dir:
-            found = extract_brain(image, template, work_dir=Path(work_dir), seed=527)
+            found = extract_brain(image, lambda: template, work_dir=Path(work_dir), seed=527)
         seconds, cpu = time.monotonic() - start, time.process_time() - start_cpu
         truth = nib.load(mask_path).get_fdata() > 0.5
         dices[subject] = float(2 * (found.mask & truth).sum() / (found.mask.sum() + truth.sum()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,7 @@ class BrainExtraction:
 
 def extract_brain(
     image: nib.Nifti1Image,
-    template: HeadTemplate,
+    template: Callable[[], HeadTemplate],
     *,
     mode: str = "auto",
     work_dir: Path,
@@ -68,7 +68,8 @@ def extract_brain(
     image
         3-D scan, with or without skull.
     template
-        Head to register; see :func:`synthtumour_bids.preprocessing.templates.load_head_template`.
+        Loads the head to register, where one is needed; see
+        :func:`synthtumour_bids.preprocessing.templates.load_head_template`.
     mode
         ``"auto"`` takes the mask of an already stripped scan from its background, ``"force"``
         extracts whatever the scan looks like, ``"skip"`` takes every scan as stripped.
@@ -85,15 +86,16 @@ def extract_brain(
     if mask is None and mode == "skip":
         mask = head_mask(non_negative(data))
     stripped = mask is not None
-    figures = {}
+    figures, name = {}, ""
     if mask is None:
-        mask, score = _extract(image, template, work_dir=work_dir, seed=seed, sloppy=sloppy)
-        figures["extraction_information"] = score
+        head = template()
+        mask, score = _extract(image, head, work_dir=work_dir, seed=seed, sloppy=sloppy)
+        figures["extraction_information"], name = score, head.name
     qc = {**quality.mask_quality(mask, spacing), **figures}
     return BrainExtraction(
         mask=mask,
         method=_STRIPPED if stripped else _EXTRACTED,
-        template="" if stripped else template.name,
+        template=name,
         already_stripped=stripped,
         qc=qc,
         flags=quality.flags(qc),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Preprocessed:
 def preprocess(
     image: nib.Nifti1Image,
     *,
-    template: HeadTemplate,
+    template: Callable[[], HeadTemplate],
     resolution: float,
     mode: str = "auto",
     brain_mask: nib.Nifti1Image | None = None,
@@ -80,7 +80,7 @@ def preprocess(
     image
         3-D scan.
     template
-        Head template for the extraction.
+        Loads the head template for the extraction, where one is needed.
     resolution
         Voxel size of the standard grid in mm.
     mode

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +158,7 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     with _own_folder(task) as work_dir:
         result = preprocess(
             preflight.image,
-            template=load_head_template(settings.skull_strip_template),
+            template=partial(load_head_template, settings.skull_strip_template),
             resolution=settings.profile.resolution,
             mode=settings.skull_strip,
             brain_mask=given_mask,

@@ -53,7 +53,7 @@ def head(template):
 
 def test_brain_of_a_head(head, template, tmp_path):
     image, truth = head
-    found = extract_brain(image, template, work_dir=tmp_path, seed=1, sloppy=True)
+    found = extract_brain(image, lambda: template, work_dir=tmp_path, seed=1, sloppy=True)
     assert not found.already_stripped
     assert found.mask.shape == image.shape
     assert found.mask.dtype == bool
@@ -67,7 +67,7 @@ def test_stripped_scan_keeps_its_mask(head, template, tmp_path):
     image, truth = head
     data = np.where(truth, image.get_fdata() + 1, 0).astype(np.float32)
     scan = nib.Nifti1Image(data, image.affine)
-    found = extract_brain(scan, template, work_dir=tmp_path, seed=1)
+    found = extract_brain(scan, lambda: template, work_dir=tmp_path, seed=1)
     assert found.already_stripped
     assert found.template == ""
     assert dice(found.mask, truth) > 0.999
@@ -75,7 +75,7 @@ def test_stripped_scan_keeps_its_mask(head, template, tmp_path):
 
 def test_skip_takes_any_scan_as_stripped(head, template, tmp_path):
     image, _ = head
-    found = extract_brain(image, template, mode="skip", work_dir=tmp_path, seed=1)
+    found = extract_brain(image, lambda: template, mode="skip", work_dir=tmp_path, seed=1)
     assert found.already_stripped
     assert "brain_volume_high" in found.flags
 

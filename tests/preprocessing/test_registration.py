@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import ants
 import nibabel as nib
 import numpy as np
@@ -118,7 +120,7 @@ def preprocessed(stripped, tmp_path_factory):
     work = tmp_path_factory.mktemp("work")
     return preprocess(
         stripped,
-        template=load_head_template("embedded"),
+        template=partial(load_head_template, "embedded"),
         resolution=4,
         work_dir=work,
         seed=527,
@@ -169,7 +171,7 @@ def test_there_and_back_is_within_half_a_voxel(preprocessed, stripped):
 def test_same_seed_gives_the_same_transform(preprocessed, stripped, tmp_path):
     again = preprocess(
         stripped,
-        template=load_head_template("embedded"),
+        template=partial(load_head_template, "embedded"),
         resolution=4,
         work_dir=tmp_path,
         seed=527,
@@ -190,7 +192,7 @@ def test_user_s_mask_is_used(stripped, tmp_path):
     given = nib.Nifti1Image(mask.astype(np.uint8), stripped.affine)
     result = preprocess(
         stripped,
-        template=load_head_template("embedded"),
+        template=partial(load_head_template, "embedded"),
         resolution=4,
         brain_mask=given,
         work_dir=tmp_path,
@@ -216,7 +218,7 @@ def test_a_mask_without_a_brain_is_an_error_that_helps(stripped, tmp_path, voxel
     with pytest.raises(UnusableScanError, match=sentence):
         preprocess(
             stripped,
-            template=load_head_template("embedded"),
+            template=partial(load_head_template, "embedded"),
             resolution=4,
             brain_mask=nib.Nifti1Image(mask, stripped.affine),
             work_dir=tmp_path,
