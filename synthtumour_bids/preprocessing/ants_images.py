@@ -55,6 +55,16 @@ def image_to_ants(image: nib.Nifti1Image) -> ants.ANTsImage:
     return to_ants(image.get_fdata(dtype=np.float32), image.affine)
 
 
+def thinned(image: ants.ANTsImage) -> ants.ANTsImage:
+    """Keep every second voxel along each axis, the first one included."""
+    return ants.from_numpy(
+        np.ascontiguousarray(image.numpy()[::2, ::2, ::2]),
+        origin=list(image.origin),
+        spacing=[2 * size for size in image.spacing],
+        direction=image.direction,
+    )
+
+
 def from_ants(image: ants.ANTsImage) -> nib.Nifti1Image:
     """Convert to a nibabel image (RAS) with float32 data of the same voxel order."""
     affine = np.eye(4)

@@ -198,4 +198,4 @@ class Network:
             for flip in flips[1:]:
                 logits += torch.flip(self.bare(torch.flip(images, flip)), flip)
             logits /= len(flips)
-        return cast(torch.Tensor, logits[0].half()[inner])
+        return cast(torch.Tensor, logits[0].half()[(slice(None), *inner[1:])])
