@@ -17,7 +17,7 @@ from synthtumour_bids.files import copy_file
 from synthtumour_bids.preprocessing import alignment, ants_images, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
-from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_tissues
+from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_mask
 from synthtumour_bids.volumes import like_native, template_image
 
 LEAST_BRAIN_ML = 50.0  # a newborn's has 300 mL; less is a mistake, and too little to register
@@ -131,7 +131,7 @@ def preprocess(
         )
     qc = {
         **extraction.qc,
-        **quality.standard_quality(moved_mask, standard_tissues(resolution)["brain"], information),
+        **quality.standard_quality(moved_mask, standard_mask(resolution), information),
     }
     peak = float(corrected[mask].max())
     brain = np.where(moved_mask, np.clip(moved, 0, peak), 0).astype(np.float32)

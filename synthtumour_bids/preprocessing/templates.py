@@ -165,6 +165,20 @@ def _on_grid(image: nib.Nifti1Image, resolution: float) -> tuple[np.ndarray, np.
     return np.maximum(geometry.resample(values, image.affine, shape, affine), 0), affine
 
 
+@functools.cache
+def standard_mask(resolution: float) -> np.ndarray:
+    """Brain with its fluid on the grid of :func:`standard_brain`, bool; not to be written to."""
+    # The ICBM brain is cut out with a mask that includes the fluid around it.
+    values = standard_brain(resolution).get_fdata(dtype=np.float32)
+    brain: np.ndarray = ndimage.binary_fill_holes(values > 0.05 * float(values.max()))
+    labels, count = ndimage.label(brain)
+    if count > 1:
+        sizes = ndimage.sum_labels(brain, labels, np.arange(1, count + 1))
+        brain = labels == 1 + int(np.argmax(sizes))
+    brain.flags.writeable = False
+    return brain
+
+
 def standard_tissues(resolution: float) -> dict[str, np.ndarray]:
     """Tissue probabilities of the standard brain, on the grid of :func:`standard_brain`.
 
@@ -186,12 +200,6 @@ def _tissue_maps(resolution: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "wm": datasets.load_mni152_wm_template(resolution=1),
     }
     tissues = {name: np.clip(_on_grid(image, resolution)[0], 0, 1) for name, image in maps.items()}
-    # The ICBM brain is cut out with a mask that includes the fluid around it.
-    values = template.get_fdata(dtype=np.float32)
-    brain = ndimage.binary_fill_holes(values > 0.05 * float(values.max()))
-    labels, count = ndimage.label(brain)
-    if count > 1:
-        sizes = ndimage.sum_labels(brain, labels, np.arange(1, count + 1))
-        brain = labels == 1 + int(np.argmax(sizes))
+    brain = standard_mask(resolution)
     csf = np.where(brain, np.clip(1 - tissues["gm"] - tissues["wm"], 0, 1), 0)
     return template.affine, {**tissues, "csf": csf.astype(np.float32), "brain": brain}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,7 +71,9 @@ def test_a_small_brain_in_a_large_grid(model: Path, tmp_path: Path) -> None:
     assert probability[inside].mean() > probability[(data != 0) & ~inside].mean()
 
 
-def test_the_whole_brain_is_seen_at_once(model: Path) -> None:
+def test_the_whole_brain_is_seen_at_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The predictor that slides windows loads torch's compiler, for seconds.
+    monkeypatch.setitem(sys.modules, "nnunetv2.inference.predict_from_raw_data", None)
     data, _ = blob_brain(77, SHAPE)
     network = Network(model, device="cpu", mirroring=False)
     found = network.probabilities(data[None], (VOXEL,) * 3)[0]
