@@ -216,6 +216,7 @@ class Job:
         memory_gb: float,
         omp_nthreads: int = 1,
         stoppable: bool = True,
+        ahead: Sequence[str] = (),
     ) -> list[Result[Item, Value]]:
         """Apply a function to every task, in processes of this machine or on the cluster.
 
@@ -231,6 +232,8 @@ class Job:
             Threads of one process.
         stoppable
             Whether ``--stop-on-first-crash`` ends it after a failure.
+        ahead
+            Modules that later steps need, to be loaded while other processes work.
         """
         settings = self.settings
         results = map_items(
@@ -241,6 +244,7 @@ class Job:
             label=label,
             describe=describe,
             stop_on_failure=stoppable and settings.stop_on_first_crash,
+            ahead=ahead,
         )
         self.ledger.forget()  # the workers have written stamps of their own
         return results

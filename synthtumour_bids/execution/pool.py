@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.execution.ahead import loaded_ahead
 from synthtumour_bids.execution.attempt import (
     KILLED,
     Answer,
@@ -41,6 +42,7 @@ def map_items(
     label: str = "",
     describe: Callable[[Item], str] = str,
     stop_on_failure: bool = False,
+    ahead: Sequence[str] = (),
 ) -> list[Result[Item, Value]]:
     """Apply ``function`` to every item.
 
@@ -58,6 +60,9 @@ def map_items(
         Words for the progress lines.
     stop_on_failure
         Give up the rest after the first failure.
+    ahead
+        Modules that this process needs later. It loads them while other processes work, of which
+        there is one even for a single item then.
 
     Returns
     -------
@@ -83,12 +88,13 @@ def map_items(
 
         if cluster is not None and items:
             map_on_cluster(cluster, function, items, note)
-        elif nprocs == 1 or len(items) < 2 or not processes_can_talk():
+        elif nprocs == 1 or len(items) < (1 if ahead else 2) or not processes_can_talk():
             for index, item in enumerate(items):
                 if note(index, attempt(function, item)):
                     break
         else:
-            _map_in_pool(function, items, nprocs, note)
+            with loaded_ahead(ahead):
+                _map_in_pool(function, items, nprocs, note)
     return [results[index] for index in sorted(results)]
 
 

@@ -165,9 +165,7 @@ def best_affine(
             fixed, moving, [stage], folder=folder, seed=seed, initial=initial, mask=mask
         )[0]
 
-    def score(
-        forward: Sequence[str], onto: ants.ANTsImage, where: ants.ANTsImage | None
-    ) -> float:
+    def score(forward: Sequence[str], onto: ants.ANTsImage, where: ants.ANTsImage | None) -> float:
         return similarity_score(onto, ants.apply_transforms(onto, moving, list(forward)), where)
 
     coarse, coarse_mask = (None if one is None else thinned(one) for one in (fixed, mask))

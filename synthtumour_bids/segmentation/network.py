@@ -10,6 +10,11 @@ from typing import cast
 
 import numpy as np
 import torch
+from acvl_utils.cropping_and_padding.padding import pad_nd_image
+from nnunetv2.inference.export_prediction import (
+    convert_predicted_logits_to_segmentation_with_correct_shape,
+)
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -72,8 +77,6 @@ class Network:
     """
 
     def __init__(self, model_dir: Path, *, device: str, mirroring: bool) -> None:
-        from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
-
         self.device = resolve_device(device)
         trained = read_network(model_dir)
         self.plan = trained.plan
@@ -109,10 +112,6 @@ class Network:
             When the network was trained on another number of contrasts, or its answer is none;
             see `check_answer`.
         """
-        from nnunetv2.inference.export_prediction import (
-            convert_predicted_logits_to_segmentation_with_correct_shape,
-        )
-
         if len(images) != self.plan.contrasts:
             raise UnusableScanError(
                 f"The network was trained on {self.plan.contrasts} contrast(s) of each scan, but "
@@ -187,8 +186,6 @@ class Network:
 
     def _at_once(self, data: torch.Tensor, window: list[int]) -> torch.Tensor:
         """Logits of an image padded to a window, as nnU-Net gives them: in half precision."""
-        from acvl_utils.cropping_and_padding.padding import pad_nd_image
-
         padded, inner = pad_nd_image(data, window, "constant", {"value": 0}, True, None)
         images = padded[None].to(self.device)
         axes = [axis + 2 for axis in self._mirror_axes]

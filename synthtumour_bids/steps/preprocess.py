@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 STEP = Step.PREPROCESS
 MEMORY_GB = 2.0  # of one process, at 1 mm
+# What the networks, and the way of their masks to the scans, take seconds to load.
+LATER = ("synthtumour_bids.segmentation.network", "synthtumour_bids.preprocessing.registration")
 PREPROCESSING_VERSION = "0.1.0"  # changes when the same scan gives other derivatives
 
 
@@ -96,6 +98,7 @@ def run(job: Job) -> list[ScanOutcome]:
         describe=lambda task: task.scan.key,
         memory_gb=memory_gb((task.scan for task in todo), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
+        ahead=LATER if Step.SEGMENT in job.steps else (),
     )
     warn_of_copies(job)
     records = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
