@@ -56,6 +56,19 @@ def test_a_killed_worker_fails_its_own_item_alone() -> None:
     assert results[2].error == KILLED
 
 
+def process_number(_: int) -> int:
+    return os.getpid()
+
+
+def test_this_process_loads_libraries_while_another_works() -> None:
+    sys.modules.pop("colorsys", None)
+    (result,) = map_items(process_number, [0], nprocs=2, ahead=("colorsys", "no_such_module"))
+    assert result.value != os.getpid()
+    assert "colorsys" in sys.modules
+    (result,) = map_items(process_number, [0], nprocs=1, ahead=("colorsys",))
+    assert result.value == os.getpid()
+
+
 def test_stop_on_failure_gives_up_the_rest() -> None:
     results = map_items(square_or_fail, [3, 1, 2], nprocs=1, stop_on_failure=True)
     assert len(results) == 1
