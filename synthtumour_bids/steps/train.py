@@ -17,7 +17,7 @@ from synthtumour_bids.files import copy_file
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
-from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods import lineage, rounds
 from synthtumour_bids.methods.base import Material, Method
 from synthtumour_bids.methods.calibration import calibrate
 from synthtumour_bids.profiles import Training
@@ -82,10 +82,15 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
             curve, training = _train(job, network, material, method.classes(job))
             _finish(job, method, network, material, curve, training)
         outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
-    if network is Network.SENIOR:
-        calibrate(job, method, job.model(network))
-        job.ledger.clear(COHORT, lineage.RETRAINING)
     return [outcome]
+
+
+def conclude(job: Job, method: Method) -> list[ScanOutcome]:
+    """Calibrate the last senior, unless that is done or it was given; ``--retrain`` is fulfilled."""
+    if job.settings.model is None:
+        calibrate(job, method, job.model(Network.SENIOR))
+        job.ledger.clear(COHORT, lineage.RETRAINING)
+    return []
 
 
 def _remove_networks(job: Job, method: Method) -> None:
@@ -94,6 +99,7 @@ def _remove_networks(job: Job, method: Method) -> None:
     for network in Network:
         job.ledger.clear(COHORT, network)
         shutil.rmtree(job.layout.network(network), ignore_errors=True)
+    rounds.forget_after(job, 0)
     job.ledger.mark(COHORT, lineage.RETRAINING, "")
 
 
@@ -123,31 +129,39 @@ def _take(job: Job, method: Method, network: Network, material: Material, bundle
 
 
 def _clear_from(job: Job, network: Network) -> None:
-    """Forget a network and those after it: the senior is made with its junior."""
+    """Forget a network and those after it: the senior is made with its junior.
+
+    A senior that another is to follow counts until that one is finished.
+    """
+    if network is Network.SENIOR and job.round > 1:
+        rounds.forget_after(job, job.round)
+        return
     for later in list(Network)[list(Network).index(network) :]:
         job.ledger.clear(COHORT, later)
+    rounds.forget_after(job, 0)
 
 
 def _train(
     job: Job, network: Network, material: Material, classes: Sequence[TumourClass]
 ) -> tuple[SelectionCurve, Training]:
-    """Train one network in ``models/<name>``; a training that was interrupted goes on.
+    """Train one network in its room; a training that was interrupted goes on.
 
     Returns
     -------
-    How it went, and how it was trained: from random weights where the junior's do not fit.
+    How it went, and how it was trained: from random weights where its teacher's do not fit.
     """
     from synthtumour_bids.segmentation.dataset import build_dataset
     from synthtumour_bids.segmentation.initial_weights import can_start_from
     from synthtumour_bids.segmentation.training import train
 
     settings, training = job.settings, _training(job, network)
+    folder = rounds.room(job, network)
     _clear_from(job, network)
-    if is_bundle(job.layout.network(network)):  # taken before; a trained one has other files
-        shutil.rmtree(job.layout.network(network))
+    if is_bundle(folder):  # taken before; a trained one has other files
+        shutil.rmtree(folder)
     LOGGER.info(
         "%s: %d training cases, %d validation cases.",
-        network.capitalize(),
+        rounds.title(job, network).capitalize(),
         sum(not case.validation for case in material.cases),
         sum(case.validation for case in material.cases),
     )
@@ -160,11 +174,11 @@ def _train(
         n_processes=settings.nprocs,
         classes=_class_names(classes),
     )
-    junior = job.layout.network(Network.JUNIOR)
-    starts_from_junior = network is Network.SENIOR and training.from_junior
-    if starts_from_junior and not can_start_from(junior, prepared):
+    teacher = rounds.teacher(job).folder
+    starts_from_teacher = network is Network.SENIOR and training.from_junior
+    if starts_from_teacher and not can_start_from(teacher, prepared):
         LOGGER.info("The senior starts from random weights: its grid or network is another one.")
-        starts_from_junior, training = False, dataclasses.replace(training, from_junior=False)
+        starts_from_teacher, training = False, dataclasses.replace(training, from_junior=False)
     with Progress(f"{network.capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
@@ -173,21 +187,24 @@ def _train(
 
         curve = train(
             prepared,
-            job.layout.network(network),
+            folder,
             training=training,
             device=settings.device,
             num_gpus=settings.num_gpus,
             seed=settings.seed,
             nprocs=settings.nprocs,
             progress=progress,
-            initial_weights=junior if starts_from_junior else None,
+            initial_weights=teacher if starts_from_teacher else None,
         )
     return curve, training
 
 
 def _training(job: Job, network: Network) -> Training:
+    """How a network is trained; a senior after the first goes on from the one before."""
     profile = job.settings.profile
-    return profile.junior if network is Network.JUNIOR else profile.senior
+    if network is Network.JUNIOR:
+        return profile.junior
+    return profile.senior if job.round == 1 else dataclasses.replace(profile.senior, from_junior=True)
 
 
 def _class_names(classes: Sequence[TumourClass]) -> tuple[str, ...]:
@@ -205,8 +222,8 @@ def _finish(
     curve: SelectionCurve,
     training: Training,
 ) -> None:
-    """Write the model card, and record the network as finished."""
-    settings, folder = job.settings, job.layout.network(network)
+    """Write the model card, and record the network as finished, in the place of its teacher's."""
+    settings, folder = job.settings, rounds.room(job, network)
     recipe = method.fingerprint(job, network)
     ModelCard(
         name=network,
@@ -233,11 +250,15 @@ def _finish(
         files=checksums(folder),
         details={"Cases": count_kinds(material.cases), **material.card},
     ).write(folder)
+    members = rounds.members(job, network) | job.preprocessing_fingerprints(material.scans)
+    if folder != job.layout.network(network):
+        rounds.take_place(job)
+        folder = job.layout.network(network)
     job.ledger.mark(
         COHORT,
         network,
         recipe,
         [folder / CARD, folder / CHECKPOINT],
-        members=job.preprocessing_fingerprints(material.scans),
+        members=members,
         **material.details,
     )

@@ -1,0 +1,170 @@
+"""Rounds: a senior's pseudo-labels teach the next one, which takes its place.
+
+The last senior that is finished lies where the senior of a run has always been. One of a further
+round is trained in a room of its own; the one that it replaces goes to the room of its own round.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Layout, Network
+from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods import corrections, lineage
+from synthtumour_bids.methods.base import Method
+from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, Model, ModelCard
+
+FIELD = "Round"  # of the cards of seniors of further rounds
+
+
+def to_come(job: Job, method: Method) -> list[Job]:
+    """The rounds that are not finished, as runs that end with each; at least the last one."""
+    numbers = range(job.round, 0, -1)
+    done = next(
+        (
+            number
+            for number in numbers
+            if lineage.is_finished(job.until_round(number), method, Network.SENIOR)
+        ),
+        0,
+    )
+    return [job.until_round(n) for n in range(min(done + 1, job.round), job.round + 1)]
+
+
+def begun(job: Job) -> int:
+    """How many rounds the output folder has, the last of them finished or not."""
+    return max(finished(job), *rooms(job.layout), 1)
+
+
+def finished(job: Job) -> int:
+    """Round of the senior of the output folder; 0 where there is none."""
+    stamp = job.ledger.read(COHORT, Network.SENIOR)
+    return 0 if stamp is None else int(stamp.details.get(lineage.ROUND, 1))
+
+
+# ---------------------------------------------------------------------- who teaches whom
+
+
+def teacher(job: Job) -> Model:
+    """The network whose pseudo-labels the senior of this round learns from."""
+    if job.round == 1:
+        return job.model(Network.JUNIOR)
+    before = job.round - 1
+    if job.ledger.finished(COHORT, lineage.replaced(before)) is None:
+        return job.model(Network.SENIOR)
+    return Model(Network.SENIOR, job.layout.round(before))
+
+
+def validating(job: Job, scans: Iterable[Scan]) -> frozenset[str]:
+    """Persons who chose the epoch of the senior before, and so choose those of all after it.
+
+    Parameters
+    ----------
+    job
+        Until this round.
+    scans
+        Tumour scans that may be learned from.
+    """
+    if job.round == 1:
+        return frozenset()
+    told = _details_before(job).get(corrections.VALIDATING)
+    if told is None:  # older stamps do not tell
+        stems = {name.partition("-")[2] for name in teacher(job).card.validation_cases}
+        return frozenset(scan.person for scan in scans if scan.stem in stems)
+    return frozenset(scan.person for scan in scans if scan.key in told)
+
+
+def members(job: Job, network: Network) -> dict[str, str]:
+    """Scans that a network has learned from through the weights of the senior that it started from.
+
+    Returns
+    -------
+    Fingerprints of their preprocessing, by their keys.
+    """
+    if network is Network.JUNIOR or job.round == 1:
+        return {}
+    return dict(_details_before(job).get("members", {}))
+
+
+def _details_before(job: Job) -> Mapping[str, Any]:
+    """What the stamp of the senior before tells."""
+    stamp = job.ledger.finished(COHORT, lineage.replaced(job.round - 1))
+    stamp = stamp or job.ledger.finished(COHORT, Network.SENIOR)
+    return {} if stamp is None else stamp.details
+
+
+# ---------------------------------------------------------------------- rooms
+
+
+def room(job: Job, network: Network) -> Path:
+    """Where a network is trained."""
+    further = network is Network.SENIOR and job.round > 1
+    return job.layout.round(job.round) if further else job.layout.network(network)
+
+
+def take_place(job: Job) -> None:
+    """Make the senior in the room of this round that of the run; the one before makes room.
+
+    Its stamp is still to be made. Where this was stopped, the same again completes it.
+    """
+    layout, ledger, before = job.layout, job.ledger, job.round - 1
+    place, aside = layout.network(Network.SENIOR), layout.round(before)
+    stamp = ledger.finished(COHORT, Network.SENIOR)
+    if stamp is not None and ledger.finished(COHORT, lineage.replaced(before)) is None:
+        shutil.rmtree(aside, ignore_errors=True)
+        outputs = [aside / CARD, aside / CHECKPOINT]
+        ledger.mark(
+            COHORT, lineage.replaced(before), stamp.fingerprint, outputs, **stamp.details
+        )
+        place.rename(aside)
+        ledger.forget()
+    ledger.clear(COHORT, Network.SENIOR)
+    ledger.clear(COHORT, lineage.replaced(job.round))
+    shutil.rmtree(place, ignore_errors=True)
+    layout.round(job.round).rename(place)
+
+
+def forget_after(job: Job, number: int) -> None:
+    """Forget the seniors after a round, which were made with its senior; 0 for the junior."""
+    for other in rooms(job.layout):
+        if other > number:
+            job.ledger.clear(COHORT, lineage.replaced(other))
+            shutil.rmtree(job.layout.round(other))
+
+
+def rooms(layout: Layout) -> list[int]:
+    """Rounds that have a room, in their order."""
+    names = (path.name for path in layout.rounds.glob("*"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+# ---------------------------------------------------------------------- what is told
+
+
+def of_card(card: ModelCard | None) -> int:
+    """Round of the senior that a card is of; 1 for one of the first round, or of no senior."""
+    number = card.details.get(FIELD) if card else None
+    return number if isinstance(number, int) else 1
+
+
+def title(job: Job, network: Network) -> str:
+    """What logs call a network that is trained."""
+    further = network is Network.SENIOR and job.round > 1
+    return f"{network} of round {job.round}" if further else network.value
+
+
+def told(job: Job) -> dict[str, Any]:
+    """What the card of a senior tells of its round; empty in the first."""
+    if job.round == 1:
+        return {}
+    before = teacher(job).card
+    return {
+        FIELD: job.round,
+        "Teacher": {"Round": of_card(before), "Fingerprint": before.fingerprint},
+    }
+
