@@ -13,7 +13,6 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Role
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
-ROUND = "round"  # a detail of seniors of further rounds: which one
 TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
 
 

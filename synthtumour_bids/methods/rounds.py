@@ -19,7 +19,9 @@ from synthtumour_bids.methods import corrections, lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, Model, ModelCard
 
-FIELD = "Round"  # of the cards of seniors of further rounds
+ROUND = "round"  # a detail of the stamps of seniors of further rounds: which one
+NOTE = "rounds"  # the stamp that says how many there are to be
+FIELD, TEACHER = "Round", "Teacher"  # of their cards
 
 
 def to_come(job: Job, method: Method) -> list[Job]:
@@ -36,15 +38,26 @@ def to_come(job: Job, method: Method) -> list[Job]:
     return [job.until_round(n) for n in range(min(done + 1, job.round), job.round + 1)]
 
 
-def begun(job: Job) -> int:
-    """How many rounds the output folder has, the last of them finished or not."""
-    return max(finished(job), *rooms(job.layout), 1)
+def note(job: Job) -> None:
+    """Note how many rounds a run is to have, for those that go on with it without the flag."""
+    if job.round == asked_before(job):
+        return
+    if job.round > 1:
+        job.ledger.mark(COHORT, NOTE, "", number=job.round)
+    else:
+        job.ledger.clear(COHORT, NOTE)
+
+
+def asked_before(job: Job) -> int:
+    """How many rounds earlier runs of the output folder were to have."""
+    stamp = job.ledger.read(COHORT, NOTE)
+    return 1 if stamp is None else int(stamp.details["number"])
 
 
 def finished(job: Job) -> int:
     """Round of the senior of the output folder; 0 where there is none."""
     stamp = job.ledger.read(COHORT, Network.SENIOR)
-    return 0 if stamp is None else int(stamp.details.get(lineage.ROUND, 1))
+    return 0 if stamp is None else int(stamp.details.get(ROUND, 1))
 
 
 # ---------------------------------------------------------------------- who teaches whom
@@ -118,9 +131,7 @@ def take_place(job: Job) -> None:
     if stamp is not None and ledger.finished(COHORT, lineage.replaced(before)) is None:
         shutil.rmtree(aside, ignore_errors=True)
         outputs = [aside / CARD, aside / CHECKPOINT]
-        ledger.mark(
-            COHORT, lineage.replaced(before), stamp.fingerprint, outputs, **stamp.details
-        )
+        ledger.mark(COHORT, lineage.replaced(before), stamp.fingerprint, outputs, **stamp.details)
         place.rename(aside)
         ledger.forget()
     ledger.clear(COHORT, Network.SENIOR)
@@ -155,7 +166,25 @@ def of_card(card: ModelCard | None) -> int:
 def title(job: Job, network: Network) -> str:
     """What logs call a network that is trained."""
     further = network is Network.SENIOR and job.round > 1
-    return f"{network} of round {job.round}" if further else network.value
+    return called(job.round) if further else network.value
+
+
+def called(number: int) -> str:
+    """What the senior of a round is called beside others."""
+    return f"{Network.SENIOR} of round {number}"
+
+
+def teacher_of(card: ModelCard) -> str:
+    """Who made the pseudo-labels of a senior of a further round; empty for other networks."""
+    told = card.details.get(TEACHER)
+    if of_card(card) == 1 or not isinstance(told, Mapping):
+        return ""
+    return f"{called(of_card(card) - 1)}, {told.get('Fingerprint')}"
+
+
+def details(job: Job) -> dict[str, int]:
+    """What the stamp of a senior tells of its round; empty in the first."""
+    return {} if job.round == 1 else {ROUND: job.round}
 
 
 def told(job: Job) -> dict[str, Any]:
@@ -165,6 +194,5 @@ def told(job: Job) -> dict[str, Any]:
     before = teacher(job).card
     return {
         FIELD: job.round,
-        "Teacher": {"Round": of_card(before), "Fingerprint": before.fingerprint},
+        TEACHER: {"Round": of_card(before), "Fingerprint": before.fingerprint},
     }
-

@@ -55,6 +55,8 @@ def alone(job: Job, method: Method) -> Iterator[None]:
         When another run does so; not where this one has nothing to train.
     """
     trains = not {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps)
+    if trains:
+        rounds.note(job)
     if not trains or (lineage.is_trained(job, method) and presence.is_done(job)):
         yield
         return
@@ -73,7 +75,7 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         _remove_networks(job, method)
     if lineage.is_finished(job, method, network):
         LOGGER.info("Using the trained %s of %s (--retrain trains anew).", network, job.models_dir)
-        outcome = ScanOutcome(network, Step.TRAIN, Status.SKIPPED, of_scan=False)
+        status = Status.SKIPPED
     else:
         material = method.material(job, network)
         if material.bundle is not None:
@@ -81,8 +83,8 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         else:
             curve, training = _train(job, network, material, method.classes(job))
             _finish(job, method, network, material, curve, training)
-        outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
-    return [outcome]
+        status = Status.DONE
+    return [ScanOutcome(rounds.title(job, network), Step.TRAIN, status, of_scan=False)]
 
 
 def conclude(job: Job, method: Method) -> list[ScanOutcome]:
@@ -179,7 +181,7 @@ def _train(
     if starts_from_teacher and not can_start_from(teacher, prepared):
         LOGGER.info("The senior starts from random weights: its grid or network is another one.")
         starts_from_teacher, training = False, dataclasses.replace(training, from_junior=False)
-    with Progress(f"{network.capitalize()} epoch", training.epochs) as bar:
+    with Progress(f"{rounds.title(job, network).capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
             left = describe_seconds(seconds_left)
@@ -204,7 +206,9 @@ def _training(job: Job, network: Network) -> Training:
     profile = job.settings.profile
     if network is Network.JUNIOR:
         return profile.junior
-    return profile.senior if job.round == 1 else dataclasses.replace(profile.senior, from_junior=True)
+    return (
+        profile.senior if job.round == 1 else dataclasses.replace(profile.senior, from_junior=True)
+    )
 
 
 def _class_names(classes: Sequence[TumourClass]) -> tuple[str, ...]:

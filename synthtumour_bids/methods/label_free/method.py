@@ -124,7 +124,7 @@ class LabelFree:
         details = corrections.details_of(learned, tumours, corrected, validating)
         taught = corrections.card_of(tumours, details[corrections.TAUGHT])
         card = {**self._card(job), **taught, **rounds.told(job)}
-        return Material(learned, scans, details=details, card=card)
+        return Material(learned, scans, details={**details, **rounds.details(job)}, card=card)
 
     def _card(self, job: Job) -> Mapping[str, Any]:
         """What the model cards tell besides."""
