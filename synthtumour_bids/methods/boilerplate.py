@@ -163,8 +163,8 @@ def _given_model(facts: RunFacts, cite: Cite) -> str:
         return "**Model.** An existing senior network was applied."
     return (
         "**Model.** Nothing was trained in this run: an existing senior network (profile "
-        f"{senior.profile}, preset {senior.preset}, seed {senior.seed}{_round(senior)}), trained on "
-        f"{len(senior.scans)} other scans, was applied."
+        f"{senior.profile}, preset {senior.preset}, seed {senior.seed}{_round(senior)}), trained "
+        f"on {len(senior.scans)} other scans, was applied."
     )
 
 

@@ -88,7 +88,7 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
 
 
 def conclude(job: Job, method: Method) -> list[ScanOutcome]:
-    """Calibrate the last senior, unless that is done or it was given; ``--retrain`` is fulfilled."""
+    """Calibrate the last senior, unless it was or is a given one; ``--retrain`` is fulfilled."""
     if job.settings.model is None:
         calibrate(job, method, job.model(Network.SENIOR))
         job.ledger.clear(COHORT, lineage.RETRAINING)
@@ -206,9 +206,9 @@ def _training(job: Job, network: Network) -> Training:
     profile = job.settings.profile
     if network is Network.JUNIOR:
         return profile.junior
-    return (
-        profile.senior if job.round == 1 else dataclasses.replace(profile.senior, from_junior=True)
-    )
+    if job.round == 1:
+        return profile.senior
+    return dataclasses.replace(profile.senior, from_junior=True)
 
 
 def _class_names(classes: Sequence[TumourClass]) -> tuple[str, ...]:

@@ -25,7 +25,9 @@ def summary(facts: RunFacts, cite: Cite) -> str:
 def paragraphs(
     facts: RunFacts, recipe: Recipe, cite: Cite, starter: Starter | None = None
 ) -> tuple[str, ...]:
-    """Tell of both stages and of further rounds; what the networks' own cards say goes before what is yet to be done.
+    """Tell of both stages, and of further rounds where there are any.
+
+    What the networks' own cards say goes before what is yet to be done.
 
     Parameters
     ----------
@@ -142,9 +144,9 @@ def _further_rounds(facts: RunFacts, n_rounds: int) -> str:
     starts = senior is None or senior.training.get("from_junior", True)
     start = ", and started from its weights" if starts else ""
     return (
-        f"**Further rounds.** Stage 2 was done {n_rounds} times. In each round after the first, the "
-        "senior of the round before took the junior's part: its segmentations, chosen in the same "
-        "way, became the pseudo-labels that the next senior learned from, which was trained as "
+        f"**Further rounds.** Stage 2 was done {n_rounds} times. In each round after the first, "
+        "the senior of the round before took the junior's part: its segmentations, chosen in the "
+        "same way, became the pseudo-labels that the next senior learned from, which was trained as "
         f"long{start}. Scans that chose the epoch of one senior chose that of all. The masks are "
         f"those of the senior of round {n_rounds} of {n_rounds}"
         f"{best_epoch(facts, Network.SENIOR)}, which learned from the last pseudo-labels"
