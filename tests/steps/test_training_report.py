@@ -62,7 +62,7 @@ def test_every_round_has_its_curve(job: Job) -> None:
         write_network(room, f"senior {number}", details=teacher if number > 1 else {})
     for room in (1, 3):
         curve = (job.layout.network(Network.JUNIOR) / CURVE_JSON).read_text(encoding="utf-8")
-        write_text(job.layout.round(room) / CURVE, curve)
+        write_text(job.layout.round(room) / CURVE_JSON, curve)
     page = page_of(job)
     titles = re.findall("<h3>(.*)</h3>", page)[:4]
     assert titles == ["Junior", *(f"Senior of round {number}" for number in (1, 2, 3))]

@@ -147,8 +147,8 @@ def _further_rounds(facts: RunFacts, n_rounds: int) -> str:
         f"**Further rounds.** Stage 2 was done {n_rounds} times. In each round after the first, "
         "the senior of the round before took the junior's part: its segmentations, chosen in the "
         "same way, became the pseudo-labels that the next senior learned from, which was trained "
-        f"as long{start}. Scans that chose the epoch of one senior chose that of all. The masks are "
-        f"those of the senior of round {n_rounds} of {n_rounds}"
+        f"as long{start}. Scans that chose the epoch of one senior chose that of all. The masks "
+        f"are those of the senior of round {n_rounds} of {n_rounds}"
         f"{best_epoch(facts, Network.SENIOR)}, which learned from the last pseudo-labels"
         f"{pseudo_label_count(facts)}."
     )
