@@ -12,7 +12,7 @@ from synthtumour_bids.files import write_text
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import Stop
-from synthtumour_bids.segmentation.curve import CURVE_JSON
+from synthtumour_bids.segmentation.curve import CURVE_JSON, SelectionCurve, write_curve
 from synthtumour_bids.steps.training_report import write_training_page
 from tests.builders.jobs import make_job, write_network
 from tests.builders.training import NASTY, REASON, draw_pseudo_labels, write_training
@@ -56,19 +56,20 @@ def test_it_tells_of_networks_samples_and_pseudo_labels(job: Job) -> None:
 
 
 def test_every_round_has_its_curve(job: Job) -> None:
-    write_training(job)
-    for number, room in ((2, job.layout.network(Network.SENIOR)), (1, job.layout.round(1))):
-        teacher = {"Round": number, "Teacher": {"Round": number - 1, "Fingerprint": "f"}}
-        write_network(room, f"senior {number}", details=teacher if number > 1 else {})
-    for room in (1, 3):
-        curve = (job.layout.network(Network.JUNIOR) / CURVE_JSON).read_text(encoding="utf-8")
-        write_text(job.layout.round(room) / CURVE_JSON, curve)
+    junior, last = map(job.layout.network, Network)
+    first, begun = map(job.layout.round, (1, 3))
+    write_curve(SelectionCurve().extended(0.5, 0.4, 0.3), junior)
+    curve = (junior / CURVE_JSON).read_text(encoding="utf-8")
+    for folder in (first, last, begun):
+        write_text(folder / CURVE_JSON, curve)
+    write_network(first)
+    write_network(last, details={"Round": 2, "Teacher": {"Round": 1, "Fingerprint": "f"}})
     page = page_of(job)
-    titles = re.findall("<h3>(.*)</h3>", page)[:4]
+    titles = re.findall("<h3>(.*)</h3>", page)
     assert titles == ["Junior", *(f"Senior of round {number}" for number in (1, 2, 3))]
     assert "of the senior of round 1, f" in page
-    assert page.count("Dice on ") == 4
-    assert page.count("not finished: the same command goes on with it") == 1
+    assert page.count("Dice on ") == 4 * 2, "a caption and a description each"
+    assert page.count("not finished: the same command goes on with it") == 2  # junior, third
 
 
 def test_pictures_of_an_earlier_training_go(job: Job) -> None:
