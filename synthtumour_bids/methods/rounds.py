@@ -54,9 +54,9 @@ def asked_before(job: Job) -> int:
     return 1 if stamp is None else int(stamp.details["number"])
 
 
-def finished(job: Job) -> int:
-    """Round of the senior of the output folder; 0 where there is none."""
-    stamp = job.ledger.read(COHORT, Network.SENIOR)
+def reached(job: Job) -> int:
+    """Round of the senior of the output folder; 0 where none is finished."""
+    stamp = job.ledger.finished(COHORT, Network.SENIOR)
     return 0 if stamp is None else int(stamp.details.get(ROUND, 1))
 
 

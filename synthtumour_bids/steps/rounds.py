@@ -21,7 +21,7 @@ def with_rounds(job: Job) -> Job:
         return job
     if lineage.starts_anew(job):
         return job.until_round(settings.rounds or 1)
-    asked, there = settings.rounds, rounds.finished(job)
+    asked, there = settings.rounds, rounds.reached(job)
     if asked is not None and asked < there:
         msg = (
             f"--rounds {asked}: the senior in {job.layout.models} is of round {there}, and those "
