@@ -24,6 +24,7 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.methods.label_free.hosts import Host, whole_brains
+from synthtumour_bids.methods.label_free.kept_parameters import keep_parameters, shifted_hosts
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import (
@@ -136,7 +137,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
         NAME,
         "Stage 1: synthetic tumours in tumour-free brains",
     )
-    _keep_parameters(job, samples)
+    keep_parameters(job, samples)
     if not any(result.failed for result in results):
         used = job.preprocessing_fingerprints(simulated_hosts.real([task.host for task in tasks]))
         current = _fingerprint(job, method)
@@ -198,17 +199,6 @@ def draw_into(job: Job, hosts: Sequence[Host], recipe: Recipe, count: int) -> li
 
 def _list_file(job: Job) -> Path:
     return job.layout.scratch(Scratch.STAGE_ONE) / "samples.json"
-
-
-def _keep_parameters(job: Job, samples: Sequence[Sample]) -> None:
-    """Keep with the models what every sample can be made from again; scratch data are removed."""
-    sidecars = {s.name: s.image.with_suffix(".json").read_text(encoding="utf-8") for s in samples}
-    content = {name: json.loads(text) for name, text in sorted(sidecars.items())}
-    write_json(_parameters_file(job), content)
-
-
-def _parameters_file(job: Job) -> Path:
-    return job.layout.models / "stage_one.json"
 
 
 def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
@@ -290,9 +280,7 @@ def _validated(job: Job, method: Method, hosts: Sequence[Scan]) -> list[str] | N
         return told
     if lineage.earlier_senior(job, method) is None:
         return None
-    path = _parameters_file(job)
-    drawn = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    shifted = {one["Host"] for name, one in drawn.items() if name.startswith(SHIFTED)}
+    shifted = shifted_hosts(job)
     return [scan.key for scan in hosts if scan.uri in shifted]
 
 
