@@ -18,6 +18,7 @@ from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import corrections, lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, Model, ModelCard
+from synthtumour_bids.settings import Step
 
 ROUND = "round"  # a detail of the stamps of seniors of further rounds: which one
 NOTE = "rounds"  # the stamp that says how many there are to be
@@ -25,17 +26,22 @@ FIELD, TEACHER = "Round", "Teacher"  # of their cards
 
 
 def to_come(job: Job, method: Method) -> list[Job]:
-    """The rounds that are not finished, as runs that end with each; at least the last one."""
-    numbers = range(job.round, 0, -1)
-    done = next(
-        (
-            number
-            for number in numbers
-            if lineage.is_finished(job.until_round(number), method, Network.SENIOR)
-        ),
-        0,
-    )
-    return [job.until_round(n) for n in range(min(done + 1, job.round), job.round + 1)]
+    """The rounds that a run has to train, as runs that end with each; at least the last one.
+
+    None where it trains nothing.
+    """
+    if Step.TRAIN not in job.steps:
+        return []
+    first = min(done(job, method) + 1, job.round)
+    return [job.until_round(number) for number in range(first, job.round + 1)]
+
+
+def done(job: Job, method: Method) -> int:
+    """The last of a run's rounds whose senior is finished and still good; 0 for none."""
+    for number in range(job.round, 0, -1):
+        if lineage.is_finished(job.until_round(number), method, Network.SENIOR):
+            return number
+    return 0
 
 
 def note(job: Job) -> None:

@@ -121,10 +121,10 @@ def _cohort_lines(job: Job, method: Method) -> list[str]:
     else:
         done = lineage.is_finished(job, method, Network.JUNIOR)
         states[Network.JUNIOR] = _state(job, Step.TRAIN, done)
-        left = rounds.to_come(job, method)[0].round if done and not trained else 1
-        for number in range(1, job.round + 1):  # seniors are trained anew after their junior
+        last = rounds.done(job, method) if done else 0  # seniors are made anew after their junior
+        for number in range(1, job.round + 1):
             one = rounds.title(job.until_round(number), Network.SENIOR)
-            states[one] = _state(job, Step.TRAIN, trained or number < left)
+            states[one] = _state(job, Step.TRAIN, number <= last)
     states["report"] = _state(job, Step.REPORT, done=False)  # it is written anew each time
     return [f"{name}: {state}" for name, state in states.items()]
 
