@@ -74,8 +74,8 @@ def _run_steps(do: Sequence, job: Job, method: Method) -> None:
             do(Step.SYNTHESISE, method.make_samples, job)  # synthetic tumours in healthy brains
             do(Step.TRAIN, train.run, job, method, Network.JUNIOR)  # a first network learns them
             do(Step.TRAIN, corrections.run, job)  # masks that a person has edited go before
-            for so_far in rounds.to_come(job, method):
-                do(Step.TRAIN, train.run, so_far, method, Network.SENIOR)  # the next, its answers
+            for so_far in rounds.to_come(job, method):  # the next, its pseudo-labels, and so on
+                do(Step.TRAIN, train.run, so_far, method, Network.SENIOR)
             do(Step.TRAIN, train.conclude, job, method)  # how far the last can be trusted
             do(Step.TRAIN, presence.run, job, method)  # what brains without a tumour look like
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid
