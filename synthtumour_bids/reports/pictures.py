@@ -7,6 +7,7 @@ description of it for those who cannot see it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ from synthtumour_bids.reports.slices import AXIAL, PLANES, Outline
 from synthtumour_bids.volumes import Volume
 
 MARGIN_MM = 8.0  # around brains that are cut out
-LEAST_SHOWN = 0.1  # probabilities and entropies below stay transparent
+LEAST_PROBABILITY = 0.1  # what is below stays transparent
+LEAST_ENTROPY = 0.3  # bit; that of a probability of .05
+# Seen on the brightest colours of both maps, on which the orange of other pictures is not.
+ON_COLOURS = replace(slices.TUMOUR, colour="#D55E00")
 
 
 def brain_picture(head: Volume, brain: Volume, path: Path) -> str:
@@ -74,7 +78,7 @@ def tumour_picture(head: Volume, mask: Volume, seen: NDArray[np.bool_], path: Pa
 def extent_picture(head: Volume, mask: Volume, seen: NDArray[np.bool_], path: Path) -> str:
     """Draw up to eight axial slices from the lesion's lower to its upper end."""
     indices = slices.spread(seen, AXIAL, 8)
-    columns = min(4, len(indices))
+    columns = 4
     figure, axes = slices.new_figure(-(-len(indices) // columns), columns)
     grey = slices.window(head)
     for number, index in enumerate(indices):
@@ -100,21 +104,21 @@ def certainty_picture(
     figure, axes = slices.new_figure(2, len(PLANES), bars=True)
     grey = slices.window(head)
     rows = (
-        (probability, "viridis", "probability of tumour"),
-        (uncertainty, "cividis", "entropy of the probability, bit"),
+        (probability, "viridis", LEAST_PROBABILITY, "probability of tumour"),
+        (uncertainty, "cividis", LEAST_ENTROPY, "entropy, bit"),
     )
-    for row, (values, colours, label) in zip(axes, rows, strict=True):
+    for row, (values, colours, least, label) in zip(axes, rows, strict=True):
         drawn = None
         for ax, plane in zip(row, PLANES, strict=True):
             index = slices.largest_section(seen, plane)
             slices.draw_slice(ax, head, plane, index, grey)
             drawn = slices.draw_values(
-                ax, values, plane, index, colours=colours, limits=(0, 1), from_value=LEAST_SHOWN
+                ax, values, plane, index, colours=colours, limits=(0, 1), from_value=least
             )
-            slices.draw_outline(ax, mask, plane, index, slices.TUMOUR)
+            slices.draw_outline(ax, mask, plane, index, ON_COLOURS)
         slices.add_colour_bar(figure, row, drawn, label)
     slices.draw_scale(axes[0][0])
-    slices.add_legend(figure, [slices.TUMOUR])
+    slices.add_legend(figure, [ON_COLOURS])
     slices.save(figure, path)
     return (
         "Three planes through the lesion; above in colours the probability of tumour (0 to 1), "
@@ -123,10 +127,14 @@ def certainty_picture(
 
 
 def comparison_picture(
-    head: Volume, drawn: Sequence[tuple[Volume, Outline]], seen: NDArray[np.bool_], path: Path
+    head: Volume,
+    drawn: Sequence[tuple[Volume, Outline]],
+    seen: NDArray[np.bool_],
+    path: Path,
+    side: float | None = None,
 ) -> str:
-    """Draw the contours of two masks on the lesion's three planes."""
-    figure, axes = slices.new_figure(1, len(PLANES))
+    """Draw the contours of masks on the lesion's three planes; `side` as `new_figure` takes it."""
+    figure, axes = slices.new_figure(1, len(PLANES), side=side)
     grey = slices.window(head)
     for ax, plane in zip(axes[0], PLANES, strict=True):
         index = slices.largest_section(seen, plane)
@@ -144,7 +152,8 @@ def pseudo_label_picture(image: Volume, label: Volume, path: Path) -> str:
     """Draw a brain with its pseudo-label through its largest part; an empty one, the middle."""
     image, label = _cut((image, label), image.mask | label.mask)
     seen = lesion_to_show(label.mask, image.data) if label.mask.any() else image.mask
-    return comparison_picture(image, [(label, slices.PSEUDO_LABEL)], seen, path)
+    drawn = [(label, slices.PSEUDO_LABEL)]
+    return comparison_picture(image, drawn, seen, path, slices.CARD_INCHES)
 
 
 def sample_picture(images: Sequence[Volume], label: Volume, path: Path) -> str:
@@ -153,7 +162,7 @@ def sample_picture(images: Sequence[Volume], label: Volume, path: Path) -> str:
     Where the label is empty, the slice with most brain is drawn.
     """
     label, *images = _cut((label, *images), images[-1].mask | label.mask)
-    figure, axes = slices.new_figure(1, len(images) + 1)
+    figure, axes = slices.new_figure(1, len(images) + 1, side=slices.CARD_INCHES)
     index = slices.largest_section(label.mask if label.mask.any() else images[-1].mask, AXIAL)
     for ax, image in zip(axes[0], (*images, images[-1]), strict=True):
         slices.draw_slice(ax, image, AXIAL, index, slices.window(image))

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 CONVENTION = "Neurological convention: left in the picture is the subject's left (L)."
 SCALE_MM = 50
+PAGE_INCHES = 9.6  # width of a picture that a page shows in full: 1 inch is 130 pixels there
+CARD_INCHES = 2.1  # width of a slice where pictures stand side by side
 _TEXT: dict[str, Any] = {"color": "white", "fontsize": 9}
+_ON_BRIGHT: dict[str, Any] = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 1}
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,26 @@ def window(volume: Volume) -> tuple[float, float]:
 # ---------------------------------------------------------------------- drawing
 
 
-def new_figure(rows: int, columns: int, *, bars: bool = False) -> tuple[Figure, list[list[Axes]]]:
-    """Make black panels in a grid, with room for a legend below, and for colour bars if asked."""
+def new_figure(
+    rows: int, columns: int, *, side: float | None = None, bars: bool = False
+) -> tuple[Figure, list[list[Axes]]]:
+    """Make black panels in a grid, with room for a legend below, and for colour bars if asked.
+
+    Parameters
+    ----------
+    rows, columns
+        How many panels.
+    side
+        Of a panel, inches; left out, all columns together fill a page, so that words are as large
+        in every picture.
+    bars
+        Whether there is room for colour bars.
+    """
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    side, foot = 3.2, 0.35
+    side = side or PAGE_INCHES / columns
+    foot = 0.35
     height = side * rows + foot
     figure = Figure(figsize=(side * columns + (0.9 if bars else 0), height), facecolor="black")
     FigureCanvasSVG(figure)
@@ -158,7 +175,7 @@ def new_figure(rows: int, columns: int, *, bars: bool = False) -> tuple[Figure, 
     bare = {"xticks": (), "yticks": ()}
     axes = figure.subplots(rows, columns, squeeze=False, subplot_kw=bare)
     right = 0.995 if not bars else 1 - 0.9 / figure.get_figwidth()
-    figure.subplots_adjust(0.005, foot / height, right, 1 - 0.25 / height, 0.02, 0.09)
+    figure.subplots_adjust(0.005, foot / height, right, 1 - 0.25 / height, 0.02, 0.28 / side)
     for ax in axes.ravel():
         ax.set_axis_off()
         ax.set_anchor("N")  # titles of a row on one line, whatever the slices' heights
@@ -170,12 +187,11 @@ def draw_slice(
 ) -> None:
     """Draw one slice in grey, with its position, its sides and a scale."""
     draw_values(ax, volume, plane, index, colours="gray", limits=grey)
-    for x, y, words, side, height in (
-        (0.0, 1.01, f"{plane.name}, {at(volume, plane, index)}", "left", "bottom"),
-        (0.015, 0.5, plane.left, "left", "center"),
-        (0.985, 0.5, plane.right, "right", "center"),
-    ):
-        ax.text(x, y, words, transform=ax.transAxes, ha=side, va=height, **_TEXT)
+    place = f"{plane.name}, {at(volume, plane, index)}"
+    ax.text(0.0, 1.01, place, transform=ax.transAxes, ha="left", va="bottom", **_TEXT)
+    for x, words, side in ((0.015, plane.left, "left"), (0.985, plane.right, "right")):
+        style = {**_TEXT, "transform": ax.transAxes, "bbox": _ON_BRIGHT}
+        ax.text(x, 0.5, words, ha=side, va="center", **style)
 
 
 def draw_scale(ax: Axes) -> None:

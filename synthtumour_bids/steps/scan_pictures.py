@@ -108,14 +108,15 @@ def draw_tumour(
     yield _figure(scan, layout, "tumour", description, found + PLANES)
     description = pictures.extent_picture(head, mask, seen, picture("extent"))
     yield _figure(
-        scan, layout, "extent", description, f"From the lowest to the highest slice. {WHERE}"
+        scan, layout, "extent", description, f"Through the lesion from below to above. {WHERE}"
     )
     description = pictures.certainty_picture(
         head, made.probability, made.uncertainty, mask, seen, picture("certainty")
     )
     caption = (
-        f"Above the probability, below its entropy; values below {pictures.LEAST_SHOWN} are left "
-        f"out. {PLANES}"
+        "Above the probability, below its entropy, which is highest (1 bit) where the probability "
+        f"is .5; below {pictures.LEAST_PROBABILITY} and {pictures.LEAST_ENTROPY} bit nothing is "
+        f"coloured. {PLANES}"
     )
     yield _figure(scan, layout, "certainty", description, caption)
     for desc, other, outline, caption in (
