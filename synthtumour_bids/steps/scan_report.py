@@ -37,7 +37,7 @@ from synthtumour_bids.steps.t1w_report import (
 from synthtumour_bids.volumes import Volume, load_volume
 
 PICTURES = "pictures"  # their stamps
-PICTURES_VERSION = "0.1.0"  # changes when the same files give other pictures
+PICTURES_VERSION = "0.2.0"  # changes when the same files give other pictures
 
 
 @dataclass(frozen=True)
