@@ -27,8 +27,9 @@ from synthtumour_bids.volumes import Volume, load_volume
 
 ORIGIN = (
     f"A change counts as measurable where it is more than {100 * REPEATABILITY_SHARE:.0f} % of the "
-    f"mean of both volumes, more than {REPEATABILITY_ML:g} mL, and more than {AGAINST_TREND:g} times what has "
-    "changed the other way (is gone although the tumour has grown, or new although it has shrunk); "
+    f"mean of both volumes, more than {REPEATABILITY_ML:g} mL, and more than {AGAINST_TREND:g} "
+    "times what has changed the other way (is gone although the tumour has grown, or new although "
+    "it has shrunk); "
     f"else it is called “{Verdict.NOT_MEASURABLE}”. The {100 * REPEATABILITY_SHARE:.0f} % are what "
     "simulated heads show that were scanned twice, with other noise and in another position; "
     "another scanner or sequence can make a larger difference."
@@ -54,8 +55,8 @@ def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout)
         {
             "source": _from_page(plot),
             "description": volume_plot(sessions, plot),
-            "caption": "Volume of the tumour mask. Of a head that has not changed, 95 % of repeated "
-            "scans would be within the bars.",
+            "caption": "Volume of the tumour mask. Of a head that has not changed, 95 % of "
+            "repeated scans would be within the bars.",
             "small": True,
         }
     ]

@@ -167,4 +167,6 @@ def test_options_of_benchmarks_are_there(page: Path) -> None:
     of_app = {word for action in build_parser()._actions for word in action.option_strings}
     for path, options in markdown.benchmarks(page):  # some hand what they are given to the app
         source = (ROOT / path).read_text(encoding="utf-8")
-        assert [one for one in options if f'"{one}"' not in source and one not in of_app] == [], path
+        assert [one for one in options if f'"{one}"' not in source and one not in of_app] == [], (
+            path
+        )
