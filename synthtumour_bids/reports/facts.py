@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nibabel import Nifti1Image
+from nibabel.affines import voxel_sizes
+
 from synthtumour_bids.settings import TEMPLATE
-from synthtumour_bids.volumes import Volume
 
 Fact = tuple[str, str]
 
@@ -18,10 +20,10 @@ ROLES = {
 }
 
 
-def input_facts(image: Volume, source: str, role: str) -> list[Fact]:
-    """What went in."""
-    shape = " × ".join(map(str, image.data.shape))
-    spacing = " × ".join(f"{size:.3g}" for size in image.spacing)
+def input_facts(image: Nifti1Image, source: str, role: str) -> list[Fact]:
+    """What went in; of the image, its header alone is read."""
+    shape = " × ".join(map(str, image.shape))
+    spacing = " × ".join(f"{size:.3g}" for size in voxel_sizes(image.affine))
     return [
         ("Scan", source),
         ("Grid", f"{shape} voxels of {spacing} mm"),

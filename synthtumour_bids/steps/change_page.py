@@ -21,7 +21,8 @@ from synthtumour_bids.measures.change import (
 )
 from synthtumour_bids.reports import pictures, slices
 from synthtumour_bids.reports.change import volume_plot
-from synthtumour_bids.reports.slices import CONVENTION, Outline
+from synthtumour_bids.reports.panels import Outline
+from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.volumes import Volume, load_volume
 

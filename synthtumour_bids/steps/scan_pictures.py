@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.reports import pictures, slices
+from synthtumour_bids.reports import panels, pictures, slices
 from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.reports.viewer import write_viewer
@@ -120,11 +120,11 @@ def draw_tumour(
     )
     yield _figure(scan, layout, "certainty", description, caption)
     for desc, other, outline, caption in (
-        ("networks", made.junior, slices.JUNIOR, "Masks of the senior and of the junior alone. "),
-        ("truth", _cut(truth, made.box), slices.TRUTH, "The mask and the manual one (--truth). "),
+        ("networks", made.junior, panels.JUNIOR, "Masks of the senior and of the junior alone. "),
+        ("truth", _cut(truth, made.box), panels.TRUTH, "The mask and the manual one (--truth). "),
     ):
         if other is not None:
-            both = ((mask, slices.TUMOUR), (other, outline))
+            both = ((mask, panels.TUMOUR), (other, outline))
             description = pictures.comparison_picture(head, both, seen, picture(desc))
             yield _figure(scan, layout, desc, description, caption + PLANES)
     if viewer:

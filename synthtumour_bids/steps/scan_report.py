@@ -34,7 +34,7 @@ from synthtumour_bids.steps.t1w_report import (
     tell_flags,
     write_next_steps,
 )
-from synthtumour_bids.volumes import Volume, load_volume
+from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
 PICTURES = "pictures"  # their stamps
 PICTURES_VERSION = "0.2.0"  # changes when the same files give other pictures
@@ -165,7 +165,7 @@ def _write_facts(task: ReportTask) -> None:
     record = _preprocessing(task)
     known: list[Fact] = []  # what was found first, what it was made from last
     made = [
-        *facts.input_facts(load_volume(layout.native_image(scan)), scan.uri, scan.role),
+        *facts.input_facts(load_nifti(layout.native_image(scan)), scan.uri, scan.role),
         *facts.brain_facts(_read(sidecar_path(layout.native_brain(scan))), TEMPLATE),
     ]
     flags = list(record.flags) if record else []
