@@ -7,8 +7,8 @@ The network is that of profile ``fast``, trained for some epochs without any cho
 
 After each epoch it is scored on one fixed patch (128 x 160 x 128 mm) around the tumour of each
 held-out scan. Printed is the mean Dice over the last epochs. Truth trains nothing but
-``annotated`` and selects nothing; but whoever changes priors after reading these figures makes
-them figures of development.
+``annotated`` and selects nothing; but whoever changes priors after reading these figures can
+no longer call them a test.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast         # its preprocessing is needed

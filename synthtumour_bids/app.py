@@ -6,6 +6,7 @@ from synthtumour_bids.execution.outcome import Outcome
 from synthtumour_bids.execution.temporary import temporary_folder
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import rounds
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.settings import Settings, Step
@@ -73,7 +74,9 @@ def _run_steps(do: Sequence, job: Job, method: Method) -> None:
             do(Step.SYNTHESISE, method.make_samples, job)  # synthetic tumours in healthy brains
             do(Step.TRAIN, train.run, job, method, Network.JUNIOR)  # a first network learns them
             do(Step.TRAIN, corrections.run, job)  # masks that a person has edited go before
-            do(Step.TRAIN, train.run, job, method, Network.SENIOR)  # a second, its pseudo-labels
+            for so_far in rounds.to_come(job, method):  # the next, its pseudo-labels, and so on
+                do(Step.TRAIN, train.run, so_far, method, Network.SENIOR)
+            do(Step.TRAIN, train.conclude, job, method)  # how far the last can be trusted
             do(Step.TRAIN, presence.run, job, method)  # what brains without a tumour look like
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid
         do(Step.SEGMENT, spaces.run, job)  # and on the grids that other tools want them on

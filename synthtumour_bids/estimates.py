@@ -117,6 +117,7 @@ def estimate(
     *,
     trains: bool = True,
     trains_junior: bool = True,
+    rounds: int = 1,
 ) -> Estimate:
     """Estimate what a run takes.
 
@@ -132,6 +133,8 @@ def estimate(
         Whether networks are to be trained.
     trains_junior
         Whether the junior is one of them; a starter needs no training.
+    rounds
+        How many seniors are trained, one after the other in the same scratch space.
     """
     cost = COSTS[profile.name]
     seconds = n_scans * (cost.preprocess_s + cost.segment_s)
@@ -142,7 +145,8 @@ def estimate(
         for_senior = profile.n_train + profile.n_shifted + profile.n_mixed + n_scans
         if trains_junior:
             seconds += _training_seconds(profile, profile.junior, cost)
-        seconds += _training_seconds(profile, profile.senior, cost)
+        seconds += rounds * _training_seconds(profile, profile.senior, cost)
+        seconds += (rounds - 1) * n_scans * cost.segment_s  # pseudo-labels of the senior before
         memory = max(memory, cost.training_gb)
         disk = for_senior * cost.case_gb + (for_junior + for_senior) * cost.prepared_gb
     hours = seconds / nprocs / 3600 if device_kind == "cpu" else None

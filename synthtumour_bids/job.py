@@ -127,6 +127,17 @@ class Job:
         """Steps of this run: level, ``--steps`` and given networks all narrow them."""
         return steps_of(self.settings)
 
+    # ------------------------------------------------------------------ rounds
+
+    @property
+    def round(self) -> int:
+        """Which senior is the last, from 1: each after the first learns from the one before."""
+        return self.settings.rounds or 1
+
+    def until_round(self, number: int) -> Job:
+        """A run that ends with the senior of this round; a run of more begins as it does."""
+        return replace(self, settings=replace(self.settings, rounds=number))
+
     # ------------------------------------------------------------------ scans
 
     def selected(self, role: Role | None = None) -> list[Scan]:

@@ -239,6 +239,15 @@ class Layout:
         return self.models / network
 
     @property
+    def rounds(self) -> Path:
+        """Rooms of the rounds after the first, and of the seniors that a later one has replaced."""
+        return self.models / "rounds"
+
+    def round(self, number: int) -> Path:
+        """Where a round's senior lies unless it is the last one that is finished."""
+        return self.rounds / str(number)
+
+    @property
     def fabricator(self) -> Path:
         """The GAN of fabrication, and the record of all its samples."""
         return self.models / "fabricator"

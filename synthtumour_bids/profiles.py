@@ -28,7 +28,8 @@ class Training:
     learning_rate
         Initial learning rate.
     from_junior
-        Start the senior from the junior's weights instead of random ones.
+        Start the senior from the weights of the network whose pseudo-labels it learns from,
+        instead of random ones.
     """
 
     epochs: int

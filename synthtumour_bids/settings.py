@@ -113,6 +113,7 @@ class Settings:
     preset: Preset = "default"
     # Where the junior comes from. None: a starter where there is one; resolved, its bundle.
     junior: Path | JuniorSource | None = None
+    rounds: int | None = None  # of seniors; None: as many as the output folder has, else 1
     profile: Profile = PROFILES["full"]
     profile_given: bool = True  # False: to be chosen by output folder and machine
     model: Path | Literal["starter"] | None = None  # networks to segment with; nothing is trained

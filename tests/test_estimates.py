@@ -33,7 +33,10 @@ def test_more_work_takes_more_and_more_cores_take_less_time(
         *(n_scans, "cpu", nprocs),
         trains=trains,
     )
+    further = estimate(profile, n_scans, "cpu", nprocs, trains=trains, rounds=2)
     assert one.hours is not None
+    assert (further.hours > one.hours) is trains
+    assert further.disk_gb == one.disk_gb
     assert 0 <= one.hours < more.hours
     assert faster.hours <= one.hours <= longer.hours
     assert one.memory_gb <= more.memory_gb

@@ -51,7 +51,7 @@ USELESS = (
     ),
     Useless(
         lambda settings: settings.method is Method.FABRICATION,
-        ("preset", "priors", "corrections"),
+        ("preset", "priors", "corrections", "rounds"),
         "--method fabrication makes its tumours from annotated scans, so {flags} {have} no effect "
         "with it; leave one of them out.",
     ),
@@ -69,7 +69,7 @@ USELESS = (
     ),
     Useless(
         lambda settings: settings.model is not None,
-        ("retrain", "priors", "junior", "corrections"),
+        ("retrain", "priors", "junior", "corrections", "rounds"),
         "--model trains nothing, so {flags} {have} no effect with it; leave one of them out.",
     ),
 )

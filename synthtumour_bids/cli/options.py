@@ -201,6 +201,14 @@ def _add_method_options(add: Add) -> None:
         "there is one for --contrast and --lesion)",
     )
     add(
+        "--rounds",
+        type=positive,
+        metavar="N",
+        help="seniors to train one after the other, each on the pseudo-labels of the one before "
+        "and from its weights; the last one segments (default: as many as the output folder has; "
+        "in a new one 1)",
+    )
+    add(
         "--profile",
         choices=tuple(PROFILES),
         help="full (1 mm, for a GPU), fast (2 mm) or sloppy (4 mm, for tests); left out: what the "

@@ -131,7 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     print(f"Running:      synthtumour-bids {' '.join(command)}", flush=True)
     code = app(command)
-    print(closing_words(output))
+    without = build_parser().parse_args([str(options.folder), "--nprocs", str(options.nprocs)])
+    print(closing_words(output, usual=options == without and not more))
     return code or first
 
 

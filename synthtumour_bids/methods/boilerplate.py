@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthtumour_bids import __version__
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import rounds
 from synthtumour_bids.methods.base import Cite, Method, RunFacts
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.model_card import ModelCard
@@ -162,9 +163,14 @@ def _given_model(facts: RunFacts, cite: Cite) -> str:
         return "**Model.** An existing senior network was applied."
     return (
         "**Model.** Nothing was trained in this run: an existing senior network (profile "
-        f"{senior.profile}, preset {senior.preset}, seed {senior.seed}), trained on "
-        f"{len(senior.scans)} other scans, was applied."
+        f"{senior.profile}, preset {senior.preset}, seed {senior.seed}{_round(senior)}), trained "
+        f"on {len(senior.scans)} other scans, was applied."
     )
+
+
+def _round(senior: ModelCard) -> str:
+    number = rounds.of_card(senior)
+    return f", round {number} of {number}" if number > 1 else ""
 
 
 def _starter(facts: RunFacts, card: ModelCard, cite: Cite) -> str:

@@ -125,7 +125,10 @@ def teachable(job: Job) -> set[str]:
 
 
 def details_of(
-    cases: Iterable[Case], tumours: Sequence[Scan], fingerprints: Mapping[str, str]
+    cases: Iterable[Case],
+    tumours: Sequence[Scan],
+    fingerprints: Mapping[str, str],
+    validating: Collection[str] = (),
 ) -> dict[str, Any]:
     """What the stamp of a senior tells: what it was taught, and who chooses its epoch.
 
@@ -137,11 +140,13 @@ def details_of(
         Scans that these were made from.
     fingerprints
         Of the corrected masks, by their scans' keys.
+    validating
+        Further persons who choose the epoch, whatever the cases.
     """
     persons = {person for case in cases if case.validation for person in case.persons}
-    validating = sorted(scan.key for scan in tumours if scan.person in persons)
-    taught = {key: one for key, one in fingerprints.items() if key not in validating}
-    return {TAUGHT: taught, VALIDATING: validating}
+    keys = sorted(scan.key for scan in tumours if scan.person in persons.union(validating))
+    taught = {key: one for key, one in fingerprints.items() if key not in keys}
+    return {TAUGHT: taught, VALIDATING: keys}
 
 
 def card_of(tumours: Sequence[Scan], taught: Collection[str]) -> dict[str, Any]:

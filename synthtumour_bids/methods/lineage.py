@@ -59,13 +59,28 @@ def starts_anew(job: Job) -> bool:
     return job.settings.retrain and job.ledger.read(COHORT, RETRAINING) is None
 
 
-def known_to_junior(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
-    """Those of the scans that a finished junior has learned from; all, where none was trained here.
+def replaced(number: int) -> str:
+    """Name of the stamp of a round's senior whose place that of a later round has taken."""
+    return f"{Network.SENIOR}-{number}"
 
-    What is still to be made for the senior is made from these, or the sides of its validation
-    would not be those of the junior.
+
+def earlier_senior(job: Job, method: Method) -> Stamp | None:
+    """Stamp of the finished senior that the rounds of a run go on from."""
+    earlier = (
+        _stamp(job.until_round(number), method, Network.SENIOR)
+        for number in range(job.round - 1, 0, -1)
+        if not starts_anew(job)
+    )
+    return next(filter(None, earlier), None)
+
+
+def known_before(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
+    """Those of the scans that a finished network has learned from; all, where none was trained.
+
+    What is still to be made for a senior is made from these, or the sides of its validation would
+    not be those of the junior, or of the senior that it starts from.
     """
-    stamp = _junior(job, method)
+    stamp = _junior(job, method) or earlier_senior(job, method)
     if stamp is None:
         return list(scans)
     return [scan for scan in scans if scan.key in stamp.details.get("members", ())]
@@ -98,7 +113,9 @@ def _junior(job: Job, method: Method) -> Stamp | None:
 
 
 def _stamp(job: Job, method: Method, network: Network) -> Stamp | None:
-    stamp = finished(job, network, method.fingerprint(job, network))
-    if stamp is None or network is Network.JUNIOR:
+    recipe = method.fingerprint(job, network)
+    stamp = finished(job, network, recipe)
+    if network is Network.JUNIOR:
         return stamp
-    return stamp if corrections.are_still_those(job, stamp.details) else None
+    stamp = stamp or finished(job, replaced(job.round), recipe)
+    return stamp if stamp and corrections.are_still_those(job, stamp.details) else None

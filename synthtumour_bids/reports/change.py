@@ -10,8 +10,8 @@ from typing import Any
 from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.measures.change import smallest_measurable
 from synthtumour_bids.measures.columns import CHANGE
-from synthtumour_bids.reports import slices
 from synthtumour_bids.reports.group import dictionary
+from synthtumour_bids.reports.panels import save
 
 CHANGE_TABLE = "group_desc-change_volumes.tsv"
 _WHICH_SCAN = ("participant_id", "session_id", "scan")
@@ -63,7 +63,7 @@ def volume_plot(sessions: Sequence[Mapping[str, Any]], path: Path) -> str:
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_edgecolor("white")
-    slices.save(figure, path)
+    save(figure, path)
     told = ", ".join(f"{one['session_id']} {one['volume_mL']:.1f} mL" for one in sessions)
     return f"Line plot of the tumour's volume: {told}."
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from synthtumour_bids.volumes import Volume
+from nibabel import Nifti1Image
+from nibabel.affines import voxel_sizes
+
+from synthtumour_bids.settings import TEMPLATE
 
 Fact = tuple[str, str]
 
@@ -17,10 +20,10 @@ ROLES = {
 }
 
 
-def input_facts(image: Volume, source: str, role: str) -> list[Fact]:
-    """What went in."""
-    shape = " × ".join(map(str, image.data.shape))
-    spacing = " × ".join(f"{size:.3g}" for size in image.spacing)
+def input_facts(image: Nifti1Image, source: str, role: str) -> list[Fact]:
+    """What went in; of the image, its header alone is read."""
+    shape = " × ".join(map(str, image.shape))
+    spacing = " × ".join(f"{size:.3g}" for size in voxel_sizes(image.affine))
     return [
         ("Scan", source),
         ("Grid", f"{shape} voxels of {spacing} mm"),
@@ -53,7 +56,8 @@ def place_of(location: Mapping[str, Any]) -> str:
     if side == "both":
         side = f"both sides ({100 * location['left_share']:.0f} % of it left)"
     x, y, z = (f"{location[f'centre_{axis}_mm']:.0f}" for axis in "xyz")
-    return f"{side}, centre at x = {x}, y = {y}, z = {z} mm"
+    space = location.get("Template", TEMPLATE)
+    return f"{side}, centre at x = {x}, y = {y}, z = {z} mm of {space}"
 
 
 def size_of(size: Mapping[str, Any]) -> str:
@@ -91,15 +95,14 @@ def tumour_facts(
         volume += f", {100 * result['volume_mL'] / result['brain_volume_mL']:.1f} % of the brain"
     facts = [
         ("Tumour present", presence_of(result)),
-        ("Networks", ", ".join(f"{n} {print_}" for n, print_ in sidecar.get("Models", {}).items())),
         ("Tumour", volume),
         *([("Largest part", size_of(size))] if size else []),
         ("Location", place_of(location)),
     ]
     if result.get("junior_senior_dice") is not None:
         junior = f"{result['junior_volume_mL']:.1f} mL"
-        agreement = f"Dice {result['junior_senior_dice']:.2f} (the junior alone: {junior})"
-        facts.append(("Junior and senior agree", agreement))
+        agreement = f"Dice {result['junior_senior_dice']:.2f}; the junior marked {junior}"
+        facts.append(("Junior and senior", agreement))
     if result.get("mean_probability") is not None:
         certainty = f"probability {result['mean_probability']:.2f}"
         if result.get("mean_entropy") is not None:
@@ -108,8 +111,15 @@ def tumour_facts(
     facts += expected_facts(result, sidecar.get("ReplantTest", {}))
     dropped = len(sidecar.get("DroppedComponents", ()))
     if dropped:
-        facts.append(("Dropped", f"{dropped} parts that are like the other side of the brain"))
+        parts = "1 part that is" if dropped == 1 else f"{dropped} parts that are"
+        facts.append(("Dropped", f"{parts} like the other side of the brain"))
     return facts
+
+
+def network_facts(sidecar: Mapping[str, Any]) -> list[Fact]:
+    """Which networks made a mask, from its sidecar."""
+    models = sidecar.get("Models", {})
+    return [("Networks", ", ".join(f"{name} {mark}" for name, mark in models.items()))]
 
 
 def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[Fact]:
@@ -117,8 +127,9 @@ def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[F
     if result.get("expected_dice") is None:
         return [("Expected Dice", f"not known: {test['Skipped']}")] if "Skipped" in test else []
     low, high = result["expected_dice_low"], result["expected_dice_high"]
-    words = f"{result['expected_dice']:.2f} ({low:.2f} to {high:.2f} for nine of ten drawn tumours)"
-    return [("Expected Dice", f"{words}, by replanting it into {test.get('Ground', 'n/a')}")]
+    words = f"{result['expected_dice']:.2f} (nine of ten drawn tumours: {low:.2f} to {high:.2f})"
+    ground = test.get("Ground", "n/a")
+    return [("Expected Dice", f"{words}, from planting the tumour into {ground}")]
 
 
 def truth_facts(scores: Mapping[str, Any]) -> list[Fact]:

@@ -30,6 +30,7 @@ _COLUMNS = {
     "volume_mL": ("tumour, mL", 1),
     "tumour_present": ("tumour present", 0),
     "presence_p": ("p", 3),
+    "side": ("side", 0),
     "n_components": ("parts", 0),
     "brain_volume_mL": ("brain, mL", 0),
     "junior_senior_dice": ("junior–senior Dice", 2),
@@ -41,7 +42,7 @@ _DISTRIBUTIONS = {
     "volume_mL": ("Tumour volume", "mL"),
     "brain_volume_mL": ("Brain volume", "mL"),
     "junior_senior_dice": ("Agreement of junior and senior", "Dice"),
-    "expected_dice": ("Expected agreement with a truth that nobody knows", "Dice"),
+    "expected_dice": ("Expected agreement with the true outline", "Dice"),
     "mean_entropy": ("Mean entropy inside the mask", "bit"),
     "dice": ("Agreement with the truth", "Dice"),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from synthtumour_bids.errors import UnavailableError
-from synthtumour_bids.segmentation.bundle import read_files
+from synthtumour_bids.segmentation.bundle import read_files, read_plan
 from synthtumour_bids.segmentation.checkpoints import BEST
 from synthtumour_bids.segmentation.dataset import PreparedDataset
 from synthtumour_bids.segmentation.model_card import WEIGHTS, is_bundle
@@ -22,8 +22,8 @@ from synthtumour_bids.tensors import load_tensors
 def can_start_from(source: Path, prepared: PreparedDataset) -> bool:
     """Whether a training on a dataset can start from a network.
 
-    What was trained here has the grid and the architecture of its profile. A bundle was trained
-    elsewhere: it must be of the same grid and architecture, whatever patches it was trained with.
+    It must be of the same architecture, whatever patches it was trained with. What was trained here
+    has the grid of its profile; a bundle was trained elsewhere: it must be of the same grid, too.
 
     Parameters
     ----------
@@ -37,10 +37,11 @@ def can_start_from(source: Path, prepared: PreparedDataset) -> bool:
     UnavailableError
         When the bundle cannot be used.
     """
-    if not is_bundle(source):
-        return True
     wanted = NetworkPlan.from_nnunet(prepared.plans(), prepared.dataset_json())
-    return replace(read_files(source).plan, patch_size=wanted.patch_size) == wanted
+    if is_bundle(source):
+        return replace(read_files(source).plan, patch_size=wanted.patch_size) == wanted
+    plan = replace(read_plan(source), patch_size=wanted.patch_size, spacing=wanted.spacing)
+    return plan == wanted
 
 
 def start_from(trainer: SynthTumourTrainer, source: Path) -> None:

@@ -25,8 +25,8 @@ def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
     if line is None:
         yield "Expected Dice", "not known: there were too few drawn tumours"
         return
-    masks = f"by the replant test of {line.masks} masks of drawn tumours"
-    yield "Expected Dice", f"{masks}; it misses nine of ten by {line.margin:.2f} at most"
+    test = f"from the replant test; of {line.masks} masks of drawn tumours"
+    yield "Expected Dice", f"{test}, nine of ten were within {line.margin:.2f} of it"
 
 
 def reliability_chart(calibration: Calibration) -> Chart:

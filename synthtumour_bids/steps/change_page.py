@@ -21,16 +21,19 @@ from synthtumour_bids.measures.change import (
 )
 from synthtumour_bids.reports import pictures, slices
 from synthtumour_bids.reports.change import volume_plot
-from synthtumour_bids.reports.slices import CONVENTION, Outline
+from synthtumour_bids.reports.panels import Outline
+from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.volumes import Volume, load_volume
 
 ORIGIN = (
-    f"Differences of up to {100 * REPEATABILITY_SHARE:.0f} % of the volume, "
-    f"{REPEATABILITY_ML:g} mL, or {AGAINST_TREND:g} times what has changed against the trend are "
-    f"called “{Verdict.NOT_MEASURABLE}”. The first is what simulated heads show that were scanned "
-    "twice, with other noise and in another position (benchmarks/RESULTS.md); other scanners and "
-    "sequences between two sessions add to that."
+    f"A change counts as measurable where it is more than {100 * REPEATABILITY_SHARE:.0f} % of the "
+    f"mean of both volumes, more than {REPEATABILITY_ML:g} mL, and more than {AGAINST_TREND:g} "
+    "times what has changed the other way (is gone although the tumour has grown, or new although "
+    "it has shrunk); "
+    f"else it is called “{Verdict.NOT_MEASURABLE}”. The {100 * REPEATABILITY_SHARE:.0f} % are what "
+    "simulated heads show that were scanned twice, with other noise and in another position; "
+    "another scanner or sequence can make a larger difference."
 )
 MARGIN_MM = 30.0  # around the lesion in pictures
 
@@ -53,7 +56,9 @@ def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout)
         {
             "source": _from_page(plot),
             "description": volume_plot(sessions, plot),
-            "caption": "Volume of the tumour mask; bars hold 95 % of repeated scans.",
+            "caption": "Volume of the tumour mask. Of a head that has not changed, 95 % of "
+            "repeated scans would be within the bars.",
+            "small": True,
         }
     ]
     paths = [page, plot]
@@ -63,8 +68,10 @@ def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout)
             {
                 "source": _from_page(picture),
                 "description": _draw(before, after, layout, picture),
-                "caption": f"ses-{after.session}, half-way to the other sessions, with the tumour "
-                f"of then and now. {CONVENTION} Positions are in mm, half-way.",
+                "caption": f"The scan of ses-{after.session} with the outlines of both sessions' "
+                "masks. For this comparison every scan was moved half the way to the others; "
+                f"positions are in mm there. {CONVENTION}",
+                "small": False,
             }
         )
         paths.append(picture)
@@ -119,7 +126,8 @@ def _words(
         "change": f", {change['change_mL']:+.1f} mL"
         + ("" if percent is None else f" ({percent:+.0f} %)")
         + f"; measurable from {change['smallest_measurable_mL']:.1f} mL",
-        "parts": f"{change['new_mL']:.1f} mL, {change['gone_mL']:.1f} mL",
+        "new": f"{change['new_mL']:.1f} mL",
+        "gone": f"{change['gone_mL']:.1f} mL",
         "radius": radius,
         "unlike": bool(change["flags"]),
     }

@@ -8,7 +8,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
-from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods import lineage, rounds
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Role, Step
@@ -119,10 +119,12 @@ def _cohort_lines(job: Job, method: Method) -> list[str]:
     if job.settings.model is not None:
         states |= dict.fromkeys(job.networks, "given")
     else:
-        done = True
-        for network in Network:  # the senior is trained anew after its junior
-            done = done and lineage.is_finished(job, method, network)
-            states[network] = _state(job, Step.TRAIN, done)
+        done = lineage.is_finished(job, method, Network.JUNIOR)
+        states[Network.JUNIOR] = _state(job, Step.TRAIN, done)
+        last = rounds.done(job, method) if done else 0  # seniors are made anew after their junior
+        for number in range(1, job.round + 1):
+            one = rounds.title(job.until_round(number), Network.SENIOR)
+            states[one] = _state(job, Step.TRAIN, number <= last)
     states["report"] = _state(job, Step.REPORT, done=False)  # it is written anew each time
     return [f"{name}: {state}" for name, state in states.items()]
 

@@ -78,6 +78,8 @@ def with_junior(job: Job) -> tuple[Job, str]:
     why = choice.why
     if settings.corrections is not None:
         why = f"{why} The masks of --corrections teach nothing then."
+    if settings.rounds is not None:
+        why = f"{why} There are no --rounds then."
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
     return dataclasses.replace(job, settings=alone), why
 

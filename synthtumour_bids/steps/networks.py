@@ -10,7 +10,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger, Stamp
-from synthtumour_bids.methods import corrections
+from synthtumour_bids.methods import corrections, rounds
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.segmentation.calibration import Calibration
@@ -43,6 +43,8 @@ class Networks:
         Version of the starter that is the junior; empty where it was trained with its senior.
     n_corrected
         Corrected masks that the last network learned from.
+    round
+        Of the last network, where that is a senior.
     calibration
         How far the last network's answers can be trusted; ``None`` where nobody measured it.
     controls
@@ -56,6 +58,7 @@ class Networks:
     comparison: Comparison
     junior_source: str = ""
     n_corrected: int = 0
+    round: int = 1
     calibration: Calibration | None = None
     controls: Controls | None = None
 
@@ -78,6 +81,7 @@ class Networks:
             Comparison.of(settings, main.lesion),
             next((f"{STARTER} {version}" for version in taken), ""),
             corrections.count(main),
+            rounds.of_card(main),
             main.calibration,
             controls,
         )

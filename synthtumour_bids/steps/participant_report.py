@@ -15,6 +15,7 @@ from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Failure, Identity, Stop
+from synthtumour_bids.reports.facts import ROLES
 from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.presence import Presence
@@ -144,7 +145,7 @@ def told(result: Mapping[str, Any]) -> str:
     if not result["volume_mL"]:
         return "segmented; no tumour was found."
     if result.get("presence_p") is None:
-        return f"segmented; the tumour has {marked}."
+        return f"segmented; {marked} are marked as tumour."
     sentence = {
         Presence.YES: f"segmented; there is a tumour, of {marked}",
         Presence.NO: f"segmented; there is probably no tumour, though {marked} are marked",
@@ -161,7 +162,7 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
         path = task.layout.logs / "results" / f"{who.record}.json"
-        sentence, flags = "preprocessed, and used as " + record.role + ".", list(record.flags)
+        sentence, flags = f"preprocessed; {ROLES[record.role]}.", list(record.flags)
         if path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]

@@ -22,6 +22,7 @@ from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import preprocess
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.junior import with_junior
+from synthtumour_bids.steps.rounds import with_rounds
 from synthtumour_bids.steps.scratch import with_own_work_dir
 
 LOGGER = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def prepare(settings: Settings) -> Job:
     selection = collect_scans(settings)
     job = Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
     job, junior = with_junior(job)
+    job = with_rounds(job)
     if job.settings.model != settings.model:  # too few scans to learn from
         _, why = _with_profile(job.settings)
     sentences = (_sentence(why), junior, _estimate(job).sentence())
@@ -96,6 +98,7 @@ def _estimate(job: Job) -> Estimate:
         settings.nprocs,
         trains=Step.TRAIN in job.steps,
         trains_junior=not isinstance(settings.junior, Path),
+        rounds=job.round,
     )
 
 

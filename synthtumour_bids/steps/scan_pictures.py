@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.reports import pictures, slices
+from synthtumour_bids.reports import panels, pictures, slices
 from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.reports.viewer import write_viewer
@@ -108,22 +108,23 @@ def draw_tumour(
     yield _figure(scan, layout, "tumour", description, found + PLANES)
     description = pictures.extent_picture(head, mask, seen, picture("extent"))
     yield _figure(
-        scan, layout, "extent", description, f"From the lowest to the highest slice. {WHERE}"
+        scan, layout, "extent", description, f"Through the lesion from below to above. {WHERE}"
     )
     description = pictures.certainty_picture(
         head, made.probability, made.uncertainty, mask, seen, picture("certainty")
     )
     caption = (
-        f"Above the probability, below its entropy; values below {pictures.LEAST_SHOWN} are left "
-        f"out. {PLANES}"
+        "Above the probability, below its entropy, which is highest (1 bit) where the probability "
+        f"is .5; below {pictures.LEAST_PROBABILITY} and {pictures.LEAST_ENTROPY} bit nothing is "
+        f"coloured. {PLANES}"
     )
     yield _figure(scan, layout, "certainty", description, caption)
     for desc, other, outline, caption in (
-        ("networks", made.junior, slices.JUNIOR, "Masks of the senior and of the junior alone. "),
-        ("truth", _cut(truth, made.box), slices.TRUTH, "The mask and the manual one (--truth). "),
+        ("networks", made.junior, panels.JUNIOR, "Masks of the senior and of the junior alone. "),
+        ("truth", _cut(truth, made.box), panels.TRUTH, "The mask and the manual one (--truth). "),
     ):
         if other is not None:
-            both = ((mask, slices.TUMOUR), (other, outline))
+            both = ((mask, panels.TUMOUR), (other, outline))
             description = pictures.comparison_picture(head, both, seen, picture(desc))
             yield _figure(scan, layout, desc, description, caption + PLANES)
     if viewer:

@@ -19,6 +19,7 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
+from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Step
@@ -33,10 +34,10 @@ from synthtumour_bids.steps.t1w_report import (
     tell_flags,
     write_next_steps,
 )
-from synthtumour_bids.volumes import Volume, load_volume
+from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
 PICTURES = "pictures"  # their stamps
-PICTURES_VERSION = "0.1.0"  # changes when the same files give other pictures
+PICTURES_VERSION = "0.2.0"  # changes when the same files give other pictures
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,9 @@ def _write_facts(task: ReportTask) -> None:
     """Write what is known of the scan, in words."""
     scan, layout = task.scan, task.layout
     record = _preprocessing(task)
-    known = [
-        *facts.input_facts(load_volume(layout.native_image(scan)), scan.uri, scan.role),
+    known: list[Fact] = []  # what was found first, what it was made from last
+    made = [
+        *facts.input_facts(load_nifti(layout.native_image(scan)), scan.uri, scan.role),
         *facts.brain_facts(_read(sidecar_path(layout.native_brain(scan))), TEMPLATE),
     ]
     flags = list(record.flags) if record else []
@@ -173,6 +175,7 @@ def _write_facts(task: ReportTask) -> None:
         sidecar = _read(sidecar_path(layout.native(scan, label="L", suffix="mask")))
         place = _read(layout.location(scan.record))
         known += facts.tumour_facts(result, sidecar, place["Size"], place["Location"])
+        made += facts.network_facts(sidecar)
         regions = place["Regions"]
         known += facts.truth_facts(_read(layout.scores(scan.record)))
         flags += result["qc_flags"]
@@ -184,7 +187,7 @@ def _write_facts(task: ReportTask) -> None:
         layout.figure(scan, "summary"),
         "scan.html",
         scan=scan.name,
-        facts=known,
+        facts=known + made,
         regions=regions,
         advice=advice(flags, record.findings if record else {}),
     )

@@ -174,7 +174,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
     """Fields of a mask; measurements and flags are the main network's alone."""
     main = network == segmented.networks.main
     fingerprints, source = segmented.networks.fingerprints, segmented.networks.junior_source
-    corrected = segmented.networks.n_corrected
+    corrected, number = segmented.networks.n_corrected, segmented.networks.round
     return {
         "Type": "Lesion",
         "Threshold": THRESHOLD,
@@ -186,6 +186,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         **({"JuniorSource": source} if source else {}),
         **(segmented.presence.to_json() if main else NOT_JUDGED),
         **({"CorrectedMasks": corrected} if main and corrected else {}),
+        **({"Round": number} if main and number > 1 else {}),
         "QualityControl": dict(segmented.measurements)
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},

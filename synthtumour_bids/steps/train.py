@@ -17,7 +17,7 @@ from synthtumour_bids.files import copy_file
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
-from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods import lineage, rounds
 from synthtumour_bids.methods.base import Material, Method
 from synthtumour_bids.methods.calibration import calibrate
 from synthtumour_bids.profiles import Training
@@ -55,6 +55,8 @@ def alone(job: Job, method: Method) -> Iterator[None]:
         When another run does so; not where this one has nothing to train.
     """
     trains = not {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps)
+    if trains:
+        rounds.note(job)
     if not trains or (lineage.is_trained(job, method) and presence.is_done(job)):
         yield
         return
@@ -73,7 +75,7 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         _remove_networks(job, method)
     if lineage.is_finished(job, method, network):
         LOGGER.info("Using the trained %s of %s (--retrain trains anew).", network, job.models_dir)
-        outcome = ScanOutcome(network, Step.TRAIN, Status.SKIPPED, of_scan=False)
+        status = Status.SKIPPED
     else:
         material = method.material(job, network)
         if material.bundle is not None:
@@ -81,11 +83,16 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         else:
             curve, training = _train(job, network, material, method.classes(job))
             _finish(job, method, network, material, curve, training)
-        outcome = ScanOutcome(network, Step.TRAIN, Status.DONE, of_scan=False)
-    if network is Network.SENIOR:
-        calibrate(job, method, job.model(network))
+        status = Status.DONE
+    return [ScanOutcome(rounds.title(job, network), Step.TRAIN, status, of_scan=False)]
+
+
+def conclude(job: Job, method: Method) -> list[ScanOutcome]:
+    """Calibrate the last senior, unless it was or is a given one; ``--retrain`` is fulfilled."""
+    if job.settings.model is None:
+        calibrate(job, method, job.model(Network.SENIOR))
         job.ledger.clear(COHORT, lineage.RETRAINING)
-    return [outcome]
+    return []
 
 
 def _remove_networks(job: Job, method: Method) -> None:
@@ -94,6 +101,7 @@ def _remove_networks(job: Job, method: Method) -> None:
     for network in Network:
         job.ledger.clear(COHORT, network)
         shutil.rmtree(job.layout.network(network), ignore_errors=True)
+    rounds.forget_after(job, 0)
     job.ledger.mark(COHORT, lineage.RETRAINING, "")
 
 
@@ -123,31 +131,39 @@ def _take(job: Job, method: Method, network: Network, material: Material, bundle
 
 
 def _clear_from(job: Job, network: Network) -> None:
-    """Forget a network and those after it: the senior is made with its junior."""
+    """Forget a network and those after it: the senior is made with its junior.
+
+    A senior that another is to follow counts until that one is finished.
+    """
+    if network is Network.SENIOR and job.round > 1:
+        rounds.forget_after(job, job.round)
+        return
     for later in list(Network)[list(Network).index(network) :]:
         job.ledger.clear(COHORT, later)
+    rounds.forget_after(job, 0)
 
 
 def _train(
     job: Job, network: Network, material: Material, classes: Sequence[TumourClass]
 ) -> tuple[SelectionCurve, Training]:
-    """Train one network in ``models/<name>``; a training that was interrupted goes on.
+    """Train one network in its room; a training that was interrupted goes on.
 
     Returns
     -------
-    How it went, and how it was trained: from random weights where the junior's do not fit.
+    How it went, and how it was trained: from random weights where its teacher's do not fit.
     """
     from synthtumour_bids.segmentation.dataset import build_dataset
     from synthtumour_bids.segmentation.initial_weights import can_start_from
     from synthtumour_bids.segmentation.training import train
 
     settings, training = job.settings, _training(job, network)
+    folder = rounds.room(job, network)
     _clear_from(job, network)
-    if is_bundle(job.layout.network(network)):  # taken before; a trained one has other files
-        shutil.rmtree(job.layout.network(network))
+    if is_bundle(folder):  # taken before; a trained one has other files
+        shutil.rmtree(folder)
     LOGGER.info(
         "%s: %d training cases, %d validation cases.",
-        network.capitalize(),
+        rounds.title(job, network).capitalize(),
         sum(not case.validation for case in material.cases),
         sum(case.validation for case in material.cases),
     )
@@ -160,12 +176,12 @@ def _train(
         n_processes=settings.nprocs,
         classes=_class_names(classes),
     )
-    junior = job.layout.network(Network.JUNIOR)
-    starts_from_junior = network is Network.SENIOR and training.from_junior
-    if starts_from_junior and not can_start_from(junior, prepared):
+    teacher = rounds.teacher(job).folder
+    starts_from_teacher = network is Network.SENIOR and training.from_junior
+    if starts_from_teacher and not can_start_from(teacher, prepared):
         LOGGER.info("The senior starts from random weights: its grid or network is another one.")
-        starts_from_junior, training = False, dataclasses.replace(training, from_junior=False)
-    with Progress(f"{network.capitalize()} epoch", training.epochs) as bar:
+        starts_from_teacher, training = False, dataclasses.replace(training, from_junior=False)
+    with Progress(f"{rounds.title(job, network).capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
             left = describe_seconds(seconds_left)
@@ -173,21 +189,26 @@ def _train(
 
         curve = train(
             prepared,
-            job.layout.network(network),
+            folder,
             training=training,
             device=settings.device,
             num_gpus=settings.num_gpus,
             seed=settings.seed,
             nprocs=settings.nprocs,
             progress=progress,
-            initial_weights=junior if starts_from_junior else None,
+            initial_weights=teacher if starts_from_teacher else None,
         )
     return curve, training
 
 
 def _training(job: Job, network: Network) -> Training:
+    """How a network is trained; a senior after the first goes on from the one before."""
     profile = job.settings.profile
-    return profile.junior if network is Network.JUNIOR else profile.senior
+    if network is Network.JUNIOR:
+        return profile.junior
+    if job.round == 1:
+        return profile.senior
+    return dataclasses.replace(profile.senior, from_junior=True)
 
 
 def _class_names(classes: Sequence[TumourClass]) -> tuple[str, ...]:
@@ -205,8 +226,8 @@ def _finish(
     curve: SelectionCurve,
     training: Training,
 ) -> None:
-    """Write the model card, and record the network as finished."""
-    settings, folder = job.settings, job.layout.network(network)
+    """Write the model card, and record the network as finished, in the place of its teacher's."""
+    settings, folder = job.settings, rounds.room(job, network)
     recipe = method.fingerprint(job, network)
     ModelCard(
         name=network,
@@ -233,11 +254,15 @@ def _finish(
         files=checksums(folder),
         details={"Cases": count_kinds(material.cases), **material.card},
     ).write(folder)
+    members = rounds.members(job, network) | job.preprocessing_fingerprints(material.scans)
+    if folder != job.layout.network(network):
+        rounds.take_place(job)
+        folder = job.layout.network(network)
     job.ledger.mark(
         COHORT,
         network,
         recipe,
         [folder / CARD, folder / CHECKPOINT],
-        members=job.preprocessing_fingerprints(material.scans),
+        members=members,
         **material.details,
     )

@@ -13,6 +13,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.progress import describe_seconds
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Layout, Network, pseudo_label_table
+from synthtumour_bids.methods import rounds
 from synthtumour_bids.methods.fabrication.refined_samples import read_quality
 from synthtumour_bids.methods.pseudo_labels import PICTURES
 from synthtumour_bids.reports.facts import Fact
@@ -49,7 +50,7 @@ _FIGURES = {  # of pseudo-labels: what each is called, and how it is written
 def write_training_page(job: Job) -> None:
     """Write ``models/report.html``, unless nothing was trained, or tried, in this output folder."""
     layout = job.layout
-    networks = [part for network in Network if (part := _network(layout, network))]
+    networks = [part for name, folder in _folders(layout) if (part := _network(name, folder))]
     fabricator = _fabricator(layout)
     page = TrainingPage(
         [*([fabricator] if fabricator else []), *networks],
@@ -64,12 +65,25 @@ def write_training_page(job: Job) -> None:
 # ---------------------------------------------------------------------- networks
 
 
-def _network(layout: Layout, network: Network) -> NetworkPart | None:
-    """A network as far as it was trained; ``None`` where nothing of it is there."""
-    folder = layout.network(network)
-    card, curve = None, None
+def _folders(layout: Layout) -> Iterator[tuple[str, Path]]:
+    """Names and folders of the networks, in the order of their trainings."""
+    yield Network.JUNIOR, layout.network(Network.JUNIOR)
+    last, folder = Network.SENIOR.value, layout.network(Network.SENIOR)
+    number, further = rounds.of_card(_card(folder)), rounds.rooms(layout)
+    yield from ((rounds.called(n), layout.round(n)) for n in further if n < number)
+    yield rounds.called(number) if further else last, folder
+    yield from ((rounds.called(n), layout.round(n)) for n in further if n > number)
+
+
+def _card(folder: Path) -> ModelCard | None:
     with suppress(UnavailableError):
-        card = ModelCard.read(folder)
+        return ModelCard.read(folder)
+    return None
+
+
+def _network(network: str, folder: Path) -> NetworkPart | None:
+    """A network as far as it was trained; ``None`` where nothing of it is there."""
+    card, curve = _card(folder), None
     with suppress(OSError, ValueError, TypeError, KeyError):
         curve = read_curve(folder)
     if card is not None and card.name == STARTER:
@@ -101,6 +115,8 @@ def _card_facts(card: ModelCard | None) -> Iterator[Fact]:
     yield "Grid", f"{card.resolution:g} mm, {' and '.join((card.contrast, *card.more_contrasts))}"
     yield "Learned from", f"{len(card.training_cases)} cases{_kinds(card, 'Training')}"
     yield "Validated by", f"{len(card.validation_cases)} cases{_kinds(card, 'Validation')}"
+    if teacher := rounds.teacher_of(card):
+        yield "Pseudo-labels", f"of the {teacher}"
     if card.held_out:
         yield "Held out", ", ".join(card.held_out)
 

@@ -20,7 +20,7 @@ from synthtumour_bids.demo.first_mask import stripped_patient
 from synthtumour_bids.demo.growth import Growth, grow
 from synthtumour_bids.demo.head import simulate_head
 from synthtumour_bids.demo.phantom import DemoCohort, write_cohort
-from synthtumour_bids.demo.words import closing_words
+from synthtumour_bids.demo.words import USUAL_DICE, closing_words
 from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE, UsageError
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 
@@ -323,6 +323,10 @@ def test_closing_words_name_masks_and_dice(tmp_path: Path) -> None:
         "sub-3_FLAIR\tn/a\tn/a\n"
     )
     words = closing_words(tmp_path)
+    assert "To be expected" not in words
+    assert closing_words(tmp_path, usual=True).splitlines()[-1].startswith("To be expected were")
+    results = Path(__file__).parents[2] / "benchmarks" / "RESULTS.md"
+    assert f"senior {USUAL_DICE:.3f}".replace(" 0", " ") in results.read_text(encoding="utf-8")
     assert "sub-1_label-L_mask.nii.gz" in words
     assert "space-" not in words
     assert "0.700" in words

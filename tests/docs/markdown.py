@@ -18,6 +18,8 @@ PAGES = (
 _BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_PATH = re.compile(r"(?<![\w/.-])(?:benchmarks|docs|scripts|synthtumour_bids|tests)/[\w./*-]*[\w*]")
+_BENCHMARK = re.compile(r"python (benchmarks/\w+\.py)([^|`#&]*)")
 _OUR_PROGRAM = re.compile(r"synthtumour-[a-z]+$")
 
 
@@ -64,3 +66,17 @@ def commands(page: Path) -> Iterator[list[str]]:
             for start in starts[:1]:
                 end = next((i for i, word in enumerate(words) if word in (">", "|", "&&")), None)
                 yield words[start:end]
+
+
+def paths(page: Path) -> set[str]:
+    """Patterns of files and folders of the repository that a page names, also in its code."""
+    text = re.sub(r"\]\([^)\s]+\)|\w+://\S+", "", page.read_text(encoding="utf-8"))
+    return set(_PATH.findall(text))
+
+
+def benchmarks(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every call of a benchmark, and the options that it is given."""
+    text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+    for line in text.splitlines():
+        for path, words in _BENCHMARK.findall(line):
+            yield path, re.findall(r"--[a-z][\w-]*", words)

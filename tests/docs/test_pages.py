@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import importlib
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,11 +17,13 @@ import yaml
 
 from synthtumour_bids import synthesis
 from synthtumour_bids.__main__ import main
+from synthtumour_bids.bids.filters import read_filters
 from synthtumour_bids.cli.fetch import build_parser as fetch_parser
 from synthtumour_bids.cli.parser import build_parser
 from synthtumour_bids.demo.__main__ import build_parser as demo_parser
 from synthtumour_bids.dicom.__main__ import build_parser as dicomseg_parser
 from synthtumour_bids.errors import EXIT_DONE
+from synthtumour_bids.settings import Role
 from synthtumour_bids.starter.__main__ import build_parser as starter_parser
 from synthtumour_bids.synthesis import fabrication
 from tests.builders.datasets import make, table
@@ -113,7 +117,56 @@ def test_the_python_of_the_questions_runs(tmp_path: Path) -> None:
     assert names["stricter"].any()
 
 
+def test_the_python_of_the_demo_runs_with_fewer_heads(tmp_path: Path) -> None:
+    asked, fewer = (
+        "n_tumourfree=8, n_tumour=5, resolution=2.0",
+        "n_tumourfree=1, n_tumour=2, resolution=6.0",
+    )
+    text = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
+    assert asked in text
+    page = tmp_path / "demo.md"
+    page.write_text(text.replace(asked, fewer), encoding="utf-8")
+    cohort = run_page(page, tmp_path)["cohort"]
+    assert len(list(cohort.truth_dir.rglob("*_label-L_mask.nii.gz"))) == 4  # one comes twice
+
+
+def test_the_files_that_pages_show_are_taken(tmp_path: Path) -> None:
+    shown = {
+        page: list(markdown.blocks(ROOT / "docs" / page, "json"))
+        for page in ("priors.md", "inputs.md")
+    }
+    (tmp_path / "priors.json").write_text(*shown["priors.md"])
+    (tmp_path / "filters.json").write_text(*shown["inputs.md"])
+    priors = synthesis.load_priors("glioma", "FLAIR", tmp_path / "priors.json")
+    assert priors != synthesis.load_priors("glioma", "FLAIR")
+    assert read_filters(tmp_path / "filters.json").suffixes(Role.TUMOUR, "FLAIR") == ("T2w",)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_python_blocks_are_python(page: Path) -> None:
+def test_python_blocks_name_what_is_there(page: Path) -> None:
     for block in markdown.blocks(page, "python"):
-        compile(block, page.name, "exec")
+        tree, modules = ast.parse(block, page.name), {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("synthtumour_bids"):
+                found = importlib.import_module(str(node.module))
+                modules |= {one.name: getattr(found, one.name) for one in node.names}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                module = modules.get(node.value.id)
+                assert module is None or hasattr(module, node.attr), ast.unparse(node)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "CHANGELOG.md"], ids=name_of)
+def test_files_of_the_repository_are_there(page: Path) -> None:
+    for path in markdown.paths(page):
+        assert any(ROOT.glob(path)), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_options_of_benchmarks_are_there(page: Path) -> None:
+    of_app = {word for action in build_parser()._actions for word in action.option_strings}
+    for path, options in markdown.benchmarks(page):  # some hand what they are given to the app
+        source = (ROOT / path).read_text(encoding="utf-8")
+        assert [one for one in options if f'"{one}"' not in source and one not in of_app] == [], (
+            path
+        )

@@ -70,6 +70,20 @@ def test_methods_tell_what_ran(settings: Settings) -> None:
     assert "Evaluation" not in written
 
 
+def test_methods_tell_of_further_rounds(settings: Settings) -> None:
+    told = {"Round": 3, "Teacher": {"Round": 2, "Fingerprint": "f"}}
+    cards = {"junior": {}, "senior": {"best_epoch": 9, "details": told}}
+    written = text(settings, cards=cards, n_pseudo_labels=6)
+    assert "Stage 2 was done 3 times" in written
+    assert "the senior of round 3 of 3 (epoch 9), which learned from the last" in written
+    assert "pseudo-labels (6 scans)." in written
+    assert written.count("6 scans") == 1
+    assert "done 2 times" in text(dataclasses.replace(settings, rounds=2)), "before it is trained"
+    assert "Further rounds" not in text(settings, cards={"junior": {}, "senior": {}})
+    given = dataclasses.replace(settings, model=Path("models"))
+    assert "seed 527, round 3 of 3" in text(given, cards=cards)
+
+
 def test_methods_tell_of_a_calibration_where_there_is_one(settings: Settings) -> None:
     told = text(settings, cards={"junior": {}, "senior": {"calibration": CALIBRATION}})
     assert "of 1.50, fitted on 12 validation cases with drawn tumours" in told

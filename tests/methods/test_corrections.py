@@ -104,7 +104,8 @@ def test_corrected_masks_teach_and_never_validate(
         return [Labelled(make_scan(root, f"{n}"), Path("l"), corrected) for n in sorted(persons)]
 
     train, validation = split_tumours(labels(accepted), seed)
-    learned, in_vain = with_corrected(train, validation, labels(corrected, corrected=True))
+    persons = {item.scan.person for item in validation}
+    learned, in_vain = with_corrected(train, persons, labels(corrected, corrected=True))
     by_person = {int(item.scan.subject): item.corrected for item in learned}
     validating = {int(item.scan.subject) for item in validation}
     assert not validating & set(by_person)

@@ -67,10 +67,10 @@ def test_what_is_made_of_other_scans_is_not_up_to_date(job: Job) -> None:
 def test_a_finished_junior_fixes_the_hosts_of_what_is_still_to_be_made(job: Job) -> None:
     scans, method = job.selection.everything, method_of(job)
     preprocess(job, *scans[:5])
-    assert lineage.known_to_junior(job, method, scans) == list(scans)
+    assert lineage.known_before(job, method, scans) == list(scans)
     mark_trained(job, Network.JUNIOR, members=job.preprocessing_fingerprints(scans))
     preprocess(job, *scans)
-    assert lineage.known_to_junior(job, method, scans) == list(scans[:5])
+    assert lineage.known_before(job, method, scans) == list(scans[:5])
 
 
 def test_given_networks_are_finished(job: Job) -> None:

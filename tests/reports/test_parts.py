@@ -25,7 +25,7 @@ from tests.builders.reports import make_head, stored
 
 def test_the_place_in_words() -> None:
     place = {"left_share": 0.25, "centre_x_mm": 4.6, "centre_y_mm": -3.2, "centre_z_mm": 0.0}
-    centre = "centre at x = 5, y = -3, z = 0 mm"
+    centre = "centre at x = 5, y = -3, z = 0 mm of MNI152NLin2009aSym"
     assert place_of({**place, "side": "right"}) == f"right, {centre}"
     assert place_of({**place, "side": "both"}) == f"both sides (25 % of it left), {centre}"
     assert place_of({}) == "no tumour was found"

@@ -65,4 +65,5 @@ def test_retraining_starts_anew_once_and_then_goes_on(
     assert kept.status.value == "skipped"
     mark_trained(job, Network.SENIOR)
     train.run(retraining, method, Network.SENIOR)
+    train.conclude(retraining, method)
     assert not lineage.is_finished(retraining, method, Network.JUNIOR), "the next one is a new one"

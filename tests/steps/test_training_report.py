@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.files import write_text
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import Stop
+from synthtumour_bids.segmentation.curve import CURVE_JSON, SelectionCurve, write_curve
 from synthtumour_bids.steps.training_report import write_training_page
-from tests.builders.jobs import make_job
+from tests.builders.jobs import make_job, write_network
 from tests.builders.training import NASTY, REASON, draw_pseudo_labels, write_training
 
 
@@ -49,6 +53,23 @@ def test_it_tells_of_networks_samples_and_pseudo_labels(job: Job) -> None:
     sources = {path.name for path in job.layout.training_figure("x").parent.glob("*.svg")}
     assert len(sources) == 5
     assert all(f'src="figures/{name}"' in page for name in sources)
+
+
+def test_every_round_has_its_curve(job: Job) -> None:
+    junior, last = map(job.layout.network, Network)
+    first, begun = map(job.layout.round, (1, 3))
+    write_curve(SelectionCurve().extended(0.5, 0.4, 0.3), junior)
+    curve = (junior / CURVE_JSON).read_text(encoding="utf-8")
+    for folder in (first, last, begun):
+        write_text(folder / CURVE_JSON, curve)
+    write_network(first)
+    write_network(last, details={"Round": 2, "Teacher": {"Round": 1, "Fingerprint": "f"}})
+    page = page_of(job)
+    titles = re.findall("<h3>(.*)</h3>", page)
+    assert titles == ["Junior", *(f"Senior of round {number}" for number in (1, 2, 3))]
+    assert "of the senior of round 1, f" in page
+    assert page.count("Dice on ") == 4 * 2, "a caption and a description each"
+    assert page.count("not finished: the same command goes on with it") == 2  # junior, third
 
 
 def test_pictures_of_an_earlier_training_go(job: Job) -> None:

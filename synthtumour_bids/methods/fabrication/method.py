@@ -92,7 +92,7 @@ class Fabrication:
     def _sources(self, job: Job) -> list[Scan]:
         """Scans that the samples are made from: all, or those that a finished junior has seen."""
         scans = [*learnable(job, Role.TUMOURFREE), *learnable(job, Role.ANNOTATED)]
-        return lineage.known_to_junior(job, self, scans)
+        return lineage.known_before(job, self, scans)
 
     def _pseudo_labelled_scans(self, job: Job, made: Sequence[pairs.Pair]) -> list[Scan]:
         if not job.settings.semi_supervised:

@@ -14,7 +14,7 @@ from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
-from synthtumour_bids.methods import corrections, lineage
+from synthtumour_bids.methods import corrections, lineage, rounds
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.label_free import (
     checks,
@@ -77,7 +77,7 @@ class LabelFree:
 
         The junior: synthetic tumours, unless it is a starter. The senior: mixes of real tumours,
         the pseudo-labelled scans, and synthetic tumours; a corrected mask takes the place of its
-        scan's pseudo-label.
+        scan's pseudo-label. Pseudo-labels are the junior's, in further rounds the senior's before.
         """
         if network is Network.JUNIOR and self.starter is not None:
             return Material((), (), details={lineage.TAKEN: True}, bundle=self.starter.folder)
@@ -95,10 +95,11 @@ class LabelFree:
             )
         tumours = unlabelled(job)
         scans, corrected = (*train, *shifted, *tumours), corrections.carried(job)
+        teacher, validating = rounds.teacher(job), rounds.validating(job, tumours)
         path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
         current = fingerprint(
             settings=self.fingerprint(job, Network.SENIOR),
-            junior=job.model(Network.JUNIOR).card.fingerprint,
+            junior=teacher.card.fingerprint,
             **({"keep_mask": True} if job.settings.keep_mask else {}),
             **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
             **({"corrections": corrected} if corrected else {}),
@@ -108,8 +109,10 @@ class LabelFree:
             cases = senior.make_cases(
                 job,
                 self.recipe,
+                teacher,
                 tumours,
                 (train, shifted),
+                validating=validating,
                 simulates=simulates,
                 negatives=simulates or self.starter is not None,
             )
@@ -118,9 +121,10 @@ class LabelFree:
             job.ledger.mark(COHORT, stage_two.NAME, current, [path], members=used)
         stored = json.loads(path.read_text(encoding="utf-8"))
         learned = tuple(Case.from_json(case) for case in stored)
-        details = corrections.details_of(learned, tumours, corrected)
+        details = corrections.details_of(learned, tumours, corrected, validating)
         taught = corrections.card_of(tumours, details[corrections.TAUGHT])
-        return Material(learned, scans, details=details, card={**self._card(job), **taught})
+        card = {**self._card(job), **taught, **rounds.told(job)}
+        return Material(learned, scans, details={**details, **rounds.details(job)}, card=card)
 
     def _card(self, job: Job) -> Mapping[str, Any]:
         """What the model cards tell besides."""
@@ -158,7 +162,7 @@ class LabelFree:
             )
         if network is Network.JUNIOR:
             return junior
-        return fingerprint(
+        senior = fingerprint(
             junior=junior,
             **({"stage_one": samples} if self.starter is not None else {}),
             training=dataclasses.asdict(settings.profile.senior),
@@ -166,6 +170,7 @@ class LabelFree:
             hold_out=_held_out_tumours(job),
             evidence=dataclasses.asdict(self._evidence) if self._evidence else None,
         )
+        return senior if job.round == 1 else fingerprint(senior=senior, round=job.round)
 
     def refuse(self, job: Job) -> None:
         """Refuse priors that cannot be used, and cohorts too small to learn from.

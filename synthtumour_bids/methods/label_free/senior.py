@@ -9,7 +9,6 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
-from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.label_free import simulated_hosts, stage_one, stage_two
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
@@ -19,11 +18,12 @@ from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import Sample
 from synthtumour_bids.methods.pseudo_labels import KIND, Labelled, judge, record_pseudo_labels
 from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.model_card import Model
 
 LOGGER = logging.getLogger(__name__)
 NO_PSEUDO_LABEL = (
-    "The junior found no usable tumour in any tumour scan ({} looked at), so there is nothing for "
-    "the senior to learn from. Look at models/report.html, which has the junior's curve and all "
+    "The {0} found no usable tumour in any tumour scan ({1} looked at), so there is nothing for "
+    "the senior to learn from. Look at models/report.html, which has the {0}'s curve and all "
     "pseudo-labels; train longer (--profile), or check --contrast and --lesion."
 )
 
@@ -31,9 +31,11 @@ NO_PSEUDO_LABEL = (
 def make_cases(
     job: Job,
     recipe: Recipe,
+    teacher: Model,
     tumours: Sequence[Scan],
     hosts: tuple[Sequence[Scan], Sequence[Scan]],
     *,
+    validating: Collection[str],
     simulates: bool,
     negatives: bool,
 ) -> list[Case]:
@@ -43,10 +45,14 @@ def make_cases(
     ----------
     job, recipe
         Of the run.
+    teacher
+        The network that labels the tumours.
     tumours
         Scans to learn from.
     hosts
         Tumour-free scans for training, and for validation.
+    validating
+        Persons with a tumour who chose the epoch of the teacher, where that was a senior.
     simulates
         Whether simulated heads are hosts, too.
     negatives
@@ -57,8 +63,8 @@ def make_cases(
     DataError
         When no tumour has a label that is good enough.
     """
-    junior, count = job.model(Network.JUNIOR), job.settings.profile.n_mixed
-    train, validation = label(job, recipe, tumours)
+    count = job.settings.profile.n_mixed
+    train, validation = label(job, recipe, teacher, tumours, validating)
     whole, others = (whole_brains(job, scans) for scans in hosts)
     if simulates:
         simulated_hosts.render_missing(job)
@@ -68,7 +74,7 @@ def make_cases(
     synthetic = stage_one.read_samples(job)
     in_halves: list[Sample] = []
     if recipe.healthy_halves:
-        halves = healthy_halves(job, junior, [item.scan for item in train])
+        halves = healthy_halves(job, teacher, [item.scan for item in train])
         whole += halves
         in_halves = stage_one.draw_into(job, halves, recipe, count)
     tasks = stage_two.mix_tasks(job, recipe, stage_two.TRAIN, train, whole, count)
@@ -90,24 +96,32 @@ def make_cases(
 
 
 def label(
-    job: Job, recipe: Recipe, tumours: Sequence[Scan]
+    job: Job,
+    recipe: Recipe,
+    teacher: Model,
+    tumours: Sequence[Scan],
+    validating: Collection[str] = (),
 ) -> tuple[list[Labelled], list[Labelled]]:
-    """Label the tumours for training and for validation; corrected masks go before the junior's.
+    """Label the tumours for training and for validation; corrected masks go before the teacher's.
 
     Raises
     ------
     DataError
         When there is no label for training.
     """
-    assessed, pseudo = judge(job, job.model(Network.JUNIOR), recipe.evidence, tumours)
-    train, validation = stage_two.split_tumours(pseudo, job.settings.seed)
+    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours)
+    if job.round == 1:
+        train, validation = stage_two.split_tumours(pseudo, job.settings.seed)
+    else:
+        train, validation = stage_two.split_as_before(pseudo, validating)
+    validating = {*validating, *(item.scan.person for item in validation)}
     given = corrections.carried(job)
     corrected = [
         Labelled(scan, job.layout.correction(scan), corrected=True)
         for scan in tumours
         if scan.key in given
     ]
-    train, in_vain = with_corrected(train, validation, corrected)
+    train, in_vain = with_corrected(train, validating, corrected)
     if in_vain:
         LOGGER.warning(
             "The corrected masks of %s are not learned from: scans of these persons choose the "
@@ -118,18 +132,27 @@ def label(
     taught = {item.scan.key for item in train if item.corrected}
     record_pseudo_labels(job, assessed, used, taught)
     if not train:
-        raise DataError(NO_PSEUDO_LABEL.format(len(tumours)))
+        raise DataError(NO_PSEUDO_LABEL.format(teacher.name, len(tumours)))
     LOGGER.info("Learned from: %d pseudo-labels, %d corrected masks.", len(used), len(taught))
     return train, validation
 
 
 def with_corrected(
-    train: Sequence[Labelled], validation: Collection[Labelled], corrected: Sequence[Labelled]
+    train: Sequence[Labelled], validating: Collection[str], corrected: Sequence[Labelled]
 ) -> tuple[list[Labelled], list[str]]:
     """Put corrected masks in the place of pseudo-labels, or beside them.
 
     The division into training and validation stays what it is without them, so that the same scans
     choose the epoch.
+
+    Parameters
+    ----------
+    train
+        Pseudo-labels for training.
+    validating
+        Persons who choose the epoch.
+    corrected
+        Masks that a person has corrected.
 
     Returns
     -------
@@ -138,7 +161,6 @@ def with_corrected(
     in_vain : list of str
         Keys of corrected scans whose persons validate.
     """
-    validating = {item.scan.person for item in validation}
     labels = {item.scan.key: item for item in train}
     labels |= {one.scan.key: one for one in corrected if one.scan.person not in validating}
     in_vain = [one.scan.key for one in corrected if one.scan.person in validating]

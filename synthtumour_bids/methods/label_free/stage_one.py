@@ -24,6 +24,7 @@ from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.methods.label_free.hosts import Host, whole_brains
+from synthtumour_bids.methods.label_free.kept_parameters import keep_parameters, shifted_hosts
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import (
@@ -136,7 +137,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
         NAME,
         "Stage 1: synthetic tumours in tumour-free brains",
     )
-    _keep_parameters(job, samples)
+    keep_parameters(job, samples)
     if not any(result.failed for result in results):
         used = job.preprocessing_fingerprints(simulated_hosts.real([task.host for task in tasks]))
         current = _fingerprint(job, method)
@@ -200,13 +201,6 @@ def _list_file(job: Job) -> Path:
     return job.layout.scratch(Scratch.STAGE_ONE) / "samples.json"
 
 
-def _keep_parameters(job: Job, samples: Sequence[Sample]) -> None:
-    """Keep with the models what every sample can be made from again; scratch data are removed."""
-    sidecars = {s.name: s.image.with_suffix(".json").read_text(encoding="utf-8") for s in samples}
-    content = {name: json.loads(text) for name, text in sorted(sidecars.items())}
-    write_json(job.layout.models / "stage_one.json", content)
-
-
 def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
     return tuple(index for other, index in plan if other == key)
 
@@ -214,7 +208,7 @@ def _indices(plan: Sequence[tuple[str, int]], key: str) -> tuple[int, ...]:
 def _tasks(job: Job, method: Method, recipe: Recipe) -> list[DrawTask]:
     """Share the samples out among the hosts; with few samples asked for, not all get some."""
     settings = job.settings
-    scans = lineage.known_to_junior(job, method, learnable(job, Role.TUMOURFREE))
+    scans = lineage.known_before(job, method, learnable(job, Role.TUMOURFREE))
     heads: tuple[list[Host], list[Host]] = ([], [])
     if simulated_hosts.are_used(job, method):
         heads = simulated_hosts.sides(job)
@@ -253,14 +247,14 @@ def _check_persons(job: Job, hosts: Sequence[Scan]) -> None:
 
 
 def _roles(job: Job, method: Method, recipe: Recipe, hosts: Sequence[Scan]) -> Roles:
-    """What each scan is for, by its key; those of a finished junior keep what they were for.
+    """What each scan is for, by its key; those of a finished network keep what they were for.
 
     Where simulated heads stand on both sides, a single person's scans train.
     """
-    validated = lineage.detail_of_junior(job, method, SHIFTED)
-    if not isinstance(validated, list) and len({scan.person for scan in hosts}) < 2:
+    validated = _validated(job, method, hosts)
+    if validated is None and len({scan.person for scan in hosts}) < 2:
         return Roles(tuple(sorted(scan.key for scan in hosts)), ())
-    if not isinstance(validated, list):
+    if validated is None:
         return assign_roles(
             [(scan.key, scan.person) for scan in hosts],
             recipe.fraction_shifted,
@@ -274,6 +268,20 @@ def _roles(job: Job, method: Method, recipe: Recipe, hosts: Sequence[Scan]) -> R
         tuple(key for key in keys if key not in validated),
         tuple(key for key in keys if key in validated),
     )
+
+
+def _validated(job: Job, method: Method, hosts: Sequence[Scan]) -> list[str] | None:
+    """Keys of the hosts that chose the epoch of a finished network; ``None`` without such one.
+
+    Beside a starter, seniors of earlier rounds have hosts, which are told with their samples.
+    """
+    told = lineage.detail_of_junior(job, method, SHIFTED)
+    if isinstance(told, list):
+        return told
+    if lineage.earlier_senior(job, method) is None:
+        return None
+    shifted = shifted_hosts(job)
+    return [scan.key for scan in hosts if scan.uri in shifted]
 
 
 def _tell_roles(tasks: Sequence[DrawTask]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,26 @@ def split_tumours(labelled: Sequence[Labelled], seed: int) -> tuple[list[Labelle
     return (
         [item for item in labelled if item.scan.key in train],
         [item for item in labelled if item.scan.key not in train],
+    )
+
+
+def split_as_before(
+    labelled: Sequence[Labelled], validating: Collection[str]
+) -> tuple[list[Labelled], list[Labelled]]:
+    """Divide pseudo-labelled scans as for the senior whose weights the next one starts from.
+
+    Whoever has taught those weights cannot tell any more when to stop. Who is new teaches.
+
+    Parameters
+    ----------
+    labelled
+        Of any persons.
+    validating
+        Persons who chose that senior's epoch.
+    """
+    return (
+        [item for item in labelled if item.scan.person not in validating],
+        [item for item in labelled if item.scan.person in validating],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import rounds
 from synthtumour_bids.methods.base import Cite, RunFacts
 from synthtumour_bids.methods.corrections import TIMES, with_annotation
 from synthtumour_bids.methods.label_free import simulated_hosts
@@ -23,8 +24,10 @@ def summary(facts: RunFacts, cite: Cite) -> str:
 
 def paragraphs(
     facts: RunFacts, recipe: Recipe, cite: Cite, starter: Starter | None = None
-) -> tuple[str, str]:
-    """Tell of both stages; what the networks' own cards say goes before what is yet to be done.
+) -> tuple[str, ...]:
+    """Tell of both stages, and of further rounds where there are any.
+
+    What the networks' own cards say goes before what is yet to be done.
 
     Parameters
     ----------
@@ -38,7 +41,13 @@ def paragraphs(
         card = starter.card if starter else None
     taken = card if card is not None and card.name == STARTER else None
     heads = _heads(facts, taken is not None, cite)
-    return _stage_one(facts, recipe, cite, taken, heads), _stage_two(facts, recipe, taken, heads)
+    senior = facts.cards.get(Network.SENIOR)
+    n_rounds = rounds.of_card(senior) if senior else facts.settings.rounds or 1
+    return (
+        _stage_one(facts, recipe, cite, taken, heads),
+        _stage_two(facts, recipe, taken, heads, n_rounds),
+        *((_further_rounds(facts, n_rounds),) if n_rounds > 1 else ()),
+    )
 
 
 def _heads(facts: RunFacts, beside_starter: bool, cite: Cite) -> str:
@@ -85,14 +94,17 @@ def _stage_one(
     )
 
 
-def _stage_two(facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads: str) -> str:
+def _stage_two(
+    facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads: str, n_rounds: int
+) -> str:
     settings = facts.settings
     profile = settings.profile
     start = "started from the junior's weights, " if profile.senior.from_junior else ""
     senior = facts.cards.get(Network.SENIOR)
     if starter is not None:
         fits = starter.resolution == profile.resolution
-        if not (senior.training.get("from_junior", fits) if senior else fits):
+        first = senior if n_rounds == 1 else None  # later ones start from another
+        if not (first.training.get("from_junior", fits) if first else fits):
             start = ""
     held_out = ""
     if settings.hold_out:
@@ -114,11 +126,29 @@ def _stage_two(facts: RunFacts, recipe: Recipe, starter: ModelCard | None, heads
             f"{n} mask{'s' if n > 1 else ''}, corrected by a person, took the place of "
             f"pseudo-labels and {'were' if n > 1 else 'was'} drawn {TIMES} times as often. "
         )
+    # What is known of pseudo-labels and epoch is known of the last round.
+    count, epoch = "", ""
+    if n_rounds == 1:
+        count, epoch = pseudo_label_count(facts), best_epoch(facts, Network.SENIOR)
     return (
         f"**Stage 2.** The junior segmented the tumour scans{refined}"
         ". Pseudo-labels chosen by a quality control made without any manual label"
-        f"{pseudo_label_count(facts)} were used to cut tumours out and to mix them into "
+        f"{count} were used to cut tumours out and to mix them into "
         f"tumour-free brains ({profile.n_mixed} mixes). {corrected}{halves}A senior network, "
-        f"{start}{trained(profile.senior)} {learned_from}"
-        f"{best_epoch(facts, Network.SENIOR)}.{held_out}"
+        f"{start}{trained(profile.senior)} {learned_from}{epoch}.{held_out}"
+    )
+
+
+def _further_rounds(facts: RunFacts, n_rounds: int) -> str:
+    senior = facts.cards.get(Network.SENIOR)
+    starts = senior is None or senior.training.get("from_junior", True)
+    start = ", and started from its weights" if starts else ""
+    return (
+        f"**Further rounds.** Stage 2 was done {n_rounds} times. In each round after the first, "
+        "the senior of the round before took the junior's part: its segmentations, chosen in the "
+        "same way, became the pseudo-labels that the next senior learned from, which was trained "
+        f"as long{start}. Scans that chose the epoch of one senior chose that of all. The masks "
+        f"are those of the senior of round {n_rounds} of {n_rounds}"
+        f"{best_epoch(facts, Network.SENIOR)}, which learned from the last pseudo-labels"
+        f"{pseudo_label_count(facts)}."
     )
