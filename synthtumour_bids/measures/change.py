@@ -32,6 +32,15 @@ class Verdict(StrEnum):
     NOT_MEASURABLE = "no measurable change"
 
 
+ORIGIN = (
+    f"Differences of up to {100 * REPEATABILITY_SHARE:.0f} % of the mean of both volumes, "
+    f"{REPEATABILITY_ML:g} mL, or {AGAINST_TREND:g} times what has changed against the trend, "
+    f"whichever is most, are called “{Verdict.NOT_MEASURABLE}”. The first is what simulated heads "
+    "show that were scanned twice, with other noise and in another position "
+    "(benchmarks/RESULTS.md); other scanners and sequences between two sessions add to that."
+)
+
+
 @dataclass(frozen=True)
 class Change:
     """From one session to the next.

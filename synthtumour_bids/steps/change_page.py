@@ -12,26 +12,13 @@ import numpy as np
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout
-from synthtumour_bids.measures.change import (
-    AGAINST_TREND,
-    REPEATABILITY_ML,
-    REPEATABILITY_SHARE,
-    Verdict,
-    Voxel,
-)
+from synthtumour_bids.measures.change import ORIGIN, Voxel
 from synthtumour_bids.reports import pictures, slices
 from synthtumour_bids.reports.change import volume_plot
 from synthtumour_bids.reports.slices import CONVENTION, Outline
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.volumes import Volume, load_volume
 
-ORIGIN = (
-    f"Differences of up to {100 * REPEATABILITY_SHARE:.0f} % of the volume, "
-    f"{REPEATABILITY_ML:g} mL, or {AGAINST_TREND:g} times what has changed against the trend are "
-    f"called “{Verdict.NOT_MEASURABLE}”. The first is what simulated heads show that were scanned "
-    "twice, with other noise and in another position (benchmarks/RESULTS.md); other scanners and "
-    "sequences between two sessions add to that."
-)
 MARGIN_MM = 30.0  # around the lesion in pictures
 
 
