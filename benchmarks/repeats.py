@@ -74,9 +74,9 @@ def write_table(bids: Path, people: list[str]) -> None:
     (bids / "participants.tsv").write_text("\n".join(rows) + "\n")
 
 
-def segment(root: Path, models: Path, more: list[str]) -> None:
+def segment(root: Path, models: str, more: list[str]) -> None:
     command = [sys.executable, "-m", "synthtumour_bids", str(root / "bids"), str(root / "out")]
-    command += ["participant", "--model", str(models), "--work-dir", str(root / "work")]
+    command += ["participant", "--model", models, "--work-dir", str(root / "work")]
     code = subprocess.run([*command, "--steps", "preprocess", "segment", *more]).returncode
     if code not in (0, 1):
         sys.exit(code)
@@ -98,7 +98,7 @@ def volumes_of(folder: Path) -> dict[str, dict[str, float]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("models", type=Path)
+    parser.add_argument("models", help="as for --model of the app: a folder, or starter")
     parser.add_argument("--heads", type=int, default=20)
     parser.add_argument("--resolution", type=float, default=2.0, help="mm")
     parser.add_argument("--seed", type=int, default=1)
@@ -114,7 +114,7 @@ def main() -> int:
         link_pairs(root, options.dataset, options.pairs)
     else:
         write_repeats(root, options.heads, options.resolution, options.seed)
-    segment(root, options.models.absolute(), more)
+    segment(root, options.models, more)
     measured, truth = volumes_of(root / "out"), volumes_of(root / "truth")
     differences = []
     for person, (one, other) in ((who, both.values()) for who, both in measured.items()):

@@ -32,6 +32,17 @@ class Verdict(StrEnum):
     NOT_MEASURABLE = "no measurable change"
 
 
+ORIGIN = (
+    f"A change counts as measurable where it is more than {100 * REPEATABILITY_SHARE:.0f} % of the "
+    f"mean of both volumes, more than {REPEATABILITY_ML:g} mL, and more than {AGAINST_TREND:g} "
+    "times what has changed the other way (is gone although the tumour has grown, or new although "
+    "it has shrunk); "
+    f"else it is called “{Verdict.NOT_MEASURABLE}”. The {100 * REPEATABILITY_SHARE:.0f} % are what "
+    "simulated heads show that were scanned twice, with other noise and in another position; "
+    "another scanner or sequence can make a larger difference."
+)
+
+
 @dataclass(frozen=True)
 class Change:
     """From one session to the next.

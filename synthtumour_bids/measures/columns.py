@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from synthtumour_bids.measures.change import ORIGIN
+
 Columns = dict[str, dict[str, Any]]
 
 SIZE: Columns = {
@@ -115,8 +117,7 @@ CHANGE: Columns = {
     "change_percent": {"Description": "The same relative to the previous volume", "Units": "%"},
     "smallest_measurable_mL": {
         "Description": "A difference up to this is what repeated scans of an unchanged tumour "
-        "show: 30 % of the mean of both volumes, 1 mL, or twice what has changed against the "
-        "trend, whichever is most",
+        f"show. {ORIGIN}",
         "Units": "mL",
     },
     "verdict": {

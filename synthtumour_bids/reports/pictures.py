@@ -149,6 +149,27 @@ def comparison_picture(
     return f"Three planes through the lesion with the contours of {names}."
 
 
+def twin_picture(head: Volume, twin: Volume, mask: Volume, path: Path) -> str:
+    """Draw an image and its healthy twin, both with the mask, on the lesion's three planes."""
+    figure, grid = panels.new_figure(2, len(PLANES))
+    grey = slices.window(head)  # of both, so that they can be compared
+    seen = lesion_to_show(mask.mask, mask.data)
+    places = []
+    for column, plane in enumerate(PLANES):
+        index = slices.largest_section(seen, plane)
+        places.append(slices.at(head, plane, index))
+        for row, shown in zip(grid, (head, twin), strict=True):
+            panels.draw_slice(row[column], shown, plane, index, grey)
+            panels.draw_outline(row[column], mask, plane, index, panels.TUMOUR)
+    panels.draw_scale(grid[0][0], head, PLANES[0])
+    panels.add_legend(figure, [panels.TUMOUR])
+    panels.save(figure, path)
+    return (
+        f"Three planes through the lesion ({', '.join(places)}), above the image, below the "
+        "healthy twin, both with the contour of the tumour mask."
+    )
+
+
 def pseudo_label_picture(image: Volume, label: Volume, path: Path) -> str:
     """Draw a brain with its pseudo-label through its largest part; an empty one, the middle."""
     image, label = _cut((image, label), image.mask | label.mask)

@@ -26,7 +26,7 @@ from synthtumour_bids.files import fingerprint, hash_file, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import HALFWAY, Layout, class_table
 from synthtumour_bids.ledger import Ledger
-from synthtumour_bids.measures.change import Change, Voxel, change_between, change_map
+from synthtumour_bids.measures.change import ORIGIN, Change, Voxel, change_between, change_map
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.change_page import write_part
@@ -183,6 +183,7 @@ def _compare(
         Description=f"What became of the tumour of ses-{scans[number].session} by "
         f"ses-{later.session}",
         Change=_rounded(asdict(change)),
+        SmallestMeasurable=ORIGIN,
         Likeness=flags["likeness"],
         Flags=flags["flags"],
     )

@@ -12,13 +12,7 @@ import numpy as np
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout
-from synthtumour_bids.measures.change import (
-    AGAINST_TREND,
-    REPEATABILITY_ML,
-    REPEATABILITY_SHARE,
-    Verdict,
-    Voxel,
-)
+from synthtumour_bids.measures.change import ORIGIN, Voxel
 from synthtumour_bids.reports import pictures, slices
 from synthtumour_bids.reports.change import volume_plot
 from synthtumour_bids.reports.panels import Outline
@@ -26,15 +20,6 @@ from synthtumour_bids.reports.slices import CONVENTION
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.volumes import Volume, load_volume
 
-ORIGIN = (
-    f"A change counts as measurable where it is more than {100 * REPEATABILITY_SHARE:.0f} % of the "
-    f"mean of both volumes, more than {REPEATABILITY_ML:g} mL, and more than {AGAINST_TREND:g} "
-    "times what has changed the other way (is gone although the tumour has grown, or new although "
-    "it has shrunk); "
-    f"else it is called “{Verdict.NOT_MEASURABLE}”. The {100 * REPEATABILITY_SHARE:.0f} % are what "
-    "simulated heads show that were scanned twice, with other noise and in another position; "
-    "another scanner or sequence can make a larger difference."
-)
 MARGIN_MM = 30.0  # around the lesion in pictures
 
 

@@ -143,6 +143,7 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
     Brain and midplane are known by way of the scan.
     """
     from synthtumour_bids.preprocessing.preflight import check
+    from synthtumour_bids.preprocessing.stripped import stripped_mask
 
     scan, layout = task.scan, task.layout
     image = check(t1w.image.path).image
@@ -166,6 +167,7 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
     told = sidecar(
         sources=[t1w.image.uri, scan.uri],
         spatial_reference=t1w.image.uri,
+        SkullStripped=stripped_mask(head.data, np.array(head.spacing)) is not None,
         **_told(guide, hole, head, OTHER_SIDE),
     )
     write_image(layout.twin_in_t1w(scan), like_native(filled, image, np.float32), told)

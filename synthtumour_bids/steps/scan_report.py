@@ -34,6 +34,7 @@ from synthtumour_bids.steps.t1w_report import (
     tell_flags,
     write_next_steps,
 )
+from synthtumour_bids.steps.twin_report import draw_twins
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
 PICTURES = "pictures"  # their stamps
@@ -122,6 +123,7 @@ def _draw(task: ReportTask, truth: Volume | None) -> None:
     if task.t1w is not None:
         parts.append(draw_t1w(scan, layout, task.t1w.t1w.image.path))
     parts += draw_spaces(scan, layout, task.spaces)
+    parts += draw_twins(scan, layout, task.t1w.t1w.image.path if task.t1w else None)
     ledger.mark(PICTURES, scan.key, current, parts, scan=scan)
 
 
@@ -139,7 +141,8 @@ def _sources(task: ReportTask) -> list[Path]:
     if task.t1w is not None:
         paths += [layout.in_t1w(scan, label="L", suffix="mask"), task.t1w.t1w.image.path]
     paths += [layout.deformation(scan, space)[0] for space in task.spaces]
-    return paths
+    twins = (layout.twin(scan), layout.twin_in_t1w(scan))
+    return paths + [path for path in twins if path.is_file()]
 
 
 def _remove_stale(task: ReportTask) -> None:

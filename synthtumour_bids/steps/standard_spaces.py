@@ -88,6 +88,9 @@ def run(job: Job) -> list[ScanOutcome]:
     for reference in references_of(job.settings.output_spaces):
         if reference.is_standard:
             wanted.setdefault(reference.space, []).append(reference.resolution)
+    if TEMPLATE in wanted:  # also on the grid of the frequency map, which counts bent masks first
+        own = (None, job.layout.resolution)
+        wanted[TEMPLATE] = [None, *(one for one in wanted[TEMPLATE] if one not in own)]
     records = []
     for space, resolutions in wanted.items():
         records += _to_space(job, space, resolutions)

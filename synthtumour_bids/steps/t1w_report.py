@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import nibabel as nib
+
 from synthtumour_bids.bids.derivatives import sidecar_path
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.t1w import T1w
@@ -86,22 +88,13 @@ def write_next_steps(scan: Scan, layout: Layout, report: T1wReport) -> None:
 
 def draw_t1w(scan: Scan, layout: Layout, image: Path) -> Path:
     """Draw scan and T1w image on the latter's grid; return the part of the report."""
-    from synthtumour_bids.spaces.carry import Leg, carry
-
     reference = read_volume(image)
-    way = [Leg(layout.transform(scan, to=T1W_SPACE))]
-
-    grid = Volume.of(reference)
-
-    def carried(path: Path) -> Volume:
-        return replace(grid, data=carry(load_nifti(path), reference, way))
-
-    head, brain = carried(layout.native_image(scan)), carried(layout.native_brain(scan))
-    brain = slices.upright(replace(brain, data=brain.data.round()))
+    head = on_t1w(layout.native_image(scan), reference, scan, layout)
+    brain = slices.upright(brain_on_t1w(reference, scan, layout))
     box = slices.box_around(brain.mask, brain.spacing, MARGIN_MM)
     mask = load_volume(layout.in_t1w(scan, label="L", suffix="mask"))
     head, image_there, mask = (
-        slices.cropped(slices.upright(one), box) for one in (head, grid, mask)
+        slices.cropped(slices.upright(one), box) for one in (head, Volume.of(reference), mask)
     )
     frames = (layout.figure(scan, "t1w", ".svg"), layout.figure(scan, "t1wimage", ".svg"))
     descriptions = pictures.t1w_pictures(
@@ -120,3 +113,17 @@ def draw_t1w(scan: Scan, layout: Layout, image: Path) -> Path:
         "image's own coordinates.",
     )
     return part
+
+
+def brain_on_t1w(reference: nib.Nifti1Image, scan: Scan, layout: Layout) -> Volume:
+    """The scan's brain mask on the grid of its T1w image."""
+    brain = on_t1w(layout.native_brain(scan), reference, scan, layout)
+    return replace(brain, data=brain.data.round())
+
+
+def on_t1w(path: Path, reference: nib.Nifti1Image, scan: Scan, layout: Layout) -> Volume:
+    """Carry an image of the scan's grid to that of its T1w image."""
+    from synthtumour_bids.spaces.carry import Leg, carry
+
+    way = [Leg(layout.transform(scan, to=T1W_SPACE))]
+    return replace(Volume.of(reference), data=carry(load_nifti(path), reference, way))

@@ -12,7 +12,8 @@ import pytest
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.files import write_json
 from synthtumour_bids.methods.base import RunFacts
-from synthtumour_bids.methods.boilerplate import REFERENCES, methods_text
+from synthtumour_bids.methods.boilerplate import methods_text
+from synthtumour_bids.methods.references import REFERENCES
 from synthtumour_bids.methods.registry import method_for
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
@@ -119,8 +120,10 @@ def test_citations_are_numbered_in_their_order_and_all_listed(
     settings: Settings, method: Method
 ) -> None:
     chosen = dataclasses.replace(settings, truth=Path("truth"), method=method, healthy_twin=True)
+    chosen = dataclasses.replace(chosen, output_spaces=("T1w", "MNI152NLin6Asym:res-1:res-2"))
     cards: dict[str, dict[str, Any]] = {"junior": {}, "senior": {"calibration": CALIBRATION}}
     written = text(chosen, head_templates=("embedded",), n_compared=2, cards=cards)
+    assert "bent into MNI152NLin6Asym by" in written
     body, listed = written.split("## References")
     cited = [int(n) for group_ in re.findall(r"\[([\d, ]+)\]", body) for n in group_.split(", ")]
     numbers = list(dict.fromkeys(cited))

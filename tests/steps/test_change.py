@@ -96,6 +96,8 @@ def test_a_grown_tumour_is_measured_half_way(compared: Job) -> None:
         "2\tnew\t#D55E00",
         "3\tgone\t#56B4E9",
     ]
+    said = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+    assert "simulated heads" in said["SmallestMeasurable"]
     aligned = compared.layout.native(first, space="halfway", desc="preproc", suffix="FLAIR")
     assert nib.load(aligned).shape == changes.shape
 

@@ -20,6 +20,7 @@ from synthtumour_bids.layout import T1W_SPACE
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import healthy_twin
 from synthtumour_bids.steps.t1w import STEP as T1W
+from synthtumour_bids.steps.twin_report import draw_twins
 from tests.builders.jobs import make_job, make_scan, mark_preprocessed
 from tests.builders.t1w_heads import t1w_scan, with_t1w
 
@@ -92,9 +93,21 @@ def test_tumours_are_replaced(tmp_path: Path, lesions: list[tuple[int, int, int]
         "bids:raw:sub-02/anat/sub-02_FLAIR.nii.gz" if both else healthy_twin.OTHER_SIDE
     )
     if not both:
-        t1w = nib.load(job.layout.twin_in_t1w(scan)).get_fdata()
+        path = job.layout.twin_in_t1w(scan)
+        t1w = nib.load(path).get_fdata()
         assert np.abs(t1w - 500 + images["healthy"])[lesion].mean() < 0.3 * mean.mean()
+        said = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert (said["Artificial"], said["SkullStripped"]) == (True, True)  # no skull around it
         assert [one.status for one in healthy_twin.run(job)] == [Status.SKIPPED]
+        parts = draw_twins(scan, job.layout, job.selection.t1w[scan.key].image.path)
+        assert len(parts) == 2
+        for part in parts:
+            assert 'alt="Three planes through the lesion (' in part.read_text()
+            assert "artificial" in part.read_text()
+            assert part.with_suffix(".svg").stat().st_size > 5000
+        path.unlink()
+        assert draw_twins(scan, job.layout, None) == parts[:1]
+        assert not parts[1].exists()  # there is nothing to show any more
 
 
 def test_without_a_tumour_there_is_no_twin(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import ants
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy import ndimage
 
-from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
@@ -20,7 +21,8 @@ from synthtumour_bids.preprocessing.template_files import HOME_VARIABLE
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Step
-from synthtumour_bids.steps import checks, spaces
+from synthtumour_bids.spaces.deformation import Deformation
+from synthtumour_bids.steps import checks, frequency, spaces, standard_spaces
 from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.standard_report import draw_spaces
 from synthtumour_bids.steps.standard_spaces import spaces_of
@@ -69,7 +71,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Job:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(root / "templateflow"))
         write_archive(root / "templateflow")
-        job = make_job(root, tumours=1, tumourfree=0, output_spaces=(TEMPLATE, OTHER))
+        job = make_job(root, tumours=1, tumourfree=0, output_spaces=(f"{TEMPLATE}:res-2", OTHER))
         template, (scan,), layout = standard_brain(4), job.selected(), job.layout
         brain = bent(template.get_fdata(dtype=np.float32), 1)
         inside = brain > 0.05
@@ -135,6 +137,28 @@ def test_places_follow_the_bent_brain(carried: Job) -> None:
     assert np.linalg.norm(np.subtract(found, expected)) < 1.5
     # The lesion has no say itself, so that its surroundings bring it back most of the way only.
     assert np.linalg.norm(np.subtract(found, PLACE)) < BUMP_MM / 2
+
+
+def test_the_frequency_map_counts_the_bent_mask(carried: Job) -> None:
+    (scan,), layout = carried.selected(), carried.layout
+    frequency.write(carried)
+    image = layout.group_image(desc="frequency", suffix="probseg")
+    bent_mask = nib.load(layout.in_standard(scan, TEMPLATE, 4, "mask"))
+    assert np.array_equal(nib.load(image).get_fdata() > 0, np.asarray(bent_mask.dataobj) > 0)
+    said = json.loads(image.with_name(image.name.replace(".nii.gz", ".json")).read_text())
+    assert said["Transform"] == {"affine": 0, "deformable": 1}
+    finer = nib.load(layout.in_standard(scan, TEMPLATE, 2, "mask"))  # which was asked for
+    volumes = [
+        np.count_nonzero(one.dataobj) * np.prod(one.header.get_zooms())
+        for one in (finer, bent_mask)
+    ]
+    assert volumes[0] == pytest.approx(volumes[1], rel=0.1)
+
+
+def test_a_folded_brain_is_refused() -> None:
+    nothing = sitk.Transform()
+    with pytest.raises(UnusableScanError, match=r"would be folded.*-0\.20.*affine grid"):
+        standard_spaces._check(Deformation(nothing, nothing, (-0.2, 3.0), 0.5), OTHER)
 
 
 def test_the_page_shows_the_bent_brain(carried: Job) -> None:
