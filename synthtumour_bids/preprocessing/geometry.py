@@ -24,6 +24,47 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice, slice
     return slices[0], slices[1], slices[2]
 
 
+def box_of_points(
+    places: np.ndarray, shape: Sequence[int], margin: int = 0
+) -> tuple[slice, slice, slice]:
+    """Slices of the part of a grid that holds places (N, 3), in voxels; empty beyond the grid."""
+    first = np.clip(np.floor(places.min(axis=0)).astype(int) - margin, 0, shape)
+    last = np.clip(np.ceil(places.max(axis=0)).astype(int) + margin + 1, 0, shape)
+    x, y, z = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
+    return x, y, z
+
+
+def corners(box: tuple[slice, slice, slice]) -> np.ndarray:
+    """Return the outermost voxels of a box, (8, 3)."""
+    ends = ((part.start, part.stop - 1) for part in box)
+    places: np.ndarray = np.array(np.meshgrid(*ends), dtype=float).reshape(3, -1).T
+    return places
+
+
+def near(mask: np.ndarray, spacing: Sequence[float] | np.ndarray, reach: float) -> np.ndarray:
+    """Widen a mask by a distance.
+
+    Parameters
+    ----------
+    mask
+        bool (X, Y, Z); an empty one stays empty.
+    spacing
+        Voxel sizes in mm.
+    reach
+        mm.
+
+    Returns
+    -------
+    numpy.ndarray
+        Voxels whose centres lie within ``reach`` of a voxel of the mask, itself included; bool.
+    """
+    widened = np.array(mask)
+    if mask.any():  # distances take more than 50 bytes a voxel: only where they count
+        box = bounding_box(mask, margin=int(np.ceil(reach / np.min(spacing))))
+        widened[box] = ndimage.distance_transform_edt(~mask[box], sampling=spacing) <= reach
+    return widened
+
+
 def cropped_affine(affine: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:
     """Voxel to RAS mm of an array that was cut to ``box``."""
     moved = np.array(affine, dtype=float)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.preprocessing import geometry
+
 # An adult brain with its fluid rarely exceeds 1.9 L; a head with skull that is covered from the
 # crown to the skull base has more than 2.5 L.
 _LARGEST_BRAIN_ML = 2200.0
@@ -74,6 +76,8 @@ def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
     spacing
         Voxel sizes in mm, shape (3,).
     """
+    box = geometry.bounding_box(mask, margin=1)
+    data, mask = data[box], mask[box]
     whole = np.array(mask)
     for axis in range(3):  # bone may be 0, too, and open to the first and last slice
         plane = ndimage.generate_binary_structure(3, 1)
@@ -97,10 +101,10 @@ def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
 
 def solid_component(mask: np.ndarray) -> np.ndarray:
     """Return the largest connected part of a mask with its cavities filled."""
-    labels, count = ndimage.label(mask)
-    if count == 0:
-        return np.zeros(mask.shape, dtype=bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    values: np.ndarray = ndimage.binary_fill_holes(labels == sizes.argmax())
-    return values
+    solid = np.zeros(mask.shape, dtype=bool)
+    box = geometry.bounding_box(mask)
+    labels, count = ndimage.label(mask[box])
+    if count:
+        largest = np.bincount(labels[mask[box]]).argmax()
+        solid[box] = ndimage.binary_fill_holes(labels == largest)
+    return solid

@@ -21,6 +21,7 @@ from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.segmentation.midplane import Midplane
 from synthtumour_bids.segmentation.mirrored import Guide, Source, guide_from
@@ -174,10 +175,7 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
 
 def _hole(mask: Volume, brain: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What is replaced: the mask and a margin, in the brain."""
-    if not mask.mask.any():
-        return np.zeros(mask.data.shape, bool)
-    away = ndimage.distance_transform_edt(~mask.mask, sampling=mask.spacing)
-    near: NDArray[np.bool_] = away <= MARGIN_MM
+    near: NDArray[np.bool_] = geometry.near(mask.mask, mask.spacing, MARGIN_MM)
     return near & brain
 
 
