@@ -27,6 +27,7 @@ from synthtumour_bids.segmentation.midplane import Midplane
 from synthtumour_bids.segmentation.mirrored import Guide, Source, guide_from
 from synthtumour_bids.segmentation.other_side import MAD_TO_SD, midplane_of
 from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.synthesis.filling import fill
 from synthtumour_bids.volumes import Volume, like_native, load_nifti, load_volume
@@ -64,7 +65,7 @@ def run(job: Job) -> list[ScanOutcome]:
         todo,
         label="Replacing tumours",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.scan for task in todo), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
     )
     done = [task.scan for task in tasks if task not in todo]

@@ -29,6 +29,7 @@ from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.preprocessing.quality import unlike_the_others
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.volumes import Volume, like_native, load_nifti, load_volume
 
 LOGGER = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def run(job: Job) -> list[ScanOutcome]:
         todo,
         label="Carrying masks to T1w images",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.t1w.image for task in todo), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
     )
     done = [task.scan for task in tasks if task not in todo]
