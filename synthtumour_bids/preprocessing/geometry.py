@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.preprocessing.distances import distance_to
+
 
 def voxel_sizes(affine: np.ndarray) -> np.ndarray:
     """Edge lengths of a voxel in mm, shape (3,)."""
@@ -59,9 +61,9 @@ def near(mask: np.ndarray, spacing: Sequence[float] | np.ndarray, reach: float) 
         Voxels whose centres lie within ``reach`` of a voxel of the mask, itself included; bool.
     """
     widened = np.array(mask)
-    if mask.any():  # distances take more than 50 bytes a voxel: only where they count
+    if mask.any():  # distances take much memory: only where they count
         box = bounding_box(mask, margin=int(np.ceil(reach / np.min(spacing))))
-        widened[box] = ndimage.distance_transform_edt(~mask[box], sampling=spacing) <= reach
+        widened[box] = distance_to(mask[box], np.asarray(spacing)) <= reach
     return widened
 
 

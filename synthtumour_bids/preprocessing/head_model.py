@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.preprocessing.distances import distance_to
+
 # Signal of FLAIR relative to white matter.
 _GREY, _WHITE, _FLUID, _BONE, _SCALP, _MUSCLE, _AIR = 1.15, 1.0, 0.25, 0.12, 1.25, 0.55, 0.0
 
@@ -53,8 +55,8 @@ _TEMPORALIS = _Organ((64, 8, -20), (15, 34, 36), _MUSCLE)
 
 def _closed(mask: np.ndarray, radius: float, spacing: float) -> np.ndarray:
     """Morphological closing by a ball; the mask must keep ``radius`` from the array's edge."""
-    grown = ndimage.distance_transform_edt(~mask, sampling=spacing) <= radius
-    values: np.ndarray = ndimage.distance_transform_edt(grown, sampling=spacing) > radius
+    grown = distance_to(mask, spacing) <= radius
+    values: np.ndarray = distance_to(~grown, spacing) > radius
     return values
 
 
@@ -99,7 +101,7 @@ def build_head(
         ) ** 2 <= 1
         return values
 
-    distance = ndimage.distance_transform_edt(~inside, sampling=spacing)
+    distance = distance_to(inside, spacing)
     # Bone is thin at the temples, thick at the forehead and the back of the head.
     bone = 1.5 + 6.5 - 3.0 * np.exp(-(((np.abs(z + 15)) / 25) ** 2)) * (x > 45)
     scalp = bone + 6.0

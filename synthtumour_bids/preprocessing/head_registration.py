@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from synthtumour_bids.preprocessing import alignment, ants_images, geometry
+from synthtumour_bids.preprocessing.distances import distance_to
 from synthtumour_bids.preprocessing.stripped import solid_component
 from synthtumour_bids.preprocessing.templates import HeadTemplate
 
@@ -93,7 +94,7 @@ def _carry_from_model(
         for image in (template.head, template.brain)
     )
     model_pivot, model_radius = cranium(solid_component(model > 0.3), model_affine)
-    near = ndimage.distance_transform_edt(brain < 0.5, sampling=spacing) <= reach
+    near = distance_to(brain >= 0.5, spacing) <= reach
     box = geometry.bounding_box(near)
     model_affine = geometry.cropped_affine(model_affine, box)
     mask = ants_images.to_ants(near[box], model_affine)
@@ -153,7 +154,7 @@ def cranium(inside: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, float]:
 
 def brain_level(head: np.ndarray, inside: np.ndarray, affine: np.ndarray) -> float:
     """Typical signal of brain tissue: the median of the head's core without its fluid."""
-    depth = ndimage.distance_transform_edt(inside, sampling=geometry.voxel_sizes(affine))
+    depth = distance_to(~inside, geometry.voxel_sizes(affine))
     core = head[depth > 0.6 * depth.max()]
     tissue = core[core > 0.3 * np.median(core)]
     return max(float(np.median(tissue)) if tissue.size else 1.0, 1e-6)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from statistics import median
 
 import numpy as np
-from scipy import ndimage
+
+from synthtumour_bids.preprocessing.distances import distance_to
+from synthtumour_bids.preprocessing.geometry import bounding_box
 
 # Brain with the fluid around it, adults of all ages with room to spare, in mL.
 _VOLUME_ML = (900.0, 2000.0)
@@ -46,9 +48,9 @@ def mask_quality(mask: np.ndarray, spacing: np.ndarray) -> dict[str, float]:
     volume = float(mask.sum() * np.prod(spacing) / 1000)
     if volume == 0:
         return {"brain_volume_mL": 0.0}
-    eroded = ndimage.distance_transform_edt(mask, sampling=spacing) > _OPENING_MM
-    opened = ndimage.distance_transform_edt(~eroded, sampling=spacing) <= _OPENING_MM
-    lost = float((mask & ~opened).sum()) / float(mask.sum()) if eroded.any() else 1.0
+    brain = mask[bounding_box(mask, margin=1)]
+    opened = distance_to(distance_to(~brain, spacing) > _OPENING_MM, spacing) <= _OPENING_MM
+    lost = float((brain & ~opened).sum()) / float(brain.sum())
     return {"brain_volume_mL": volume, "brain_thin_part": lost}
 
 

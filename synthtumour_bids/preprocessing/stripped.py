@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.preprocessing import geometry
+from synthtumour_bids.preprocessing.distances import distance_to
+from synthtumour_bids.preprocessing.geometry import bounding_box
 
 # An adult brain with its fluid rarely exceeds 1.9 L; a head with skull that is covered from the
 # crown to the skull base has more than 2.5 L.
@@ -54,10 +55,13 @@ def stripped_mask(data: np.ndarray, spacing: np.ndarray) -> np.ndarray | None:
     if background is None:
         return None
     objects = data != background
-    mask = solid_component(objects)
-    volume = float(mask.sum()) * float(np.prod(spacing)) / 1000
-    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data, objects, spacing):
+    box = bounding_box(objects, margin=1)
+    brain = solid_component(objects[box])
+    volume = float(brain.sum()) * float(np.prod(spacing)) / 1000
+    if not 0 < volume < _LARGEST_BRAIN_ML or has_skull(data[box], objects[box], spacing):
         return None
+    mask = np.zeros(data.shape, dtype=bool)
+    mask[box] = brain
     return mask
 
 
@@ -76,14 +80,12 @@ def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
     spacing
         Voxel sizes in mm, shape (3,).
     """
-    box = geometry.bounding_box(mask, margin=1)
-    data, mask = data[box], mask[box]
     whole = np.array(mask)
     for axis in range(3):  # bone may be 0, too, and open to the first and last slice
         plane = ndimage.generate_binary_structure(3, 1)
         plane[tuple(slice(None, None, 2) if other == axis else 1 for other in range(3))] = False
         whole |= ndimage.binary_fill_holes(mask, plane)
-    depth = ndimage.distance_transform_edt(whole, sampling=spacing)
+    depth = distance_to(~whole, spacing)
     inner = data[depth > _DEEP_MM]
     if inner.size < _FEWEST_VOXELS:
         return False
@@ -102,7 +104,7 @@ def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
 def solid_component(mask: np.ndarray) -> np.ndarray:
     """Return the largest connected part of a mask with its cavities filled."""
     solid = np.zeros(mask.shape, dtype=bool)
-    box = geometry.bounding_box(mask)
+    box = bounding_box(mask)
     labels, count = ndimage.label(mask[box])
     if count:
         largest = np.bincount(labels[mask[box]]).argmax()
