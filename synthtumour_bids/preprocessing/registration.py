@@ -21,7 +21,7 @@ from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_tissues
 from synthtumour_bids.volumes import like_native, template_image
 
-_AROUND = 16  # voxels; what lies farther off has no say in a cubic spline (0.27 to that power)
+SPLINE_REACH = 16  # voxels; what is farther off has no say in a cubic spline (0.27 to that power)
 LEAST_BRAIN_ML = 50.0  # a newborn's has 300 mL; less is a mistake, and too little to register
 
 
@@ -117,7 +117,7 @@ def preprocess(
     grid = ants_images.image_to_ants(standard)
     # A spline through a sharp edge swings below zero, so the scan is resampled with its skull and
     # masked afterwards. ANTs holds what it resamples many times over: only what is needed.
-    box = geometry.bounding_box(mask, margin=_AROUND)
+    box = geometry.bounding_box(mask, margin=SPLINE_REACH)
     place = geometry.cropped_affine(image.affine, box)
     moved = ants.apply_transforms(
         grid, ants_images.to_ants(corrected[box], place), [str(transform)], interpolator="bSpline"
