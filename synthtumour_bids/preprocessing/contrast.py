@@ -56,9 +56,9 @@ def bring_along(
         brain = ants.apply_transforms(
             native, scan_brain, to_scan, whichtoinvert=[True], interpolator="linear"
         )
-        inside = brain.numpy() >= 0.5
-        corrected = correct_bias(image, inside, sloppy=sloppy)
-        around = geometry.bounding_box(inside, margin=SPLINE_REACH)
+        there = brain.numpy() >= 0.5
+        corrected = correct_bias(image, there, sloppy=sloppy)
+        around = geometry.bounding_box(there, margin=SPLINE_REACH)
         moved = ants.apply_transforms(
             grid,
             ants_images.to_ants(corrected[around], geometry.cropped_affine(image.affine, around)),
