@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.builders.datasets import make, table
+from tests.builders.measured import VARIABLE
 from tests.builders.short import NO_STARTERS
-from tests.builders.unmeasured import unmeasured_imports
 
 # No more threads than the smallest machine that tests run on has cores; set before ants and torch
 # are imported.
@@ -29,10 +29,11 @@ def _no_starter_is_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", NO_STARTERS)
 
 
-@pytest.fixture(scope="module")
-def imports_unmeasured() -> Iterator[None]:
-    """Coverage traces processes of pools from their first work on."""
-    with unmeasured_imports():
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_not_measured() -> Iterator[None]:
+    """Coverage does not trace what tests start, but where they ask for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE, raising=False)
         yield
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synthtumour_bids.ingredients.atlas import Atlas
-from synthtumour_bids.simulation import ranges
+from synthtumour_bids.simulation.appearance import FLAIR
 from synthtumour_bids.simulation.places import ellipsoid
 from synthtumour_bids.simulation.stripping import ORBIT, SHELLS
 from synthtumour_bids.synthesis.brain import Brain
@@ -42,7 +42,7 @@ def sample(rng: np.random.Generator) -> Remnant | None:
         -1 if orbit else int(rng.integers(len(SHELLS))),
         int(rng.integers(-1, 2)),
         (ORBIT_DEPTH if orbit else DEPTH).draw(rng),
-        (ranges.ORBIT_SIGNAL if orbit else ranges.SHELL).draw(rng),
+        (FLAIR.orbit if orbit else FLAIR.shell).draw(rng),
         int(rng.integers(2**31)),
     )
 

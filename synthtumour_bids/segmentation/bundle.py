@@ -32,6 +32,7 @@ from synthtumour_bids.segmentation.model_card import (
 from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
 from synthtumour_bids.segmentation.presence_file import controls_of
 
+NOT_MEASURED = "Not measured on real scans: it was tried on simulated heads alone."
 LONGEST_TEXT = 5000  # characters
 LONGEST_REASON = 300  # of a library's that is quoted
 ICBM_NOTICE = (
@@ -91,6 +92,11 @@ class About:
     def order(self) -> tuple[int, ...]:
         """The version as numbers; newer ones are larger."""
         return tuple(map(int, self.version.split(".")))
+
+    @property
+    def measured(self) -> bool:
+        """Whether anything is known of what it does on real scans."""
+        return NOT_MEASURED not in self.limits
 
     def to_details(self) -> dict[str, Any]:
         """Return what a model card tells besides."""

@@ -27,8 +27,12 @@ from synthtumour_bids.settings import STARTER
 
 
 def bundle_name(card: ModelCard, version: str) -> str:
-    """Name of the folder that the package has a bundle in: ``starter-flair-2mm-1.0``."""
-    return f"starter-{card.contrast.lower()}-{card.resolution:g}mm-{version}"
+    """Name of the folder that the package has a bundle in.
+
+    ``starter-flair-2mm-1.0`` is for gliomas, ``starter-stroke-dwi-2mm-1.0`` for what it names.
+    """
+    lesion = "" if card.lesion == "glioma" else f"{card.lesion}-"
+    return f"starter-{lesion}{card.contrast.lower()}-{card.resolution:g}mm-{version}"
 
 
 def write_bundle(

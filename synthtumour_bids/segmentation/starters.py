@@ -42,7 +42,8 @@ class Starter:
     @property
     def words(self) -> str:
         """Say what it is for."""
-        return f"{self.folder.name} ({self.card.contrast}, {self.card.lesion})"
+        known = "" if self.about.measured else ", not measured on real scans"
+        return f"{self.folder.name} ({self.card.contrast}, {self.card.lesion}{known})"
 
     def fits(self, contrast: str, lesion: str) -> bool:
         """Whether it is for a contrast and a lesion, and needs no further contrast."""

@@ -1,4 +1,4 @@
-"""FLAIR signal of a brain without anything wrong in it; white matter is 1."""
+"""Signal of a brain without anything wrong in it; white matter is 1."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtumour_bids.simulation import ranges
+from synthtumour_bids.simulation.appearance import FLAIR, Appearance
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 from synthtumour_bids.simulation.places import between, ellipsoid, near_line
 from synthtumour_bids.simulation.subject import Anatomy
@@ -29,7 +30,7 @@ FOLIA_CENTRE = (0.0, -50.0, -30.0)
 
 @dataclass(frozen=True)
 class Signals:
-    """How bright everything normal is, in multiples of white matter; see :mod:`.ranges`."""
+    """How bright everything normal is, in multiples of white matter; see :mod:`.appearance`."""
 
     grey: float
     fluid: float
@@ -46,17 +47,17 @@ class Signals:
     coarse: float
 
 
-def sample_signals(rng: np.random.Generator, age: float) -> Signals:
+def sample_signals(rng: np.random.Generator, age: float, appearance: Appearance = FLAIR) -> Signals:
     """Draw the contrast of one scan; iron gathers with age, in [0, 1]."""
     return Signals(
-        grey=ranges.GREY.draw(rng),
-        fluid=ranges.FLUID.draw(rng),
-        limbic=ranges.LIMBIC.draw(rng),
-        iron=ranges.IRON.draw(rng) * (0.3 + 0.7 * age),
-        putamen=ranges.PUTAMEN.draw(rng),
-        tracts=ranges.TRACTS.draw(rng),
-        callosum=ranges.CALLOSUM.draw(rng),
-        cerebellum=ranges.CEREBELLUM.draw(rng),
+        grey=appearance.grey.draw(rng),
+        fluid=appearance.fluid.draw(rng),
+        limbic=appearance.limbic.draw(rng),
+        iron=appearance.iron.draw(rng) * (0.3 + 0.7 * age),
+        putamen=appearance.putamen.draw(rng),
+        tracts=appearance.tracts.draw(rng),
+        callosum=appearance.callosum.draw(rng),
+        cerebellum=appearance.cerebellum.draw(rng),
         folia=ranges.FOLIA.draw(rng),
         folia_width=ranges.FOLIA_WIDTH.draw(rng),
         brainstem=ranges.BRAINSTEM_MOTTLE.draw(rng),
@@ -66,7 +67,7 @@ def sample_signals(rng: np.random.Generator, age: float) -> Signals:
 
 
 def brain_signal(anatomy: Anatomy, signals: Signals, rng: np.random.Generator) -> np.ndarray:
-    """Noise-free FLAIR of a brain.
+    """Noise-free image of a brain.
 
     Parameters
     ----------

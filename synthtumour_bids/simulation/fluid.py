@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtumour_bids.simulation import ranges
+from synthtumour_bids.simulation.appearance import FLAIR, Appearance
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 from synthtumour_bids.simulation.places import blob, near_line
 from synthtumour_bids.simulation.subject import Anatomy
@@ -36,10 +37,10 @@ class Fluid:
     flow: float
 
 
-def sample_fluid(rng: np.random.Generator) -> Fluid:
+def sample_fluid(rng: np.random.Generator, appearance: Appearance = FLAIR) -> Fluid:
     """Draw what is bright in the fluid."""
-    flow = ranges.FLOW.draw(rng) if rng.random() < ranges.FLOW_SHARE else 0.0
-    return Fluid(ranges.CHOROID.draw(rng), ranges.CHOROID_RADIUS.draw(rng), flow)
+    flow = appearance.flow.draw(rng) if rng.random() < appearance.flow_share else 0.0
+    return Fluid(appearance.choroid.draw(rng), ranges.CHOROID_RADIUS.draw(rng), flow)
 
 
 def add_fluid(

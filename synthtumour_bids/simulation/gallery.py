@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.simulation.anatomy import ORIGIN, SHAPE, SPACING
+from synthtumour_bids.simulation.appearance import APPEARANCES, FLAIR, Appearance
 from synthtumour_bids.simulation.head import HeadParams, render, sample
 from synthtumour_bids.synthesis.seeds import stream
 
@@ -32,6 +33,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("scans", type=Path, nargs="*", metavar="SCAN", help="stripped NIfTI scans")
     parser.add_argument("--count", type=int, default=8, metavar="N", help="heads (default: 8)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed (default: 1)")
+    parser.add_argument(
+        "--contrast",
+        choices=tuple(APPEARANCES),
+        default="FLAIR",
+        help="of the heads (default: FLAIR)",
+    )
     return parser
 
 
@@ -39,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draw the sheet."""
     args = build_parser().parse_args(argv)
     out = args.out if args.out.suffix == ".png" else args.out / "gallery.png"
-    rows = [simulated_row(args.seed, index) for index in range(args.count)]
+    appearance = APPEARANCES[args.contrast]
+    rows = [simulated_row(args.seed, index, appearance) for index in range(args.count)]
     rows += [real_row(path) for path in args.scans]
     out.parent.mkdir(parents=True, exist_ok=True)
     _draw(rows, out)
@@ -50,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 Row = tuple[str, NDArray[np.float32]]
 
 
-def simulated_row(seed: int, index: int) -> Row:
+def simulated_row(seed: int, index: int, appearance: Appearance = FLAIR) -> Row:
     """Title and slices of one simulated head."""
-    params = sample(stream(seed, "gallery", index=index))
+    params = sample(stream(seed, "gallery", index=index), appearance)
     affine = np.diag([SPACING, SPACING, SPACING, 1.0])
     affine[:3, 3] = ORIGIN
     head = render(params, SHAPE, affine)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtumour_bids.simulation import ranges
+from synthtumour_bids.simulation.appearance import FLAIR, Appearance
 from synthtumour_bids.simulation.contrast import Signals, brain_signal, sample_signals
 from synthtumour_bids.simulation.fluid import Fluid, add_fluid, sample_fluid
 from synthtumour_bids.simulation.folds import Folds
@@ -60,18 +61,18 @@ class StrippedHead:
     mask: np.ndarray
 
 
-def sample(rng: np.random.Generator) -> HeadParams:
-    """Draw one head."""
+def sample(rng: np.random.Generator, appearance: Appearance = FLAIR) -> HeadParams:
+    """Draw one head, as a contrast shows it."""
     old = rng.random() < OLD_SHARE
     age = float(rng.uniform(0.5, 1.0) if old else rng.uniform(0.0, 0.5))
     return HeadParams(
         age=age,
         variation=sample_residual(rng, age),
         folds=sample_folds(rng, age),
-        signals=sample_signals(rng, age),
-        fluid=sample_fluid(rng),
-        hyperintensities=sample_hyperintensities(rng, age),
-        stripping=sample_stripping(rng),
+        signals=sample_signals(rng, age, appearance),
+        fluid=sample_fluid(rng, appearance),
+        hyperintensities=sample_hyperintensities(rng, age, appearance),
+        stripping=sample_stripping(rng, appearance),
         scanner=sample_scanner(rng),
         textures=int(rng.integers(2**63)),
     )

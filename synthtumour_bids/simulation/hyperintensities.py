@@ -12,6 +12,7 @@ import numpy as np
 
 from synthtumour_bids.simulation import ranges
 from synthtumour_bids.simulation.anatomy import SHAPE, SPACING, to_voxels
+from synthtumour_bids.simulation.appearance import FLAIR, Appearance
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 from synthtumour_bids.simulation.places import between, blob
 from synthtumour_bids.simulation.subject import Anatomy, carry
@@ -36,7 +37,7 @@ class Hyperintensities:
     dots, plaques
         Their numbers.
     signal
-        Where they are densest, in multiples of white matter.
+        Where they are densest, in multiples of white matter; below 1, all of this is dark.
     pallor
         Excess of the white matter around them.
     edge
@@ -62,31 +63,34 @@ class Hyperintensities:
     pons: float
 
 
-def sample_hyperintensities(rng: np.random.Generator, age: float) -> Hyperintensities:
+def sample_hyperintensities(
+    rng: np.random.Generator, age: float, appearance: Appearance = FLAIR
+) -> Hyperintensities:
     """Draw what is bright in a head of this age, in [0, 1]; two old heads may differ much."""
+    excess = -0.3 if appearance.dark_lesions else 0.3
     burden = float(np.clip(age**1.5 * rng.uniform(0.1, 1.6), 0, 1))
     plaques = rng.random() < ranges.PLAQUE_SHARE
     return Hyperintensities(
         burden=burden,
         rim=ranges.RIM.draw(rng),
-        rim_signal=ranges.RIM_SIGNAL.draw(rng),
+        rim_signal=appearance.rim.draw(rng),
         frontal=ranges.CAP_FRONTAL.draw(rng) * burden,
         occipital=ranges.CAP_OCCIPITAL.draw(rng) * burden,
         band=ranges.BAND.draw(rng) * burden,
         dots=int(rng.poisson(1 + ranges.DOTS * burden * rng.random())),
         plaques=int(rng.integers(1, ranges.PLAQUES + 1)) if plaques else 0,
-        signal=ranges.LESION_SIGNAL.draw(rng),
-        pallor=ranges.PALLOR.draw(rng) * burden,
+        signal=appearance.lesion.draw(rng),
+        pallor=appearance.pallor.draw(rng) * burden,
         edge=ranges.EDGE.draw(rng),
         asymmetry=ranges.ASYMMETRY.draw(rng),
-        pons=0.3 * float(rng.random()) if rng.random() < ranges.PONS_SHARE * 2 * age else 0.0,
+        pons=excess * float(rng.random()) if rng.random() < ranges.PONS_SHARE * 2 * age else 0.0,
     )
 
 
 def add_hyperintensities(
     signal: np.ndarray, anatomy: Anatomy, params: Hyperintensities, rng: np.random.Generator
 ) -> np.ndarray:
-    """Brighten white matter where the small vessels have failed.
+    """Show in white matter where the small vessels have failed.
 
     Parameters
     ----------
@@ -134,8 +138,10 @@ def add_hyperintensities(
     rim = (1 - smooth_step(distance - params.rim, -0.8, 0.8)) * cerebrum * (params.rim > 0.3)
     bright = params.signal * (1 + 0.08 * both_sides(9))
     values = signal[inside] * (1 + pale) * (1 + params.pons * blob(at, PONS, 6))
-    values = values + np.maximum(params.rim_signal - values, 0) * rim * anatomy.wm[inside]
-    values = values + np.maximum(bright - values, 0) * alpha
+    # Neither makes what is brighter already less bright, nor what is darker less dark.
+    towards = np.maximum if params.signal > 1 else np.minimum
+    values = values + towards(params.rim_signal - values, 0) * rim * anatomy.wm[inside]
+    values = values + towards(bright - values, 0) * alpha
     result = signal.copy()
     result[inside] = values
     return result

@@ -1,8 +1,9 @@
 """What simulated heads are drawn from: each range with its reason.
 
-Age is one number in [0, 1], young to very old; what ages is drawn around it. Signals are multiples
-of white matter's. Where no source is named, a range spans what one sees on clinical FLAIR of many
-scanners and was widened until simulated and real heads stood side by side without a rift.
+Age is one number in [0, 1], young to very old; what ages is drawn around it. Signals, which hang on
+the contrast, stand in :mod:`.appearance`. Where no source is named, a range spans what one sees on
+clinical FLAIR of many scanners and was widened until simulated and real heads stood side by side
+without a rift.
 """
 
 from __future__ import annotations
@@ -22,15 +23,7 @@ FOLD_DEPTH = Range(10.0, 16.0)  # mm; sulci are 10 to 20 mm deep
 FOLD_DEPTH_SPREAD = Range(2.5, 5.0)
 CORTEX = Range(2.3, 3.4)  # mm; 2.5 on average, more where 2-mm voxels blur it
 
-# --- signals of tissue, FLAIR
-GREY = Range(1.0, 1.38)  # none to clear contrast; 3-D scans at 3 T have most
-FLUID = Range(0.08, 0.45)  # nulled well or badly
-LIMBIC = Range(0.0, 0.18)  # excess of amygdala, hippocampus, insula, cingulum over other cortex
-IRON = Range(0.0, 0.35)  # loss in pallidum, red nucleus, substantia nigra; grows with age
-PUTAMEN = Range(0.0, 0.12)  # loss against cortex
-TRACTS = Range(0.0, 0.16)  # excess of corticospinal tract and optic radiation
-CALLOSUM = Range(0.0, 0.12)  # loss of the callosum's dense fibres
-CEREBELLUM = Range(-0.08, 0.08)  # its grey matter against the cerebrum's
+# --- textures of tissue
 FOLIA = Range(0.01, 0.09)  # swing of the stripes in the cerebellum
 FOLIA_WIDTH = Range(4.0, 6.5)  # mm
 BRAINSTEM_MOTTLE = Range(0.01, 0.07)
@@ -38,14 +31,10 @@ TEXTURE_FINE = Range(0.01, 0.035)
 TEXTURE_COARSE = Range(0.01, 0.05)
 
 # --- in the fluid
-CHOROID = Range(0.4, 1.4)  # signal of the plexus, which is as bright as tissue or brighter
 CHOROID_RADIUS = Range(1.5, 4.5)  # mm
-FLOW = Range(0.3, 1.6)  # inflow that escapes the inversion, where it does
-FLOW_SHARE = 0.5
 
 # --- hyperintensities of small vessels: Fazekas 0 to 3, as burden 0 to 1
 RIM = Range(0.0, 2.0)  # mm of bright lining around every ventricle
-RIM_SIGNAL = Range(1.05, 1.4)
 CAP_FRONTAL = Range(3.0, 16.0)  # mm that caps reach at burden 1
 CAP_OCCIPITAL = Range(4.0, 20.0)  # larger than frontal ones
 BAND = Range(1.0, 13.0)  # mm along the bodies of the ventricles
@@ -53,8 +42,6 @@ DOTS = 40  # at burden 1
 DOT_RADIUS = Range(1.0, 3.5)  # mm
 PLAQUES = 9  # at most; ovoid, upright on the ventricle, as in multiple sclerosis
 PLAQUE_SHARE = 0.15
-LESION_SIGNAL = Range(1.3, 2.3)
-PALLOR = Range(0.0, 0.14)  # white matter around them that is a little too bright
 EDGE = Range(1.5, 5.0)  # mm over which they fade
 ASYMMETRY = Range(0.1, 0.7)  # 0: both sides are alike
 PONS_SHARE = 0.15
@@ -62,8 +49,6 @@ PONS_SHARE = 0.15
 # --- what skull stripping leaves and takes
 MASK_OFFSET = Range(-1.5, 3.0)  # mm of the mask beyond the brain
 MASK_WAVES = Range(0.0, 1.5)  # mm, s.d. of the mask's surface
-SHELL = Range(0.4, 3.5)  # signal of scalp, marrow and dura
-ORBIT_SIGNAL = Range(1.5, 6.0)  # fat
 REMNANT_SHARE = 0.3  # of heads, of each kind
 CUT_SHARE = 0.2
 CUT_DEPTH = Range(3.0, 14.0)  # mm

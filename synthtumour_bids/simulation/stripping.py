@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthtumour_bids.simulation import ranges
+from synthtumour_bids.simulation.appearance import FLAIR, Appearance
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 from synthtumour_bids.simulation.places import Point, ellipsoid
 from synthtumour_bids.simulation.subject import Anatomy
@@ -63,7 +64,7 @@ class Stripping:
     cuts: tuple[Piece, ...]
 
 
-def sample_stripping(rng: np.random.Generator) -> Stripping:
+def sample_stripping(rng: np.random.Generator, appearance: Appearance = FLAIR) -> Stripping:
     """Draw how a brain was stripped; most are stripped well."""
 
     def side() -> int:
@@ -74,10 +75,10 @@ def sample_stripping(rng: np.random.Generator) -> Stripping:
 
     orbits, shells, cuts = [], [], []
     if has(ranges.REMNANT_SHARE):
-        orbits.append(Piece(0, side(), float(rng.uniform(4, 22)), ranges.ORBIT_SIGNAL.draw(rng)))
+        orbits.append(Piece(0, side(), float(rng.uniform(4, 22)), appearance.orbit.draw(rng)))
     if has(ranges.REMNANT_SHARE):
         for kind in rng.choice(len(SHELLS), int(rng.integers(1, 4)), replace=False):
-            depth, signal = float(rng.uniform(2, 6)), ranges.SHELL.draw(rng)
+            depth, signal = float(rng.uniform(2, 6)), appearance.shell.draw(rng)
             shells.append(Piece(int(kind), side(), depth, signal))
     if has(ranges.CUT_SHARE):
         kind = int(rng.integers(len(CUTS)))
@@ -85,7 +86,7 @@ def sample_stripping(rng: np.random.Generator) -> Stripping:
     return Stripping(
         offset=ranges.MASK_OFFSET.draw(rng),
         waves=ranges.MASK_WAVES.draw(rng),
-        rind=float(rng.uniform(0.05, 0.5)),
+        rind=appearance.rind.draw(rng),
         orbits=tuple(orbits),
         shells=tuple(shells),
         cuts=tuple(cuts),

@@ -14,7 +14,7 @@ from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import StoppedError, SynthTumourError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.ingredients.mix import INGREDIENTS, in_order
-from synthtumour_bids.settings import LESIONS
+from synthtumour_bids.settings import CONTRASTS, LESIONS
 from synthtumour_bids.starter.recipe import StarterRecipe
 
 
@@ -35,6 +35,9 @@ def build_parser() -> Parser:
     default = StarterRecipe()
     train.add_argument("folder", type=Path, metavar="OUT", help="folder for everything")
     train.add_argument("--lesion", choices=LESIONS, default=default.lesion, help="what to look for")
+    train.add_argument(
+        "--contrast", choices=CONTRASTS, default=default.contrast, help="images to look at"
+    )
     train.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of everything")
     train.add_argument(
         "--steps", type=int, default=default.steps, metavar="N", help="training steps, in hundreds"
@@ -72,7 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser().parse_args(argv)
         recipe = StarterRecipe(
-            lesion=args.lesion, seed=args.seed, ingredients=in_order(args.ingredients)
+            lesion=args.lesion,
+            contrast=args.contrast,
+            seed=args.seed,
+            ingredients=in_order(args.ingredients),
         )
         recipe = replace(recipe, training=recipe.training_of(args.steps))
         from synthtumour_bids.starter.bundle import bundle_starter

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from synthtumour_bids.files import fingerprint
-from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, About, Figure
+from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, NOT_MEASURED, About, Figure
 from synthtumour_bids.segmentation.bundle_writing import bundle_name, write_bundle
 from synthtumour_bids.segmentation.curve import read_curve
 from synthtumour_bids.segmentation.model_card import (
@@ -32,6 +32,7 @@ LIMITS = (
     "It may mark confluent hyperintensities, what skull stripping left, and other lesions.",
     "Children, operated brains and images of low quality were not simulated.",
 )
+MEASURED = ("glioma", "FLAIR")  # of these, starters are tried on real scans
 INTENDED_USE = (
     "Research on groups of scans, whose masks somebody looks at. Not a medical device: not for "
     "diagnosis, and not for the treatment of a single patient."
@@ -85,11 +86,12 @@ def bundle_starter(
     )
     card.write(trained.folder)
     command = (
-        f"synthtumour-starter train OUT --lesion {recipe.lesion} "
+        f"synthtumour-starter train OUT --lesion {recipe.lesion} --contrast {recipe.contrast} "
         f"--seed {recipe.seed} --steps {recipe.steps}"
     )
     if recipe.ingredients:
         command += f" --ingredients {' '.join(recipe.ingredients)}"
+    measured = (recipe.lesion, recipe.contrast) == MEASURED
     about = About(
         version=version,
         data=DATA,
@@ -101,7 +103,7 @@ def bundle_starter(
                 command,
             ),
         ),
-        limits=LIMITS,
+        limits=LIMITS if measured else (NOT_MEASURED, *LIMITS),
         intended_use=INTENDED_USE,
     )
     bundle = folder / bundle_name(card, version)

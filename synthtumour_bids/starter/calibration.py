@@ -74,9 +74,10 @@ def likeness_of_heads(
         seed=recipe.seed,
         purpose=PURPOSE,
         resolution=RESOLUTION,
+        contrast=recipe.contrast,
         nprocs=nprocs,
     )
-    images = {head.stem: _image(head, folder / PURPOSE) for head in heads}
+    images = {head.stem: _image(head, folder / PURPOSE, recipe.contrast) for head in heads}
     predictions = predict(
         model, images, folder / PURPOSE / "probseg", device=device, mirroring=True, nprocs=nprocs
     )
@@ -94,9 +95,9 @@ def likeness_of_heads(
     return {name: result.value or 0.0 for name, result in zip(images, results, strict=True)}
 
 
-def _image(head: Path, folder: Path) -> Path:
+def _image(head: Path, folder: Path, contrast: str) -> Path:
     """Write a head as an image, as networks read them."""
-    path = folder / f"{head.stem}_{StarterRecipe.contrast}.nii"
+    path = folder / f"{head.stem}_{contrast}.nii"
     values = np.load(head).astype(np.float32)
     write_image(path, template_image(values, standard_brain(RESOLUTION).affine), {})
     return path

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.files import replacing
 from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
+from synthtumour_bids.simulation.appearance import APPEARANCES
 from synthtumour_bids.simulation.head import render, sample
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.seeds import stream
@@ -27,10 +28,18 @@ class HeadTask:
     purpose: str
     index: int
     resolution: float
+    contrast: str
 
 
 def render_heads(
-    folder: Path, count: int, *, seed: int, purpose: str, resolution: float, nprocs: int
+    folder: Path,
+    count: int,
+    *,
+    seed: int,
+    purpose: str,
+    resolution: float,
+    contrast: str = "FLAIR",
+    nprocs: int,
 ) -> list[Path]:
     """Render the heads that are not there yet.
 
@@ -44,6 +53,8 @@ def render_heads(
         Name the random numbers: the heads of two purposes have nothing in common.
     resolution
         Voxel size, mm.
+    contrast
+        Of :data:`.appearance.APPEARANCES`.
     nprocs
         Processes to share the work.
 
@@ -53,7 +64,7 @@ def render_heads(
     """
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [
-        HeadTask(folder / f"{purpose}-{index:04d}.npy", seed, purpose, index, resolution)
+        HeadTask(folder / f"{purpose}-{index:04d}.npy", seed, purpose, index, resolution, contrast)
         for index in range(count)
     ]
     missing = [task for task in tasks if not task.path.is_file()]
@@ -96,7 +107,7 @@ def _render(task: HeadTask) -> None:
     grid = standard_brain(task.resolution)
     rng = stream(task.seed, "head", index=task.index, purpose=task.purpose)
     x, y, z = grid.shape
-    head = render(sample(rng), (x, y, z), grid.affine)
+    head = render(sample(rng, APPEARANCES[task.contrast]), (x, y, z), grid.affine)
     image = np.where(head.mask, np.maximum(head.image, LEAST), 0).astype(np.float16)
     with replacing(task.path) as partial, partial.open("wb") as file:
         np.save(file, image)

@@ -55,6 +55,21 @@ class StarterRecipe:
     ingredients: tuple[str, ...] = ()
     training: Training = TRAINING
 
+    def __post_init__(self) -> None:
+        """Check what goes together.
+
+        Raises
+        ------
+        UsageError
+            When it does not.
+        """
+        if self.ingredients and self.contrast != "FLAIR":
+            raise UsageError(
+                f"--ingredients {' '.join(self.ingredients)}: they are drawn as FLAIR shows them, "
+                f"and this starter is for {self.contrast}. Leave them out, or choose "
+                "--contrast FLAIR."
+            )
+
     @property
     def steps(self) -> int:
         """Optimisation steps."""

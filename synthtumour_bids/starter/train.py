@@ -59,6 +59,7 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
             seed=recipe.seed,
             purpose=purpose,
             resolution=RESOLUTION,
+            contrast=recipe.contrast,
             nprocs=nprocs,
         )
         for purpose, count in (

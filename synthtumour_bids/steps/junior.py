@@ -65,7 +65,7 @@ def with_junior(job: Job) -> tuple[Job, str]:
         _own_tumours(settings),
         Step.TRAIN in job.steps,
     )
-    called = f"the starter {starter.about.version}" if starter else ""
+    called = _name(starter) if starter else ""
     there = There(called, begun, _persons(job))
     choice = choose(asked, there)
     if starter is None or choice.source == TRAIN:
@@ -80,6 +80,11 @@ def with_junior(job: Job) -> tuple[Job, str]:
         why = f"{why} The masks of --corrections teach nothing then."
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
     return dataclasses.replace(job, settings=alone), why
+
+
+def _name(starter: Starter) -> str:
+    known = "" if starter.about.measured else " (not measured on real scans)"
+    return f"the starter {starter.about.version}{known}"
 
 
 def _with(job: Job, *, junior: Path | JuniorSource) -> Job:

@@ -8,13 +8,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, About, Figure
 from synthtumour_bids.segmentation.bundle_writing import bundle_name, write_bundle
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, Model
 from synthtumour_bids.segmentation.network_plan import NetworkPlan
-from synthtumour_bids.segmentation.trained_network import build
+from synthtumour_bids.segmentation.trained_network import build, read_network
 from tests.builders.jobs import write_network
 from tests.builders.plans import PLAN
 
@@ -73,3 +75,12 @@ def put(folder: Path, name: str, data: bytes) -> None:
     change_card(folder, Files={**files, name: digest})
     if name.endswith(".safetensors"):
         change_card(folder, Fingerprint=digest[:16])
+
+
+def refused(folder: Path, words: str) -> None:
+    with pytest.raises(UnavailableError, match=words) as caught:
+        read_network(folder)
+    message = str(caught.value)
+    assert message.startswith(f"The network in {folder} cannot be used: ")
+    assert "\n" not in message
+    assert len(message) < 800

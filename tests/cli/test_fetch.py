@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,6 @@ from synthtumour_bids.__main__ import main as run
 from synthtumour_bids.cli.fetch import main
 from synthtumour_bids.errors import EXIT_UNAVAILABLE, EXIT_USAGE
 from synthtumour_bids.preprocessing.templates import load_head_template
-from tests.builders.unmeasured import unmeasured
 
 ROOT = Path(__file__).parents[2]
 NAME = "OASIS30ANTs"
@@ -146,7 +146,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_run_never_asks_the_network(tmp_path: Path) -> None:
     log = tmp_path / "network.log"
     (tmp_path / "sitecustomize.py").write_text(NO_NETWORK.format(log=str(log)))
-    environment = {key: value for key, value in unmeasured().items() if key != "TEMPLATEFLOW_HOME"}
+    environment = {key: value for key, value in os.environ.items() if key != "TEMPLATEFLOW_HOME"}
     environment["PYTHONPATH"] = f"{tmp_path}:{ROOT}"
     # The hook is in place and is heard.
     check = "import urllib.request; urllib.request.urlopen('http://templateflow.org')"

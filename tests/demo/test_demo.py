@@ -23,7 +23,6 @@ from synthtumour_bids.demo.phantom import DemoCohort, write_cohort
 from synthtumour_bids.demo.words import closing_words
 from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE, UsageError
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
-from tests.builders.unmeasured import unmeasured_imports
 
 SIZE = {"n_tumourfree": 3, "n_tumour": 3, "resolution": 4.0}
 
@@ -53,8 +52,7 @@ def masks(cohort: DemoCohort, name: str) -> list[Path]:
 
 
 def test_same_arguments_make_the_same_bytes(cohort: DemoCohort, tmp_path: Path) -> None:
-    with unmeasured_imports():
-        write_cohort(tmp_path, seed=1, nprocs=2, **SIZE)
+    write_cohort(tmp_path, seed=1, nprocs=2, **SIZE)
     assert checksums(tmp_path) == checksums(cohort.bids_dir.parent)
 
 

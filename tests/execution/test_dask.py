@@ -37,7 +37,7 @@ from tests.builders.dask_jobs import (
     tell_environment,
     values,
 )
-from tests.builders.unmeasured import unmeasured
+from tests.builders.measured import measured
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ class RealCluster:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", kind, *options, "--scheduler-file", str(self.file)],
             cwd=self.folder,
-            env=(dict(os.environ) if traced else unmeasured())
+            env=(measured() if traced else dict(os.environ))
             | {"PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
             | environment,
             stdout=subprocess.DEVNULL,
@@ -187,7 +187,7 @@ def test_folders_that_workers_do_not_see_are_named(real: RealCluster, tmp_path: 
             subprocess.Popen(
                 ["unshare", "--mount", "--map-root-user", "sh", "-c", command],
                 cwd=tmp_path,
-                env=unmeasured() | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
                 stderr=subprocess.DEVNULL,
             )
         )

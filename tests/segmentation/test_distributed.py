@@ -32,9 +32,8 @@ from synthtumour_bids.segmentation.ranks import Ranks
 from synthtumour_bids.segmentation.trainer import SynthTumourTrainer
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import write_cases
-from tests.builders.unmeasured import unmeasured
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("imports_unmeasured")]
+pytestmark = pytest.mark.slow
 
 # Three stages, so that there is deep supervision.
 TRAINING = Training(
@@ -106,20 +105,6 @@ def finished_epochs(latest: Path) -> int:
 
 
 # --- the same training, shared out ---------------------------------------------------------
-
-
-def test_two_processes_train_as_one_does(
-    prepared: PreparedDataset, alone: tuple[Path, SelectionCurve], tmp_path: Path
-) -> None:
-    calls: list[tuple] = []
-    curve = run(prepared, tmp_path, 2, progress=lambda *now: calls.append(now))
-    same_curves(curve, alone[1])
-    assert [call[0] for call in calls] == [1, 2, 3, 4]
-    assert [call[3] for call in calls] == list(curve.shifted_dice)
-    assert list(weights(tmp_path)) == list(weights(alone[0]))  # no wrapper's prefix
-    files = [sorted(p.name for p in m.rglob("*") if p.is_file()) for m in (tmp_path, alone[0])]
-    assert files[0] == files[1]
-    assert not multiprocessing.active_children()
 
 
 @dataclass(frozen=True)
@@ -246,13 +231,17 @@ def test_batches_that_cannot_be_shared_out(prepared: PreparedDataset, tmp_path: 
 # --- stopping, dying, going on -------------------------------------------------------------
 
 
-def test_sigterm_saves_and_stops(
+def test_two_processes_train_as_one_does_and_sigterm_saves_and_stops_them(
     prepared: PreparedDataset, alone: tuple[Path, SelectionCurve], tmp_path: Path
 ) -> None:
-    def ask(*_: float) -> None:
-        for process in multiprocessing.active_children():  # a scheduler signals all of them
-            os.kill(process.pid, signal.SIGTERM)
-        os.kill(os.getpid(), signal.SIGTERM)
+    calls: list[tuple[float, ...]] = []
+
+    def ask(*now: float) -> None:
+        calls.append(now)
+        if now[0] == 2:
+            for process in multiprocessing.active_children():  # a scheduler signals all of them
+                os.kill(process.pid, signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(StoppedError, match=r"epoch \d of 4 of training; the state is saved"):
@@ -260,12 +249,15 @@ def test_sigterm_saves_and_stops(
     assert signal.getsignal(signal.SIGTERM) == before
     assert not multiprocessing.active_children()
     done = finished_epochs(tmp_path / "fold_0" / "checkpoint_latest.pth")
-    assert 1 <= done < 4
-    calls: list[int] = []
+    assert 2 <= done < 4
+    assert list(weights(tmp_path)) == list(weights(alone[0]))  # no wrapper's prefix
     # Going on with another number of processes.
-    curve = run(prepared, tmp_path, 1, progress=lambda *now: calls.append(now[0]))
-    assert calls == list(range(done + 1, 5))
+    curve = run(prepared, tmp_path, 1, progress=lambda *now: calls.append(now))
+    assert [call[0] for call in calls] == [1, 2, 3, 4]
+    assert [call[3] for call in calls] == list(curve.shifted_dice)
     same_curves(curve, alone[1])
+    files = [sorted(p.name for p in m.rglob("*") if p.is_file()) for m in (tmp_path, alone[0])]
+    assert files[0] == files[1]
 
 
 def test_a_killed_process_ends_the_others(killed: Killed) -> None:
@@ -305,7 +297,7 @@ def test_no_process_outlives_the_command_and_what_it_saved_is_gone_on_from(
     process = subprocess.Popen(
         [sys.executable, "-c", IN_ANOTHER_PROCESS, tmp_path / "prepared", tmp_path / "model"],
         cwd=root,
-        env=unmeasured() | {"PYTHONPATH": str(root), MARK: str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": str(root), MARK: str(tmp_path)},
     )
     try:
         deadline = time.monotonic() + SECONDS

@@ -14,8 +14,6 @@ from synthtumour_bids.errors import StoppedError, UnavailableError
 from synthtumour_bids.segmentation.distributed import Progress, Stop, launch
 from synthtumour_bids.segmentation.ranks import Ranks
 
-pytestmark = pytest.mark.usefixtures("imports_unmeasured")
-
 CPU = torch.device("cpu")
 SECONDS = 300  # the longest that anything here may take on a busy machine
 

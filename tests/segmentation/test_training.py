@@ -23,7 +23,6 @@ from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import write_cases
-from tests.builders.unmeasured import unmeasured
 
 TRAINING = Training(
     epochs=5,
@@ -157,7 +156,7 @@ def test_kill_and_resume_ends_where_it_would_have(
     process = subprocess.Popen(
         [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path)],
         cwd=root,
-        env=unmeasured() | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": str(root)},
     )
     try:
         deadline = time.monotonic() + 120

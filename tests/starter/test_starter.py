@@ -131,4 +131,6 @@ def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["train", str(tmp_path), "--steps", "0"]) == EXIT_USAGE
     assert main(["train"]) == EXIT_USAGE
     assert main(["train", str(tmp_path), "--ingredients", "salt"]) == EXIT_USAGE
+    other = ["--contrast", "T2w", "--ingredients", "solid"]
+    assert main(["train", str(tmp_path), *other]) == EXIT_USAGE
     assert "synthtumour-starter train" in capsys.readouterr().err

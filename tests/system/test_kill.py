@@ -16,7 +16,6 @@ import pytest
 
 from synthtumour_bids.errors import EXIT_SOME_FAILED
 from tests.builders.finished import Finished
-from tests.builders.unmeasured import unmeasured
 
 # Words of the log at which the run and all its processes are killed, one after the other.
 MOMENTS = ("Stage 1 2/", "Junior epoch 2/", "Stage 2 3/", "Writing segmentations 1/")
@@ -29,7 +28,6 @@ def run_until(command: list[str], moment: str | None) -> int | None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=unmeasured(),
         start_new_session=True,
     )
     assert process.stderr is not None

@@ -28,7 +28,7 @@ from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.volumes import template_image
 
 NAME = "simulated"  # of their data set, and of what the record of a training says of them
-CONTRASTS = ("FLAIR",)  # that heads can be simulated in
+CONTRASTS = ("FLAIR",)  # whose simulated heads were looked at beside real ones
 FEWEST_PERSONS = 2  # tumour-free ones of a cohort that can do without: one trains, one validates
 SAMPLES_EACH = 6  # stage-1 samples that one head bears, in which it is still drawn in an hour
 FEWEST = 3

@@ -8,14 +8,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tests.builders.unmeasured import unmeasured
 from tests.system.faults.kinds import KINDS, Cure, Run
 
 SECONDS_TO_END = 120
@@ -54,13 +53,11 @@ class Ended:
 
 
 @contextmanager
-def _started(
-    run: Run, *more: str, variables: Mapping[str, str] = os.environ
-) -> Iterator[subprocess.Popen[str]]:
+def _started(run: Run, *more: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-m", "tests.builders.short", *run.command, *more],
         cwd=ROOT,
-        env={**variables, **run.environment},
+        env={**os.environ, **run.environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -80,8 +77,7 @@ def suffer(run: Run, fault: Fault) -> Ended:
     others: list[psutil.Process] = []
     words: list[str] = []
     theirs: set[Path] = set()
-    variables = unmeasured() if fault.kind == "SIGKILL" else os.environ
-    with _started(run, variables=variables) as process:
+    with _started(run) as process:
         assert process.stderr is not None
         for line in process.stderr:
             words.append(line)
@@ -110,7 +106,7 @@ def _left(semaphores: set[Path]) -> tuple[Path, ...]:
 
 def finish(run: Run, *more: str) -> Ended:
     """Run the same command to its end, with more arguments where there are any."""
-    with _started(run, *more, variables=unmeasured()) as process:
+    with _started(run, *more) as process:
         assert process.stderr is not None
         words = process.stderr.read()
         return Ended(process.wait(), words)
