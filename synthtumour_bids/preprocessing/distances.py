@@ -30,6 +30,7 @@ def distance_to(mask: np.ndarray, spacing: np.ndarray | float) -> np.ndarray:
     image = sitk.GetImageFromArray(np.ascontiguousarray(mask).view(np.uint8))
     # An array's last axis is an ITK image's first.
     image.SetSpacing(np.broadcast_to(np.asarray(spacing, dtype=float), 3)[::-1].tolist())
-    found = sitk.SignedMaurerDistanceMap(image, squaredDistance=True, useImageSpacing=True)
-    squared = sitk.GetArrayViewFromImage(found)  # of its memory, which goes with it
+    squared = sitk.GetArrayFromImage(
+        sitk.SignedMaurerDistanceMap(image, squaredDistance=True, useImageSpacing=True)
+    )
     return np.where(mask, np.float32(0), np.sqrt(np.maximum(squared, 0))).astype(np.float32)
