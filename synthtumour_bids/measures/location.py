@@ -132,6 +132,8 @@ def surface_distance(
     """
     if not mask.any():
         return None
+    box = ndimage.find_objects((mask | brain).astype(np.uint8))[0]
+    mask, brain = mask[box], brain[box]
     depth = ndimage.distance_transform_edt(np.pad(brain, 1), sampling=spacing)
     nearest = float(depth[np.pad(mask, 1)].min())
     return max(0.0, nearest - float(np.min(spacing)))  # the first voxel inside is at the surface

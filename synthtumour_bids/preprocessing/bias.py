@@ -21,7 +21,7 @@ def non_negative(data: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray
     values = data if mask is None or not mask.any() else data[mask]
     low, high = np.percentile(values, [1, 99])
     raised = data - low if low < -0.1 * abs(high) else data
-    result: np.ndarray = np.maximum(raised, 0).astype(np.float32)
+    result: np.ndarray = np.maximum(raised, 0).astype(np.float32, copy=False)
     return result
 
 
@@ -68,5 +68,6 @@ def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = Fal
     low, high = np.percentile(field[coarse_mask], [1, 99])
     field = np.clip(field, low, high)
     fine = geometry.resample(field, affine, image.shape, image.affine, outside=None)
-    values: np.ndarray = (data / np.maximum(fine, 1e-3)).astype(np.float32)
-    return values
+    np.maximum(fine, 1e-3, out=fine)
+    np.divide(data, fine, out=data)
+    return data

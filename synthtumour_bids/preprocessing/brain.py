@@ -115,8 +115,9 @@ def _extract(
     spacing = _SPACING_SLOPPY if sloppy else _SPACING
     canonical = nib.as_closest_canonical(image)
     shape, affine = geometry.isotropic_grid(canonical.shape, canonical.affine, spacing)
-    data = non_negative(image.get_fdata(dtype=np.float32))
-    coarse = geometry.resample(data, image.affine, shape, affine)
+    coarse = geometry.resample(
+        non_negative(image.get_fdata(dtype=np.float32)), image.affine, shape, affine
+    )
     inside = head_mask(coarse)
     if not inside.any():
         return np.zeros(image.shape, dtype=bool), 0.0

@@ -8,9 +8,9 @@ import ants
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.preprocessing import alignment, ants_images
+from synthtumour_bids.preprocessing import alignment, ants_images, geometry
 from synthtumour_bids.preprocessing.bias import correct_bias
-from synthtumour_bids.preprocessing.registration import Preprocessed
+from synthtumour_bids.preprocessing.registration import SPLINE_REACH, Preprocessed
 from synthtumour_bids.preprocessing.rigid import align_rigidly
 from synthtumour_bids.volumes import template_image
 
@@ -43,7 +43,11 @@ def bring_along(
     On the template grid, float32, zero outside the brain.
     """
     native = ants_images.image_to_ants(image)
-    scan_brain = ants_images.image_to_ants(scan.native_mask)
+    mask = np.asanyarray(scan.native_mask.dataobj)
+    box = geometry.bounding_box(mask, margin=1)
+    scan_brain = ants_images.to_ants(
+        mask[box], geometry.cropped_affine(scan.native_mask.affine, box)
+    )
     grid = ants_images.image_to_ants(scan.standard_mask)
     with alignment.scratch(work_dir) as folder:
         to_scan, _ = align_rigidly(
@@ -52,10 +56,12 @@ def bring_along(
         brain = ants.apply_transforms(
             native, scan_brain, to_scan, whichtoinvert=[True], interpolator="linear"
         )
-        corrected = correct_bias(image, brain.numpy() >= 0.5, sloppy=sloppy)
+        there = brain.numpy() >= 0.5
+        corrected = correct_bias(image, there, sloppy=sloppy)
+        around = geometry.bounding_box(there, margin=SPLINE_REACH)
         moved = ants.apply_transforms(
             grid,
-            ants_images.to_ants(corrected, image.affine),
+            ants_images.to_ants(corrected[around], geometry.cropped_affine(image.affine, around)),
             [str(scan.transform), *to_scan],
             interpolator="bSpline",
         ).numpy()

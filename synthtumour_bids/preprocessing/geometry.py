@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from synthtumour_bids.preprocessing.distances import distance_to
+
 
 def voxel_sizes(affine: np.ndarray) -> np.ndarray:
     """Edge lengths of a voxel in mm, shape (3,)."""
@@ -22,6 +24,47 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice, slice
         first, last = (int(hits[0]), int(hits[-1])) if hits.size else (0, mask.shape[axis] - 1)
         slices.append(slice(max(first - margin, 0), min(last + margin + 1, mask.shape[axis])))
     return slices[0], slices[1], slices[2]
+
+
+def box_of_points(
+    places: np.ndarray, shape: Sequence[int], margin: int = 0
+) -> tuple[slice, slice, slice]:
+    """Slices of the part of a grid that holds places (N, 3), in voxels; empty beyond the grid."""
+    first = np.clip(np.floor(places.min(axis=0)).astype(int) - margin, 0, shape)
+    last = np.clip(np.ceil(places.max(axis=0)).astype(int) + margin + 1, 0, shape)
+    x, y, z = (slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
+    return x, y, z
+
+
+def corners(box: tuple[slice, slice, slice]) -> np.ndarray:
+    """Return the outermost voxels of a box, (8, 3)."""
+    ends = ((part.start, part.stop - 1) for part in box)
+    places: np.ndarray = np.array(np.meshgrid(*ends), dtype=float).reshape(3, -1).T
+    return places
+
+
+def near(mask: np.ndarray, spacing: Sequence[float] | np.ndarray, reach: float) -> np.ndarray:
+    """Widen a mask by a distance.
+
+    Parameters
+    ----------
+    mask
+        bool (X, Y, Z); an empty one stays empty.
+    spacing
+        Voxel sizes in mm.
+    reach
+        mm.
+
+    Returns
+    -------
+    numpy.ndarray
+        Voxels whose centres lie within ``reach`` of a voxel of the mask, itself included; bool.
+    """
+    widened = np.array(mask)
+    if mask.any():  # distances take much memory: only where they count
+        box = bounding_box(mask, margin=int(np.ceil(reach / np.min(spacing))))
+        widened[box] = distance_to(mask[box], np.asarray(spacing)) <= reach
+    return widened
 
 
 def cropped_affine(affine: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:

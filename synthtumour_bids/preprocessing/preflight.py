@@ -329,4 +329,4 @@ def clean_values(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], lis
         size = "large" if largest > 1 else "small"
         work = work * factor
         findings.append(_warning("rescaled", size=size, value=largest, factor=factor))
-    return work.astype(np.float32), findings
+    return work.astype(np.float32, copy=False), findings

@@ -17,9 +17,11 @@ from synthtumour_bids.files import copy_file
 from synthtumour_bids.preprocessing import alignment, ants_images, geometry, quality
 from synthtumour_bids.preprocessing.bias import correct_bias
 from synthtumour_bids.preprocessing.brain import BrainExtraction, extract_brain
+from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.preprocessing.templates import HeadTemplate, standard_brain, standard_mask
 from synthtumour_bids.volumes import like_native, template_image
 
+SPLINE_REACH = 16  # voxels; what is farther off has no say in a cubic spline (0.27 to that power)
 LEAST_BRAIN_ML = 50.0  # a newborn's has 300 mL; less is a mistake, and too little to register
 
 
@@ -113,14 +115,16 @@ def preprocess(
     transform, information = _register(corrected, mask, image.affine, work_dir, seed, sloppy=sloppy)
 
     grid = ants_images.image_to_ants(standard)
-    # A spline through a sharp edge swings below zero, so the scan is resampled whole, its skull
-    # included, and masked afterwards.
+    # A spline through a sharp edge swings below zero, so the scan is resampled with its skull and
+    # masked afterwards. ANTs holds what it resamples many times over: only what is needed.
+    box = geometry.bounding_box(mask, margin=SPLINE_REACH)
+    place = geometry.cropped_affine(image.affine, box)
     moved = ants.apply_transforms(
-        grid, ants_images.to_ants(corrected, image.affine), [str(transform)], interpolator="bSpline"
+        grid, ants_images.to_ants(corrected[box], place), [str(transform)], interpolator="bSpline"
     ).numpy()
     moved_mask = (
         ants.apply_transforms(
-            grid, ants_images.to_ants(mask, image.affine), [str(transform)], interpolator="linear"
+            grid, ants_images.to_ants(mask[box], place), [str(transform)], interpolator="linear"
         ).numpy()
         >= 0.5
     )
@@ -156,6 +160,9 @@ def carry_to_native(
 ) -> np.ndarray:
     """Bring a probability map from the standard grid back to a scan's grid (linear).
 
+    Only the part of the scan's grid that the map reaches is sampled: of a fine grid, the whole
+    would take gigabytes.
+
     Parameters
     ----------
     probability
@@ -170,16 +177,24 @@ def carry_to_native(
     numpy.ndarray
         float32, the reference's shape and voxel order.
     """
-    grid = ants_images.to_ants(np.zeros(reference.shape, dtype=np.float32), reference.affine)
+    values = np.zeros(reference.shape, dtype=np.float32)
+    known = probability.get_fdata(dtype=np.float32) != 0
     with safe_alias(transform.parent) as folder:
-        moved = ants.apply_transforms(
-            grid,
-            ants_images.image_to_ants(probability),
-            [str(folder / transform.name)],
-            whichtoinvert=[True],
-            interpolator="linear",
+        file = folder / transform.name
+        to_scan = np.linalg.inv(scan_to_template(file) @ reference.affine) @ probability.affine
+        reached = geometry.corners(geometry.bounding_box(known, margin=1))
+        box = geometry.box_of_points(
+            nib.affines.apply_affine(to_scan, reached), reference.shape, margin=1
         )
-    values: np.ndarray = moved.numpy().astype(np.float32)
+        if values[box].size:
+            place = geometry.cropped_affine(reference.affine, box)
+            values[box] = ants.apply_transforms(
+                ants_images.to_ants(values[box], place),
+                ants_images.image_to_ants(probability),
+                [str(file)],
+                whichtoinvert=[True],
+                interpolator="linear",
+            ).numpy()
     return values
 
 
@@ -226,7 +241,7 @@ def _register(
     fixed = ants_images.image_to_ants(standard_brain(spacing))
     ceiling = float(np.percentile(corrected[mask], 99.5))
     box = geometry.bounding_box(mask, margin=1)
-    brain = np.where(mask, np.minimum(corrected, ceiling), 0)[box]
+    brain = np.where(mask[box], np.minimum(corrected[box], ceiling), 0)
     box_affine = geometry.cropped_affine(affine, box)
     shape, grid = geometry.isotropic_grid(brain.shape, box_affine, spacing)
     moving = ants_images.to_ants(geometry.resample(brain, box_affine, shape, grid), grid)

@@ -170,10 +170,7 @@ def _coarse_brain(visit: Visit, spacing: float) -> ants.ANTsImage:
 
 def _counts(visit: Visit, spacing: float) -> ants.ANTsImage:
     """Where the metric counts: the brain without the lesion and what is next to it."""
-    near = visit.lesion.mask
-    if near.any():
-        outside = ndimage.distance_transform_edt(~near, sampling=visit.lesion.spacing)
-        near = outside <= AROUND_LESION_MM
+    near = geometry.near(visit.lesion.mask, visit.lesion.spacing, AROUND_LESION_MM)
     shape, affine = geometry.isotropic_grid(visit.brain.data.shape, visit.brain.affine, spacing)
     counts = geometry.resample(visit.brain.mask & ~near, visit.brain.affine, shape, affine) >= 0.5
     return ants_images.to_ants(counts, affine)

@@ -103,10 +103,10 @@ def has_skull(data: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> bool:
 
 def solid_component(mask: np.ndarray) -> np.ndarray:
     """Return the largest connected part of a mask with its cavities filled."""
-    labels, count = ndimage.label(mask)
-    if count == 0:
-        return np.zeros(mask.shape, dtype=bool)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    values: np.ndarray = ndimage.binary_fill_holes(labels == sizes.argmax())
-    return values
+    solid = np.zeros(mask.shape, dtype=bool)
+    box = bounding_box(mask)
+    labels, count = ndimage.label(mask[box])
+    if count:
+        largest = np.bincount(labels[mask[box]]).argmax()
+        solid[box] = ndimage.binary_fill_holes(labels == largest)
+    return solid

@@ -161,7 +161,7 @@ def twin_picture(head: Volume, twin: Volume, mask: Volume, path: Path) -> str:
         for row, shown in zip(grid, (head, twin), strict=True):
             panels.draw_slice(row[column], shown, plane, index, grey)
             panels.draw_outline(row[column], mask, plane, index, panels.TUMOUR)
-    panels.draw_scale(grid[0][0], head, PLANES[0])
+    panels.draw_scale(grid[0][0], head, AXIAL)
     panels.add_legend(figure, [panels.TUMOUR])
     panels.save(figure, path)
     return (

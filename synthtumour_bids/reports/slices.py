@@ -67,7 +67,8 @@ def cropped(volume: Volume, box: Sequence[slice]) -> Volume:
     """Part of a volume, at its place in the world."""
     affine = volume.affine.copy()
     affine[:3, 3] = nib.affines.apply_affine(affine, [part.start for part in box])
-    return replace(volume, data=volume.data[tuple(box)], affine=affine)
+    part = volume.data[tuple(box)].copy(order="K")  # a view would keep the whole
+    return replace(volume, data=part, affine=affine)
 
 
 def position(volume: Volume, plane: Plane, index: int) -> float:

@@ -11,6 +11,7 @@ import torch
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from monai.metrics.meandice import compute_dice
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from synthtumour_bids.segmentation.environment import quiet
 
@@ -79,6 +80,8 @@ def evaluate(
     if not predicted.any():
         return Scores(0.0, math.nan, difference, percent)
 
+    box = ndimage.find_objects((predicted | true).astype(np.uint8))[0]
+    predicted, true = predicted[box], true[box]
     # MONAI wants (batch, channel, X, Y, Z) one-hot masks.
     y_pred = torch.from_numpy(predicted[None, None].astype(np.float32))
     y = torch.from_numpy(true[None, None].astype(np.float32))

@@ -67,9 +67,11 @@ def at_temperature(probability: NDArray[np.floating], temperature: float) -> NDA
     ndarray
         In [0, 1]; 0, .5 and 1 stay what they are, and no voxel changes sides at .5.
     """
-    before = probability.astype(np.float32)
+    values: NDArray[np.float32] = probability.astype(np.float32)
     if temperature == 1:
-        return before
-    after = special.expit(special.logit(before.astype(np.float64)) / temperature).astype(np.float32)
-    values: NDArray[np.float32] = np.where(before < 0.5, np.minimum(after, _BELOW), after)
+        return values
+    unsure = (values > 0) & (values < 1)  # of a scan's grid a small part
+    before = values[unsure].astype(np.float64)
+    after = special.expit(special.logit(before) / temperature).astype(np.float32)
+    values[unsure] = np.where(before < 0.5, np.minimum(after, _BELOW), after)
     return values

@@ -19,12 +19,12 @@ def entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     -------
     float32 array of the same shape, in bits, in [0, 1]: 0 where the network is sure, 1 at p = .5.
     """
-    p = np.clip(np.asarray(probability, dtype=np.float64), 0.0, 1.0)
-    bits = np.zeros_like(p)
+    p = np.asarray(probability)
+    bits = np.zeros(p.shape, np.float32)
     unsure = (p > 0) & (p < 1)
-    q = p[unsure]
+    q = p[unsure].astype(np.float64)
     bits[unsure] = -q * np.log2(q) - (1 - q) * np.log2(1 - q)
-    return bits.astype(np.float32)
+    return bits
 
 
 def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:

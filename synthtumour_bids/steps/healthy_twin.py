@@ -21,11 +21,13 @@ from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.segmentation.midplane import Midplane
 from synthtumour_bids.segmentation.mirrored import Guide, Source, guide_from
 from synthtumour_bids.segmentation.other_side import MAD_TO_SD, midplane_of
 from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.synthesis.filling import fill
 from synthtumour_bids.volumes import Volume, like_native, load_nifti, load_volume
@@ -63,7 +65,7 @@ def run(job: Job) -> list[ScanOutcome]:
         todo,
         label="Replacing tumours",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.scan for task in todo), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
     )
     done = [task.scan for task in tasks if task not in todo]
@@ -176,10 +178,7 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
 
 def _hole(mask: Volume, brain: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What is replaced: the mask and a margin, in the brain."""
-    if not mask.mask.any():
-        return np.zeros(mask.data.shape, bool)
-    away = ndimage.distance_transform_edt(~mask.mask, sampling=mask.spacing)
-    near: NDArray[np.bool_] = away <= MARGIN_MM
+    near: NDArray[np.bool_] = geometry.near(mask.mask, mask.spacing, MARGIN_MM)
     return near & brain
 
 

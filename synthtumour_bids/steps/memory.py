@@ -9,7 +9,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.preprocessing.reading import UnreadableError, open_header
 
 LIBRARIES_GB = 1.2
-BYTES_PER_VOXEL = 50  # of the scan's own grid; benchmarks/large_scans.py measures them
+BYTES_PER_VOXEL = 32  # of the scan's own grid; benchmarks/large_scans.py measures them
 
 
 def memory_gb(scans: Iterable[Scan], least: float) -> float:

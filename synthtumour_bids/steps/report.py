@@ -15,6 +15,7 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import change, tables
 from synthtumour_bids.steps.atlas import load_atlas
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.methods_text import write_methods
 from synthtumour_bids.steps.participant_report import write_pages
 from synthtumour_bids.steps.scan_report import ReportTask, report_scan
@@ -50,7 +51,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         tasks,
         label="Reporting",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.scan for task in tasks), MEMORY_GB),
         omp_nthreads=settings.omp_nthreads,
         stoppable=False,
     )

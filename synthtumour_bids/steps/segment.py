@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +33,7 @@ from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
 from synthtumour_bids.steps.presence import controls_of
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
-from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, final_criteria
+from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
 LOGGER = logging.getLogger(__name__)
@@ -177,7 +178,9 @@ def segment(task: SegmentTask) -> SegmentedScan:
 
     scan, layout = task.scan, task.layout
     reference = load_nifti(layout.native_image(scan))
-    brain = load_volume(layout.native_brain(scan))
+    brain = np.asanyarray(load_nifti(layout.native_brain(scan)).dataobj) > 0
+    x, y, z = map(float, nib.affines.voxel_sizes(reference.affine))
+    spacing = (x, y, z)
     template_brain = load_volume(layout.standard_brain(scan)).mask
     transform = layout.transform(scan)
     standard = {
@@ -186,7 +189,8 @@ def segment(task: SegmentTask) -> SegmentedScan:
     }
 
     def carried(values: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
-        return carry_to_native(grid.with_data(values), transform, reference).clip(0, 1)
+        there = carry_to_native(grid.with_data(values), transform, reference)
+        return np.clip(there, 0, 1, out=there)
 
     native = {
         name: carried(one.probability.data, one.probability) for name, one in standard.items()
@@ -197,26 +201,26 @@ def segment(task: SegmentTask) -> SegmentedScan:
         else native[name]
         for name, one in standard.items()
     }
-    criteria = final_criteria(task.networks.lesion)
-
-    def assessed(
-        values: NDArray[np.float32], where: NDArray[np.bool_], grid: Volume
-    ) -> PseudoLabel:
-        return assess(values, where, grid.spacing, criteria=criteria)
-
-    networks = task.networks
-    verdicts = {name: assessed(values, brain.mask, brain) for name, values in left.items()}
+    networks, criteria = task.networks, final_criteria(task.networks.lesion)
+    verdicts = {
+        name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
+    }
     main = standard[networks.main].probability
-    on_template = assessed(standard[networks.main].without(main.data), template_brain, main).mask
+    on_template = assess(
+        standard[networks.main].without(main.data), template_brain, main.spacing, criteria=criteria
+    ).mask
     masks = {name: verdict.mask for name, verdict in verdicts.items()}
-    probability = at_temperature(native[networks.main] * brain.mask, networks.temperature)
+    probability = native.pop(networks.main)
+    del native, left  # of a fine grid, hundreds of megabytes each
+    probability *= brain
+    probability = at_temperature(probability, networks.temperature)
     uncertainty = entropy(probability)
     measurements = {
         **measure(
             masks[networks.main],
             probability,
-            brain.mask,
-            brain.spacing,
+            brain,
+            spacing,
             uncertainty,
             junior=None if networks.junior is None else masks[networks.junior],
         ),

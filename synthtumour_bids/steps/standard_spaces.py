@@ -27,6 +27,7 @@ from synthtumour_bids.preprocessing.template_files import find_standard
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
 from synthtumour_bids.spaces.references import references_of
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.volumes import load_nifti, load_volume, template_image
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _to_space(job: Job, space: str, resolutions: Sequence[int | None]) -> list[S
         todo,
         label=f"Bending brains for {space}",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.scan for task in todo), MEMORY_GB),
         omp_nthreads=settings.omp_nthreads,
     )
     done = [task.scan for task in tasks if task not in todo]

@@ -12,7 +12,6 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from scipy import ndimage
 
 from synthtumour_bids.bids.derivatives import remove_outputs, sidecar_path, write_image
 from synthtumour_bids.bids.scan import Scan
@@ -25,10 +24,12 @@ from synthtumour_bids.files import fingerprint, hash_file, replacing
 from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.preprocessing.quality import unlike_the_others
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
+from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.volumes import Volume, like_native, load_nifti, load_volume
 
 LOGGER = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def run(job: Job) -> list[ScanOutcome]:
         todo,
         label="Carrying masks to T1w images",
         describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
+        memory_gb=memory_gb((task.t1w.image for task in todo), MEMORY_GB),
         omp_nthreads=job.settings.omp_nthreads,
     )
     done = [task.scan for task in tasks if task not in todo]
@@ -198,10 +199,10 @@ def _register(task: T1wTask, t1w: nib.Nifti1Image, transform: Path) -> float:
     from synthtumour_bids.preprocessing.rigid import align_rigidly, write_inverse
 
     head, brain, mask, _ = map(load_nifti, _sources(task.scan, task.layout))
-    away = ndimage.distance_transform_edt(
-        np.asarray(mask.dataobj) == 0, sampling=nib.affines.voxel_sizes(mask.affine)
+    lesion = geometry.near(
+        np.asarray(mask.dataobj) > 0, nib.affines.voxel_sizes(mask.affine), LESION_MARGIN_MM
     )
-    where = (np.asarray(brain.dataobj) > 0) & (away > LESION_MARGIN_MM)
+    where = (np.asarray(brain.dataobj) > 0) & ~lesion
     with (
         alignment.scratch(Path(tempfile.gettempdir())) as scratch,
         safe_alias(scratch) as folder,

@@ -275,8 +275,10 @@ def write_change(output_dir: Path, scan: Scan, source: str) -> None:
     write_classes(class_table(change), [TumourClass(1, "stable", color="#E69F00")])
 
 
-def write_cohort_outputs(root: Path, subjects: list[str], links: dict[str, Path]) -> None:
-    write_dataset_description(root, links=links)
+def write_cohort_outputs(
+    root: Path, subjects: list[str], links: dict[str, Path], *, anonymous: bool = False
+) -> None:
+    write_dataset_description(root, links=links, anonymous=anonymous)
     rows = [{"participant_id": f"sub-{subject}", "volume_mL": 12.5} for subject in subjects]
     write_tsv(root / "participants.tsv", rows, ["participant_id", "volume_mL"])
     write_json(
@@ -313,8 +315,8 @@ def validate(root: Path) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("resolution", [1.0, 2.0, 4.0])
-def test_the_validator_accepts_every_name_and_sidecar(tmp_path, bids_dir, resolution):
+@pytest.mark.parametrize(("resolution", "anonymous"), [(1.0, False), (2.0, True), (4.0, False)])
+def test_the_validator_accepts_every_name_and_sidecar(tmp_path, bids_dir, resolution, anonymous):
     output_dir = tmp_path / "out"
     links = {"raw": bids_dir, "tumourfree": tmp_path}
     for dataset_name, root in (
@@ -324,7 +326,8 @@ def test_the_validator_accepts_every_name_and_sidecar(tmp_path, bids_dir, resolu
         listed = scans(links[dataset_name], dataset_name)
         for scan in listed:
             write_outputs(output_dir, scan, resolution)
-        write_cohort_outputs(root, sorted({scan.subject for scan in listed}), links)
+        subjects = sorted({scan.subject for scan in listed})
+        write_cohort_outputs(root, subjects, links, anonymous=anonymous)
         with replacing(root / "sub-01" / "anat" / "left.nii.gz") as temporary:
             temporary.write_text("as a killed job leaves it")
             assert validate(root) == []

@@ -98,6 +98,19 @@ def test_all_real_types_are_read(tmp_path, dtype):
     np.testing.assert_array_equal(preflight.image.get_fdata(), data.astype(np.float32))
 
 
+def test_nothing_that_a_header_tells_of_a_person_goes_on(tmp_path):
+    def tell(image):
+        for field in ("descrip", "aux_file", "intent_name", "db_name"):
+            image.header[field] = b"Jane Doe"
+        image.header.extensions.append(
+            nib.nifti1.Nifti1Extension("comment", b"Jane Doe, born 1960")
+        )
+
+    path = write(tmp_path, edit=tell)
+    assert gzip.decompress(path.read_bytes()).count(b"Jane Doe") == 5
+    assert b"Jane" not in check(path).image.to_bytes()
+
+
 def test_the_scaling_of_the_header_is_applied(tmp_path):
     data = values(dtype=np.int16)
     path = write(tmp_path, data)

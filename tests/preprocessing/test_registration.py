@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import ants
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnusableScanError
@@ -85,6 +89,16 @@ def test_resampling_keeps_a_ramp():
     expected = world[0] + new_affine[0, 3] + 2 * (world[2] + new_affine[2, 3])
     inner = (slice(3, -3),) * 3
     assert np.allclose(moved[inner], expected[inner], atol=0.05)
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(bool, (7, 6, 5)), st.floats(0, 9))
+def test_near_a_mask_is_what_distances_say(mask, reach):
+    spacing = (1.0, 0.7, 2.5)
+    expected = mask
+    if mask.any():
+        expected = ndimage.distance_transform_edt(~mask, sampling=spacing) <= reach
+    assert np.array_equal(geometry.near(mask, spacing, reach), expected)
 
 
 def test_bounding_box_and_its_affine():
@@ -166,6 +180,50 @@ def test_there_and_back_is_within_half_a_voxel(preprocessed, stripped):
     assert back.shape == stripped.shape
     assert back.dtype == np.float32
     assert np.allclose(ndimage.center_of_mass(back), index, atol=0.5)
+
+
+def shifted(folder: Path, millimetres: float) -> Path:
+    """An affine transform that moves along the first axis."""
+    path = folder / "shift.mat"
+    shift = ants.create_ants_transform(
+        "AffineTransform", dimension=3, translation=(millimetres, 0, 0)
+    )
+    ants.write_transform(shift, str(path))
+    return path
+
+
+@pytest.mark.parametrize("millimetres", [0.0, -37.5, 60.0, 600.0])
+def test_the_part_that_a_map_reaches_is_all_that_it_reaches(stripped, tmp_path, millimetres):
+    standard = standard_brain(4)
+    values = np.where(standard.get_fdata() > 0.8, standard.get_fdata(), 0).astype(np.float32)
+    probability = nib.Nifti1Image(values, standard.affine)
+    transform = shifted(tmp_path, millimetres)
+    whole = ants.apply_transforms(
+        ants_images.image_to_ants(stripped),
+        ants_images.image_to_ants(probability),
+        [str(transform)],
+        whichtoinvert=[True],
+    ).numpy()
+    assert whole.any() == (millimetres < 600)
+    assert np.allclose(carry_to_native(probability, transform, stripped), whole, atol=1e-5)
+
+
+def test_a_brain_moved_off_the_template_is_an_error_that_helps(stripped, tmp_path, monkeypatch):
+    def astray(*_, **__):
+        return shifted(tmp_path, 600), 0.0
+
+    monkeypatch.setattr(registration, "_register", astray)
+    brain = nib.Nifti1Image((stripped.get_fdata() > 0).astype(np.uint8), stripped.affine)
+    with pytest.raises(UnusableScanError, match=r"out of the template grid.*--derivatives"):
+        preprocess(
+            stripped,
+            template=load_head_template("embedded"),
+            resolution=4,
+            brain_mask=brain,
+            work_dir=tmp_path,
+            seed=1,
+            sloppy=True,
+        )
 
 
 def test_same_seed_gives_the_same_transform(preprocessed, stripped, tmp_path):

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+import numpy as np
 import pytest
 
 from synthtumour_bids import job as jobs
 from synthtumour_bids.files import write_json
 from synthtumour_bids.layout import Network
+from synthtumour_bids.preprocessing.stripped import solid_component
+from synthtumour_bids.segmentation.temperature import at_temperature
+from synthtumour_bids.segmentation.uncertainty import entropy
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import memory, preprocess, report, segment, tables
 from tests.builders.datasets import make
@@ -65,13 +71,31 @@ def test_a_large_scan_leaves_room_for_fewer_processes(
     scan.path.write_bytes(gzip.compress(header.binaryblock))
     mark_trained(job)
     mark_preprocessed(job, scan)
-    assert memory.memory_gb([scan], 2.0) == pytest.approx(5.4, abs=0.1)
+    assert memory.memory_gb([scan], 2.0) == pytest.approx(3.9, abs=0.1)
     tasks = [segment.SegmentTask(scan, {Network.SENIOR: scan.path}, None, None, job.layout)]  # type: ignore[arg-type]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segment, "_predicted", lambda *_: (tasks, []))
         patch.setattr(preprocess, "is_done", lambda *_: False)
         STEPS[step](job)
-    assert calls[0]["nprocs"] == 2
+    assert calls[0]["nprocs"] == 3
+
+
+@pytest.mark.parametrize(
+    "function", [solid_component, entropy, partial(at_temperature, temperature=2.0)]
+)
+def test_on_the_grid_of_a_scan_only_the_brain_takes_memory(
+    function: Callable[[Any], Any],
+) -> None:
+    values = np.zeros((100, 100, 100), np.float32)
+    values[30:80, 30:80, 30:70] = 0.3  # a tenth
+    given = values > 0 if function is solid_component else values
+    tracemalloc.start()
+    try:
+        function(given)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * values.size
 
 
 class Asked(Exception):
