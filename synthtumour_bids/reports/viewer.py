@@ -84,10 +84,10 @@ def write_viewer(
     lesions = lesions_of(mask)
     box = box_around(brain.mask, brain.spacing, MARGIN_MM)
     shown = [cropped(volume, box) for volume in (scan, brain, mask, probability)]
-    text, factor = _data(*shown, lesions), 1
+    text, factor = _data(shown, lesions), 1
     while len(text) > LARGEST_BYTES:
         factor *= 2
-        text = _data(*(_coarser(volume, factor) for volume in shown), lesions)
+        text = _data([_coarser(volume, factor) for volume in shown], lesions)
     data = page.with_suffix(".js")
     write_text(data, text)
     if not library.is_file() or hash_file(library) != hash_file(LIBRARY):
@@ -104,10 +104,9 @@ def write_viewer(
     return float(factor)
 
 
-def _data(
-    scan: Volume, brain: Volume, mask: Volume, probability: Volume, lesions: Sequence[Lesion]
-) -> str:
-    """The script that holds the volumes, as compressed NIfTI files in base64."""
+def _data(shown: Sequence[Volume], lesions: Sequence[Lesion]) -> str:
+    """The script that holds scan, brain, mask and probability, as NIfTI files in base64."""
+    scan, brain, mask, probability = shown
     inside = brain.mask
     grey = np.clip(scan.data / window(scan)[1] * 255, 0, 255)
     volumes = {

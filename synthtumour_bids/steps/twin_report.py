@@ -57,9 +57,8 @@ def _draw(
     head, brain, twin, mask = map(slices.upright, (*seen, *map(load_volume, made)))
     box = slices.box_around(brain.mask, brain.spacing, MARGIN_MM)
     picture = layout.figure(scan, desc, ".svg")
-    description = pictures.twin_picture(
-        *(slices.cropped(one, box) for one in (head, twin, mask)), picture
-    )
+    head, twin, mask = (slices.cropped(one, box) for one in (head, twin, mask))
+    description = pictures.twin_picture(head, twin, mask, picture)
     part = layout.figure(scan, desc)
     write_page(
         part,
