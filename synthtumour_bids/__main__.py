@@ -6,12 +6,10 @@ import errno
 import io
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TextIO
 
 from synthtumour_bids.cli.parser import parse_settings
@@ -25,6 +23,7 @@ from synthtumour_bids.errors import (
 )
 from synthtumour_bids.execution.disk import disk_advice
 from synthtumour_bids.execution.logs import end_logging, last_words, start_logging
+from synthtumour_bids.execution.stopping import stop_by_exception
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
 
@@ -47,11 +46,6 @@ def _settle_streams() -> None:
             setattr(sys, name, _nowhere())
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    msg = f"received {signal.Signals(number).name}"
-    raise StoppedError(msg)
 
 
 def _was_stopped(error: BaseException | None) -> bool:
@@ -80,7 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Nobody here works with joblib, which other packages load: its semaphores would outlive a run
     # that is killed.
     os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    with stop_by_exception():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         settings = parse_settings(argv)
         # Threads and caches must be settled before ants or torch are imported.
@@ -116,8 +114,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         last_words("synthtumour-bids: internal error, please report it with the log.")
         return EXIT_INTERNAL
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         end_logging()
 
 

@@ -1,16 +1,56 @@
-"""Being asked to stop: SIGTERM and SIGUSR1 as an event, so that long work can save first."""
+"""Being asked to stop by SIGTERM or SIGUSR1: an exception, or an event where work saves first."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from synthtumour_bids.errors import StoppedError
+
 LOGGER = logging.getLogger(__name__)
+
+SECONDS_TO_LEAVE = 0.1  # what Python was doing when an exception was lost
+
+
+@contextlib.contextmanager
+def stop_by_exception() -> Iterator[None]:
+    """Let SIGTERM and SIGUSR1 raise `StoppedError` during the block, wherever they come.
+
+    Python drops what is raised while it clears objects away, in ``__del__`` or in the callback of a
+    weak reference. The signal is sent once more then.
+    """
+    drop = sys.unraisablehook
+
+    def send_again(lost: Any) -> None:
+        if not isinstance(lost.exc_value, StoppedError | KeyboardInterrupt):
+            drop(lost)
+            return
+        number = signal.SIGTERM if isinstance(lost.exc_value, StoppedError) else signal.SIGINT
+        # Not from here, where it would be lost, too.
+        timer = threading.Timer(SECONDS_TO_LEAVE, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timer.start()
+
+    before = {number: signal.signal(number, _raise) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    sys.unraisablehook = send_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = drop
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    msg = f"received {signal.Signals(number).name}"
+    raise StoppedError(msg)
 
 
 @contextlib.contextmanager

@@ -84,6 +84,7 @@ FIELDS: dict[str, strategies.SearchStrategy[Any]] = {
     "profile": one(PROFILES.values()),
     "model": some(folders),
     "junior": some(one(JUNIOR_SOURCES)),
+    "rounds": some(strategies.integers(1, 9)),
     "retrain": switch,
     "truth": some(folders),
     "output_spaces": several(one(["T1w", "MNI152NLin6Asym:res-2", "MNI152NLin2009cAsym"])),

@@ -127,7 +127,8 @@ def test_the_python_of_the_demo_runs_with_fewer_heads(tmp_path: Path) -> None:
     page = tmp_path / "demo.md"
     page.write_text(text.replace(asked, fewer), encoding="utf-8")
     cohort = run_page(page, tmp_path)["cohort"]
-    assert len(list(cohort.truth_dir.rglob("*_label-L_mask.nii.gz"))) == 4  # one comes twice
+    truth = tmp_path / cohort.truth_dir
+    assert len(list(truth.rglob("*_label-L_mask.nii.gz"))) == 4  # one comes twice
 
 
 def test_the_files_that_pages_show_are_taken(tmp_path: Path) -> None:

@@ -303,18 +303,18 @@ def test_workers_that_all_go_away_end_the_run(tmp_path: Path) -> None:
 IN_ANOTHER_PROCESS = """
 import signal, sys
 from pathlib import Path
-from synthtumour_bids.__main__ import _stop
 from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.cluster import Cluster
 from synthtumour_bids.execution.pool import map_items
+from synthtumour_bids.execution.stopping import stop_by_exception
 from tests.builders.dask_jobs import sleep_long
 
 folder = Path(sys.argv[2])
-signal.signal(signal.SIGTERM, _stop)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
 try:
     items = [(number, folder / "began") for number in range(5)]
-    map_items(sleep_long, items, cluster=Cluster(sys.argv[1], folder / "work"))
+    with stop_by_exception():
+        map_items(sleep_long, items, cluster=Cluster(sys.argv[1], folder / "work"))
 except (StoppedError, KeyboardInterrupt):
     sys.exit(75)
 """

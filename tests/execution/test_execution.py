@@ -165,15 +165,15 @@ def sleep_long(number: int) -> int:
 
 def test_a_stopped_run_leaves_no_worker_behind(tmp_path: Path) -> None:
     code = (
-        "import signal, sys\n"
-        "from synthtumour_bids.__main__ import _stop\n"
+        "import sys\n"
         "from synthtumour_bids.errors import StoppedError\n"
         "from synthtumour_bids.execution.pool import map_items\n"
+        "from synthtumour_bids.execution.stopping import stop_by_exception\n"
         "from tests.execution.test_execution import sleep_long\n"
         "if __name__ == '__main__':\n"
-        "    signal.signal(signal.SIGTERM, _stop)\n"
         "    try:\n"
-        "        map_items(sleep_long, [1, 2, 3], nprocs=2)\n"
+        "        with stop_by_exception():\n"
+        "            map_items(sleep_long, [1, 2, 3], nprocs=2)\n"
         "    except StoppedError:\n"
         "        sys.exit(75)\n"
     )

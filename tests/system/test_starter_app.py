@@ -15,7 +15,7 @@ import pytest
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.demo.first_mask import segment_at_once
 from synthtumour_bids.demo.phantom import write_cohort
-from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE
+from synthtumour_bids.errors import EXIT_DONE
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import VARIABLE
@@ -123,38 +123,3 @@ def test_a_senior_learns_from_a_starter_without_any_tumour_free_scan(
     monkeypatch.delenv(VARIABLE)
     assert main(command) == EXIT_DONE, "its junior stays, whatever starters there are"
     assert [path.stat().st_mtime_ns for path in masks] == times
-    _goes_on_with_a_second_round(command, out)
-
-
-def _goes_on_with_a_second_round(command: list[str], out: Path) -> None:
-    """The senior of the finished folder teaches another one, and nothing else is trained."""
-    models = out / "models"
-    junior, first = (ModelCard.read(models / name) for name in ("junior", "senior"))
-    assert main([*command, "--rounds", "2"]) == EXIT_DONE
-    assert ModelCard.read(models / "junior") == junior
-    assert ModelCard.read(models / "rounds" / "1") == first
-    second = ModelCard.read(models / "senior")
-    assert second.details["Round"] == 2
-    assert second.details["Teacher"] == {"Round": 1, "Fingerprint": first.fingerprint}
-    assert second.training["from_junior"]
-    taught, chose = (
-        {name.partition("-")[2] for name in names if "mix" not in name}
-        for names in (first.training_cases, second.validation_cases)
-    )
-    assert not taught & chose
-    assert not (models / "rounds" / "2").exists()
-
-    masks = list(out.glob("sub-*/anat/*_label-L_mask.json"))
-    told = [json.loads(path.read_text()) for path in masks]
-    assert {one["Round"] for one in told} == {2}
-    assert {one["Models"]["senior"] for one in told} == {second.fingerprint}
-    own = [json.loads(path.read_text()) for path in out.glob("sub-*/anat/*_desc-junior_mask.json")]
-    assert all("Round" not in one for one in own)
-    assert {one["Models"]["junior"] for one in own} == {junior.fingerprint}
-    assert "the senior of round 2 of 2" in (out / "logs" / "CITATION.md").read_text()
-    assert "Senior of round 1</h3>" in (models / "report.html").read_text()
-
-    times = [path.stat().st_mtime_ns for path in masks]
-    assert main(command) == EXIT_DONE, "without the flag it stays with two"
-    assert [path.stat().st_mtime_ns for path in masks] == times
-    assert main([*command, "--rounds", "1"]) == EXIT_USAGE
