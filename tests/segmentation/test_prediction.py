@@ -9,18 +9,22 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnavailableError, UnusableScanError
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.segmentation.network import Network, check_answer
+from synthtumour_bids.segmentation.plans import CONFIGURATION
 from synthtumour_bids.segmentation.prediction import iter_predict, predict
+from synthtumour_bids.segmentation.trained_network import read_network
 from synthtumour_bids.segmentation.training import train
 from tests.builders.blob_cases import blob_brain, write_cases
 from tests.builders.networks import SHAPE, TRAINING, VOXEL
 
-OPTIONS = {"device": "cpu", "mirroring": False, "nprocs": 1}
+ALONE = {"device": "cpu", "mirroring": False}
+OPTIONS = {**ALONE, "nprocs": 1}
 
 
 def write_image(path: Path, data: np.ndarray) -> Path:
@@ -69,6 +73,28 @@ def test_a_small_brain_in_a_large_grid(model: Path, tmp_path: Path) -> None:
     inside = np.zeros(SHAPE, bool)
     inside[14:18, 6:10, 12:16] = True
     assert probability[inside].mean() > probability[(data != 0) & ~inside].mean()
+
+
+def test_what_is_seen_at_once_is_what_nnunet_s_predictor_gives(model: Path) -> None:
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    network = Network(model, device="cpu", mirroring=True)
+    data = torch.from_numpy(blob_brain(78, SHAPE)[0].transpose(2, 1, 0)[None].copy())
+    window = network.whole_window(tuple(data.shape[1:]))
+    manager = PlansManager(network.plan.to_plans())
+    configuration = manager.get_configuration(CONFIGURATION)
+    configuration.configuration["patch_size"] = window
+    predictor = nnUNetPredictor(use_gaussian=False, device=torch.device("cpu"), allow_tqdm=False)
+    described = network.plan.to_description()
+    axes = read_network(model).mirror_axes
+    assert axes
+    predictor.manual_initialization(
+        network.bare, manager, configuration, None, described, "nnUNetTrainer", axes
+    )
+    with torch.inference_mode():
+        seen = network.slide(data, window)
+        assert torch.equal(seen, predictor.predict_sliding_window_return_logits(data))
+        assert not torch.equal(seen, Network(model, **ALONE).slide(data, window)), "mirrored"
 
 
 def test_the_whole_brain_is_seen_at_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
