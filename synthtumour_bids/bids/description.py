@@ -152,15 +152,15 @@ def check_output_dir(output_dir: Path, bids_dir: Path) -> None:
     if output.exists() and not output.is_dir():
         msg = f"The output folder {output_dir} is a file. {suggestion}"
         raise UsageError(msg)
-    if output.is_dir() and not is_ours(output):
-        foreign = _foreign_content(output)
-        if foreign:
-            msg = (
-                f"The output folder {output_dir} holds something that this app did not make "
-                f"({foreign[0]}{' and more' if len(foreign) > 1 else ''}; no {DESCRIPTION_FILE} "
-                f"names {GENERATOR} in GeneratedBy). {suggestion}"
-            )
-            raise UsageError(msg)
+    # The folder is listed first: a job that started with this one describes it before all else.
+    foreign = _foreign_content(output) if output.is_dir() else []
+    if foreign and not is_ours(output):
+        msg = (
+            f"The output folder {output_dir} holds something that this app did not make "
+            f"({foreign[0]}{' and more' if len(foreign) > 1 else ''}; no {DESCRIPTION_FILE} "
+            f"names {GENERATOR} in GeneratedBy). {suggestion}"
+        )
+        raise UsageError(msg)
     check_writable(output, output_dir)
 
 

@@ -64,8 +64,9 @@ from synthtumour_bids.bids.description import check_output_dir, write_dataset_de
 """
     + TOGETHER
     + """
-out, bids = folder / "out", folder / "bids"
-for _ in range(30):
+bids = folder / "bids"
+for turn in range(100):
+    out = folder / f"out-{turn}"
     check_output_dir(out, bids)
     out.mkdir(exist_ok=True)
     write_dataset_description(out, links={"raw": bids})
