@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from synthtumour_bids.execution.outcome import Outcome
 from synthtumour_bids.execution.temporary import temporary_folder
+from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import rounds
@@ -60,7 +63,12 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
         report.write_methods(job, method)
         return None
     checks.look_around(job)
-    with measured(job) as usage, temporary_folder(job.settings.work_dir):
+    with (
+        measured(job) as usage,
+        temporary_folder(job.settings.work_dir),
+        Workers() as workers,
+    ):
+        job = replace(job, workers=workers)
         do = Sequence(job, usage.during)
         _run_steps(do, job, method)
     scratch.clean_work(job, do.outcome)

@@ -16,6 +16,7 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.places import Places
 from synthtumour_bids.execution.pool import Result, map_items
 from synthtumour_bids.execution.resources import processes_that_fit
+from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Failure, Identity, Ledger
 from synthtumour_bids.segmentation.model_card import Model, is_bundle
@@ -100,6 +101,8 @@ class Job:
         What is done already.
     cluster
         The Dask cluster that does the per-scan work; ``None``: this machine does.
+    workers
+        The processes that do it here; ``None``: each step starts its own.
     notes
         What the user should know before it starts, in sentences.
     """
@@ -109,6 +112,7 @@ class Job:
     log_dir: Path
     ledger: Ledger = field(compare=False)
     cluster: Cluster | None = None
+    workers: Workers | None = field(default=None, compare=False)
     notes: tuple[str, ...] = ()
 
     @property
@@ -251,6 +255,7 @@ class Job:
             function,
             tasks,
             nprocs=processes_that_fit(settings.nprocs, settings.mem_gb, memory_gb, omp_nthreads),
+            workers=self.workers,
             cluster=self.cluster,
             label=label,
             describe=describe,
@@ -259,6 +264,11 @@ class Job:
         )
         self.ledger.forget()  # the workers have written stamps of their own
         return results
+
+    def rest(self) -> None:
+        """Let processes without work go, before this one needs the memory."""
+        if self.workers is not None:
+            self.workers.end()
 
     def record(
         self,

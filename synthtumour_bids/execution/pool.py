@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.ahead import loaded_ahead
@@ -24,11 +24,11 @@ from synthtumour_bids.execution.attempt import (
     attempt,
     attempt_in_worker,
 )
-from synthtumour_bids.execution.child import tie_to_parent
 from synthtumour_bids.execution.cluster import Cluster, map_on_cluster
 from synthtumour_bids.execution.progress import Progress
+from synthtumour_bids.execution.workers import Workers
 
-__all__ = ["KILLED", "Result", "map_items", "worker_pool"]
+__all__ = ["KILLED", "Result", "map_items"]
 
 LOGGER = logging.getLogger("synthtumour_bids")
 
@@ -38,6 +38,7 @@ def map_items(
     items: Sequence[Item],
     *,
     nprocs: int = 1,
+    workers: Workers | None = None,
     cluster: Cluster | None = None,
     label: str = "",
     describe: Callable[[Item], str] = str,
@@ -54,6 +55,9 @@ def map_items(
         Picklable.
     nprocs
         Processes; 1 works in this process.
+    workers
+        Those that other maps have begun with, or will go on with; left out, there are some for
+        this map alone.
     cluster
         Dask cluster to use instead of local processes.
     label, describe
@@ -93,8 +97,9 @@ def map_items(
                 if note(index, attempt(function, item)):
                     break
         else:
-            with loaded_ahead(ahead):
-                _map_in_pool(function, items, nprocs, note)
+            lasting = nullcontext(workers) if workers is not None else Workers()
+            with loaded_ahead(ahead), lasting as there:
+                _map_among(there, function, items, nprocs, note)
     return [results[index] for index in sorted(results)]
 
 
@@ -112,34 +117,15 @@ def processes_can_talk() -> bool:
     return True
 
 
-@contextmanager
-def worker_pool(nprocs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes for the block; they end at once with an exception, or with this process."""
-    # Not fork: ITK and torch have threads that do not survive it.
-    context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(nprocs, mp_context=context, initializer=tie_to_parent)
-    try:
-        yield executor
-    except BaseException:
-        # A stopped run must not leave workers behind that go on writing.
-        workers = list(multiprocessing.active_children())
-        executor.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.kill()
-        for worker in workers:
-            worker.join()
-        raise
-    executor.shutdown(wait=True)
-
-
-def _map_in_pool(
+def _map_among(
+    workers: Workers,
     function: Callable[[Item], Value],
     items: Sequence[Item],
     nprocs: int,
     note: Callable[[int, Result[Item, Value]], bool],
 ) -> None:
     broken: list[int] = []
-    with worker_pool(min(nprocs, len(items))) as executor:
+    with workers.at_work(nprocs) as executor:
         futures: dict[Future[Answer[Item, Value]], int] = {
             executor.submit(attempt_in_worker, function, item): index
             for index, item in enumerate(items)
@@ -154,10 +140,13 @@ def _map_in_pool(
             if note(index, result):
                 for other in futures:
                     other.cancel()
+                wait(futures)
                 return
+    if broken:
+        workers.end()
     # A killed worker takes its innocent neighbours with it: each is tried again alone.
     for index in sorted(broken):
-        with worker_pool(1) as executor:
+        with Workers() as alone, alone.at_work(1) as executor:
             try:
                 result = (
                     executor.submit(attempt_in_worker, function, items[index]).result().unpack()

@@ -55,6 +55,7 @@ def predict(
         return [results[scan.key] for scan in scans]
     for scan in todo.values():
         job.ledger.clear(step, scan.key)  # a map that is replaced is not done
+    job.rest()
     with Progress(f"Segmenting ({model.name})", len(todo)) as progress:
         images = {
             name: grid.images(job.layout.standard_images(scan)[:contrasts])

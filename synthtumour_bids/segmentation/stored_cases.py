@@ -15,7 +15,8 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.errors import DataError, UnavailableError
-from synthtumour_bids.execution.pool import processes_can_talk, worker_pool
+from synthtumour_bids.execution.pool import processes_can_talk
+from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.segmentation.environment import quiet
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 
@@ -76,7 +77,7 @@ def store_cases(
             _store(target / name, *sources[name], plans, description)
         return
     try:
-        with worker_pool(n_processes) as pool:
+        with Workers() as workers, workers.at_work(n_processes) as pool:
             jobs = [
                 pool.submit(_store, target / name, *sources[name], plans, description)
                 for name in pending

@@ -167,6 +167,7 @@ def _train(
         sum(not case.validation for case in material.cases),
         sum(case.validation for case in material.cases),
     )
+    job.rest()
     prepared = build_dataset(
         material.cases,
         job.layout.scratch(Scratch.NNUNET, network),

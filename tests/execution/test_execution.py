@@ -25,6 +25,7 @@ from synthtumour_bids.execution.resources import (
     parse_memory,
     processes_that_fit,
 )
+from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.files import hash_file
 
 
@@ -58,6 +59,20 @@ def test_a_killed_worker_fails_its_own_item_alone() -> None:
 
 def process_number(_: int) -> int:
     return os.getpid()
+
+
+def test_workers_stay_from_one_map_to_the_next() -> None:
+    with Workers() as workers:
+        (first,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
+        (again,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
+        workers.end()
+        assert not psutil.pid_exists(first.value or 0)
+        died = map_items(square_or_die, [1, 3], nprocs=2, workers=workers)
+        (other,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
+        assert psutil.pid_exists(other.value or 0)
+    assert first.value == again.value != other.value
+    assert [result.value for result in died] == [1, None]
+    assert not psutil.pid_exists(other.value or 0)
 
 
 def test_this_process_loads_libraries_while_another_works() -> None:

@@ -89,6 +89,7 @@ def train_fabricator(
         len(data.hosts),
         len(data.coarse),
     )
+    job.rest()
     with (
         stop_signal() as stop,
         torch_threads(job.settings.nprocs),
