@@ -10,24 +10,31 @@ from contextlib import contextmanager
 
 LOGGER = logging.getLogger(__name__)
 
+# A signal's exception in the middle of an import leaves Python's import lock taken: the thread
+# waits for it for ever.
+SECONDS_TO_END = 10.0
+
 
 @contextmanager
 def loaded_ahead(modules: Sequence[str]) -> Iterator[None]:
     """Import modules in a thread during the block; they are there when it ends.
 
-    What cannot be imported is told where it is needed.
+    What cannot be imported is told where it is needed. A block that ends with an exception waits
+    no longer than `SECONDS_TO_END`.
 
     Parameters
     ----------
     modules
         Their full names.
     """
-    thread = threading.Thread(target=_load, args=(modules,))
+    thread = threading.Thread(target=_load, args=(modules,), daemon=True)
     thread.start()
     try:
         yield
-    finally:
-        thread.join()
+    except BaseException:
+        thread.join(SECONDS_TO_END)
+        raise
+    thread.join()
 
 
 def _load(modules: Sequence[str]) -> None:
