@@ -30,7 +30,7 @@ POLY_EXPONENT = 0.9  # nnU-Net's learning-rate decay
 WARM_UP = 0.03  # share of the steps over which the learning rate rises
 ADAMW_WEIGHT_DECAY = 1e-2
 AVERAGED_EPOCHS = 1.0  # length of the running average of the weights
-SECONDS_TO_A_BATCH = 900.0  # a process that takes longer has lost it
+SECONDS_TO_A_BATCH = 300.0  # a process that takes longer has lost it
 
 # How workers are started. Forks are there at once; a process that was itself spawned, as those of
 # several GPUs are, would by default spawn its own, which import torch anew in each epoch.
