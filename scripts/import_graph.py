@@ -30,7 +30,7 @@ FLOORS = (
     ("__main__",),
     ("starter", "demo", "dicom"),
 )
-HEAVY = ("ants", "torch", "nnunetv2", "monai")
+HEAVY = ("ants", "torch", "nnunetv2")
 
 
 def modules(root: Path) -> dict[str, Path]:

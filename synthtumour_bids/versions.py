@@ -8,7 +8,7 @@ from importlib import metadata
 
 from synthtumour_bids import __version__
 
-PACKAGES = ("antspyx", "monai", "nibabel", "nilearn", "nnunetv2", "numpy", "scipy", "torch")
+PACKAGES = ("antspyx", "nibabel", "nilearn", "nnunetv2", "numpy", "scipy", "torch")
 
 
 def versions() -> Mapping[str, str]:

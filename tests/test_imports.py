@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("ants", "bids", "matplotlib", "monai", "nilearn", "nnunetv2", "pandas", "sklearn", "torch")
+HEAVY = ("ants", "bids", "matplotlib", "nilearn", "nnunetv2", "pandas", "sklearn", "torch")
 
 
 def test_the_app_imports_nothing_heavy() -> None:

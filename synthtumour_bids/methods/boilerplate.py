@@ -78,7 +78,7 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     if settings.healthy_twin:
         paragraphs.append(_twin(cite))
     if settings.truth is not None and Step.REPORT in settings.steps:
-        paragraphs.append(_evaluation(facts, cite))
+        paragraphs.append(_evaluation())
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
 
 
@@ -263,9 +263,9 @@ def _other_side(rules: OtherSide | None) -> str:
     )
 
 
-def _evaluation(facts: RunFacts, cite: Cite) -> str:
+def _evaluation() -> str:
     return (
         "**Evaluation.** Masks were compared with manual ones, which nothing but this comparison "
-        f"read, by Dice and the 95th percentile of the surface distance (MONAI"
-        f"{facts.version('monai')} {cite('monai')}) and by volume."
+        "read, by Dice, by volume and by the larger of the 95th percentiles of the distances from "
+        "either surface to the other."
     )

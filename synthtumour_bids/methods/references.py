@@ -33,6 +33,4 @@ REFERENCES = {
     "doi:10.1038/s41592-020-01008-z",
     "temperature": "Guo C, et al. On calibration of modern neural networks. Proceedings of the "
     "34th International Conference on Machine Learning, PMLR 70:1321-1330, 2017.",
-    "monai": "Cardoso MJ, et al. MONAI: an open-source framework for deep learning in healthcare. "
-    "arXiv:2211.02701, 2022.",
 }

@@ -1,4 +1,4 @@
-"""Agreement of a segmentation with a manual one (MONAI's metrics)."""
+"""Agreement of a segmentation with a manual one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from monai.metrics.hausdorff_distance import compute_hausdorff_distance
-from monai.metrics.meandice import compute_dice
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthtumour_bids.segmentation.environment import quiet
+from synthtumour_bids.segmentation.uncertainty import dice
 
 MM3_PER_ML = 1000.0
 
@@ -27,8 +24,8 @@ class Scores:
     dice
         Overlap in [0, 1]; 1 when both masks are empty, 0 when only one is.
     hd95_mm
-        95th percentile of the symmetric surface distance in mm; 0 when both masks are empty,
-        NaN (undefined) when only one is.
+        The larger of the 95th percentiles of the distances from either mask's surface to the
+        other's, mm; 0 when both masks are empty, NaN (undefined) when only one is.
     volume_error_mL
         Segmented minus manual volume, mL.
     volume_error_percent
@@ -82,12 +79,19 @@ def evaluate(
 
     box = ndimage.find_objects((predicted | true).astype(np.uint8))[0]
     predicted, true = predicted[box], true[box]
-    # MONAI wants (batch, channel, X, Y, Z) one-hot masks.
-    y_pred = torch.from_numpy(predicted[None, None].astype(np.float32))
-    y = torch.from_numpy(true[None, None].astype(np.float32))
-    with quiet():
-        overlap = compute_dice(y_pred, y, include_background=True)
-        distance = compute_hausdorff_distance(
-            y_pred, y, include_background=True, percentile=95, spacing=[float(s) for s in spacing]
-        )
-    return Scores(float(overlap.item()), float(distance.item()), difference, percent)
+    distance = max(_distance_95(predicted, true, spacing), _distance_95(true, predicted, spacing))
+    return Scores(dice(predicted, true), distance, difference, percent)
+
+
+def _distance_95(
+    one: NDArray[np.bool_], other: NDArray[np.bool_], spacing: Sequence[float]
+) -> float:
+    """95th percentile of the distances from the surface of one mask to that of another, mm."""
+    distances = ndimage.distance_transform_edt(~_surface(other), sampling=spacing)
+    return float(np.percentile(distances[_surface(one)], 95))
+
+
+def _surface(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels that have a face in common with what is outside; the edge of the array is."""
+    surface: NDArray[np.bool_] = mask & ~ndimage.binary_erosion(mask)
+    return surface

@@ -12,7 +12,7 @@ import pytest
 from synthtumour_bids import synthesis
 from synthtumour_bids.synthesis import fabrication
 
-HEAVY = ("ants", "matplotlib", "monai", "nibabel", "nilearn", "nnunetv2", "bids", "torch")
+HEAVY = ("ants", "matplotlib", "nibabel", "nilearn", "nnunetv2", "bids", "torch")
 SOURCES = sorted(Path(synthesis.__file__).parent.rglob("*.py"))
 
 
