@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthtumour_bids.segmentation.uncertainty import dice
+from synthtumour_bids.synthesis.geometry import dice
 
 MM3_PER_ML = 1000.0
 

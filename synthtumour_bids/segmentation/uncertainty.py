@@ -1,4 +1,4 @@
-"""How sure a probability map is, and how far two masks or two opinions agree."""
+"""How sure a probability map is, and what a network says of a mirrored scan."""
 
 from __future__ import annotations
 
@@ -25,16 +25,6 @@ def entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     q = p[unsure].astype(np.float64)
     bits[unsure] = -q * np.log2(q) - (1 - q) * np.log2(1 - q)
     return bits
-
-
-def dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    """Dice overlap of two masks of one shape, in [0, 1]; two empty masks agree fully (1)."""
-    a = np.asarray(a, dtype=bool)
-    b = np.asarray(b, dtype=bool)
-    if a.shape != b.shape:
-        raise ValueError(f"masks of shapes {a.shape} and {b.shape} cannot be compared")
-    total = int(a.sum()) + int(b.sum())
-    return 1.0 if total == 0 else 2.0 * int((a & b).sum()) / total
 
 
 def mirrored_probability(

@@ -12,7 +12,7 @@ from scipy import ndimage
 from synthtumour_bids.methods.replanting import Replanted
 from synthtumour_bids.reports.summary import MARKED_ML
 from synthtumour_bids.segmentation.calibration import Calibration
-from synthtumour_bids.segmentation.uncertainty import dice
+from synthtumour_bids.synthesis.geometry import dice
 
 # Limits of plausibility, not tuned on any truth: beyond them a person should look.
 LARGEST_SHARE_OF_BRAIN = 0.3

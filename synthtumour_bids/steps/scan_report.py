@@ -21,7 +21,6 @@ from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.templates import write_page
-from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.locations import describe_location
@@ -35,6 +34,7 @@ from synthtumour_bids.steps.t1w_report import (
     write_next_steps,
 )
 from synthtumour_bids.steps.twin_report import draw_twins
+from synthtumour_bids.synthesis.geometry import dice
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
 PICTURES = "pictures"  # their stamps

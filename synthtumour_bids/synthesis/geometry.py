@@ -181,10 +181,17 @@ def dice(a: Mask, b: Mask) -> float:
     a, b
         Of one shape.
 
+    Raises
+    ------
+    ValueError
+        If they are not.
+
     Examples
     --------
     >>> dice(np.array([True, True, False]), np.array([False, True, True]))
     0.5
     """
+    if a.shape != b.shape:
+        raise ValueError(f"masks of shapes {a.shape} and {b.shape} cannot be compared")
     total = np.count_nonzero(a) + np.count_nonzero(b)
     return float(2 * np.count_nonzero(a & b) / total) if total else 1.0

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthtumour_bids.segmentation.metrics import evaluate
-from synthtumour_bids.segmentation.uncertainty import dice, entropy
+from synthtumour_bids.segmentation.uncertainty import entropy
+from synthtumour_bids.synthesis.geometry import dice
 
 SHAPE = (12, 14, 10)
 EMPTY = np.zeros(SHAPE, bool)

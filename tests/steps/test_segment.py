@@ -24,11 +24,11 @@ from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.presence import Controls
-from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps import segment, segmented_scan
 from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
 from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.geometry import dice
 from synthtumour_bids.synthesis.replanting import Overlaps
 from tests.builders.jobs import make_job, mark_trained, method_of, with_settings
 from tests.builders.training import CALIBRATION

@@ -19,13 +19,13 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.preprocessing import ants_images
 from synthtumour_bids.preprocessing.template_files import HOME_VARIABLE
 from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.spaces.deformation import Deformation
 from synthtumour_bids.steps import checks, frequency, spaces, standard_spaces
 from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.standard_report import draw_spaces
 from synthtumour_bids.steps.standard_spaces import spaces_of
+from synthtumour_bids.synthesis.geometry import dice
 from tests.builders.jobs import make_job, method_of, with_settings
 
 OTHER = "MNI152NLin6Asym"

@@ -17,10 +17,10 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import T1W_SPACE
 from synthtumour_bids.preprocessing import alignment, ants_images
 from synthtumour_bids.preprocessing.rigid import align_rigidly
-from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.steps import report, scan_report, spaces
 from synthtumour_bids.steps.t1w import STEP, in_t1w
 from synthtumour_bids.steps.t1w_report import draw_t1w, t1w_facts, tell_flags, write_next_steps
+from synthtumour_bids.synthesis.geometry import dice
 from tests.builders.reports import make_head, segmented, stored, task_of
 from tests.builders.t1w_heads import (
     TwoContrasts,

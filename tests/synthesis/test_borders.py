@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from synthtumour_bids.segmentation.uncertainty import dice
 from synthtumour_bids.synthesis.borders import Evidence, refine_borders
 from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.geometry import dice
 from tests.builders.ellipsoid import ellipsoid_brain
 
 SPACING = (2.0, 2.0, 2.0)
