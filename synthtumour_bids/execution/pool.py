@@ -54,7 +54,7 @@ def map_items(
     items
         Picklable.
     nprocs
-        Processes; 1 works in this process.
+        Processes; 1 works in this process, as a single item does where no other is there.
     workers
         Those that other maps have begun with, or will go on with; left out, there are some for
         this map alone.
@@ -78,6 +78,7 @@ def map_items(
         When the disk takes nothing more: what fails for one item would fail for all.
     """
     results: dict[int, Result[Item, Value]] = {}
+    fewest = 1 if ahead or (workers is not None and workers.are_there) else 2
     with Progress(label, len(items)) as progress:
 
         def note(index: int, result: Result[Item, Value]) -> bool:
@@ -92,7 +93,7 @@ def map_items(
 
         if cluster is not None and items:
             map_on_cluster(cluster, function, items, note)
-        elif nprocs == 1 or len(items) < (1 if ahead else 2) or not processes_can_talk():
+        elif nprocs == 1 or len(items) < fewest or not processes_can_talk():
             for index, item in enumerate(items):
                 if note(index, attempt(function, item)):
                     break

@@ -32,6 +32,11 @@ class Workers:
         else:
             self.kill()
 
+    @property
+    def are_there(self) -> bool:
+        """Whether any have been started, with libraries loaded that this process may lack."""
+        return self._executor is not None
+
     @contextmanager
     def at_work(self, number: int) -> Iterator[ProcessPoolExecutor]:
         """Give up to so many for the block, those of the last one where it had as many."""

@@ -64,8 +64,10 @@ def process_number(_: int) -> int:
 def test_workers_stay_from_one_map_to_the_next() -> None:
     with Workers() as workers:
         (first,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
-        (again,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
+        (again,) = map_items(process_number, [0], nprocs=2, workers=workers)
         workers.end()
+        (here,) = map_items(process_number, [0], nprocs=2, workers=workers)
+        assert here.value == os.getpid()
         assert not psutil.pid_exists(first.value or 0)
         died = map_items(square_or_die, [1, 3], nprocs=2, workers=workers)
         (other,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
