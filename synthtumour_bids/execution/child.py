@@ -126,6 +126,15 @@ def tie_to_parent() -> None:
         _end()
 
 
+def kill_children() -> None:
+    """Kill the processes that this one started: it could not end before one that is stuck."""
+    children = multiprocessing.active_children()
+    for child in children:
+        child.kill()
+    for child in children:
+        child.join()
+
+
 def _end_after(sentinel: int) -> None:
     """End when the process that a sentinel stands for has."""
     multiprocessing.connection.wait([sentinel])

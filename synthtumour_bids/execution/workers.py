@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from synthtumour_bids.execution.child import tie_to_parent
+from synthtumour_bids.execution.child import kill_children, tie_to_parent
 
 
 class Workers:
@@ -62,10 +62,6 @@ class Workers:
         """Let them finish nothing."""
         if self._executor is None:
             return
-        processes = multiprocessing.active_children()
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = None
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
+        kill_children()

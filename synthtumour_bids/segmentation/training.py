@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError, UnavailableError
+from synthtumour_bids.execution.child import kill_children
 from synthtumour_bids.execution.stopping import stop_signal
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.checkpoints import (
@@ -167,7 +168,8 @@ def _train(task: _Task, ranks: Ranks, stop: Stop, progress: Progress | None) -> 
         state = resume(trainer, latest, task.recipe) or State()
         checkpoints = Checkpoints(trainer, state, latest, task.recipe, task.checkpoint_seconds)
         try:
-            _run(trainer, state, checkpoints, task, stop, progress)
+            with _no_process_left():
+                _run(trainer, state, checkpoints, task, stop, progress)
         except torch.OutOfMemoryError as error:
             raise UnavailableError(
                 f"The memory of {ranks.device} is too small to train with patches of "
@@ -185,6 +187,16 @@ def _train(task: _Task, ranks: Ranks, stop: Stop, progress: Progress | None) -> 
     if ranks.rank == 0:
         write_model(trainer, state, prepared, task.model_dir, task.recipe)
         latest.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _no_process_left() -> Iterator[None]:
+    """After an error: what prepares batches takes no SIGTERM, and may be stuck."""
+    try:
+        yield
+    except BaseException:
+        kill_children()
+        raise
 
 
 def _run(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -18,6 +19,7 @@ from torch import nn
 
 from synthtumour_bids.errors import StoppedError, SynthTumourError, UnavailableError
 from synthtumour_bids.profiles import Training
+from synthtumour_bids.segmentation.batches import Batches
 from synthtumour_bids.segmentation.cpu import faster_on_cpu
 from synthtumour_bids.segmentation.curve import SelectionCurve, read_curve
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
@@ -201,6 +203,16 @@ def test_sigterm_saves_and_stops(
     assert len(torch.load(latest, weights_only=True)["losses"]) == 1
     curve = run(prepared, tmp_path)
     np.testing.assert_allclose(curve.train_loss, trained[1].train_loss, rtol=1e-3)
+
+
+def test_a_process_that_is_stuck_ends_training(
+    prepared: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("synthtumour_bids.segmentation.trainer.SECONDS_TO_A_BATCH", 2.0)
+    monkeypatch.setattr(Batches, "_sample", lambda *_: time.sleep(600))
+    with pytest.raises(UnavailableError, match="died or got stuck"):
+        run(prepared, tmp_path, nprocs=2)
+    assert multiprocessing.active_children() == []
 
 
 def test_patience_ends_training_early(prepared: PreparedDataset, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ import psutil
 
 from tests.system.faults.kinds import KINDS, Cure, Run
 
-SECONDS_TO_END = 120
+SECONDS_TO_END = 900  # of a run that something was done to; some go on
 ROOT = Path(__file__).resolve().parents[3]
 SEMAPHORE = re.compile(r"/dev/shm/sem\.\S+")
 
@@ -71,9 +72,10 @@ def suffer(run: Run, fault: Fault) -> Ended:
     Raises
     ------
     AssertionError
-        When the moment never came.
+        When the moment never came, or the run did not end.
     """
     cure: Cure | None = None
+    hung = threading.Event()
     others: list[psutil.Process] = []
     words: list[str] = []
     theirs: set[Path] = set()
@@ -86,8 +88,13 @@ def suffer(run: Run, fault: Fault) -> Ended:
                 others = main.children(recursive=True)
                 theirs = semaphores_of((main, *others))
                 cure = KINDS[fault.kind].inflict(run, main)
-        code = process.wait(SECONDS_TO_END)
+                give_up = threading.Timer(SECONDS_TO_END, _give_up, (process, hung))
+                give_up.daemon = True
+                give_up.start()
+        code = process.wait()
     assert cure is not None, f"the log never said {fault.moment!r}:\n{''.join(words)}"
+    give_up.cancel()
+    assert not hung.is_set(), f"it did not end within {SECONDS_TO_END} s of {fault}"
     _, alive = psutil.wait_procs(others, timeout=30)
     cure()
     return Ended(
@@ -96,6 +103,11 @@ def suffer(run: Run, fault: Fault) -> Ended:
         tuple(one.pid for one in alive if one.status() != psutil.STATUS_ZOMBIE),
         _left(theirs),
     )
+
+
+def _give_up(process: subprocess.Popen[str], hung: threading.Event) -> None:
+    hung.set()
+    process.kill()
 
 
 def _left(semaphores: set[Path]) -> tuple[Path, ...]:
