@@ -17,7 +17,8 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from synthtumour_bids.preprocessing.sessions import Visit, find_halfway, likeness
+from synthtumour_bids.measures.change import likeness
+from synthtumour_bids.preprocessing.sessions import Visit, find_halfway
 from synthtumour_bids.volumes import load_volume
 
 
@@ -42,7 +43,9 @@ def main() -> int:
         visits = [load(options.dataset, options.masks, label) for label in pair.split(":")]
         with tempfile.TemporaryDirectory() as folder:
             halfway = find_halfway(visits, work_dir=Path(folder), seed=1)
-        print(f"{pair}: {likeness(visits, halfway, 0, 1):.2f}", flush=True)
+        one, other = (halfway.image(visit.head, n) for n, visit in enumerate(visits))
+        alike = likeness(one, other, halfway.normal(visits, (0, 1)))
+        print(f"{pair}: {alike:.2f}", flush=True)
     return 0
 
 

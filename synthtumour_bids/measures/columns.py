@@ -123,14 +123,20 @@ CHANGE: Columns = {
     "verdict": {
         "Description": "What can be said of the change",
         "Levels": {
-            "grown": "The volume has risen by more than smallest_measurable_mL",
-            "shrunk": "The volume has fallen by more than smallest_measurable_mL",
+            "grown": "The volume has risen by more than smallest_measurable_mL, and the scans "
+            "differ there",
+            "shrunk": "The volume has fallen by more than smallest_measurable_mL, and the scans "
+            "differ there",
             "no measurable change": "The difference may be due to the scans alone",
         },
     },
     "stable_mL": {"Description": "Tumour then and now", "Units": "mL"},
     "new_mL": {"Description": "Tumour now, not then", "Units": "mL"},
     "gone_mL": {"Description": "Tumour then, not now", "Units": "mL"},
+    "difference_sd": {
+        "Description": "By how much brighter the later scan is in what is new, or gone of a tumour "
+        "that has shrunk, in robust standard deviations of normal brain"
+    },
     "radius_change_mm": {
         "Description": "Change of the radius of the sphere that has the tumour's volume",
         "Units": "mm",

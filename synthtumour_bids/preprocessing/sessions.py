@@ -76,6 +76,13 @@ class Halfway:
         inside: NDArray[np.bool_] = moved >= 0.5
         return inside
 
+    def normal(self, visits: Sequence[Visit], numbers: Sequence[int]) -> NDArray[np.bool_]:
+        """Brain of all of some visits, with a lesion in none of them."""
+        inside = np.ones(self.shape, bool)
+        for n in numbers:
+            inside &= self.mask(visits[n].brain, n) & ~self.mask(visits[n].lesion, n)
+        return inside
+
 
 def find_halfway(visits: Sequence[Visit], *, work_dir: Path, seed: int) -> Halfway:
     """Align visits with the first one, and go half of the way.
@@ -119,16 +126,6 @@ def halfway_transforms(
     from_first[:3, :3] = back
     from_first[:3, 3] = np.mean(centres, axis=0) - back @ centre
     return tuple(from_first @ one for one in to_first)
-
-
-def likeness(visits: Sequence[Visit], halfway: Halfway, first: int, second: int) -> float:
-    """Correlation of two visits' brains half-way, outside of both lesions, -1 to 1."""
-    numbers = (first, second)
-    inside = np.logical_and.reduce([halfway.mask(visits[n].brain, n) for n in numbers])
-    for n in numbers:
-        inside &= ~halfway.mask(visits[n].lesion, n)
-    one, other = (halfway.image(visits[n].head, n)[inside] for n in numbers)
-    return float(np.corrcoef(one, other)[0, 1]) if inside.any() else 0.0
 
 
 def _align(fixed: Visit, moving: Visit, folder: Path, seed: int) -> NDArray[np.float64]:

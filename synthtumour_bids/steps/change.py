@@ -26,7 +26,16 @@ from synthtumour_bids.files import fingerprint, hash_file, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import HALFWAY, Layout, class_table
 from synthtumour_bids.ledger import Ledger
-from synthtumour_bids.measures.change import ORIGIN, Change, Voxel, change_between, change_map
+from synthtumour_bids.measures.change import (
+    NUMBERS,
+    ORIGIN,
+    Change,
+    Voxel,
+    change_between,
+    change_map,
+    likeness,
+    scan_difference,
+)
 from synthtumour_bids.preprocessing.points import scan_to_template
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.change_page import write_part
@@ -43,7 +52,7 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 
 STEP = "change"
-VERSION = "1"  # changes when the same masks give other maps or figures
+VERSION = "2"  # changes when the same masks give other maps or figures
 MEMORY_GB = 2.0  # of one process: two heads at 1 mm, and the libraries
 LEAST_LIKENESS = 0.6  # below, two scans are not of one head, or not aligned; benchmarks/likeness.py
 COLOURS = {Voxel.STABLE: "#E69F00", Voxel.NEW: "#D55E00", Voxel.GONE: "#56B4E9"}
@@ -162,15 +171,17 @@ def _compare(
     layout: Layout,
 ) -> tuple[Change, dict[str, Any], list[Path]]:
     """Compare a visit with the next one, and write the map of change."""
-    from synthtumour_bids.preprocessing.sessions import likeness
-
-    later = scans[number + 1]
-    masks = [halfway.mask(visits[n].lesion, n) for n in (number, number + 1)]
-    volumes = [_volume_ml(visits[n]) for n in (number, number + 1)]
+    later, numbers = scans[number + 1], (number, number + 1)
+    masks = [halfway.mask(visits[n].lesion, n) for n in numbers]
+    before, after = (halfway.image(visits[n].head, n) for n in numbers)
+    normal = halfway.normal(visits, numbers)
+    volumes = [_volume_ml(visits[n]) for n in numbers]
     values = change_map(*masks)
     voxel_ml = float(np.prod(nib.affines.voxel_sizes(halfway.affine))) / 1000
-    change = change_between(volumes[0], volumes[1], values, voxel_ml, interval)
-    alike = likeness(visits, halfway, number, number + 1)
+    trend = Voxel.NEW if volumes[1] > volumes[0] else Voxel.GONE
+    differ = scan_difference(before, after, values == NUMBERS[trend], normal)
+    change = change_between(volumes[0], volumes[1], values, voxel_ml, interval, differ)
+    alike = likeness(before, after, normal)
     flags = {
         "likeness": round(alike, _DIGITS),
         "flags": ["sessions_unlike"] if alike < LEAST_LIKENESS else [],
@@ -178,7 +189,7 @@ def _compare(
     path = layout.halfway_change(later)
     fields = _fields(
         scans,
-        [layout.native(scans[n], label="L", suffix="mask") for n in (number, number + 1)],
+        [layout.native(scans[n], label="L", suffix="mask") for n in numbers],
         layout,
         Description=f"What became of the tumour of ses-{scans[number].session} by "
         f"ses-{later.session}",
@@ -188,7 +199,7 @@ def _compare(
         Flags=flags["flags"],
     )
     write_image(path, _image(values, halfway), fields)
-    classes = [TumourClass(n, one, color=COLOURS[one]) for n, one in enumerate(Voxel, 1)]
+    classes = [TumourClass(n, one, color=COLOURS[one]) for one, n in NUMBERS.items()]
     write_classes(class_table(path), classes)
     return change, flags, [path, class_table(path)]
 

@@ -12,7 +12,7 @@ import numpy as np
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.layout import Layout
-from synthtumour_bids.measures.change import ORIGIN, Voxel
+from synthtumour_bids.measures.change import NUMBERS, ORIGIN, Voxel
 from synthtumour_bids.reports import pictures, slices
 from synthtumour_bids.reports.change import volume_plot
 from synthtumour_bids.reports.panels import Outline
@@ -41,8 +41,8 @@ def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout)
         {
             "source": _from_page(plot),
             "description": volume_plot(sessions, plot),
-            "caption": "Volume of the tumour mask. Of a head that has not changed, 95 % of "
-            "repeated scans would be within the bars.",
+            "caption": "Volume of the tumour mask; bars: what volumes differ by where scans of "
+            "an unchanged head are repeated.",
             "small": True,
         }
     ]
@@ -76,10 +76,9 @@ def _draw(before: Scan, after: Scan, layout: Layout, path: Path) -> str:
     """Draw both masks on the later scan."""
     head = load_volume(layout.halfway_image(after))
     changes = load_volume(layout.halfway_change(after))
-    numbers = {one: n for n, one in enumerate(Voxel, 1)}
 
     def mask(*parts: Voxel) -> Volume:
-        inside = np.isin(changes.data, [numbers[one] for one in parts])
+        inside = np.isin(changes.data, [NUMBERS[one] for one in parts])
         return Volume(inside.astype(np.float32), changes.affine, changes.spacing)
 
     then, now = mask(Voxel.STABLE, Voxel.GONE), mask(Voxel.STABLE, Voxel.NEW)
@@ -101,6 +100,7 @@ def _words(
 ) -> dict[str, Any]:
     """A row of the page's table."""
     percent, rate = change["change_percent"], change["radius_rate_mm_per_year"]
+    differ = change["difference_sd"]
     radius = f"{change['radius_change_mm']:+.1f} mm"
     if rate is not None:
         radius += f" in {change['interval_years']:.2g} years: {rate:+.1f} mm/year"
@@ -113,6 +113,7 @@ def _words(
         + f"; measurable from {change['smallest_measurable_mL']:.1f} mL",
         "new": f"{change['new_mL']:.1f} mL",
         "gone": f"{change['gone_mL']:.1f} mL",
+        "scans": "" if differ is None else f"{differ:+.1f} SD",
         "radius": radius,
         "unlike": bool(change["flags"]),
     }

@@ -82,6 +82,7 @@ def test_a_grown_tumour_is_measured_half_way(compared: Job) -> None:
     assert found["radius_change_mm"] == pytest.approx(5, abs=0.3)
     assert found["radius_rate_mm_per_year"] == pytest.approx(10, abs=0.7)
     assert found["likeness"] > 0.85
+    assert found["difference_sd"] > 2
     # A ball inside another: nothing is gone but at its rim, which voxels of 3 mm leave open.
     assert found["gone_mL"] < 0.02 * found["stable_mL"]
     first, second = compared.selection.selected
