@@ -56,6 +56,8 @@ class Profile:
         Stage-1 samples to train on and to validate on.
     n_mixed
         Stage-2 mixes.
+    n_controls
+        Simulated heads without a tumour that calibrate the verdict where too few people could.
     coarse_registration
         Register with few iterations on coarse levels: for tests, not for real work.
     """
@@ -67,6 +69,7 @@ class Profile:
     n_train: int
     n_shifted: int
     n_mixed: int
+    n_controls: int
     coarse_registration: bool = False
 
 
@@ -79,6 +82,7 @@ PROFILES: dict[str, Profile] = {
         n_train=250,
         n_shifted=60,
         n_mixed=250,
+        n_controls=39,
     ),
     "fast": Profile(
         name="fast",
@@ -109,6 +113,7 @@ PROFILES: dict[str, Profile] = {
         n_train=200,
         n_shifted=32,
         n_mixed=200,
+        n_controls=39,
     ),
     "sloppy": Profile(
         name="sloppy",
@@ -139,6 +144,7 @@ PROFILES: dict[str, Profile] = {
         n_train=24,
         n_shifted=8,
         n_mixed=24,
+        n_controls=0,
         coarse_registration=True,
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +42,28 @@ def judged(
     volume = load_volume(prediction)
     volume = replace(volume, data=refined(volume, image, brain, evidence))
     return compared(volume, image, brain, lesion, comparison)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A brain that a network has seen, and how that is judged; see `judged`.
+
+    Attributes
+    ----------
+    brain
+        File of the brain mask; ``None``: where the image is above 0.
+    """
+
+    prediction: Path
+    image: Path
+    brain: Path | None
+    lesion: str
+    evidence: Evidence | None
+    comparison: Comparison
+
+
+def likeness_of(seen: Seen) -> float:
+    """How much like a tumour is what the network found, mL · SD."""
+    brain = load_volume(seen.image).data > 0 if seen.brain is None else load_volume(seen.brain).mask
+    found = judged(seen.prediction, seen.image, brain, seen.lesion, seen.evidence, seen.comparison)
+    return found.likeness

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.methods.comparison import Comparison
-from synthtumour_bids.methods.judging import judged
+from synthtumour_bids.methods.control_heads import SOURCE
+from synthtumour_bids.methods.judging import Seen, likeness_of
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.prediction import predict
@@ -18,19 +18,9 @@ from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.starter.heads import render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
-from synthtumour_bids.volumes import load_volume, template_image
+from synthtumour_bids.volumes import template_image
 
-SOURCE = "simulated heads"
 PURPOSE = "calibration"
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One head whose likeness to a tumour is measured."""
-
-    image: Path
-    prediction: Path
-    recipe: StarterRecipe
 
 
 def calibrate_starter(
@@ -81,13 +71,17 @@ def likeness_of_heads(
     predictions = predict(
         model, images, folder / PURPOSE / "probseg", device=device, mirroring=True, nprocs=nprocs
     )
-    tasks = [_Task(images[name], path, recipe) for name, path in predictions.items()]
+    comparison = Comparison.between(recipe.lesion, recipe.contrast)
+    evidence = RECIPES["default"].evidence
     results = map_items(
-        _likeness,
-        tasks,
+        likeness_of,
+        [
+            Seen(path, images[name], None, recipe.lesion, evidence, comparison)
+            for name, path in predictions.items()
+        ],
         nprocs=nprocs,
         label="Calibrating",
-        describe=lambda task: task.prediction.name,
+        describe=lambda seen: seen.image.name,
     )
     for result in results:
         if result.failed:
@@ -101,11 +95,3 @@ def _image(head: Path, folder: Path, contrast: str) -> Path:
     values = np.load(head).astype(np.float32)
     write_image(path, template_image(values, standard_brain(RESOLUTION).affine), {})
     return path
-
-
-def _likeness(task: _Task) -> float:
-    recipe = task.recipe
-    brain = load_volume(task.image).data > 0
-    comparison = Comparison.between(recipe.lesion, recipe.contrast)
-    evidence = RECIPES["default"].evidence
-    return judged(task.prediction, task.image, brain, recipe.lesion, evidence, comparison).likeness

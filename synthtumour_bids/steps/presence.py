@@ -1,22 +1,23 @@
-"""What tumour-free scans look like to the networks, of people whom no network knows."""
+"""What brains without a tumour look like to the networks, none of which knows them."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
+from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job
-from synthtumour_bids.layout import Layout
+from synthtumour_bids.layout import Scratch
 from synthtumour_bids.ledger import COHORT
-from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods import control_heads, lineage
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.methods.judging import judged
+from synthtumour_bids.methods.judging import Seen, likeness_of
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import (
@@ -26,7 +27,6 @@ from synthtumour_bids.segmentation.presence_file import (
 )
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.networks import Networks
-from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
 NAME = "presence"
@@ -35,26 +35,18 @@ SOURCE = "tumour-free scans"
 MEMORY_GB = 2.0  # of one process at 1 mm
 
 
-@dataclass(frozen=True)
-class LikenessTask:
-    """One scan whose likeness to a tumour is measured."""
-
-    scan: Scan
-    prediction: Path
-    networks: Networks
-    layout: Layout
-
-
 def run(job: Job, method: Method) -> list[ScanOutcome]:
-    """Segment tumour-free scans of people whom no network knows, and store how that went.
+    """Segment brains without a tumour that no network knows, and store how that went.
 
-    Fewer than `FEWEST_PERSONS` would tell nothing, and are left alone.
+    They are those of the cohort, or, where these are fewer than `FEWEST_PERSONS`, simulated heads.
     """
     if job.settings.model is not None:
         return []  # a calibration is stored with the networks
     scans, path = calibrating(job), job.layout.models / PRESENCE
     people = sorted({scan.person for scan in scans})
-    if len(people) < FEWEST_PERSONS:
+    if is_done(job):
+        if _by_people(scans) or _by_heads(job):
+            return [ScanOutcome(NAME, Step.TRAIN, Status.SKIPPED, of_scan=False)]
         LOGGER.info(
             "%d tumour-free persons taught no network, fewer than %d: no scan gets a p-value for "
             "the presence of a tumour.",
@@ -64,38 +56,98 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         job.ledger.clear(COHORT, NAME)
         path.unlink(missing_ok=True)
         return []
-    if is_done(job):
-        return [ScanOutcome(NAME, Step.TRAIN, Status.SKIPPED, of_scan=False)]
-    LOGGER.info("%d tumour-free persons calibrate the verdict: %s.", len(people), listed(people))
     job.ledger.clear(COHORT, NAME)
     cards = {name: model.card for name, model in job.networks.items()}
     networks = Networks.of(cards, method, job.settings)
-    predicted = predict(job, job.main_network, scans)
-    tasks = [
-        LikenessTask(result.item, result.value, networks, job.layout)
-        for result in predicted
-        if result.value is not None
-    ]
-    results = job.map(
-        likeness_of,
-        tasks,
-        label="Calibrating",
-        describe=lambda task: task.scan.key,
-        memory_gb=MEMORY_GB,
-        stoppable=False,
-    )
-    outcomes = job.record(NAME, [one for one in predicted if one.failed], lambda scan: scan)
-    outcomes += job.record(NAME, results, lambda task: task.scan)
-    largest = _by_person((r.item.scan.person, r.value) for r in results if r.value is not None)
-    if len(largest) < FEWEST_PERSONS:
+    if _by_people(scans):
+        LOGGER.info(
+            "%d tumour-free persons calibrate the verdict: %s.", len(people), listed(people)
+        )
+        controls, outcomes = _of_people(job, networks, scans)
+    else:
+        LOGGER.info(
+            "%d tumour-free persons taught no network, fewer than %d: %d simulated heads calibrate "
+            "the verdict.",
+            len(people),
+            FEWEST_PERSONS,
+            job.settings.profile.n_controls,
+        )
+        controls, outcomes = _of_heads(job, networks), []
+    if len(controls.likeness) < FEWEST_PERSONS:
         LOGGER.warning("Too few of them could be segmented: no scan gets a p-value.")
         path.unlink(missing_ok=True)
         return outcomes
-    card = job.main_network.card
-    written = write_controls(job.layout.models, card, Controls(SOURCE, largest))
+    written = write_controls(job.layout.models, job.main_network.card, controls)
     if not any(outcome.status is Status.FAILED for outcome in outcomes):
         job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
     return outcomes
+
+
+def _of_people(
+    job: Job, networks: Networks, scans: Sequence[Scan]
+) -> tuple[Controls, list[ScanOutcome]]:
+    """How much like a tumour each person's scans are, and what became of them."""
+    layout, predicted = job.layout, predict(job, job.main_network, scans)
+    seen = {one.item: one.value for one in predicted if one.value is not None}
+    judged = _likeness(
+        job,
+        networks,
+        [
+            (path, layout.standard_image(scan), layout.standard_brain(scan))
+            for scan, path in seen.items()
+        ],
+    )
+    results = [
+        Result(scan, one.value, one.error, one.trace)
+        for scan, one in zip(seen, judged, strict=True)
+    ]
+    outcomes = job.record(NAME, [one for one in predicted if one.failed], lambda scan: scan)
+    outcomes += job.record(NAME, results, lambda scan: scan)
+    values = ((one.item.person, one.value) for one in results if one.value is not None)
+    return Controls(SOURCE, _by_person(values)), outcomes
+
+
+def _of_heads(job: Job, networks: Networks) -> Controls:
+    """How much like a tumour each simulated head is; those that fail are told of and left out."""
+    from synthtumour_bids.segmentation.prediction import iter_predict
+
+    heads = [one.item.path for one in control_heads.rendered(job) if not one.failed]
+    images = {path.stem: path for path in heads}
+    seen: dict[str, Path] = {}
+    job.rest()
+    with Progress("Segmenting (simulated heads)", len(images)) as progress:
+        for one in iter_predict(
+            job.main_network.folder,
+            images,
+            job.layout.scratch(Scratch.PREDICTIONS, "controls"),
+            device=job.settings.device,
+            mirroring=True,
+            nprocs=job.settings.nprocs,
+        ):
+            if one.path is not None:
+                seen[one.name] = one.path
+            else:
+                LOGGER.warning("Simulated head %s: %s", one.name, one.error)
+            progress.advance(one.name)
+    results = _likeness(job, networks, [(path, images[name], None) for name, path in seen.items()])
+    found = zip(seen, results, strict=True)
+    values = {name: one.value for name, one in found if one.value is not None}
+    return Controls(control_heads.SOURCE, values)
+
+
+def _likeness(
+    job: Job, networks: Networks, files: Sequence[tuple[Path, Path, Path | None]]
+) -> list[Result[Seen, float]]:
+    """Judge predictions, each given with its image and brain mask."""
+    evidence = networks.evidence[networks.main]
+    return job.map(
+        likeness_of,
+        [Seen(*paths, networks.lesion, evidence, networks.comparison) for paths in files],
+        label="Calibrating",
+        describe=lambda seen: seen.image.name,
+        memory_gb=MEMORY_GB,
+        stoppable=False,
+    )
 
 
 def controls_of(job: Job) -> Controls | None:
@@ -113,29 +165,31 @@ def calibrating(job: Job) -> list[Scan]:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the calibration is that of the senior and of the scans as they are, or needs none."""
+    """Whether the calibration is the senior's, by brains as they are, or there is to be none."""
     if job.settings.model is not None:
         return True
     scans = calibrating(job)
-    if len({scan.person for scan in scans}) < FEWEST_PERSONS:
+    if not (_by_people(scans) or _by_heads(job)):
         return True
     return job.ledger.is_done(COHORT, NAME, _fingerprint(job, scans))
 
 
-def likeness_of(task: LikenessTask) -> float:
-    """Likeness of one scan, mL · SD."""
-    networks, layout = task.networks, task.layout
-    brain = load_volume(layout.standard_brain(task.scan)).mask
-    image, evidence = layout.standard_image(task.scan), networks.evidence[networks.main]
-    found = judged(task.prediction, image, brain, networks.lesion, evidence, networks.comparison)
-    return found.likeness
+def _by_people(scans: Sequence[Scan]) -> bool:
+    return len({scan.person for scan in scans}) >= FEWEST_PERSONS
+
+
+def _by_heads(job: Job) -> bool:
+    """Whether simulated heads calibrate; networks of before stay as they are, without a verdict."""
+    return control_heads.possible(job.settings) and job.main_network.card.calibration is not None
 
 
 def _fingerprint(job: Job, scans: Sequence[Scan]) -> str:
+    network = job.main_network.card.fingerprint
+    if not _by_people(scans):
+        heads = control_heads.heads_of(job.settings, Path())
+        return fingerprint(version=VERSION, network=network, heads=[str(one) for one in heads])
     return fingerprint(
-        version=VERSION,
-        network=job.main_network.card.fingerprint,
-        scans=job.preprocessing_fingerprints(scans),
+        version=VERSION, network=network, scans=job.preprocessing_fingerprints(scans)
     )
 
 

@@ -78,13 +78,19 @@ def survive(run: Run, fault: Fault, wanted: dict[str, str]) -> dict[str, Any]:
         made = results(run.out)
         wrong = [
             *([f"rerun ended with {code}"] if code != EXIT_DONE else []),
-            *(["a traceback"] if "Traceback" in ended.words else []),
+            *traceback_in(ended.words),
             *([f"orphans {ended.orphans}"] if ended.orphans else []),
             *(f"left {one}" for one in ended.semaphores),
             *(f"left {path}" for path in left_over(run)),
             *(f"differs: {name}" for name in wanted if made.get(name) != wanted[name]),
         ]
     return {"survived": not wrong, "code": ended.code, "wrong": wrong}
+
+
+def traceback_in(words: str) -> list[str]:
+    """The end of a traceback in what a run said, where there is one."""
+    _, found, after = words.partition("Traceback")
+    return [f"a traceback: {after[-300:]}"] if found else []
 
 
 def main() -> int:

@@ -125,8 +125,12 @@ def finish(run: Run, *more: str) -> Ended:
 
 
 def results(out: Path) -> dict[str, str]:
-    """Hashes of what must not differ: images and tables, by their paths in the output."""
-    paths = [*out.rglob("sub-*/**/*.nii.gz"), *out.rglob("*.tsv")]
+    """Hashes of what must not differ: images and tables, by their paths in the output.
+
+    What a run tells of itself, under ``logs``, is another's each time.
+    """
+    tables = [path for path in out.rglob("*.tsv") if path.relative_to(out).parts[0] != "logs"]
+    paths = [*out.rglob("sub-*/**/*.nii.gz"), *tables]
     return {
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(paths)
