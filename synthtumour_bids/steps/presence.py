@@ -63,7 +63,8 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         LOGGER.info(
             "%d tumour-free persons calibrate the verdict: %s.", len(people), listed(people)
         )
-        controls, outcomes = _of_people(job, networks, scans)
+        source = SOURCE
+        likeness, outcomes = _of_people(job, networks, scans)
     else:
         LOGGER.info(
             "%d tumour-free persons taught no network, fewer than %d: %d simulated heads calibrate "
@@ -72,12 +73,14 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
             FEWEST_PERSONS,
             job.settings.profile.n_controls,
         )
-        controls, outcomes = _of_heads(job, networks), []
-    if len(controls.likeness) < FEWEST_PERSONS:
+        source = control_heads.SOURCE
+        likeness, outcomes = _of_heads(job, networks), []
+    if len(likeness) < FEWEST_PERSONS:
         LOGGER.warning("Too few of them could be segmented: no scan gets a p-value.")
         path.unlink(missing_ok=True)
         return outcomes
-    written = write_controls(job.layout.models, job.main_network.card, controls)
+    card = job.main_network.card
+    written = write_controls(job.layout.models, card, Controls(source, likeness))
     if not any(outcome.status is Status.FAILED for outcome in outcomes):
         job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
     return outcomes
@@ -85,7 +88,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
 
 def _of_people(
     job: Job, networks: Networks, scans: Sequence[Scan]
-) -> tuple[Controls, list[ScanOutcome]]:
+) -> tuple[dict[str, float], list[ScanOutcome]]:
     """How much like a tumour each person's scans are, and what became of them."""
     layout, predicted = job.layout, predict(job, job.main_network, scans)
     seen = {one.item: one.value for one in predicted if one.value is not None}
@@ -104,10 +107,10 @@ def _of_people(
     outcomes = job.record(NAME, [one for one in predicted if one.failed], lambda scan: scan)
     outcomes += job.record(NAME, results, lambda scan: scan)
     values = ((one.item.person, one.value) for one in results if one.value is not None)
-    return Controls(SOURCE, _by_person(values)), outcomes
+    return _by_person(values), outcomes
 
 
-def _of_heads(job: Job, networks: Networks) -> Controls:
+def _of_heads(job: Job, networks: Networks) -> dict[str, float]:
     """How much like a tumour each simulated head is; those that fail are told of and left out."""
     from synthtumour_bids.segmentation.prediction import iter_predict
 
@@ -131,8 +134,7 @@ def _of_heads(job: Job, networks: Networks) -> Controls:
             progress.advance(one.name)
     results = _likeness(job, networks, [(path, images[name], None) for name, path in seen.items()])
     found = zip(seen, results, strict=True)
-    values = {name: one.value for name, one in found if one.value is not None}
-    return Controls(control_heads.SOURCE, values)
+    return {name: one.value for name, one in found if one.value is not None}
 
 
 def _likeness(

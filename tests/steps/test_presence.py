@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -15,6 +17,9 @@ from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import control_heads
+from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.segmentation import presence as controls
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS
 from synthtumour_bids.segmentation.presence_file import PRESENCE
@@ -26,7 +31,10 @@ from tests.builders.jobs import (
     mark_preprocessed,
     mark_trained,
     method_of,
+    with_settings,
+    write_network,
 )
+from tests.builders.training import CALIBRATION
 
 SHAPE = (16, 16, 16)
 
@@ -100,3 +108,28 @@ def test_what_tumour_free_scans_look_like_is_stored_once(
     assert not any(known.likeness.values())
     assert presence.is_done(job)
     assert [one.status for one in presence.run(job, method_of(job))] == [Status.SKIPPED]
+
+
+def test_simulated_heads_calibrate_where_people_are_too_few(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (presence, controls):
+        monkeypatch.setattr(module, "FEWEST_PERSONS", 2)
+    profile = replace(PROFILES["sloppy"], n_controls=2)
+    job = make_job(tmp_path, tumours=1, tumourfree=1, profile=profile, nprocs=1, device="cpu")
+    for network, calibration in ((Network.JUNIOR, None), (Network.SENIOR, CALIBRATION)):
+        shutil.copytree(model, job.layout.network(network))
+        write_network(job.layout.network(network), network, calibration=calibration)
+    assert not presence.is_done(job)
+    assert presence.run(job, method_of(job)) == []
+    known = presence.controls_of(job)
+    assert known is not None
+    assert known.source == "simulated heads"
+    assert len(known.likeness) == 2
+    assert presence.is_done(job)
+    assert [one.status for one in presence.run(job, method_of(job))] == [Status.SKIPPED]
+    # Nothing of before gets a verdict by a new version's heads.
+    write_network(job.layout.network(Network.SENIOR), Network.SENIOR)
+    assert presence.is_done(job)
+    # Nobody has looked at simulated heads of this contrast beside real ones.
+    assert not control_heads.possible(with_settings(job, contrast="T2w").settings)
