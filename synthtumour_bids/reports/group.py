@@ -59,7 +59,8 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     },
     "presence_p": {
         "Description": "Share of tumour-free persons, the scan's own among them, that look at "
-        "least as much like a tumour; n/a where fewer than 19 were free to tell"
+        "least as much like a tumour, or of simulated heads where fewer than 19 were free to "
+        "tell; n/a without either"
     },
     "volume_mL": {"Description": "Volume of the segmented tumour", "Units": "mL"},
     "n_components": {"Description": "Separate parts of the segmented tumour (26-connected)"},
