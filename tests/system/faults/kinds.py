@@ -18,7 +18,9 @@ import psutil
 
 from tests.execution.test_dask import running
 
-MEMORY_LIMIT = 50_000_000  # bytes of address space: less than anything has
+# Bytes of address space besides those that a process has: without any, Python cannot start threads
+# and waits for them for ever.
+MEMORY_LEFT = 64_000_000
 FAULTY_DISK = Path(__file__).with_name("faulty_disk")
 
 
@@ -85,7 +87,8 @@ def _send(number: int) -> Inflict:
 
 def _limit_memory(run: Run, process: psutil.Process) -> Cure:
     for one in (process, *process.children(recursive=True)):
-        resource.prlimit(one.pid, resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        limit = one.memory_info().vms + MEMORY_LEFT
+        resource.prlimit(one.pid, resource.RLIMIT_AS, (limit, limit))
     return _nothing
 
 
