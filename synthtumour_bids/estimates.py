@@ -141,6 +141,7 @@ def estimate(
     memory = min(nprocs, n_scans) * cost.process_gb
     disk = 0.0
     if trains:
+        seconds += profile.n_controls * cost.segment_s
         for_junior = profile.n_train + profile.n_shifted if trains_junior else 0
         for_senior = profile.n_train + profile.n_shifted + profile.n_mixed + n_scans
         if trains_junior:

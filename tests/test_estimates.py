@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -54,9 +55,13 @@ def test_sentences_are_for_people() -> None:
     assert " min on 1 CPU core, " in estimate(sloppy, 13, "cpu", 1).sentence()
     assert "less than 1 GB of scratch space" in estimate(sloppy, 13, "cpu", 1).sentence()
     assert estimate(full, 0, "cpu", 2, trains=False).hours == 0
-    senior_alone = estimate(full, 0, "cpu", 2, trains_junior=False).hours
-    both = estimate(full, 0, "cpu", 2).hours
+    trainings = dataclasses.replace(full, n_controls=0)
+    senior_alone = estimate(trainings, 0, "cpu", 2, trains_junior=False).hours
+    both = estimate(trainings, 0, "cpu", 2).hours
+    with_controls = estimate(full, 0, "cpu", 2).hours
     assert senior_alone is not None
     assert both is not None
+    assert with_controls is not None
+    assert with_controls > both
     junior = full.junior.epochs / (full.junior.epochs + full.senior.epochs)
     assert 1 - senior_alone / both == pytest.approx(junior)
