@@ -23,6 +23,8 @@ from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.points import scan_to_template
+from synthtumour_bids.preprocessing.preflight import check
+from synthtumour_bids.preprocessing.stripped import stripped_mask
 from synthtumour_bids.segmentation.midplane import Midplane
 from synthtumour_bids.segmentation.mirrored import Guide, Source, guide_from
 from synthtumour_bids.segmentation.other_side import MAD_TO_SD, midplane_of
@@ -144,9 +146,6 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
 
     Brain and midplane are known by way of the scan.
     """
-    from synthtumour_bids.preprocessing.preflight import check
-    from synthtumour_bids.preprocessing.stripped import stripped_mask
-
     scan, layout = task.scan, task.layout
     image = check(t1w.image.path).image
     head = Volume.of(image)

@@ -22,6 +22,7 @@ from synthtumour_bids.measures.regions import Atlas, volumes_by_region
 from synthtumour_bids.measures.size import NEIGHBOURS, size_of
 from synthtumour_bids.preprocessing.points import Carrier, affine_carrier, deformable_carrier
 from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.simulation.anatomy import ORIGIN, SPACING, average_head
 from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import Volume, load_volume
 
@@ -136,8 +137,6 @@ def read_location(path: Path) -> dict[str, Any]:
 @cache
 def _surroundings() -> Surroundings:
     """The average brain; two seconds, once per process."""
-    from synthtumour_bids.simulation.anatomy import ORIGIN, SPACING, average_head
-
     head = average_head()
     affine = np.diag([SPACING, SPACING, SPACING, 1.0])
     affine[:3, 3] = ORIGIN

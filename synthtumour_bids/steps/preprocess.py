@@ -26,8 +26,10 @@ from synthtumour_bids.files import copy_file, fingerprint, hash_file
 from synthtumour_bids.job import Job, Preprocessing, refused, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessing.preflight import check
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
+from synthtumour_bids.preprocessing.templates import load_head_template
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
 from synthtumour_bids.steps.copies import warn_of_copies
 from synthtumour_bids.steps.memory import memory_gb
@@ -144,9 +146,7 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     DataError
         When two brain masks fit the scan equally well.
     """
-    from synthtumour_bids.preprocessing.preflight import check
     from synthtumour_bids.preprocessing.registration import preprocess
-    from synthtumour_bids.preprocessing.templates import load_head_template
     from synthtumour_bids.steps import annotations
 
     scan, settings, ledger = task.scan, task.settings, Ledger(task.settings.output_dir)
@@ -244,7 +244,6 @@ def _write_contrast(
 ) -> Path:
     """Bring a further contrast along to the template grid."""
     from synthtumour_bids.preprocessing.contrast import bring_along
-    from synthtumour_bids.preprocessing.preflight import check
 
     preflight = check(other.path)
     for finding in preflight.findings:

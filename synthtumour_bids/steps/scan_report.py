@@ -21,6 +21,7 @@ from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.templates import write_page
+from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.locations import describe_location
@@ -242,8 +243,6 @@ def _truth(path: Path, mask: Volume) -> Volume:
 
 
 def _scores(mask: Volume, junior: Volume | None, truth: Volume) -> dict[str, float]:
-    from synthtumour_bids.segmentation.metrics import evaluate
-
     scores = evaluate(mask.mask, truth.mask, mask.spacing)
     of_junior = {} if junior is None else {"junior_dice": round(dice(junior.mask, truth.mask), 4)}
     return {

@@ -24,6 +24,7 @@ from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.preprocessing.template_files import find_standard
+from synthtumour_bids.preprocessing.templates import standard_brain, templateflow_brain
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
 from synthtumour_bids.spaces.references import references_of
@@ -250,8 +251,6 @@ def standard_on_grid(space: str, resolution: int | None, millimetres: float) -> 
     UnavailableError
         When TemplateFlow's files are not on the disk.
     """
-    from synthtumour_bids.preprocessing.templates import standard_brain, templateflow_brain
-
     if space == TEMPLATE:
         return standard_brain(millimetres)
     return templateflow_brain(find_standard(space, resolution), resolution, millimetres)

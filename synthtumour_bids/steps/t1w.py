@@ -26,6 +26,7 @@ from synthtumour_bids.layout import T1W_SPACE, Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.points import scan_to_template
+from synthtumour_bids.preprocessing.preflight import check
 from synthtumour_bids.preprocessing.quality import unlike_the_others
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.spaces.levels import BORDER, levels
@@ -140,8 +141,6 @@ def carry_to_t1w(task: T1wTask) -> None:
     UnusableScanError
         When the T1w image cannot be used; the scan's own results stay.
     """
-    from synthtumour_bids.preprocessing.preflight import check
-
     scan, layout, image = task.scan, task.layout, task.t1w.image
     ledger = Ledger(layout.output_dir)
     ledger.clear(STEP, scan.key)
