@@ -11,7 +11,7 @@ import pytest
 
 from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.outcome import Status
-from synthtumour_bids.preprocessing import preflight, registration, templates
+from synthtumour_bids.preprocessing import registration
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, HOME_VARIABLE, template_print
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import preprocess
@@ -48,9 +48,9 @@ def test_a_preprocessing_that_is_interrupted_is_not_done(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(preflight, "check", image_at)
+    monkeypatch.setattr(preprocess, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: None)
-    monkeypatch.setattr(templates, "load_head_template", lambda _: None)
+    monkeypatch.setattr(preprocess, "load_head_template", lambda _: None)
     monkeypatch.setattr(preprocess, "_write", stop)
     other = with_settings(job, seed=1)
     with pytest.raises(KeyboardInterrupt):
@@ -100,9 +100,9 @@ def test_another_head_template_calls_for_preprocessing_anew(
 def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What preprocessing finds in every scan, without any image being read or written."""
     result = SimpleNamespace(flags=(), qc={}, template="head", already_stripped=False)
-    monkeypatch.setattr(preflight, "check", image_at)
+    monkeypatch.setattr(preprocess, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
-    monkeypatch.setattr(templates, "load_head_template", lambda _: None)
+    monkeypatch.setattr(preprocess, "load_head_template", lambda _: None)
     monkeypatch.setattr(preprocess, "read_volume", lambda _: None)
     monkeypatch.setattr(preprocess, "_write", lambda *_: [])
     return result
