@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from synthtumour_bids.execution.temporary import LOCK, PREFIX, temporary_folder
+from tests.builders.semaphores import semaphores_of
 
 ROOT = Path(__file__).resolve().parents[2]
-SEMAPHORES = Path("/dev/shm")
 RUN = f"""
 import signal, sys, time
 from pathlib import Path
@@ -40,10 +40,6 @@ def wait_long(path: Path) -> None:
     tempfile.mkdtemp(prefix="scan-")  # as the preprocessing of a scan does
     path.touch()
     time.sleep(600)
-
-
-def semaphores() -> set[Path]:
-    return set(SEMAPHORES.glob("sem.*")) if SEMAPHORES.is_dir() else set()
 
 
 def wait_until(true: object, seconds: float = 60) -> None:
@@ -70,14 +66,16 @@ def busy(root: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Proc
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_run_leaves_nothing(number: int, tmp_path: Path) -> None:
-    before, work = semaphores(), tmp_path / "work"
+    work = tmp_path / "work"
     with busy(tmp_path) as (process, others):
         assert len(others) >= 2
+        semaphores = semaphores_of((psutil.Process(process.pid), *others))
+        assert semaphores
         process.send_signal(number)
         process.wait(30)
     _, alive = psutil.wait_procs(others, timeout=30)
     assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
-    wait_until(lambda: semaphores() <= before, 30)
+    wait_until(lambda: not any(one.exists() for one in semaphores), 30)
     if number == signal.SIGKILL:
         assert list(work.glob(f"{PREFIX}*/scan-*")), "what could not be removed"
         with temporary_folder(work) as own:

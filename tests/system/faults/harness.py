@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from tests.builders.semaphores import semaphores_of
 from tests.system.faults.kinds import KINDS, Cure, Run
 
 SECONDS_TO_END = 900  # of a run that something was done to; some go on
 ROOT = Path(__file__).resolve().parents[3]
-SEMAPHORE = re.compile(r"/dev/shm/sem\.\S+")
 
 
 @dataclass(frozen=True)
@@ -142,15 +141,6 @@ def left_over(run: Run) -> list[str]:
     """What only a run that still works may have: temporary files and folders."""
     hidden = [path for path in run.out.rglob(".*") if path.name.startswith(".tmp-")]
     return sorted(map(str, [*hidden, *run.work.rglob("tmp-*"), *run.work.rglob(".tmp-*")]))
-
-
-def semaphores_of(processes: Iterable[psutil.Process]) -> set[Path]:
-    """Named semaphores that processes have; others on this machine have theirs."""
-    found: set[Path] = set()
-    for one in processes:
-        with suppress(OSError):  # it ended meanwhile
-            found |= set(map(Path, SEMAPHORE.findall(Path(f"/proc/{one.pid}/maps").read_text())))
-    return found
 
 
 def wait_for(true: Callable[[], bool], seconds: float = 30) -> bool:
