@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job
@@ -21,7 +19,6 @@ from synthtumour_bids.volumes import template_image
 
 SOURCE = "simulated heads"  # what a calibration by them is said to be by
 CONTRASTS = ("FLAIR",)  # whose simulated heads were looked at beside real ones
-LEAST = 1e-3  # inside the brain, where 0 means outside
 MEMORY_GB = 2.0  # of one process at 1 mm
 
 
@@ -62,7 +59,7 @@ def render_head(head: ControlHead) -> None:
     x, y, z = standard.shape
     rng = stream(head.seed, "control head", index=head.index, purpose="control")
     drawn = render(sample(rng, APPEARANCES[head.contrast]), (x, y, z), standard.affine)
-    image = np.where(drawn.mask, np.maximum(drawn.image, LEAST), 0).astype(np.float32)
+    image = drawn.host
     write_image(head.path, template_image(image, standard.affine), {})
 
 

@@ -22,6 +22,7 @@ from synthtumour_bids.simulation.subject import Variation, build_anatomy
 
 SIMULATION_VERSION = "1"  # changes when the same numbers give other heads
 OLD_SHARE = 0.6  # of heads; most of a clinic's are
+LEAST = 1e-3  # inside the brain of a host, where 0 means outside
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class StrippedHead:
 
     image: np.ndarray
     mask: np.ndarray
+
+    @property
+    def host(self) -> np.ndarray:
+        """The image as networks and tumours are given it: 0 outside the brain, nowhere in it."""
+        return np.where(self.mask, np.maximum(self.image, LEAST), 0).astype(np.float32)
 
 
 def sample(rng: np.random.Generator, appearance: Appearance = FLAIR) -> HeadParams:

@@ -16,8 +16,6 @@ from synthtumour_bids.simulation.head import render, sample
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.seeds import stream
 
-LEAST = 1e-3  # inside the brain, where 0 means outside
-
 
 @dataclass(frozen=True)
 class HeadTask:
@@ -108,6 +106,6 @@ def _render(task: HeadTask) -> None:
     rng = stream(task.seed, "head", index=task.index, purpose=task.purpose)
     x, y, z = grid.shape
     head = render(sample(rng, APPEARANCES[task.contrast]), (x, y, z), grid.affine)
-    image = np.where(head.mask, np.maximum(head.image, LEAST), 0).astype(np.float16)
+    image = head.host.astype(np.float16)
     with replacing(task.path) as partial, partial.open("wb") as file:
         np.save(file, image)

@@ -33,7 +33,6 @@ FEWEST_PERSONS = 2  # tumour-free ones of a cohort that can do without: one trai
 SAMPLES_EACH = 6  # stage-1 samples that one head bears, in which it is still drawn in an hour
 FEWEST = 3
 SHIFTED_EVERY = 3  # every third head is for the shifted validation
-LEAST = 1e-3  # inside the brain, where 0 means outside
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 there, 0.7 at 2 mm
 
 
@@ -131,7 +130,7 @@ def render_head(task: HeadTask) -> None:
     standard = standard_brain(task.resolution)
     x, y, z = standard.shape
     head = render(draw_head(task.seed, task.index), (x, y, z), standard.affine)
-    image = np.where(head.mask, np.maximum(head.image, LEAST), 0).astype(np.float32)
+    image = head.host
     told = {"Host": task.host.source, "HostPart": task.host.part}
     write_image(task.host.image, template_image(image, standard.affine), told)
     mask = template_image(head.mask.astype(np.uint8), standard.affine)
