@@ -28,7 +28,7 @@ KINDS = {
     "mixes": "work/**/stage_two/*.nii",
     "tumour masks": "out/sub-*/anat/*_label-L_mask.nii.gz",
     "probabilities": "out/sub-*/anat/*_probseg.nii.gz",
-    "tables": "out/**/*.tsv",
+    "tables": "out/*.tsv",  # those under logs tell of the run itself
 }
 
 
