@@ -5,7 +5,7 @@
 
 The demo cohort is worked on with one process, with two, and with two again in another work folder.
 Arguments after OUT are the app's. Of every kind of file it tells how many are the same bytes as
-in the first run, and of masks the least Dice with those of the first run.
+in the run before, and of masks the least Dice with those of the run before.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import nibabel as nib
@@ -23,7 +24,7 @@ from synthtumour_bids.demo.phantom import write_cohort
 
 RUNS = (("1 process", 1), ("2 processes", 2), ("2 processes, again", 2))
 KINDS = {
-    "preprocessed images and masks": "out/sub-*/anat/*_desc-*.nii.gz",
+    "preprocessed images and masks": "out/sub-*/anat/*_desc-[bp]r*.nii.gz",
     "synthetic images and labels": "work/**/stage_one/*.nii",
     "mixes": "work/**/stage_two/*.nii",
     "tumour masks": "out/sub-*/anat/*_label-L_mask.nii.gz",
@@ -62,7 +63,7 @@ def least_dice(first: Path, other: Path) -> float | None:
 
 
 def row(name: str, first: Path, other: Path) -> str:
-    """One run compared with the first, as a line of a table."""
+    """One run compared with another, as a line of a table."""
     cells: Mapping[str, str] = {
         kind: f"{sum(two.get(file) == value for file, value in one.items())} of {len(one)}"
         for kind, pattern in KINDS.items()
@@ -81,8 +82,8 @@ def main() -> int:
         run(cohort.bids_dir, place, nprocs, more)
     print(f"| run | {' | '.join(KINDS)} | least Dice |")
     print("|---" * (len(KINDS) + 2) + "|")
-    for place, (name, _) in list(zip(places, RUNS, strict=True))[1:]:
-        print(row(name, places[0], place))
+    for (before, after), (name, _) in zip(pairwise(places), RUNS[1:], strict=True):
+        print(row(name, before, after))
     return 0
 
 
