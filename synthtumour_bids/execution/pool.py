@@ -127,10 +127,12 @@ def _map_among(
 ) -> None:
     broken: list[int] = []
     with workers.at_work(nprocs) as executor:
-        futures: dict[Future[Answer[Item, Value]], int] = {
-            executor.submit(attempt_in_worker, function, item): index
-            for index, item in enumerate(items)
-        }
+        futures: dict[Future[Answer[Item, Value]], int] = {}
+        for index, item in enumerate(items):
+            try:
+                futures[executor.submit(attempt_in_worker, function, item)] = index
+            except BrokenProcessPool:  # one was killed, maybe since the map before
+                broken.append(index)
         for future in as_completed(futures):
             index = futures[future]
             try:

@@ -77,6 +77,16 @@ def test_workers_stay_from_one_map_to_the_next() -> None:
     assert not psutil.pid_exists(other.value or 0)
 
 
+def test_a_worker_that_was_killed_between_two_maps_costs_nothing() -> None:
+    with Workers() as workers:
+        (first,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
+        idle = psutil.Process(first.value)
+        idle.kill()
+        idle.wait(30)
+        results = map_items(square_or_fail, [1, 2, 4], nprocs=2, workers=workers)
+    assert [result.value for result in results] == [1, 4, 16]
+
+
 def test_this_process_loads_libraries_while_another_works() -> None:
     sys.modules.pop("colorsys", None)
     (result,) = map_items(process_number, [0], nprocs=2, ahead=("colorsys", "no_such_module"))
