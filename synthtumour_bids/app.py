@@ -25,7 +25,7 @@ from synthtumour_bids.steps import (
     spaces,
     train,
 )
-from synthtumour_bids.steps.prepare import begin, prepare
+from synthtumour_bids.steps.prepare import begin, described, prepare
 from synthtumour_bids.steps.sequence import Sequence
 from synthtumour_bids.steps.usage import measured
 from synthtumour_bids.texts import visible
@@ -64,6 +64,7 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
         return None
     checks.look_around(job)
     with (
+        described(job.settings),
         measured(job) as usage,
         temporary_folder(job.settings.work_dir),
         Workers() as workers,

@@ -287,6 +287,7 @@ class Job:
             log = ""
             if result.trace:
                 path = self.log_dir / f"crash-{step}-{scan.slug}.txt"
+                path.parent.mkdir(parents=True, exist_ok=True)  # unless it was removed meanwhile
                 path.write_text(self.places.hide(result.trace), encoding="utf-8")
                 log = str(path)
             told = self.places.hide(result.error)

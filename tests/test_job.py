@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import cluster_of, steps_of
 from synthtumour_bids.settings import Role, Step
 from tests.builders.jobs import make_job, mark_preprocessed, with_settings
@@ -59,3 +61,12 @@ def test_stamps_without_a_hash_of_the_image_tell_nothing(tmp_path: Path) -> None
     job = make_job(tmp_path)
     mark_preprocessed(job, *job.selected())
     assert job.copies() == {}
+
+
+def test_a_trace_is_kept_where_the_folder_of_the_log_was_removed_meanwhile(tmp_path: Path) -> None:
+    job = replace(make_job(tmp_path), log_dir=tmp_path / "out" / "logs" / "gone")
+    scan = job.selected()[0]
+    result = Result(scan, error="it broke", trace="Traceback: it broke")
+    (outcome,) = job.record(Step.SEGMENT, [result], lambda item: item)
+    assert outcome.message == "it broke"
+    assert Path(outcome.log).read_text() == "Traceback: it broke"

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,10 +129,24 @@ def tie_to_parent() -> None:
 def kill_children() -> None:
     """Kill the processes that this one started: it could not end before one that is stuck."""
     children = multiprocessing.active_children()
-    for child in children:
-        child.kill()
-    for child in children:
-        child.join()
+    with _unwatched():
+        for child in children:
+            child.kill()
+        for child in children:
+            child.join()
+
+
+@contextlib.contextmanager
+def _unwatched() -> Iterator[None]:
+    """Take no notice of children that die: torch's handler raises for the first one."""
+    if threading.current_thread() is not threading.main_thread():  # no handler is called there
+        yield
+        return
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
 def _end_after(sentinel: int) -> None:

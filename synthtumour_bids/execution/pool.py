@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 
@@ -125,36 +126,57 @@ def _map_among(
     nprocs: int,
     note: Callable[[int, Result[Item, Value]], bool],
 ) -> None:
-    broken: list[int] = []
-    with workers.at_work(nprocs) as executor:
-        futures: dict[Future[Answer[Item, Value]], int] = {}
-        for index, item in enumerate(items):
+    to_do = deque(enumerate(items))
+    while to_do:
+        with workers.at_work(nprocs) as executor:
+            suspects = _until_one_dies(executor, function, to_do, nprocs, note)
+        if suspects or to_do:
+            workers.end()
+        # A killed worker takes its innocent neighbours with it: each is tried again alone.
+        for index, item in suspects:
+            with Workers() as alone, alone.at_work(1) as executor:
+                try:
+                    result = executor.submit(attempt_in_worker, function, item).result().unpack()
+                except BrokenProcessPool:
+                    result = Result(item, error=KILLED)
+            if note(index, result):
+                return
+
+
+def _until_one_dies(
+    executor: Executor,
+    function: Callable[[Item], Value],
+    to_do: deque[tuple[int, Item]],
+    nprocs: int,
+    note: Callable[[int, Result[Item, Value]], bool],
+) -> list[tuple[int, Item]]:
+    """Take items and work on them, as many at once as there are processes.
+
+    Returns
+    -------
+    Those that were worked on when a process died. What nobody had begun stays in `to_do`, unless
+    `note` says to give up.
+    """
+    suspects: list[tuple[int, Item]] = []
+    at_work: dict[Future[Answer[Item, Value]], tuple[int, Item]] = {}
+    while to_do or at_work:
+        while to_do and len(at_work) < nprocs:
             try:
-                futures[executor.submit(attempt_in_worker, function, item)] = index
+                future = executor.submit(attempt_in_worker, function, to_do[0][1])
             except BrokenProcessPool:  # one was killed, maybe since the map before
-                broken.append(index)
-        for future in as_completed(futures):
-            index = futures[future]
+                break
+            at_work[future] = to_do.popleft()
+        if not at_work:
+            break
+        for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+            index, item = at_work.pop(future)
             try:
                 result = future.result().unpack()
             except BrokenProcessPool:
-                broken.append(index)
+                suspects.append((index, item))
                 continue
             if note(index, result):
-                for other in futures:
-                    other.cancel()
-                wait(futures)
-                return
-    if broken:
-        workers.end()
-    # A killed worker takes its innocent neighbours with it: each is tried again alone.
-    for index in sorted(broken):
-        with Workers() as alone, alone.at_work(1) as executor:
-            try:
-                result = (
-                    executor.submit(attempt_in_worker, function, items[index]).result().unpack()
-                )
-            except BrokenProcessPool:
-                result = Result(items[index], error=KILLED)
-        if note(index, result):
-            return
+                to_do.clear()
+                wait(at_work)
+                return []
+    return sorted(suspects, key=lambda one: one[0])

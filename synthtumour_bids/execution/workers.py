@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
 
 from synthtumour_bids.execution.child import kill_children, tie_to_parent
+
+
+class _Worker(SpawnProcess):
+    """Takes no SIGTERM (`tie_to_parent`), which Python ends workers with after one has died.
+
+    The dead one may have held the lock that the others wait for, and they would do so for ever.
+    """
+
+    def terminate(self) -> None:
+        self.kill()
+
+
+class _Spawn(SpawnContext):  # not fork: ITK and torch have threads that do not survive it
+    Process = _Worker
 
 
 class Workers:
@@ -42,10 +56,8 @@ class Workers:
         """Give up to so many for the block, those of the last one where it had as many."""
         if self._executor is None or self._number != number:
             self.end()
-            # Not fork: ITK and torch have threads that do not survive it.
-            context = multiprocessing.get_context("spawn")
             self._number = number
-            self._executor = ProcessPoolExecutor(number, context, initializer=tie_to_parent)
+            self._executor = ProcessPoolExecutor(number, _Spawn(), initializer=tie_to_parent)
         try:
             yield self._executor
         except BaseException:

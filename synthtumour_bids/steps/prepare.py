@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -60,13 +62,27 @@ def begin(job: Job, given: Settings) -> Job:
         The settings as told, for the log.
     """
     settings = with_own_work_dir(_with_stored_profile(job.settings))
-    write_descriptions(settings)
+    _write_descriptions(settings)
     log_dir = open_run_log(given)
     for note in job.notes:
         LOGGER.info("%s", note)
     return dataclasses.replace(
         job, settings=settings, log_dir=log_dir, cluster=cluster_of(settings)
     )
+
+
+@contextmanager
+def described(settings: Settings) -> Iterator[None]:
+    """See to it that the output folder is described at the end of the block, too.
+
+    Where it was removed meanwhile, what was written since would be taken for somebody else's.
+    """
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # as with a full disk, which is what is to be told
+            if settings.output_dir.is_dir():
+                _write_descriptions(_with_stored_profile(settings))
 
 
 def _with_profile(settings: Settings) -> tuple[Settings, str]:
@@ -117,7 +133,7 @@ def _with_stored_profile(settings: Settings) -> Settings:
     return settings if settings.profile_given else dataclasses.replace(settings, profile=stored)
 
 
-def write_descriptions(settings: Settings) -> None:
+def _write_descriptions(settings: Settings) -> None:
     """Write ``dataset_description.json`` of the output and of the datasets nested in it."""
     further = {one.name: one.root for one in datasets(settings) if one.name != MAIN}
     links = {"raw": settings.bids_dir, **further}

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +59,25 @@ def test_a_killed_worker_fails_its_own_item_alone() -> None:
     assert results[2].error == KILLED
 
 
+def count_and_die(folder_and_number: tuple[Path, int]) -> int:
+    folder, number = folder_and_number
+    with (folder / str(number)).open("a") as file:
+        file.write("x")
+    if number == 0:
+        os._exit(9)
+    return os.getpid()
+
+
+def test_what_nobody_had_begun_when_a_worker_died_is_done_by_all(tmp_path: Path) -> None:
+    """As one whose memory ran out at the first of many scans."""
+    results = map_items(count_and_die, [(tmp_path, number) for number in range(9)], nprocs=2)
+    assert [result.failed for result in results] == [True] + 8 * [False]
+    begun = [len((tmp_path / str(number)).read_text()) for number in range(9)]
+    assert begun[0] == 2
+    assert sum(begun) <= 11, "at most its neighbour is tried again, too"
+    assert len({result.value for result in results[1:]}) <= 4  # alone it would be one each
+
+
 def process_number(_: int) -> int:
     return os.getpid()
 
@@ -77,14 +98,23 @@ def test_workers_stay_from_one_map_to_the_next() -> None:
     assert not psutil.pid_exists(other.value or 0)
 
 
-def test_a_worker_that_was_killed_between_two_maps_costs_nothing() -> None:
+def slow_process_number(_: int) -> int:
+    time.sleep(0.5)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["one waits for work", "the other for its turn"])
+def test_a_worker_that_was_killed_between_two_maps_costs_nothing(which: int) -> None:
     with Workers() as workers:
-        (first,) = map_items(process_number, [0], nprocs=2, workers=workers, ahead=("colorsys",))
-        idle = psutil.Process(first.value)
-        idle.kill()
-        idle.wait(30)
+        them: set[int | None] = set()
+        while len(them) < 2:
+            them |= {one.value for one in map_items(slow_process_number, [0, 1, 2], nprocs=2,
+                                                    workers=workers)}  # fmt: skip
+        time.sleep(0.5)  # one holds the lock of their queue now, the other waits for it
+        os.kill(sorted(map(int, filter(None, them)))[which], signal.SIGKILL)
         results = map_items(square_or_fail, [1, 2, 4], nprocs=2, workers=workers)
     assert [result.value for result in results] == [1, 4, 16]
+    assert multiprocessing.active_children() == []
 
 
 def test_this_process_loads_libraries_while_another_works() -> None:
