@@ -84,7 +84,7 @@ def _run(argv: Sequence[str] | None) -> int:
         # Threads and caches must be settled before ants or torch are imported.
         from synthtumour_bids.app import run
 
-        start_logging(settings)
+        start_logging(settings.verbosity)
         outcome = run(settings)
         sys.stdout.flush()
         if outcome is None:

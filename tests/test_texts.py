@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.execution.logs import start_logging
 from synthtumour_bids.files import write_tsv
-from synthtumour_bids.settings import Settings
 from synthtumour_bids.texts import visible
 
 ANY = st.text(st.characters(), max_size=30)  # halves of characters included
@@ -58,7 +57,7 @@ def test_neither_errors_nor_the_log_steer_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(tmp_path / "\x1b[2J"), str(tmp_path / "out"), "participant"]) == 2
-    start_logging(Settings(tmp_path, tmp_path / "out"))
+    start_logging()
     logging.getLogger("synthtumour_bids").warning("sub-\x1b]0;title\x07: odd")
     told = capsys.readouterr().err
     assert r"\x1b[2J" in told

@@ -93,8 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     from synthtumour_bids.demo.first_mask import segment_at_once, stripped_patient
     from synthtumour_bids.demo.phantom import write_cohort
+    from synthtumour_bids.execution.logs import end_logging, start_logging
     from synthtumour_bids.segmentation.starters import starter_for
 
+    start_logging()
     try:
         cohort = write_cohort(
             options.folder,
@@ -110,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SynthTumourError as error:
         print(f"synthtumour-demo: {error}", file=sys.stderr)
         return error.exit_code
+    finally:
+        end_logging()
     print(f"Cohort:       {cohort.bids_dir}  (truth: {cohort.truth_dir})", flush=True)
     if options.cohort_only:
         return 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.contrasts import CONTRASTS
 from synthtumour_bids.demo.head import Again, Head, simulate_head
 from synthtumour_bids.demo.subjects import SESSIONS, Subject, Take, draw_subjects
-from synthtumour_bids.errors import UsageError
+from synthtumour_bids.errors import UnavailableError, UsageError
+from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.files import replacing, write_json, write_text, write_tsv
 from synthtumour_bids.settings import Role
 
@@ -91,6 +90,8 @@ def write_cohort(
     ------
     UsageError
         When the folder holds a cohort made with other arguments.
+    UnavailableError
+        When a scan cannot be made: the disk is full, memory ran out.
     """
     cohort = DemoCohort(folder / "bids", folder / "truth")
     manifest = {
@@ -119,13 +120,18 @@ def write_cohort(
         n_tumourfree, n_tumour, resolution, seed, n_followed=n_followed, n_t1w=n_t1w
     )
     _write_tables(cohort, subjects)
-    scans = [(subject, take) for subject in subjects for take in subject.takes]
-    if nprocs == 1:
-        for subject, take in scans:
-            _write_take(cohort, subject, take)
-    else:
-        with ProcessPoolExecutor(nprocs, mp_context=get_context("spawn")) as pool:
-            list(pool.map(_write_take, [cohort] * len(scans), *zip(*scans, strict=True)))
+    results = map_items(
+        _write_scan,
+        [_ScanToBe(cohort, subject, take) for subject in subjects for take in subject.takes],
+        nprocs=nprocs,
+        label="Simulating",
+        describe=lambda scan: scan.name,
+        stop_on_failure=True,
+    )
+    for result in results:
+        if result.failed:
+            msg = f"{result.item.name} was not simulated: {result.error}"
+            raise UnavailableError(msg)
     write_json(path, {**manifest, "Complete": True})
     return cohort
 
@@ -184,8 +190,27 @@ def _write_tables(cohort: DemoCohort, subjects: list[Subject]) -> None:
     )
 
 
-def _write_take(cohort: DemoCohort, subject: Subject, take: Take) -> None:
+@dataclass(frozen=True)
+class _ScanToBe:
+    """One scan of the cohort; `name` is that of its file, without the end."""
+
+    cohort: DemoCohort
+    subject: Subject
+    take: Take
+
+    @property
+    def folder(self) -> Path:
+        session = [f"ses-{self.take.session}"] if self.take.session else []
+        return Path(f"sub-{self.subject.label}", *session)
+
+    @property
+    def name(self) -> str:
+        return "_".join((*self.folder.parts, self.take.suffix))
+
+
+def _write_scan(scan: _ScanToBe) -> None:
     """Simulate and write one scan; the sidecar comes last."""
+    cohort, subject, take = scan.cohort, scan.subject, scan.take
     acquisition, again = subject.acquisition, None
     if take.seed is not None:
         thin = take.suffix != "FLAIR"
@@ -199,11 +224,9 @@ def _write_take(cohort: DemoCohort, subject: Subject, take: Take) -> None:
         age=subject.age,
         again=again,
     )
-    folder = Path(f"sub-{subject.label}", *([f"ses-{take.session}"] if take.session else []))
-    name = "_".join(folder.parts)
-    anat = cohort.bids_dir / folder / "anat"
-    scan = anat / f"{name}_{take.suffix}.nii.gz"
-    _write_image(scan, head.image, _scan_sidecar(head, acquisition))
+    folder, stem = scan.folder, "_".join(scan.folder.parts)
+    path = cohort.bids_dir / folder / "anat" / f"{scan.name}.nii.gz"
+    _write_image(path, head.image, _scan_sidecar(head, acquisition))
     if take.suffix != "FLAIR":
         return  # the truth is that of the FLAIR scan
     masks: list[tuple[str, nib.Nifti1Image, dict[str, str]]] = [
@@ -212,9 +235,9 @@ def _write_take(cohort: DemoCohort, subject: Subject, take: Take) -> None:
     if head.truth is not None:
         masks.append(("label-L", head.truth, {"Type": "Lesion"}))
     for entity, image, kind in masks:
-        path = cohort.truth_dir / folder / "anat" / f"{name}_{entity}_mask.nii.gz"
-        source = f"bids:raw:{folder.as_posix()}/anat/{scan.name}"
-        _write_image(path, image, {**kind, "Sources": [source], "SpatialReference": "orig"})
+        mask = cohort.truth_dir / folder / "anat" / f"{stem}_{entity}_mask.nii.gz"
+        source = f"bids:raw:{folder.as_posix()}/anat/{path.name}"
+        _write_image(mask, image, {**kind, "Sources": [source], "SpatialReference": "orig"})
 
 
 def _scan_sidecar(head: Head, acquisition: Acquisition) -> dict[str, Any]:

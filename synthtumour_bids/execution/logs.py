@@ -37,13 +37,13 @@ class _RunLog(logging.FileHandler):
         """Say nothing: what fills a disk is told anyway."""
 
 
-def start_logging(settings: Settings) -> None:
+def start_logging(verbosity: int = 0) -> None:
     """Send the app's log lines to standard error, quiet the libraries.
 
     Parameters
     ----------
-    settings
-        ``verbosity`` 0 shows progress and warnings, 1 and more the details.
+    verbosity
+        0 shows progress and warnings, 1 and more the details.
     """
     logger = logging.getLogger("synthtumour_bids")
     logger.setLevel(logging.DEBUG)
@@ -51,7 +51,7 @@ def start_logging(settings: Settings) -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     handler = BesideBars(sys.stderr)
-    handler.setLevel(logging.INFO if settings.verbosity == 0 else logging.DEBUG)
+    handler.setLevel(logging.INFO if verbosity == 0 else logging.DEBUG)
     handler.setFormatter(_Visible(_FORMAT, "%H:%M:%S"))
     logger.addHandler(handler)
     warnings.filterwarnings("ignore", category=FutureWarning)

@@ -285,7 +285,9 @@ def test_command_writes_the_cohort_alone(
 ) -> None:
     options = ["--n-tumourfree", "2", "--n-tumour", "1", "--resolution", "5", "--nprocs", "1"]
     assert main([str(tmp_path), *options, "--cohort-only"]) == EXIT_DONE
-    assert str(tmp_path / "bids") in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert str(tmp_path / "bids") in said.out
+    assert "Simulating 1/6 sub-control01_FLAIR" in said.err
     assert not (tmp_path / "segmentations").exists()
     # The app itself accepts the cohort: it finds both roles and plans every scan.
     assert main([str(tmp_path), *options, "--", "--dry-run"]) == EXIT_DONE

@@ -16,7 +16,7 @@ def test_last_words_are_said_once_and_logged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(tmp_path / "in", tmp_path / "out")
-    start_logging(settings)
+    start_logging(settings.verbosity)
     log = open_run_log(settings) / "synthtumour.log"
     last_words(f"error: nothing in {settings.bids_dir}\x1b[2J")
     end_logging()
@@ -33,7 +33,7 @@ def test_a_log_that_cannot_be_written_disturbs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(tmp_path / "in", tmp_path / "out")
-    start_logging(settings)
+    start_logging(settings.verbosity)
     open_run_log(settings)
     logger = logging.getLogger("synthtumour_bids")
     handler = next(one for one in logger.handlers if isinstance(one, logging.FileHandler))
@@ -50,7 +50,7 @@ def test_a_stop_that_falls_into_a_log_line_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(tmp_path / "in", tmp_path / "out")
-    start_logging(settings)
+    start_logging(settings.verbosity)
     open_run_log(settings)
 
     def stopped(*_: object) -> str:

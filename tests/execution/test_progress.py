@@ -22,7 +22,7 @@ from synthtumour_bids.execution.logs import open_run_log, start_logging
 from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.settings import Settings
 settings = Settings(Path("in"), Path(sys.argv[1]))
-start_logging(settings)
+start_logging(settings.verbosity)
 open_run_log(settings)
 with Progress("Working", 3) as progress:
     for name in ("one", "two", "three"):
