@@ -4,7 +4,7 @@ A demo head is the template's, bent: for each of its voxels it is known which pl
 it is. The true masks are measured as a run measures its own, by the transforms of that run; so this
 is the error of registration and measures, without that of the segmentation. No affine transform
 can undo the bending; what the best one leaves, found from the known places of the whole brain, is
-told, too.
+told, too. So is what the measures err by where the known places stand for a transform.
 
     synthtumour-demo DEMO
     python benchmarks/location.py DEMO DEMO/segmentations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -36,14 +37,18 @@ from synthtumour_bids.volumes import Volume, load_volume
 EVERY = 37  # voxel of the brain has a say in the best affine transform
 
 
-def known_places(subject: Subject, mask: Volume) -> np.ndarray:
-    """Places in the template (N, 3), mm, of a mask's voxels, as the head was made from them."""
+def known_carrier(subject: Subject) -> Carrier:
+    """Carries points of a scan to their places in the template, as the head was made from them."""
     rng = np.random.default_rng(subject.seed)
     shape, affine = fine_grid(subject.acquisition, subject.resolution)
     variation = sample_person(rng, subject.age)
     anatomy = build_anatomy(shape, affine, variation, sample_folds(rng, subject.age), rng)
-    indices = nib.affines.apply_affine(np.linalg.inv(affine), points_of(mask)).T
-    return np.array([ndimage.map_coordinates(one, indices, order=1) for one in anatomy.mni]).T
+
+    def carry(points: np.ndarray) -> np.ndarray:
+        indices = nib.affines.apply_affine(np.linalg.inv(affine), points).T
+        return np.array([ndimage.map_coordinates(one, indices, order=1) for one in anatomy.mni]).T
+
+    return carry
 
 
 def carrier(stem: Path) -> Carrier | None:
@@ -66,6 +71,15 @@ def best_affine(points: np.ndarray, places: np.ndarray) -> np.ndarray:
     return matrix
 
 
+def measured(
+    mask: Volume, brain: Volume, to_template: Carrier, centre: np.ndarray
+) -> tuple[dict[str, Any], float]:
+    """What a run tells of a mask's place, and how far its centre is from the known one, mm."""
+    place = measure_location(mask, brain, to_template, "", None)["Location"]
+    found = np.array([place[f"centre_{axis}_mm"] for axis in "xyz"])
+    return place, float(np.linalg.norm(found - centre))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("demo", type=Path)
@@ -76,7 +90,7 @@ def main() -> None:
     subjects = draw_subjects(
         made["TumourFree"], made["Tumour"], made["Resolution"], made["Seed"], n_followed=0, n_t1w=0
     )
-    errors, least, sides = [], [], 0
+    errors, least, exact, sides = [], [], [], 0
     patients = [subject for subject in subjects if subject.role is Role.TUMOUR]
     for subject in patients:
         anat = Path(f"sub-{subject.label}") / "anat" / f"sub-{subject.label}"
@@ -87,23 +101,24 @@ def main() -> None:
         to_template = carrier(options.output_dir / anat)
         if to_template is None:
             continue
-        place = measure_location(truth, brain, to_template, "", None)["Location"]
-        places = known_places(subject, truth)
-        centre = places.mean(axis=0)
-        matrix = best_affine(points_of(brain)[::EVERY], known_places(subject, brain)[::EVERY])
-        best = np.append(points_of(truth).mean(axis=0), 1) @ matrix
+        known = known_carrier(subject)
+        centre = known(points_of(truth)).mean(axis=0)
+        place, error = measured(truth, brain, to_template, centre)
+        errors.append(error)
+        exact.append(measured(truth, brain, known, centre)[1])
+        sample = points_of(brain)[::EVERY]
+        best = np.append(points_of(truth).mean(axis=0), 1) @ best_affine(sample, known(sample))
         least.append(float(np.linalg.norm(best - centre)))
-        error = np.array([place[f"centre_{axis}_mm"] for axis in "xyz"]) - centre
-        errors.append(float(np.linalg.norm(error)))
         sides += place["side"] in ("both", "left" if centre[0] < 0 else "right")
         print(
             f"sub-{subject.label} ({'/'.join(nib.aff2axcodes(truth.affine))}): known "
             f"{np.round(centre, 1)} mm, measured {errors[-1]:.1f} mm off (the best affine "
-            f"transform: {least[-1]:.1f}), {place['side']}"
+            f"transform: {least[-1]:.1f}, the known places: {exact[-1]:.2f}), {place['side']}"
         )
     print(
         f"{len(errors)} heads: centres {np.mean(errors):.1f} mm off, at most {max(errors):.1f} "
-        f"(the best affine transforms: {np.mean(least):.1f}); {sides} sides right"
+        f"(the best affine transforms: {np.mean(least):.1f}, the known places: "
+        f"{max(exact):.2f} at most); {sides} sides right"
     )
 
 
