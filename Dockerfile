@@ -1,6 +1,6 @@
 # The BIDS App as a container image. Build from a checkout; git is not needed:
 #
-#   docker build --build-arg VERSION=0.1.0 -t synthtumour_bids:0.1.0 .
+#   docker build --build-arg VERSION=0.2.0 -t synthtumour_bids:0.2.0 .
 #
 # docs/containers.md describes the build arguments.
 
@@ -18,7 +18,7 @@ COPY constraints.txt pyproject.toml requirements.lock ./
 COPY scripts/container_libraries.sh scripts/
 RUN bash scripts/container_libraries.sh
 
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 # Names of TemplateFlow templates to carry, separated by blanks.
 ARG TEMPLATES=""
 COPY LICENSE README.md ./
@@ -30,7 +30,7 @@ RUN bash scripts/container_app.sh "$VERSION" $TEMPLATES
 
 FROM python:3.11-slim-bookworm
 
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="synthtumour_bids" \
       org.opencontainers.image.description="BIDS App that learns to segment brain tumours from FLAIR MRI without a single annotation" \
       org.opencontainers.image.version="$VERSION" \

@@ -67,11 +67,12 @@ sinfo
 synthtumour-demo "$folder" --cohort-only --n-tumourfree 3 --n-tumour 2 --resolution 4
 cat > "$folder/settings.sh" << END
 BIDS=$folder/bids
-TUMOURFREE=
+TUMOURFREE=()
+FURTHER=()
 OUT=$folder/out
 WORK=$folder/work
 LOCAL=\${TMPDIR:-/tmp}
-OPTIONS=(--profile sloppy --truth $folder/truth --skip-bids-validation)
+OPTIONS=(--profile sloppy --junior train --truth $folder/truth --skip-bids-validation)
 APP=($(command -v synthtumour-bids))
 SBATCH=()
 SBATCH_ARRAY=(--cpus-per-task=1)

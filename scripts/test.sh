@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the package with its test tools into .venv-test, then lints, type-checks and tests it.
 # With arguments, which go to pytest, coverage is not measured: they choose a part of the tests.
-# CHECKED_IMAGE="podman synthtumour_bids:0.1.0", an engine and an image that is there, checks that too.
+# CHECKED_IMAGE="podman synthtumour_bids:0.2.0", an engine and an image that is there, checks that too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/environment.sh

@@ -2,7 +2,10 @@
 # Sourced by the jobs.
 . "$SYNTHTUMOUR_SETTINGS"
 datasets=("$BIDS" "$OUT")
-more=(${TUMOURFREE:+--tumourfree-dir "$TUMOURFREE"} "${OPTIONS[@]}")
+more=("${OPTIONS[@]}")
+for folder in "${TUMOURFREE[@]}"; do
+  more+=(--tumourfree-dir "$folder")
+done
 
 participant() {
   sed -n "${SLURM_ARRAY_TASK_ID}p" "$WORK/participants.txt"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034
 # What the SLURM jobs of this folder work on. Copy the folder, edit this file, run ./submit.sh.
 BIDS=/data/tumours
-TUMOURFREE=/data/healthy                     # empty where BIDS holds both groups
+TUMOURFREE=(/data/healthy)                   # one or several; () where BIDS holds both groups
+FURTHER=()                                   # datasets that OPTIONS name: --annotated-dir
 OUT=/data/derivatives/synthtumour_bids
 WORK=/scratch/$USER/synthtumour              # shared by all nodes: what a training goes on from
 LOCAL=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}       # of one node: what one scan needs for a while
@@ -10,11 +11,14 @@ LOCAL=${SLURM_TMPDIR:-${TMPDIR:-/tmp}}       # of one node: what one scan needs 
 OPTIONS=(--profile full)
 
 # The app in a virtual environment ...
-APP=(/opt/synthtumour/bin/synthtumour-bids)
+APP=("$HOME/synthtumour/bin/synthtumour-bids")
 # ... or in a container, with all folders above under their own names:
+# (with head templates of TemplateFlow: -B /data/templateflow:/opt/templateflow as well)
 # APP=(apptainer run --cleanenv --nv -B /data -B /scratch -B "$LOCAL" synthtumour_bids.sif)
 
-# Flags of sbatch: for all jobs, for the arrays, for the training.
+# Flags of sbatch: for all jobs, for the arrays, for the training. A partition of its own for GPUs
+# goes into SBATCH_TRAIN. Nobody has timed profile full on a GPU yet: a training that does not end in
+# time saves, is put back into the queue, and goes on.
 SBATCH=(--partition=normal)
 SBATCH_ARRAY=(--cpus-per-task=2 --mem=8G --time=04:00:00)
 SBATCH_TRAIN=(--cpus-per-task=8 --mem=32G --time=24:00:00 --gres=gpu:1)

@@ -9,10 +9,10 @@ export SYNTHTUMOUR_SETTINGS SYNTHTUMOUR_SLURM
 . "$SYNTHTUMOUR_SETTINGS"
 
 mkdir -p "$WORK/slurm"
-find "$BIDS" ${TUMOURFREE:+"$TUMOURFREE"} -mindepth 1 -maxdepth 1 -name 'sub-*' -printf '%f\n' |
+find "$BIDS" "${TUMOURFREE[@]}" "${FURTHER[@]}" -mindepth 1 -maxdepth 1 -name 'sub-*' -printf '%f\n' |
   sed 's/^sub-//' | sort -u > "$WORK/participants.txt"
 n=$(wc -l < "$WORK/participants.txt")
-[ "$n" -gt 0 ] || { echo "submit.sh: no sub-* folder in $BIDS $TUMOURFREE" >&2; exit 65; }
+[ "$n" -gt 0 ] || { echo "submit.sh: no sub-* folder in $BIDS ${TUMOURFREE[*]} ${FURTHER[*]}" >&2; exit 65; }
 
 submit() {
   sbatch --parsable --export=ALL --kill-on-invalid-dep=yes "${SBATCH[@]}" "$@"

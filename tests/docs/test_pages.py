@@ -111,7 +111,7 @@ def test_the_python_of_the_questions_runs(tmp_path: Path) -> None:
     image = nib.Nifti1Image(probability, np.diag((1.0, 1.0, 2.0, 1.0)))
     nib.save(image, tmp_path / "sub-01_label-L_probseg.nii.gz")
     names = run_page(ROOT / "docs" / "faq.md", tmp_path)
-    made = nib.load(tmp_path / "sub-01_desc-strict_label-L_mask.nii.gz")
+    made = nib.load(tmp_path / "sub-01_label-L_desc-strict_mask.nii.gz")
     assert np.array_equal(made.affine, image.affine)
     assert np.count_nonzero(made.get_fdata()) == np.count_nonzero(probability >= 0.7)
     assert names["stricter"].any()
