@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import time
 
+import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from synthtumour_bids.execution.child import kill_children
@@ -18,6 +19,7 @@ class Stuck(Dataset[int]):
         return index
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader")
 def test_all_processes_of_a_loader_are_killed_although_torch_raises_for_the_first() -> None:
     loader = iter(DataLoader(Stuck(), num_workers=4, multiprocessing_context="fork"))
     assert len(multiprocessing.active_children()) == 4
