@@ -3,7 +3,7 @@
 The demo cohort is segmented once undisturbed, and then once for each fault, which is followed by
 the same command again. What was tried is kept in ``FOLDER/faults.json``: given again, the command
 goes on where it stopped. It ends with 0 where all were survived. Further arguments are the app's:
-with ``--steps preprocess`` it takes minutes.
+with ``--steps preprocess`` it takes minutes. ``--moments`` chooses among the words of the log.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ MOMENTS = (
     *("Junior: ", "Junior epoch 1/", "Junior epoch 3/", "Segmenting (junior) 1/"),
     *("Stage 2 2/", "Senior: ", "Senior epoch 1/", "Senior epoch 2/"),
     *("Segmenting (senior) 2/", "Writing segmentations 1/"),
+    *("Reporting 2/", "Writing pages 1/"),
 )
 
 
@@ -99,6 +100,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--moments", nargs="+", default=MOMENTS, metavar="WORDS")
     options, more = parser.parse_known_args()
     root: Path = options.folder.absolute()
     write_cohort(root, n_tumourfree=3, n_tumour=3, resolution=4.0, seed=options.seed)
@@ -112,7 +114,7 @@ def main() -> int:
             return 1
         words.write_text(ended.words)
     wanted = results(undisturbed.out)
-    moments = [moment for moment in MOMENTS if moment in words.read_text()]
+    moments = [moment for moment in options.moments if moment in words.read_text()]
     state = root / "faults.json"
     done: list[dict[str, Any]] = json.loads(state.read_text()) if state.is_file() else []
     for number, fault in enumerate(plan(options.count, options.seed, moments)):
