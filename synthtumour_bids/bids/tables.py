@@ -45,6 +45,44 @@ class Table:
     rows: tuple[Mapping[str, str], ...]
 
 
+def read_text(path: Path) -> str | None:
+    """Read a text that people write for a dataset, in whatever encoding their tools leave it.
+
+    Returns
+    -------
+    ``None`` where there is no such file.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, is no regular file or a link to nowhere, stands in for content that
+        has not been fetched, or holds NUL characters, as files do that a computer lost in a crash.
+    """
+    try:
+        if not path.exists():
+            if not path.is_symlink():
+                return None
+            msg = f"{path} is a link to a file that is not there. {FETCH}"
+            raise DataError(msg)
+        if not path.is_file():
+            msg = f"{path} is no regular file, and cannot be read. Remove it or write it anew."
+            raise DataError(msg)
+        text = _decoded(path, path.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}."
+        raise DataError(msg) from error
+    if text.startswith(POINTERS):
+        msg = f"The content of {path} has not been fetched: it holds {text[:60].strip()!r}. {FETCH}"
+        raise DataError(msg)
+    if "\0" in text:
+        msg = (
+            f"{path} holds NUL characters: it is damaged, or in UTF-16 without a byte order mark. "
+            "Save it as UTF-8."
+        )
+        raise DataError(msg)
+    return text
+
+
 def read_table(path: Path) -> Table | None:
     """Read a table.
 
@@ -59,22 +97,11 @@ def read_table(path: Path) -> Table | None:
     Raises
     ------
     DataError
-        When the file cannot be read, is a link to nowhere, or stands in for content that has not
-        been fetched.
+        As `read_text` does.
     """
-    if path.is_symlink() and not path.exists():
-        msg = f"{path} is a link to a file that is not there. {FETCH}"
-        raise DataError(msg)
-    if not path.is_file():
+    text = read_text(path)
+    if text is None:
         return None
-    try:
-        text = _decoded(path, path.read_bytes())
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}."
-        raise DataError(msg) from error
-    if text.startswith(POINTERS):
-        msg = f"The content of {path} has not been fetched: it holds {text[:60].strip()!r}. {FETCH}"
-        raise DataError(msg)
     lines = [line for line in _LINE_END.split(text) if line.strip()]
     cells = [[cell.strip() for cell in line.split("\t")] for line in lines]
     columns = tuple(cells[0]) if cells else ()
