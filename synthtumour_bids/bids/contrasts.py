@@ -47,8 +47,8 @@ def with_contrasts(scans: Iterable[Scan], contrasts: Sequence[str]) -> list[Scan
     if lacking:
         msg = (
             "All scans must have the contrasts of --more-contrasts in the same folder and session, "
-            f"not named by .bidsignore; these have not: {listed(lacking)}. Leave these participants out with "
-            "--exclude-participant-label, or ask for contrasts that all have."
+            f"not named by .bidsignore; these have not: {listed(lacking)}. Leave these "
+            "participants out with --exclude-participant-label, or ask for contrasts that all have."
         )
         raise DataError(msg)
     return result

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from synthtumour_bids.errors import DataError
@@ -38,11 +39,30 @@ class Table:
         In their order, without spaces around.
     rows
         Text by column, without spaces around; cells that a row lacks are empty.
+    contested
+        Columns that are there several times and do not say the same.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
+    contested: frozenset[str] = frozenset()
+
+    def check(self, *columns: str) -> None:
+        """Make sure that columns say one thing, before they are believed.
+
+        Raises
+        ------
+        DataError
+            When one of them is there several times, with different cells.
+        """
+        for column in columns:
+            if column in self.contested:
+                msg = (
+                    f"{self.path} has several columns {column!r} that differ: which one is meant "
+                    "cannot be told. Keep one, or rename the others."
+                )
+                raise DataError(msg)
 
 
 def read_text(path: Path) -> str | None:
@@ -97,19 +117,31 @@ def read_table(path: Path) -> Table | None:
     Raises
     ------
     DataError
-        As `read_text` does.
+        As `read_text` does, and when a row has more cells than there are columns.
     """
     text = read_text(path)
     if text is None:
         return None
-    lines = [line for line in _LINE_END.split(text) if line.strip()]
-    cells = [[cell.strip() for cell in line.split("\t")] for line in lines]
-    columns = tuple(cells[0]) if cells else ()
-    rows = tuple(
-        dict(zip(columns, [*row, *[""] * (len(columns) - len(row))], strict=False))
-        for row in cells[1:]
-    )
-    return Table(path, columns, rows)
+    lines = [
+        (number, [cell.strip() for cell in line.split("\t")])
+        for number, line in enumerate(_LINE_END.split(text), start=1)
+        if line.strip()
+    ]
+    columns = tuple(lines[0][1]) if lines else ()
+    rows, contested = [], set[str]()
+    for number, cells in lines[1:]:
+        if any(cells[len(columns) :]):
+            msg = (
+                f"Line {number} of {path} has {len(cells)} cells, but its header {len(columns)} "
+                "columns: what belongs to which column cannot be told. Correct the tabs of one."
+            )
+            raise DataError(msg)
+        row: dict[str, str] = {}
+        for column, cell in zip_longest(columns, cells[: len(columns)], fillvalue=""):
+            if row.setdefault(column, cell) != cell:
+                contested.add(column)
+        rows.append(row)
+    return Table(path, columns, tuple(rows), frozenset(contested))
 
 
 def _decoded(path: Path, content: bytes) -> str:
