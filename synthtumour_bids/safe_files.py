@@ -57,7 +57,7 @@ def read_file(folder: Path, name: str, most_bytes: int, *, follow: bool = False)
 
 
 def parse_json(data: bytes, name: str) -> dict[str, Any]:
-    """Parse a JSON object of bounded size and depth, without NaN and infinity.
+    """Parse a JSON object of bounded size and depth, without NaN, infinity and repeated keys.
 
     Parameters
     ----------
@@ -87,13 +87,13 @@ def _parse(data: bytes) -> Any:
     if max(depths, default=0) > DEEPEST_JSON:
         raise ValueError(f"has more than {DEEPEST_JSON} brackets inside one another")
     try:
-        return json.loads(data, parse_constant=_refuse)
+        return json.loads(data, parse_constant=_refuse, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no JSON ({error})") from error
 
 
 def read_any_json(path: Path) -> Any:
-    """Read JSON of bounded size and depth, without NaN and infinity, that a user wrote.
+    """Read JSON of bounded size and depth that a user wrote; see `parse_json`.
 
     Parameters
     ----------
@@ -122,3 +122,13 @@ def read_json(folder: Path, name: str, *, follow: bool = False) -> dict[str, Any
 
 def _refuse(word: str) -> float:
     raise ValueError(f"{word} is no number")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are each there once; Python would take the last one's value."""
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise ValueError(f"{key!r} is there twice")
+        content[key] = value
+    return content

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.tables import read_table
+from synthtumour_bids.bids.tables import Table, read_table
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_tsv
 
@@ -72,11 +72,10 @@ def read_classes(image: Path, root: Path) -> tuple[TumourClass, ...]:
             "the columns index and name."
         )
         raise DataError(msg)
-    table = read_table(path)
+    table = read_table(path) or Table(path, (), ())
+    table.check("index", "name", "abbreviation", "color")
     try:
-        classes = sorted(
-            (_row(row) for row in (table.rows if table else ())), key=lambda one: one.index
-        )
+        classes = sorted(map(_row, table.rows), key=lambda one: one.index)
     except (KeyError, ValueError) as error:
         msg = (
             f"{path} cannot be read as a class table, with the columns index (whole numbers from "

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from pathspec import GitIgnoreSpec
+
+from synthtumour_bids.bids.ignored import read_bidsignore
 from synthtumour_bids.bids.names import IMAGE_EXTENSIONS, parse_name
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
+
+LOGGER = logging.getLogger(__name__)
 
 # Suffix of each, and whether a contrast agent was given (entity ``ce``).
 MORE_CONTRASTS = {
@@ -26,30 +32,33 @@ def with_contrasts(scans: Iterable[Scan], contrasts: Sequence[str]) -> list[Scan
     Raises
     ------
     DataError
-        When a scan lacks one, or several images fit equally well.
+        When a scan lacks one, several images fit equally well, or a ``.bidsignore`` cannot be read.
     """
+    scans = list(scans)
+    roots = {scan.dataset for scan in scans} if contrasts else ()
+    ignored = {root: read_bidsignore(root) for root in roots}
     result, lacking = [], []
     for scan in scans:
-        found = [find_contrast(scan, contrast) for contrast in contrasts]
+        found = [find_contrast(scan, contrast, ignored[scan.dataset]) for contrast in contrasts]
         absent = [name for name, other in zip(contrasts, found, strict=True) if other is None]
         if absent:
             lacking.append(f"{scan.key} ({', '.join(absent)})")
         result.append(replace(scan, contrasts=tuple(other for other in found if other)))
     if lacking:
         msg = (
-            "All scans must have the contrasts of --more-contrasts in the same folder and session; "
-            f"these have not: {listed(lacking)}. Leave these participants out with "
-            "--exclude-participant-label, or ask for contrasts that all have."
+            "All scans must have the contrasts of --more-contrasts in the same folder and session, "
+            f"not named by .bidsignore; these have not: {listed(lacking)}. Leave these "
+            "participants out with --exclude-participant-label, or ask for contrasts that all have."
         )
         raise DataError(msg)
     return result
 
 
-def find_contrast(scan: Scan, contrast: str) -> Scan | None:
+def find_contrast(scan: Scan, contrast: str, ignored: GitIgnoreSpec) -> Scan | None:
     """Find one further contrast beside a scan.
 
     Where several images fit, the one whose acquisition, reconstruction and run are the scan's is
-    taken.
+    taken. What `ignored` matches is no part of the dataset.
 
     Raises
     ------
@@ -70,6 +79,9 @@ def find_contrast(scan: Scan, contrast: str) -> Scan | None:
         if parsed.suffix != suffix or ("ce" in has) != agent:
             continue
         if {key: value for key, value in has.items() if key not in _FREE} != fixed:
+            continue
+        if ignored.match_file(path.relative_to(scan.dataset).as_posix()):
+            LOGGER.info("%s is left out: .bidsignore names it.", path)
             continue
         shared = sum(own.get(key) == has.get(key) for key in _FREE)
         found = Scan(

@@ -84,7 +84,7 @@ def read_filters(path: Path | None) -> Filters:
     Raises
     ------
     UsageError
-        When the file is missing, is no JSON, or asks for what does not exist.
+        When the file is missing, is no JSON, contradicts itself, or asks for what does not exist.
     """
     if path is None:
         return Filters()
@@ -104,17 +104,25 @@ def read_filters(path: Path | None) -> Filters:
     by_role: dict[Role, dict[str, Any]] = {}
     for query, filters in content.items():
         if query in IMAGE_QUERIES:
-            image |= _checked(path, query, filters)
+            known = image
         elif query == T1W_QUERY:
-            t1w |= _checked(path, query, filters)
+            known = t1w
         elif query in ROLE_QUERIES:
-            by_role.setdefault(ROLE_QUERIES[query], {}).update(_checked(path, query, filters))
+            known = by_role.setdefault(ROLE_QUERIES[query], {})
         else:
             msg = (
                 f"The filter file {path} has a query that this app does not make: {query!r}. "
                 f"Its queries are {', '.join((*IMAGE_QUERIES, *ROLE_QUERIES, T1W_QUERY))}."
             )
             raise UsageError(msg)
+        for entity, value in _checked(path, query, filters).items():
+            if known.setdefault(entity, value) != value:
+                msg = (
+                    f"The filter file {path} has two queries for the same scans, of which "
+                    f"{query!r} sets {entity!r} to {value!r} and the other to {known[entity]!r}. "
+                    "Keep one of them."
+                )
+                raise UsageError(msg)
     return Filters(image, by_role, t1w)
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pathspec import GitIgnoreSpec
-
 from synthtumour_bids.bids.filters import Filters
 from synthtumour_bids.bids.folders import Refusal, unreadable
+from synthtumour_bids.bids.ignored import read_bidsignore
 from synthtumour_bids.bids.index import open_index, query
 from synthtumour_bids.bids.names import ParsedName, datatype, parse_name
 from synthtumour_bids.bids.roles import assign_roles, tumourfree_subjects
@@ -198,15 +197,6 @@ def _disagreement(path: Path, relative: Path, parsed: ParsedName) -> str | None:
         f"{path} is named as a scan of {'/'.join(folders)}, but lies in {'/'.join(found)}: which "
         "of the two is right cannot be told. Rename it or move it."
     )
-
-
-def read_bidsignore(root: Path) -> GitIgnoreSpec:
-    """What ``.bidsignore`` takes out of a dataset, in the syntax of ``.gitignore``."""
-    try:
-        lines = (root / ".bidsignore").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    return GitIgnoreSpec.from_lines(lines)
 
 
 def _one_each(images: Mapping[Path, ParsedName]) -> dict[Path, ParsedName]:

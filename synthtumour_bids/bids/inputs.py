@@ -20,7 +20,7 @@ from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.bids.t1w import T1w, choose_t1w
+from synthtumour_bids.bids.t1w import T1w, choose_t1w, warn_of_those_without
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
@@ -122,6 +122,7 @@ def collect_scans(settings: Settings) -> Selection:
         LOGGER.error("%s", one.message)
     to_segment = [scan for scan in selected if scan.role is Role.TUMOUR]
     t1w = choose_t1w(to_segment, t1w_images)
+    warn_of_those_without(to_segment, t1w, settings, filters)
     corrections = find_corrections(everything, settings, tell=not narrow)
     return Selection(
         tuple(selected), tuple(everything), annotations, tuple(refused), t1w, corrections

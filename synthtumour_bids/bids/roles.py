@@ -53,24 +53,34 @@ class GroupTable:
         Raises
         ------
         DataError
-            When a label is only similar to several in the table.
+            When a label is only similar to several in the table, or several are to one.
         """
+        subjects = list(subjects)
+        folders = (path.name.removeprefix("sub-") for path in self.path.parent.glob("sub-*"))
+        present = {*subjects, *folders}
         found = {}
         for subject in subjects:
-            label = self._row_of(subject)
+            label = self._row_of(subject, present)
             found[subject] = "" if label is None else self.groups[label].lower()
         return found
 
-    def _row_of(self, subject: str) -> str | None:
-        """Label of a participant's row; spreadsheets take zeros, case and digits their own way."""
+    def _row_of(self, subject: str, present: Collection[str]) -> str | None:
+        """Label of a participant's row; spreadsheets take zeros, case and digits their own way.
+
+        The row of somebody who is in the dataset is nobody else's.
+        """
         if subject in self.groups:
             return subject
-        alike = [label for label in self.groups if _plain(label) == _plain(subject)]
-        if len(alike) > 1:
+        plain = _plain(subject)
+        alike = [one for one in self.groups if one not in present and _plain(one) == plain]
+        rivals = [one for one in present if one not in self.groups and _plain(one) == plain]
+        problem = f"several that could be meant: {listed(alike)}" if len(alike) > 1 else ""
+        if alike and len(rivals) > 1:
+            problem = f"one, {listed(alike)}, that could be of any of {listed(sorted(rivals))}"
+        if problem:
             msg = (
-                f"{self.path} has no row of participant sub-{subject}, but several that could be "
-                f"meant: {listed(alike)}. Write the labels in column {ID!r} as the folders are "
-                "called."
+                f"{self.path} has no row of participant sub-{subject}, but {problem}. Write the "
+                f"labels in column {ID!r} as the folders are called."
             )
             raise DataError(msg)
         if not alike:
@@ -108,7 +118,8 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
     Raises
     ------
     DataError
-        When the table cannot be read, has no participants, or tells two groups of one.
+        When the table cannot be read, has no participants, several columns that could be meant, or
+        two groups of one participant.
     """
     table = read_table(root / TABLE)
     if table is None:
@@ -123,6 +134,7 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
     name = _column(table, column)
     if name is None:
         return None
+    table.check(ID, name)
     groups: dict[str, str] = {}
     for row in table.rows:
         label, group = row[ID].removeprefix("sub-"), row[name]
@@ -138,9 +150,15 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
 def _column(table: Table, wanted: str) -> str | None:
     if wanted in table.columns:
         return wanted
-    alike = [name for name in table.columns if name.lower() == wanted.lower()]
-    if len(alike) != 1:
+    alike = list(dict.fromkeys(name for name in table.columns if name.lower() == wanted.lower()))
+    if not alike:
         return None
+    if len(alike) > 1:
+        msg = (
+            f"{table.path} has no column {wanted!r}, but several that could be meant: "
+            f"{listed(alike)}. Name one with --group-column."
+        )
+        raise DataError(msg)
     LOGGER.warning("%s has no column %r; %r is taken for it.", table.path, wanted, alike[0])
     return alike[0]
 

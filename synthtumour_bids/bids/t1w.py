@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synthtumour_bids.bids.filters import Filters
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
+from synthtumour_bids.settings import Settings
 
 LOGGER = logging.getLogger(__name__)
 
@@ -22,6 +26,7 @@ _LONG_NAMES = {
     "mod": "modality",
     "inv": "inversion",
 }
+_SPACES = ("T1w", "anat")  # words of --output-spaces for the grid of the T1w image
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,43 @@ def choose_t1w(scans: Iterable[Scan], images: Sequence[Scan]) -> dict[str, T1w]:
             chosen[scan.key] = _choose(scan, candidates)
             _tell(scan, chosen[scan.key])
     return chosen
+
+
+def warn_of_those_without(
+    scans: Iterable[Scan], chosen: Collection[str], settings: Settings, filters: Filters
+) -> None:
+    """Name the scans without T1w image, where one was spoken of.
+
+    Parameters
+    ----------
+    scans
+        Of the main dataset, to segment.
+    chosen
+        Keys of those that have one.
+    settings, filters
+        ``output_spaces``, and the query ``t1w`` of the filter file.
+    """
+    without = [scan for scan in scans if scan.key not in chosen]
+    asked = any(word.partition(":")[0] in _SPACES for word in settings.output_spaces)
+    if not without or not (asked or filters.t1w):
+        return
+    names = [f"sub-*_{suffix}.nii" for suffix in filters.t1w_suffixes]
+    folders = {scan.dataset / f"sub-{scan.subject}" for scan in without}
+    there = {path.name for one in folders for name in names for path in one.rglob(f"{name}*")}
+    query = (
+        f" that pass the query t1w of --bids-filter-file {settings.bids_filter_file}, "
+        f"{json.dumps(filters.t1w)}"
+        if filters.t1w
+        else ""
+    )
+    LOGGER.warning(
+        "No T1w image goes with %s: looked for %s[.gz] of the same participants%s; there is %s. "
+        "Their masks are written without its grid.",
+        listed(scan.key for scan in without),
+        " or ".join(names),
+        query,
+        listed(sorted(there), 3) or "none",
+    )
 
 
 def _choose(scan: Scan, candidates: Sequence[Scan]) -> T1w:

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from synthtumour_bids.errors import DataError
@@ -38,11 +39,68 @@ class Table:
         In their order, without spaces around.
     rows
         Text by column, without spaces around; cells that a row lacks are empty.
+    contested
+        Columns that are there several times and do not say the same.
     """
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[Mapping[str, str], ...]
+    contested: frozenset[str] = frozenset()
+
+    def check(self, *columns: str) -> None:
+        """Make sure that columns say one thing, before they are believed.
+
+        Raises
+        ------
+        DataError
+            When one of them is there several times, with different cells.
+        """
+        for column in columns:
+            if column in self.contested:
+                msg = (
+                    f"{self.path} has several columns {column!r} that differ: which one is meant "
+                    "cannot be told. Keep one, or rename the others."
+                )
+                raise DataError(msg)
+
+
+def read_text(path: Path) -> str | None:
+    """Read a text that people write for a dataset, in whatever encoding their tools leave it.
+
+    Returns
+    -------
+    ``None`` where there is no such file.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, is no regular file or a link to nowhere, stands in for content that
+        has not been fetched, or holds NUL characters, as files do that a computer lost in a crash.
+    """
+    try:
+        if not path.exists():
+            if not path.is_symlink():
+                return None
+            msg = f"{path} is a link to a file that is not there. {FETCH}"
+            raise DataError(msg)
+        if not path.is_file():
+            msg = f"{path} is no regular file, and cannot be read. Remove it or write it anew."
+            raise DataError(msg)
+        text = _decoded(path, path.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}."
+        raise DataError(msg) from error
+    if text.startswith(POINTERS):
+        msg = f"The content of {path} has not been fetched: it holds {text[:60].strip()!r}. {FETCH}"
+        raise DataError(msg)
+    if "\0" in text:
+        msg = (
+            f"{path} holds NUL characters: it is damaged, or in UTF-16 without a byte order mark. "
+            "Save it as UTF-8."
+        )
+        raise DataError(msg)
+    return text
 
 
 def read_table(path: Path) -> Table | None:
@@ -59,30 +117,31 @@ def read_table(path: Path) -> Table | None:
     Raises
     ------
     DataError
-        When the file cannot be read, is a link to nowhere, or stands in for content that has not
-        been fetched.
+        As `read_text` does, and when a row has more cells than there are columns.
     """
-    if path.is_symlink() and not path.exists():
-        msg = f"{path} is a link to a file that is not there. {FETCH}"
-        raise DataError(msg)
-    if not path.is_file():
+    text = read_text(path)
+    if text is None:
         return None
-    try:
-        text = _decoded(path, path.read_bytes())
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}."
-        raise DataError(msg) from error
-    if text.startswith(POINTERS):
-        msg = f"The content of {path} has not been fetched: it holds {text[:60].strip()!r}. {FETCH}"
-        raise DataError(msg)
-    lines = [line for line in _LINE_END.split(text) if line.strip()]
-    cells = [[cell.strip() for cell in line.split("\t")] for line in lines]
-    columns = tuple(cells[0]) if cells else ()
-    rows = tuple(
-        dict(zip(columns, [*row, *[""] * (len(columns) - len(row))], strict=False))
-        for row in cells[1:]
-    )
-    return Table(path, columns, rows)
+    lines = [
+        (number, [cell.strip() for cell in line.split("\t")])
+        for number, line in enumerate(_LINE_END.split(text), start=1)
+        if line.strip()
+    ]
+    columns = tuple(lines[0][1]) if lines else ()
+    rows, contested = [], set[str]()
+    for number, cells in lines[1:]:
+        if any(cells[len(columns) :]):
+            msg = (
+                f"Line {number} of {path} has {len(cells)} cells, but its header {len(columns)} "
+                "columns: what belongs to which column cannot be told. Correct the tabs of one."
+            )
+            raise DataError(msg)
+        row: dict[str, str] = {}
+        for column, cell in zip_longest(columns, cells[: len(columns)], fillvalue=""):
+            if row.setdefault(column, cell) != cell:
+                contested.add(column)
+        rows.append(row)
+    return Table(path, columns, tuple(rows), frozenset(contested))
 
 
 def _decoded(path: Path, content: bytes) -> str:

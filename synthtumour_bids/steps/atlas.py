@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from synthtumour_bids.bids.tables import read_table
-from synthtumour_bids.errors import DataError
+from synthtumour_bids.errors import DataError, advice
 from synthtumour_bids.files import fingerprint, hash_file
 from synthtumour_bids.measures.location import values_at
 from synthtumour_bids.measures.regions import Atlas
@@ -123,7 +123,10 @@ def _warn_of_other_template(path: Path) -> None:
 
 
 def _read_names(path: Path) -> dict[int, str]:
-    table = read_table(path)
+    with advice("It names the regions of --atlas."):
+        table = read_table(path)
+        if table is not None:
+            table.check(*COLUMNS)
     if table is None or not set(COLUMNS) <= set(table.columns):
         found = "no such file" if table is None else f"columns {', '.join(table.columns)}"
         msg = f"Looked in {path} (--atlas) for the columns {' and '.join(COLUMNS)}; found {found}."

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
-from synthtumour_bids.settings import Role
 from synthtumour_bids.spaces.references import T1W, Reference, references_of
 from synthtumour_bids.steps import healthy_twin, lesion_roi, standard_spaces, t1w
-
-LOGGER = logging.getLogger(__name__)
 
 
 def run(job: Job) -> list[ScanOutcome]:
@@ -23,8 +17,6 @@ def run(job: Job) -> list[ScanOutcome]:
     asked = references_of(job.settings.output_spaces)
     records = []
     if not asked or Reference(T1W) in asked:
-        if asked:
-            _name_those_without(job)
         records += t1w.run(job) + lesion_roi.write(job)
     return records + standard_spaces.run(job) + healthy_twin.run(job)
 
@@ -45,13 +37,3 @@ def planned(job: Job, scan: Scan) -> dict[str, bool]:
         space: standard_spaces.deformed(job.ledger, scan.key, space) is not None
         for space in standard
     }
-
-
-def _name_those_without(job: Job) -> None:
-    without = [scan.key for scan in job.selected(Role.TUMOUR) if scan.key not in job.selection.t1w]
-    if without:
-        LOGGER.warning(
-            "--output-spaces T1w: neither the session nor the participant has a T1w image of %s; "
-            "their masks are written without it.",
-            listed(without),
-        )

@@ -57,6 +57,7 @@ def test_class_tables_are_read_and_written(tmp_path):
         ("index\tname\n1\t\n", "has no name"),
         ("index\tname\n0\tbackground\n", "no class beside the background"),
         ("index\tname\n1\toedema\n1\tcore\n", "an index twice"),
+        ("index\tname\tname\n1\toedema\tcore\n", "several columns 'name'"),
     ],
 )
 def test_class_tables_that_tell_nothing_are_refused(tmp_path, text, words):

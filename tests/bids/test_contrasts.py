@@ -69,6 +69,18 @@ def test_images_that_fit_equally_well_are_named(tmp_path):
         collect(make(tmp_path / "main", *names), "T2w")
 
 
+def test_contrasts_that_bidsignore_names_are_left_out(tmp_path, caplog):
+    names = ["sub-01_FLAIR.nii.gz", "sub-01_acq-a_T2w.nii.gz", "sub-01_acq-b_T2w.nii.gz"]
+    root = make(tmp_path / "main", *names)
+    (root / ".bidsignore").write_text("*_acq-a_T2w*\n")
+    with caplog.at_level("INFO"):
+        assert collect(root, "T2w")[0].contrasts[0].path.name == names[2]
+    assert "sub-01_acq-a_T2w.nii.gz is left out: .bidsignore names it" in caplog.text
+    (root / ".bidsignore").write_text("*_T2w*\n")
+    with pytest.raises(DataError, match=r"these have not: .*sub-01_FLAIR \(T2w\)"):
+        collect(root, "T2w")
+
+
 def test_exit_codes(tmp_path, capsys):
     root = make(tmp_path / "main", "sub-01_FLAIR.nii.gz", "sub-02_FLAIR.nii.gz")
     table(root, "sub-01\tcontrol", "sub-02\ttumour")

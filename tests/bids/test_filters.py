@@ -41,6 +41,10 @@ def test_filters_by_role(main, healthy):
         key for key in found(main) if key != "sub-01"
     ]
     assert filtered(main, healthy, healthy={"session": "*"})[-1:] == ["tumourfree/sub-h1_ses-9"]
+    # Two queries for the same scans add up.
+    assert filtered(main, flair={"session": "1"}, image={"acquisition": "3D", "session": "1"}) == [
+        "sub-02_ses-1_acq-3D"
+    ]
     # A role's own filter goes before the common one.
     assert filtered(main, image={"session": "2"}, tumourfree={"session": None}) == [
         "sub-01",
@@ -59,6 +63,10 @@ def test_filters_by_role(main, healthy):
         ('{"flair": {"run": {}}}', "neither a text"),
         ('{"flair": {"run": []}}', "neither a text"),
         ('{"flair": {"suffix": "T1w"}}', "decided by --contrast"),
+        ('{"flair": {}, "flair": {"run": 1}}', r"filters\.json.*'flair' is there twice"),
+        ('{"flair": {"run": 1, "run": 2}}', "'run' is there twice"),
+        ('{"flair": {"run": 1}, "image": {"run": 2}}', "'image' sets 'run' to 2 and the .* to 1"),
+        ('{"healthy": {"run": 1}, "tumourfree": {"run": 2}}', "two queries for the same scans"),
         ('{"flair": {"colour": "red"}}', "colour.*not a recognized entity"),
     ],
 )

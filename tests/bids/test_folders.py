@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import subprocess
@@ -116,25 +117,28 @@ print(scans, refused)
 """
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
-@pytest.mark.parametrize("folder", ["sub-02", "sub-02/anat"])
-def test_a_folder_that_may_not_be_listed_costs_its_participant(root, folder):
-    """As root reads everything, the capabilities to do so are dropped."""
-    (root / folder).chmod(0)
+needs_setpriv = pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs util-linux")
+
+
+def listed_without(root: Path, locked: str) -> subprocess.CompletedProcess[str]:
+    """What is found while a path is locked: as root reads everything, its capabilities go."""
+    (root / locked).chmod(0)
     command = [sys.executable, "-c", LIST, str(root)]
     if os.geteuid() == 0:
         caps = "-dac_override,-dac_read_search"
         command = ["setpriv", "--bounding-set", caps, "--inh-caps", caps, *command]
+    folder = Path(__file__).parents[2]
     try:
-        ran = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=Path(__file__).parents[2],
-            check=True,
-        )
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     finally:
-        (root / folder).chmod(0o755)
+        (root / locked).chmod(0o755)
+
+
+@needs_setpriv
+@pytest.mark.parametrize("folder", ["sub-02", "sub-02/anat"])
+def test_a_folder_that_may_not_be_listed_costs_its_participant(root, folder):
+    ran = listed_without(root, folder)
+    assert ran.returncode == 0, ran.stderr
     assert "['raw/sub-01_FLAIR']" in ran.stdout
     assert "cannot be listed (Permission denied)" in ran.stdout
 
@@ -154,3 +158,41 @@ def test_bidsignore(root, rules, left, caplog):
     with caplog.at_level("INFO"):
         assert found(root)[0] == [f"raw/{name}" for name in left]
     assert ".bidsignore names it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        codecs.BOM_UTF8 + b"sub-02/\n",
+        codecs.BOM_UTF16_LE + "sub-02/\r\n".encode("utf-16-le"),
+        "# Müller\r\nsub-02/\r\n".encode("cp1252"),
+    ],
+)
+def test_bidsignore_in_other_encodings(root, content):
+    (root / ".bidsignore").write_bytes(content)
+    assert found(root)[0] == ["raw/sub-01_FLAIR"]
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (lambda path: path.write_text("/annex/objects/MD5E-s30--abc\n"), "not been fetched"),
+        (lambda path: path.symlink_to(".git/annex/objects/gone"), "link to a file that is not"),
+        (lambda path: path.write_bytes("sub-02/\n".encode("utf-16-le")), "NUL characters"),
+        (lambda path: path.mkdir(), "no regular file"),
+        (lambda path: path.write_text("sub-02/\n!\n"), "pattern that"),
+        (lambda path: path.write_text("sub-[2-0]/\n"), "pattern that"),
+    ],
+)
+def test_a_bidsignore_that_cannot_be_read_stops_the_run(root, write, words):
+    write(root / ".bidsignore")
+    with pytest.raises(DataError, match=rf"\.bidsignore.*{words}"):
+        found(root)
+
+
+@needs_setpriv
+def test_a_bidsignore_that_may_not_be_read_stops_the_run(root):
+    (root / ".bidsignore").write_text("sub-02/\n")
+    ran = listed_without(root, ".bidsignore")
+    assert ran.returncode != 0
+    assert ".bidsignore cannot be read: Permission denied" in ran.stderr

@@ -134,6 +134,47 @@ def test_labels_that_could_be_several_are_asked_about(main):
         collect(main)
 
 
+def test_the_row_of_somebody_who_is_there_is_nobody_elses(tmp_path, main, caplog):
+    names = ("01", "001", "A1", "a1", "2")
+    free = make(tmp_path / "free", *(f"sub-{name}_FLAIR.nii.gz" for name in names))
+    table(free, "01\tcontrol", "A1\tcontrol", "02\tcontrol")
+    assert {key for key in roles(main, free) if "free" in key} == {
+        *("tumourfree/01", "tumourfree/2", "tumourfree/A1")
+    }
+    assert "(nothing): 001, a1 are left out" in caplog.text
+    with pytest.raises(DataError, match="says nothing in column 'group' of participants 001"):
+        roles(free, participant_label=("001",), model=free)
+
+
+def test_a_row_that_could_be_of_several_is_asked_about(tmp_path):
+    root = make(tmp_path / "bids", "sub-1_FLAIR.nii.gz", "sub-001_FLAIR.nii.gz")
+    table(root, "01\tcontrol")
+    for more in ({}, {"participant_label": ("1",)}):
+        with pytest.raises(DataError, match="one, 01, that could be of any of 001, 1"):
+            roles(root, model=root, **more)
+
+
+def test_columns_of_one_name_are_asked_about_where_they_differ(main):
+    rows = [f"sub-0{n}\tcontrol\t{value}" for n, value in enumerate(("tumour", *["hc"] * 2), 1)]
+    table(main, *rows, header="participant_id\tgroup\tgroup")
+    with pytest.raises(DataError, match=r"participants\.tsv has several columns 'group'"):
+        collect(main, model=main)
+    table(main, *(f"sub-0{n}\thc\thc" for n in (1, 2, 3)), header="participant_id\tgroup\tgroup")
+    assert set(roles(main).values()) == {"tumourfree"}
+    table(main, *rows, header="participant_id\tGroup\tGROUP")
+    with pytest.raises(DataError, match=r"several that could be meant: Group, GROUP.*--group-col"):
+        collect(main, model=main)
+
+
+def test_a_row_that_is_longer_than_the_header_is_asked_about(main):
+    rows = ["sub-01\tsaw\tcontrol\tpatient", "sub-02\t\tpatient", "sub-03\t\tpatient\t"]
+    table(main, *rows, header="participant_id\tcomment\tgroup")
+    with pytest.raises(DataError, match=r"Line 2 of .*participants\.tsv has 4 cells"):
+        collect(main, model=main)
+    table(main, "sub-01\t\tcontrol", *rows[1:], header="participant_id\tcomment\tgroup")
+    assert roles(main)["raw/01"] == "tumourfree"
+
+
 def test_a_column_in_another_case_is_found_and_told(main, caplog):
     table(main, "sub-01\tHC", "sub-02\tglioma", "sub-03\tglioma", header="participant_id\tGroup")
     assert roles(main, model=main)["raw/01"] == "tumourfree"

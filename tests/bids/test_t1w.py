@@ -74,3 +74,27 @@ def test_the_filter_that_other_tools_need(dataset: Path) -> None:
 def test_a_query_of_the_t1w_image_is_checked(dataset: Path) -> None:
     with pytest.raises(UsageError, match="neither a text"):
         chosen(dataset, {"run": {}})
+
+
+@pytest.mark.parametrize(
+    ("query", "spaces", "words"),
+    [
+        ({"acquisition": "typo"}, (), ("raw/sub-01_ses-1_FLAIR, ", '{"acquisition": "typo"}')),
+        ({"suffix": "MP2RAGE"}, ("T1w",), ("sub-*_MP2RAGE.nii[.gz] of", "there is none")),
+        ({"run": 2}, (), ("with raw/sub-02_FLAIR: looked for sub-*_T1w.nii", "filters.json")),
+        (None, ("anat",), ("with raw/sub-02_FLAIR: ", "; there is none")),
+        (None, ("MNI152NLin6Asym",), ()),
+        (None, (), ()),
+    ],
+)
+def test_scans_without_the_t1w_image_that_was_spoken_of_are_named(
+    dataset: Path,
+    query: dict[str, object] | None,
+    spaces: tuple[str, ...],
+    words: tuple[str, ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chosen(dataset, query, output_spaces=spaces)
+    assert ("No T1w image goes with" in caplog.text) == bool(words)
+    for word in words:
+        assert word in caplog.text

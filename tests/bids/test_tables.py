@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from synthtumour_bids.bids.tables import read_table
+from synthtumour_bids.errors import DataError
 
 ROWS = "participant_id\tremark\tgroup\r\nsub-01\tnaïve\tcontrol\r\nsub-02\t\ttumour\r\n"
 
@@ -45,3 +46,19 @@ def test_line_ends_short_rows_and_empty_lines(tmp_path, end):
 
 def test_no_table(tmp_path):
     assert read_table(tmp_path / "none.tsv") is None
+
+
+def test_a_row_with_more_cells_than_columns_is_refused(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\tb\n\n1\t2\t\t \n1\t2\t\t3\n")
+    with pytest.raises(DataError, match=r"Line 4 of .*t\.tsv has 4 cells, but its header 2"):
+        read_table(tmp_path / "t.tsv")
+
+
+def test_columns_that_are_there_twice_must_agree_where_they_are_used(tmp_path):
+    (tmp_path / "t.tsv").write_text("a\tb\tc\ta\tb\n1\t2\t3\t1\t2\n4\t5\t6\t7\n")
+    table = read_table(tmp_path / "t.tsv")
+    assert table is not None
+    table.check("c", "none")
+    for column in "ab":
+        with pytest.raises(DataError, match=f"several columns '{column}' that differ"):
+            table.check(column)

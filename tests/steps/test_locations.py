@@ -190,6 +190,7 @@ def test_figures_follow_mask_and_atlas(tmp_path: Path, atlas: str) -> None:
         ("elsewhere", "0% of its"),
         ("probabilities", "one whole number a voxel"),
         ("labels", "columns index and name"),
+        ("twice", "several columns 'name' that differ"),
     ],
 )
 def test_an_atlas_that_cannot_serve_is_left_out_with_a_sentence(
@@ -200,6 +201,8 @@ def test_an_atlas_that_cannot_serve_is_left_out_with_a_sentence(
         path.unlink()
     elif broken == "labels":
         labels.write_text("number\tregion\n7\tleft\n")
+    elif broken == "twice":
+        labels.write_text("index\tname\tname\n7\tleft\tright\n")
     else:
         image = nib.load(path)
         affine, data = image.affine.copy(), image.get_fdata(dtype=np.float32)
