@@ -227,12 +227,18 @@ def _one_each(images: Mapping[Path, ParsedName]) -> dict[Path, ParsedName]:
 
 def _is_series(path: Path) -> bool:
     """Whether an image has a fourth dimension; not, where it cannot be read: that fails later."""
+    import zlib
+
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
     try:
         shape: tuple[int, ...] = getattr(nib.load(path), "shape", ())
-    except (OSError, EOFError, ValueError, ImageFileError, WrapStructError):
+    except (
+        *(HeaderDataError, ImageFileError, WrapStructError, zlib.error),
+        *(ValueError, LookupError, ArithmeticError, OSError, EOFError),
+    ):
         return False
     return any(length > 1 for length in shape[3:])
