@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.description import DESCRIPTION_FILE
+from synthtumour_bids.bids.folders import survey
 from synthtumour_bids.bids.names import IMAGE_EXTENSIONS, datatype
 from synthtumour_bids.errors import DataError, UsageError
 
@@ -42,9 +43,8 @@ def open_index(
     database
         Folder of a pybids database. One that is there is used as it is; a new one is made of the
         images of all subjects, so that it serves any later run.
-
     but
-        Files and folders to leave out.
+        Files and folders to leave out; a new database leaves out all that cannot be read.
 
     Returns
     -------
@@ -106,6 +106,7 @@ def _all_but(
         re.compile(rf"^/[^/]+/(?!(?:ses-[^/]+|{any_folder})(?:/|$))"),
         re.compile(rf"^/[^/]+/ses-[^/]+/(?!(?:{any_folder})(?:/|$))"),
         re.compile(rf"/(?:{any_folder})/(?!sub-[^/]+_(?:{any_suffix})\.nii(?:\.gz)?$)"),
+        re.compile("[\ud800-\udfff]"),  # in another encoding: a database cannot hold it
     ]
 
 
@@ -118,12 +119,18 @@ def _make_database(root: Path, database: Path) -> None:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
     LOGGER.info("Indexing %s into %s.", root, database)
+    ignore = _all_but(None, ("anat", "dwi"), ())
+    for one in survey("", root, ("FLAIR", "dwi"), None).refused:
+        ignore.append(_below(one.path.relative_to(root)))
+        LOGGER.warning(
+            "%s The database %s is made without it: delete the database when that is mended.",
+            one.message,
+            database,
+        )
     new = database.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{database.name}")
     try:
         new.parent.mkdir(parents=True, exist_ok=True)
-        indexer = BIDSLayoutIndexer(
-            validate=False, index_metadata=False, ignore=_all_but(None, ("anat", "dwi"), ())
-        )
+        indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
         BIDSLayout(root, validate=False, indexer=indexer, database_path=new)
         database.mkdir(exist_ok=True)
         # The arguments first: a database counts as there when its index is.
