@@ -177,14 +177,15 @@ def _images(
         if ignored.match_file(relative.as_posix()):
             LOGGER.info("%s is left out: .bidsignore names it.", dataset.root / relative)
             continue
+        subject = _subject(relative)
+        if subject in excluded or (subjects is not None and subject not in subjects):
+            continue
         parsed = parse_name(relative.name)
         if parsed is None:
             LOGGER.warning("%s is not named as BIDS asks for; left out.", dataset.root / relative)
             continue
-        if parsed.subject in excluded or (subjects is not None and parsed.subject not in subjects):
-            continue
         if (message := _disagreement(dataset.root / relative, relative, parsed)) is not None:
-            refused.append(Refusal(dataset.name, parsed.subject, dataset.root / relative, message))
+            refused.append(Refusal(dataset.name, subject, dataset.root / relative, message))
             continue
         entities = dict(parsed.entities)
         if parsed.is_derivative or entities.get("part") in _PARTS_LEFT_OUT:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps import preprocess
 from tests.builders.datasets import collect, keys, make
-from tests.builders.jobs import make_job
+from tests.builders.jobs import make_job, with_settings
 
 
 @pytest.fixture
@@ -47,7 +48,41 @@ def test_folder_and_name_must_agree(root, name, folders):
     move(root, name, *folders)
     scans, refused = found(root)
     assert scans == ["raw/sub-01_FLAIR", "raw/sub-02_FLAIR"]
-    assert "which of the two is right cannot be told" in refused["03"]
+    owner = folders[0].removeprefix("sub-")
+    assert "which of the two is right cannot be told" in refused[owner]
+
+
+def test_a_file_in_the_wrong_folder_is_that_participants_trouble(root, tmp_path):
+    move(root, "sub-01_FLAIR.nii.gz", "sub-04", "anat")
+    selection = collect(root, model=root)
+    (one,) = selection.refused
+    assert (one.subject, one.name) == ("04", "sub-04/anat/sub-01_FLAIR")
+    job = make_job(tmp_path / "job", scans=())
+    (record,) = preprocess.run(replace(job, selection=replace(selection, selected=())))
+    assert record.key == "raw/sub-04/anat/sub-01_FLAIR"
+    assert record.key not in keys(selection.selected)
+    assert found(root, exclude_participant_label=("04",))[1] == {}
+    assert list(found(root, participant_label=("04",))[1]) == ["04"]
+    assert list(found(root, exclude_participant_label=("01",))[1]) == ["04"]
+
+
+def test_what_was_mended_fails_no_more(root, tmp_path):
+    for label in ("03", "04"):
+        move(root, f"sub-{label}_ses-2_FLAIR.nii.gz", f"sub-{label}", "ses-1", "anat")
+    job = make_job(tmp_path / "job", scans=())
+
+    def failed(**more) -> list[str]:
+        selection = collect(root, model=root, **more)
+        now = with_settings(replace(job, selection=replace(selection, selected=())), **more)
+        preprocess.run(now)
+        return [failure.scan.subject for failure in job.ledger.failures()]
+
+    assert failed() == ["03", "04"]
+    for label in ("03", "04"):
+        shutil.rmtree(root / f"sub-{label}" / "ses-1")
+    assert failed(participant_label=("01",)) == ["03", "04"]
+    assert failed(exclude_participant_label=("03",)) == ["03"]
+    assert failed() == []
 
 
 def test_no_two_scans_share_a_key(root):
@@ -63,9 +98,7 @@ def test_what_is_refused_fails_and_is_kept_for_the_tables(root, tmp_path):
     move(root, "sub-03_FLAIR.nii.gz", "sub-03", "ses-1", "anat")
     selection = collect(root, model=root)
     job = make_job(tmp_path / "job", scans=())
-    import dataclasses
-
-    job = dataclasses.replace(job, selection=dataclasses.replace(selection, selected=()))
+    job = replace(job, selection=replace(selection, selected=()))
     (record,) = preprocess.run(job)
     assert record.status == "failed"
     (failure,) = job.ledger.failures()
