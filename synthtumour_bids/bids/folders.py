@@ -142,6 +142,11 @@ def unusable(folder: Path) -> str | None:
     return None
 
 
+def can_be_written(name: str) -> bool:
+    """Whether a name is in the system's encoding; an index and a table cannot hold others."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def is_folder(path: Path) -> bool:
     """Whether a folder is there, of which one may know."""
     try:
@@ -179,7 +184,7 @@ def _participants(root: Path, suffixes: Collection[str]) -> Iterator[tuple[str, 
         if path.name.lower().startswith("sub-"):
             label = path.name[len("sub-") :]
             if label and not _is_file(path):
-                yield label if _can_be_written(label) else _NO_LABEL.sub("", label), path
+                yield label if can_be_written(label) else _NO_LABEL.sub("", label), path
         elif match := _PARTICIPANT.fullmatch(path.name):
             label = _NO_LABEL.sub("", match[1] or match[2])
             if label and any(_name_inside(one.name, suffixes) for one in _entries(path)):
@@ -242,7 +247,7 @@ def _name_inside(name: str, suffixes: Collection[str]) -> str | None:
     match = _SESSION.fullmatch(name)
     if match is None:
         return None
-    if name.startswith("ses-") and _can_be_written(name):
+    if name.startswith("ses-") and can_be_written(name):
         return name
     return f"ses-{_NO_LABEL.sub('', match[1])}"
 
@@ -258,13 +263,8 @@ def _image_name(name: str, stem: str, suffixes: Collection[str]) -> str | None:
             start, end = name[: -len(right)], name[-len(right) :]
             if not start or end.lower().replace("-", "_") != right.lower():
                 continue
-            if start.startswith("sub-") and name == start + right and _can_be_written(name):
+            if start.startswith("sub-") and name == start + right and can_be_written(name):
                 return name
             better = _NO_NAME.sub("", start) + right
             return better if parse_name(better) else f"{stem}[_...]{right}"
     return None
-
-
-def _can_be_written(name: str) -> bool:
-    """Whether a name is in the system's encoding; an index and a table cannot hold others."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -182,7 +182,11 @@ def _images(
             continue
         parsed = parse_name(relative.name)
         if parsed is None:
-            LOGGER.warning("%s is not named as BIDS asks for; left out.", dataset.root / relative)
+            LOGGER.warning(
+                "%s is not named as BIDS asks for (sub-<label>, then BIDS's other entities in its "
+                "order, values of letters and digits, suffix); left out.",
+                dataset.root / relative,
+            )
             continue
         if (message := _disagreement(dataset.root / relative, relative, parsed)) is not None:
             refused.append(Refusal(dataset.name, subject, dataset.root / relative, message))

@@ -14,7 +14,7 @@ from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.corrections import find_corrections
 from synthtumour_bids.bids.filters import Filters, read_filters
-from synthtumour_bids.bids.folders import Refusal, is_folder, labels_seen, unusable
+from synthtumour_bids.bids.folders import Refusal, can_be_written, is_folder, labels_seen, unusable
 from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
@@ -152,7 +152,7 @@ def datasets(settings: Settings) -> list[Dataset]:
     Raises
     ------
     DataError
-        When a folder is not there.
+        When a folder is not there, or cannot be read.
     UsageError
         When one is given twice.
     """
@@ -171,6 +171,9 @@ def datasets(settings: Settings) -> list[Dataset]:
             there = True
         if not there:
             msg = f"There is no dataset folder {dataset.root}. {_MOUNT_ADVICE}"
+            raise DataError(msg)
+        if not can_be_written(str(dataset.root)):
+            msg = f"The path {dataset.root} is not in UTF-8: rename its folders."
             raise DataError(msg)
         if (message := unusable(dataset.root)) is not None:
             raise DataError(message)

@@ -37,3 +37,15 @@ def test_a_description_that_is_none_is_told(root, text):
 def test_a_description_without_what_matters_is_no_matter(root, text):
     (root / "dataset_description.json").write_text(text)
     assert len(keys(collect(root, model=root).selected)) == 2
+
+
+def test_a_dataset_whose_path_is_in_another_encoding_is_told(root):
+    moved = root.rename(root.with_name("m\udcfc"))
+    with pytest.raises(DataError, match="is not in UTF-8: rename"):
+        collect(moved, model=root)
+
+
+def test_a_name_that_is_none_is_told_with_what_names_are(root, caplog):
+    make(root, "sub-02_run-1_acq-x_FLAIR.nii.gz")
+    assert len(collect(root, model=root).selected) == 2
+    assert "other entities in its order" in caplog.text
