@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from synthtumour_bids.bids.copies import find_copies
+from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.cluster import Cluster
@@ -348,10 +349,24 @@ def refused(job: Job, step: str) -> list[ScanOutcome]:
     """Outcomes of files and folders that cannot be used; kept in the ledger like other failures."""
     records = []
     for one in job.selection.refused:
-        identity = Identity(one.dataset_name, one.subject, None, "", one.path.name.split(".")[0])
+        identity = Identity(one.dataset_name, one.subject, None, "", one.name)
         job.ledger.mark_failure(Failure(step, identity, "", job.places.hide(one.message)))
         records.append(ScanOutcome(identity.key, step, Status.FAILED, one.message))
+    _forget_mended(job, step, {record.key for record in records})
     return records
+
+
+def _forget_mended(job: Job, step: str, still: Collection[str]) -> None:
+    """Clear what was refused before, of participants that this run has looked at."""
+    settings, scans = job.settings, job.selection.everything
+    datasets = {MAIN, *(scan.dataset_name for scan in scans)}
+    for failure in job.ledger.failures():
+        who = failure.scan
+        was_refused = failure.step == step and not who.suffix
+        if was_refused and who.dataset in datasets and who.key not in still:
+            excluded = who.subject in settings.exclude_participant_label
+            if not excluded and who.subject in (settings.participant_label or (who.subject,)):
+                job.ledger.clear_failure(step, who.key)
 
 
 def skipped(step: str, scans: Iterable[Scan]) -> list[ScanOutcome]:

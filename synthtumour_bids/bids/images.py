@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.filters import Filters
-from synthtumour_bids.bids.folders import Refusal, unreadable
+from synthtumour_bids.bids.folders import Misnamed, Refusal, survey
 from synthtumour_bids.bids.ignored import read_bidsignore
 from synthtumour_bids.bids.index import open_index, query
 from synthtumour_bids.bids.names import ParsedName, datatype, parse_name
 from synthtumour_bids.bids.roles import assign_roles, tumourfree_subjects
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.settings import Role, Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -83,18 +84,24 @@ def scans_of(
     possible = (Role.TUMOUR, Role.TUMOURFREE) if dataset.role is None else (dataset.role,)
     suffixes = {role: filters.suffixes(role, settings.contrast) for role in possible}
     asked_for = {one for of_role in suffixes.values() for one in of_role}
-    datatypes = {datatype(suffix) for suffix in asked_for}
-    refused = [
-        one
-        for one in unreadable(dataset.name, dataset.root, datatypes, subjects)
-        if one.subject not in settings.exclude_participant_label
-    ]
+    indexed = sorted(asked_for.union(filters.t1w_suffixes if dataset.name == MAIN else ()))
+    seen = survey(dataset.name, dataset.root, indexed, subjects)
+    excluded = settings.exclude_participant_label
+    refused = []
+    for one in seen.refused:
+        if one.subject in excluded:
+            continue
+        if one.path.name in _datatypes(indexed) - _datatypes(asked_for):
+            LOGGER.warning("%s Masks are not carried to T1w images in it.", one.message)
+        else:
+            refused.append(one)
+    _tell_misnamed(dataset.root, [one for one in seen.misnamed if one.subject not in excluded])
     layout = open_index(
         dataset.root,
-        sorted(asked_for.union(filters.t1w_suffixes if dataset.name == MAIN else ())),
+        indexed,
         subjects=subjects,
         database=database,
-        but=[one.path for one in refused],
+        but=[one.path for one in seen.refused],
     )
     images: dict[Role, Mapping[Path, ParsedName]] = {}
     for role in possible:
@@ -125,6 +132,10 @@ def scans_of(
     unique = {one.path: one for one in refused}  # each query of a role has refused them
     t1w = _t1w_images(dataset, settings, layout, filters, subjects) if dataset.name == MAIN else ()
     return Found(scans, tuple(unique.values()), frozenset(labels - roles.keys()), t1w)
+
+
+def _datatypes(suffixes: Collection[str]) -> set[str]:
+    return {datatype(suffix) for suffix in suffixes}
 
 
 def _t1w_images(
@@ -165,14 +176,19 @@ def _images(
         if ignored.match_file(relative.as_posix()):
             LOGGER.info("%s is left out: .bidsignore names it.", dataset.root / relative)
             continue
+        subject = _subject(relative)
+        if subject in excluded or (subjects is not None and subject not in subjects):
+            continue
         parsed = parse_name(relative.name)
         if parsed is None:
-            LOGGER.warning("%s is not named as BIDS asks for; left out.", dataset.root / relative)
-            continue
-        if parsed.subject in excluded or (subjects is not None and parsed.subject not in subjects):
+            LOGGER.warning(
+                "%s is not named as BIDS asks for (sub-<label>, then BIDS's other entities in its "
+                "order, values of letters and digits, suffix); left out.",
+                dataset.root / relative,
+            )
             continue
         if (message := _disagreement(dataset.root / relative, relative, parsed)) is not None:
-            refused.append(Refusal(dataset.name, parsed.subject, dataset.root / relative, message))
+            refused.append(Refusal(dataset.name, subject, dataset.root / relative, message))
             continue
         entities = dict(parsed.entities)
         if parsed.is_derivative or entities.get("part") in _PARTS_LEFT_OUT:
@@ -182,6 +198,31 @@ def _images(
             continue
         images[dataset.root / relative] = parsed
     return images
+
+
+def _subject(relative: Path) -> str:
+    """Label of the participant whose folder a file lies in, whatever the file says."""
+    folders = (part for part in relative.parts[:-1] if part.startswith("sub-"))
+    return next(folders, "").removeprefix("sub-")
+
+
+def _tell_misnamed(root: Path, misnamed: Collection[Misnamed]) -> None:
+    """Name what would vanish without a word; who has ``.bidsignore`` name it knows already."""
+    ignored = read_bidsignore(root)
+    folders: dict[bool, list[str]] = {}
+    for one in misnamed:
+        relative = one.path.relative_to(root).as_posix()
+        if not (ignored.match_file(relative) or ignored.match_file(f"{relative}/")):
+            is_image = one.path.suffix.lower() in (".nii", ".gz")
+            folders.setdefault(is_image, []).append(f"{relative} (rename it to {one.should_be})")
+    for is_image, told in sorted(folders.items()):
+        LOGGER.warning(
+            "%s in %s not named as BIDS asks for, and left out: %s. Small and capital letters "
+            "matter.",
+            "Images" if is_image else "Folders",
+            root,
+            listed(told, 5),
+        )
 
 
 def _disagreement(path: Path, relative: Path, parsed: ParsedName) -> str | None:
@@ -217,12 +258,18 @@ def _one_each(images: Mapping[Path, ParsedName]) -> dict[Path, ParsedName]:
 
 def _is_series(path: Path) -> bool:
     """Whether an image has a fourth dimension; not, where it cannot be read: that fails later."""
+    import zlib
+
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
     try:
         shape: tuple[int, ...] = getattr(nib.load(path), "shape", ())
-    except (OSError, EOFError, ValueError, ImageFileError, WrapStructError):
+    except (
+        *(HeaderDataError, ImageFileError, WrapStructError, zlib.error),
+        *(ValueError, LookupError, ArithmeticError, OSError, EOFError),
+    ):
         return False
     return any(length > 1 for length in shape[3:])

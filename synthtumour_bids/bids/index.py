@@ -11,8 +11,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.bids.description import DESCRIPTION_FILE
+from synthtumour_bids.bids.folders import survey
 from synthtumour_bids.bids.names import IMAGE_EXTENSIONS, datatype
-from synthtumour_bids.errors import UsageError
+from synthtumour_bids.errors import DataError, UsageError
 
 LOGGER = logging.getLogger(__name__)
 
@@ -41,9 +43,8 @@ def open_index(
     database
         Folder of a pybids database. One that is there is used as it is; a new one is made of the
         images of all subjects, so that it serves any later run.
-
     but
-        Files and folders to leave out.
+        Files and folders to leave out; a new database leaves out all that cannot be read.
 
     Returns
     -------
@@ -51,11 +52,14 @@ def open_index(
 
     Raises
     ------
+    DataError
+        When the dataset's description cannot be read, or is none.
     UsageError
         When the database is of another dataset, or broken.
     """
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
+    _check_description(root)
     if database is None:
         ignore = _all_but(subjects, {datatype(suffix) for suffix in suffixes}, suffixes)
         ignore += [_below(path.relative_to(root)) for path in but]
@@ -64,6 +68,30 @@ def open_index(
     if not (database / "layout_index.sqlite").is_file():
         _make_database(root, database)
     return _open_database(root, database)
+
+
+def _check_description(root: Path) -> None:
+    """Read the dataset's description as pybids does, which does so unguarded."""
+    from bids.exceptions import BIDSValidationError
+    from bids.layout.validation import validate_derivative_path, validate_root
+
+    path = root / DESCRIPTION_FILE
+    try:
+        _, description = validate_root(root, validate=False)
+        if description and description.get("DatasetType") == "derivative":
+            validate_derivative_path(root)
+    except (BIDSValidationError, FileNotFoundError):  # which it does not mind
+        return
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror or error}). Mend its permissions."
+        raise DataError(msg) from error
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        msg = (
+            f"{path} does not hold what BIDS has there, such as "
+            '{"Name": "My study", "BIDSVersion": "1.10.0"}: correct it. '
+            f"({error})"
+        )
+        raise DataError(msg) from error
 
 
 def _all_but(
@@ -78,6 +106,7 @@ def _all_but(
         re.compile(rf"^/[^/]+/(?!(?:ses-[^/]+|{any_folder})(?:/|$))"),
         re.compile(rf"^/[^/]+/ses-[^/]+/(?!(?:{any_folder})(?:/|$))"),
         re.compile(rf"/(?:{any_folder})/(?!sub-[^/]+_(?:{any_suffix})\.nii(?:\.gz)?$)"),
+        re.compile("[\ud800-\udfff]"),  # in another encoding: a database cannot hold it
     ]
 
 
@@ -90,12 +119,18 @@ def _make_database(root: Path, database: Path) -> None:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
     LOGGER.info("Indexing %s into %s.", root, database)
+    ignore = _all_but(None, ("anat", "dwi"), ())
+    for one in survey("", root, ("FLAIR", "dwi"), None).refused:
+        ignore.append(_below(one.path.relative_to(root)))
+        LOGGER.warning(
+            "%s The database %s is made without it: delete the database when that is mended.",
+            one.message,
+            database,
+        )
     new = database.with_name(f".tmp-{os.getpid()}-{secrets.token_hex(4)}-{database.name}")
     try:
         new.parent.mkdir(parents=True, exist_ok=True)
-        indexer = BIDSLayoutIndexer(
-            validate=False, index_metadata=False, ignore=_all_but(None, ("anat", "dwi"), ())
-        )
+        indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
         BIDSLayout(root, validate=False, indexer=indexer, database_path=new)
         database.mkdir(exist_ok=True)
         # The arguments first: a database counts as there when its index is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -14,7 +14,7 @@ from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.corrections import find_corrections
 from synthtumour_bids.bids.filters import Filters, read_filters
-from synthtumour_bids.bids.folders import Refusal
+from synthtumour_bids.bids.folders import Refusal, can_be_written, is_folder, labels_seen, unusable
 from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
@@ -153,7 +153,7 @@ def datasets(settings: Settings) -> list[Dataset]:
     Raises
     ------
     DataError
-        When a folder is not there.
+        When a folder is not there, or cannot be read.
     UsageError
         When one is given twice.
     """
@@ -166,9 +166,18 @@ def datasets(settings: Settings) -> list[Dataset]:
         listed.append(Dataset("annotated", annotated.absolute(), Role.ANNOTATED))
     seen: dict[Path, Dataset] = {}
     for dataset in listed:
-        if not dataset.root.is_dir():
+        try:
+            there = dataset.root.is_dir()
+        except PermissionError:  # of a folder above it
+            there = True
+        if not there:
             msg = f"There is no dataset folder {dataset.root}. {_MOUNT_ADVICE}"
             raise DataError(msg)
+        if not can_be_written(str(dataset.root)):
+            msg = f"The path {dataset.root} is not in UTF-8: rename its folders."
+            raise DataError(msg)
+        if (message := unusable(dataset.root)) is not None:
+            raise DataError(message)
         other = seen.setdefault(dataset.root.resolve(), dataset)
         if other is not dataset:
             msg = (
@@ -184,13 +193,16 @@ _MOUNT_ADVICE = "In a container, make sure that the volume with the data is moun
 
 
 def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence[Dataset]) -> None:
-    """Every participant named must be there: a typo must neither skip one nor train on one."""
-    roots = [dataset.root for dataset in datasets]
+    """Every participant named must be there: a typo must neither skip one nor train on one.
 
-    def missing(given: Iterable[str]) -> list[str]:
-        return [
-            label for label in given if not any((root / f"sub-{label}").is_dir() for root in roots)
-        ]
+    Of those whose folder cannot be used that is told later.
+    """
+    roots = [dataset.root for dataset in datasets]
+    suffixes = CONTRAST_SUFFIXES[settings.contrast]
+
+    def missing(given: Collection[str]) -> list[str]:
+        seen = {label for root in roots if given for label in labels_seen(root, suffixes)}
+        return [label for label in given if label not in seen]
 
     where = ", ".join(map(str, roots))
     for flag, wanted in (
@@ -220,7 +232,7 @@ def _present(roots: Iterable[Path]) -> str:
 
 def _participants(root: Path) -> set[str]:
     """Labels of all participants with a folder in a dataset."""
-    return {path.name.removeprefix("sub-") for path in root.glob("sub-*") if path.is_dir()}
+    return {path.name.removeprefix("sub-") for path in root.glob("sub-*") if is_folder(path)}
 
 
 def _warn_of_those_without(settings: Settings, dataset: Dataset, found: Found) -> None:

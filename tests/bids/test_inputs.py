@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
+import struct
 from pathlib import Path
 
 import nibabel as nib
@@ -128,6 +130,24 @@ def test_diffusion_images_of_one_volume_are_used(tmp_path):
         "raw/sub-02_acq-b1000_dwi",
         "raw/sub-03_dwi",  # cannot be read: fails later, by itself
     ]
+
+
+def damaged(kind: str) -> bytes:
+    image = nib.Nifti1Image(np.zeros((4, 4, 4), np.uint8), np.eye(4))
+    content = bytearray(image.to_bytes())
+    if kind == "stream":
+        return gzip.compress(b"")[:10] + b"\xff" * 400
+    place, value = {"datatype": (70, 0), "dimension": (44, -1), "dimensions": (40, 99)}[kind]
+    content[place : place + 2] = struct.pack("<h", value)
+    return gzip.compress(bytes(content))
+
+
+@pytest.mark.parametrize("kind", ["stream", "datatype", "dimension", "dimensions"])
+def test_a_damaged_diffusion_image_is_a_scan_that_fails_later(tmp_path, kind):
+    root = make(tmp_path / "d", "sub-01_dwi.nii.gz", "sub-02_trace.nii.gz")
+    (root / "sub-01" / "dwi" / "sub-01_dwi.nii.gz").write_bytes(damaged(kind))
+    scans = collect(root, contrast="DWI", model=tmp_path).selected
+    assert keys(scans) == ["raw/sub-01_dwi", "raw/sub-02_trace"]
 
 
 @given(st.sets(entities(), min_size=1, max_size=6))
