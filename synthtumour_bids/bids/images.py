@@ -229,10 +229,12 @@ def _is_series(path: Path) -> bool:
     """Whether an image has a fourth dimension; not, where it cannot be read: that fails later."""
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
     from nibabel.wrapstruct import WrapStructError
 
+    broken = (ImageFileError, WrapStructError, HeaderDataError)
     try:
         shape: tuple[int, ...] = getattr(nib.load(path), "shape", ())
-    except (OSError, EOFError, ValueError, ImageFileError, WrapStructError):
+    except (OSError, EOFError, ValueError, *broken):
         return False
     return any(length > 1 for length in shape[3:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing.padding import without_fills
 from synthtumour_bids.preprocessing.preflight import check
@@ -20,6 +22,8 @@ from synthtumour_bids.preprocessing.reading import (
     read_volume,
 )
 from synthtumour_bids.preprocessing.stripped import has_skull, stripped_mask
+from synthtumour_bids.settings import Role
+from synthtumour_bids.steps.memory import memory_gb
 
 SHAPE = (40, 48, 40)
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
@@ -62,6 +66,65 @@ def test_header_extensions_of_any_size(tmp_path: Path, size: int, extension: str
     nib.save(image, path)
     assert check(path).image.shape == SHAPE
     assert open_header(path).get_data_shape() == SHAPE
+
+
+def with_extension(path: Path, kind, extension: bytes, offset: int | None) -> Path:
+    """A single file with so many raw bytes between header and voxels."""
+    saved(path, scan_values(), kind)
+    content = bytearray(path.read_bytes())
+    first = kind.header_class.single_vox_offset
+    content[first - 4] = int(bool(extension))
+    content[first:first] = extension
+    field, form = (108, "<f") if kind is nib.Nifti1Image else (168, "<q")
+    struct.pack_into(form, content, field, first + len(extension) if offset is None else offset)
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize(
+    "extension",
+    [struct.pack("<ii", 48, 6) + b"x" * 40 + bytes(112), struct.pack("<ii", 0, 0) + bytes(40)],
+)
+def test_zeros_between_extensions_and_voxels_are_no_extension(
+    tmp_path: Path, kind, extension: bytes
+) -> None:
+    path = with_extension(tmp_path / "scan.nii", kind, extension, None)
+    np.testing.assert_allclose(check(path).image.get_fdata(), scan_values(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1000, -16, 3])
+def test_an_extension_that_cannot_be_is_told(tmp_path: Path, size: int) -> None:
+    extension = struct.pack("<ii", size, 6) + bytes(40)
+    path = with_extension(tmp_path / "scan.nii", nib.Nifti1Image, extension, None)
+    with pytest.raises(UnusableScanError, match=f"extension of {size} bytes does not fit into"):
+        check(path)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_voxels_follow_a_header_that_leaves_their_place_out(tmp_path: Path, kind) -> None:
+    path = with_extension(tmp_path / "scan.nii", kind, b"", 0)
+    np.testing.assert_allclose(check(path).image.get_fdata(), scan_values(), rtol=1e-5)
+
+
+def test_extensions_without_a_place_for_the_voxels_are_told(tmp_path: Path) -> None:
+    extension = struct.pack("<ii", 48, 6) + bytes(40)
+    path = with_extension(tmp_path / "scan.nii", nib.Nifti1Image, extension, 0)
+    with pytest.raises(UnusableScanError, match="vox_offset is 0"):
+        check(path)
+
+
+def test_a_header_without_a_shape_costs_its_scan_alone(tmp_path: Path) -> None:
+    path = saved(tmp_path / "scan.nii", scan_values())
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<3h", content, 42, -1, 1, 1)
+    path.write_bytes(bytes(content))
+    with pytest.raises(UnreadableError, match="header is broken"):
+        open_header(path)
+    scan = Scan(path, (("sub", "01"),), "FLAIR", Role.TUMOUR, tmp_path, "raw")
+    assert memory_gb([scan], 2.0) == 2.0
+    with pytest.raises(UnusableScanError, match="header is broken"):
+        check(path)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
