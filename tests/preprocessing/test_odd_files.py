@@ -10,6 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import UnusableScanError
@@ -235,15 +236,54 @@ def test_several_fill_values_and_scaled_ones(tmp_path: Path) -> None:
     assert codes(tmp_path / "scaled.nii") == ["padding", "padding"]
 
 
+@pytest.mark.parametrize(("stored", "slope"), [(-1024, 0.244), (-2048, 0.37), (-32768, 0.013)])
+@pytest.mark.parametrize("where", ["around", "slab"])
+def test_padding_is_told_by_the_number_that_is_stored(
+    tmp_path: Path, stored: int, slope: float, where: str
+) -> None:
+    padded = ~ball(75) if where == "around" else ROOM[0] < -15
+    values = np.where(padded, stored, np.round(4 * scan_values()))
+    image = nib.Nifti1Image(values.astype(np.int16), AFFINE)
+    image.header.set_slope_inter(slope, 0)
+    nib.save(image, tmp_path / "scan.nii")
+    found = check(tmp_path / "scan.nii")
+    assert [finding.code for finding in found.findings] == ["padding"]
+    np.testing.assert_allclose(
+        found.image.get_fdata(), slope * np.where(padded, 0, values), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("value", [-1000, -9999, -32768, 9999, 65535])
+@pytest.mark.parametrize(("order", "reach", "tolerance"), [(1, 3, 1e-3), (3, 7, 60)])
+def test_padding_that_was_resampled_is_padding_still(
+    tmp_path: Path, value: float, order: int, reach: int, tolerance: float
+) -> None:
+    outside = ROOM[0] + 0.7 * ROOM[1] < -18  # as a scan that was turned has it
+    one, other = (
+        ndimage.shift(np.where(outside, fill, scan_values()), (0.3, 0.4, 0.2), order=order)
+        for fill in (value, 0)
+    )
+    one, other = one[1:, 1:, 1:], other[1:, 1:, 1:]
+    found = check(saved(tmp_path / "scan.nii", one))
+    assert [finding.code for finding in found.findings] == ["padding", "mixed_padding"]
+    read = found.image.get_fdata()
+    inner = ndimage.binary_erosion(~outside, iterations=reach)[1:, 1:, 1:]
+    assert np.abs(read - other)[inner].max() < tolerance
+    assert np.abs(read - other)[outside[1:, 1:, 1:]].max() < 320  # no more than tissue
+    assert read.min() > -100
+
+
 def test_ordinary_scans_are_left_as_they_are() -> None:
     values = scan_values().astype(np.float32)
     stripped = np.where(ball(70), values, 0).astype(np.float32)
     saturated = np.minimum(values, 310)
     centred = (stripped - 101.3) / 50
-    for one in (values, stripped, saturated, centred, np.round(values)):
-        cleaned, fills = without_fills(one)
-        assert cleaned is one
-        assert fills == []
+    swung = ndimage.shift(stripped, 0.4, order=3)
+    for one in (values, stripped, saturated, centred, np.round(values), swung):
+        for slope in (1, 0.01):
+            cleaned, fills = without_fills(one, slope)
+            assert cleaned is one
+            assert fills == []
 
 
 @pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
