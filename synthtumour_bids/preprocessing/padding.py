@@ -15,6 +15,8 @@ ALONE = 1.0  # distance from the nearest value, in ranges of all others
 HUGE = 10.0  # times all others: no centring of signals brings a background so far down
 RINGING = 0.05  # values that interpolation brings below 0, as a share of the largest
 IN_FROM_THE_EDGE = 0.95  # of voxels without a value, where they are background
+EDGE = 2  # voxels deep: some tools leave a frame of 0 around everything
+MOST_BETWEEN = 0.5  # of voxels without a value may lie between voxels of the head
 USUAL = (*(2**n for n in range(10, 32)), *(10**n for n in range(3, 7)), 999, 2000, 9999)
 # Of padding that was resampled along with the scan.
 LEAST_OF_THE_FACES = 0.01  # of the image's faces have the value
@@ -167,10 +169,27 @@ def is_background(missing: NDArray[np.bool_]) -> bool:
         (X, Y, Z), where the value is NaN or infinite.
     """
     parts, count = ndimage.label(missing)
-    if not count:
+    if not count or _cuts(missing):
         return False
+    layers = (*range(EDGE), *range(-EDGE, 0))
     edges = np.concatenate(
-        [np.take(parts, (0, -1), axis=axis).ravel() for axis in range(parts.ndim)]
+        [np.take(parts, layers, axis=axis).ravel() for axis in range(parts.ndim)]
     )
     outside = np.isin(parts, np.setdiff1d(edges, [0]))
     return bool(np.count_nonzero(outside) >= IN_FROM_THE_EDGE * np.count_nonzero(missing))
+
+
+def _cuts(missing: NDArray[np.bool_]) -> bool:
+    """Whether slices or other parts of the head itself are missing, up to the image's edge."""
+    head = ndimage.binary_erosion(~missing)  # without single voxels of noise, and without a frame
+    between = np.zeros(missing.shape, bool)
+    for axis in range(missing.ndim):
+        others = tuple(one for one in range(missing.ndim) if one != axis)
+        there = np.flatnonzero(~missing.all(axis=others))
+        if there.size and there.size < np.ptp(there) + 1:
+            return True
+        before = np.logical_or.accumulate(head, axis)
+        after = np.flip(np.logical_or.accumulate(np.flip(head, axis), axis), axis)
+        between |= before & after
+    share = np.count_nonzero(between & missing) / np.count_nonzero(missing)
+    return bool(share > MOST_BETWEEN)

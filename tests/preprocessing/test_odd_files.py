@@ -294,6 +294,29 @@ def test_missing_values_around_the_head_are_background(tmp_path: Path, missing: 
     assert np.all(found.image.get_fdata()[~ball(75)] == 0)
 
 
+def test_missing_values_within_a_frame_are_background(tmp_path: Path) -> None:
+    values = np.where(ball(75), scan_values(), np.nan)
+    frame = ~ndimage.binary_erosion(np.ones(SHAPE, bool))
+    found = check(saved(tmp_path / "scan.nii", np.where(frame, 0, values)))
+    assert [finding.code for finding in found.findings] == ["non_finite"]
+
+
+@pytest.mark.parametrize(
+    ("part", "radius"),
+    [
+        *((np.s_[:, :, 15:25], radius) for radius in (75, 300)),
+        *((np.s_[:, :, 30:33], radius) for radius in (75, 300)),
+        *((np.s_[:, ::2], radius) for radius in (75, 300)),
+        (np.s_[12:20, :, 5:], 300),
+    ],
+)
+def test_missing_slices_are_no_background(tmp_path: Path, part, radius: float) -> None:
+    values = np.where(ball(radius), scan_values(), np.nan)
+    values[part] = np.nan
+    with pytest.raises(UnusableScanError, match="not only around the head"):
+        check(saved(tmp_path / "scan.nii", values))
+
+
 def test_missing_values_within_the_head_are_not(tmp_path: Path) -> None:
     values = scan_values()
     values[ball(40)] = np.nan
