@@ -21,7 +21,7 @@ from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Failure, Identity, Ledger
 from synthtumour_bids.segmentation.model_card import Model, is_bundle
-from synthtumour_bids.settings import STARTER, Role, Settings, Step
+from synthtumour_bids.settings import STARTER, Role, Settings, Step, atlas_files
 
 COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
 Item = TypeVar("Item")
@@ -330,7 +330,7 @@ def cluster_of(settings: Settings) -> Cluster | None:
         settings.annotated_dir,
         settings.corrections,
         settings.lesion_place,
-        *map(Path, settings.atlas.split(":") if settings.atlas else ()),
+        *(atlas_files(settings.atlas) if settings.atlas else ()),
         *(map(Path, filter(None, (settings.skull_strip_template, home)))),
     )
     return Cluster(

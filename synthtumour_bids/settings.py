@@ -14,6 +14,26 @@ TEMPLATE = "MNI152NLin2009aSym"
 STARTER: Literal["starter"] = "starter"  # the network that is shipped: its name, and --model's word
 
 
+def atlas_files(text: str) -> tuple[Path, Path | None]:
+    """Take ``FILE[:LABELS.tsv]`` apart, where colons may also stand in the paths.
+
+    Parameters
+    ----------
+    text
+        As the user gave it: the image is what is a file, the whole text or up to a colon.
+
+    Returns
+    -------
+    The image and, if there is one, its table of labels.
+    """
+    parts = text.split(":")
+    pairs = [(":".join(parts[:n]), ":".join(parts[n:])) for n in range(1, len(parts) + 1)]
+    # The whole text goes first; where nothing is a file, the first colon parts the two.
+    there = [pair for pair in (pairs[-1], *pairs) if Path(pair[0]).is_file()]
+    image, labels = (there or pairs)[0]
+    return Path(image), Path(labels) if labels else None
+
+
 class Role(StrEnum):
     """What a scan is good for: to segment, to host synthetic tumours, to learn from, to measure."""
 

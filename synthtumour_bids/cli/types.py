@@ -9,7 +9,7 @@ from typing import Literal
 
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import parse_memory
-from synthtumour_bids.settings import STARTER
+from synthtumour_bids.settings import STARTER, atlas_files
 from synthtumour_bids.spaces.references import parse_reference
 
 
@@ -77,12 +77,14 @@ def output_space(text: str) -> str:
 
 def atlas(text: str) -> str:
     """Accept an image that is there, alone or with its table of labels behind a colon."""
-    return ":".join(str(existing_file(part)) for part in text.split(":", 1))
+    return ":".join(str(existing_file(str(part))) for part in atlas_files(text) if part)
 
 
 def derivatives(text: str) -> Path:
     """Accept a folder that is there, with or without ``NAME=`` before it."""
-    return existing_folder(text.partition("=")[2] or text)
+    name, _, path = text.partition("=")
+    whole = "/" in name or not path or Path(text).is_dir()
+    return existing_folder(text if whole else path)
 
 
 def template(text: str) -> str:

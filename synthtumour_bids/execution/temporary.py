@@ -30,7 +30,8 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
     ANTs and nnU-Net leave files in the system's temporary folder; on a cluster node those fill
     the disk. Caches go there too where the folder meant for them cannot be written to, as in a
-    container with a read-only ``/tmp``. Child processes inherit the setting.
+    container with a read-only ``/tmp``. Matplotlib, which ANTs imports, is to draw into files: with
+    Jupyter's setting it cannot be imported elsewhere. Child processes inherit the settings.
 
     A folder whose path is too long for sockets is named by a link in a short place: processes
     that prepare training batches could not hand them over, and the training would wait for ever.
@@ -46,7 +47,9 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         lock.write(os.fsencode(link))
         lock.flush()
     caches = [name for name in _CACHE_VARIABLES if not _can_cache(name)]
-    variables = {"TMPDIR": str(named)} | {name: str(named / name.lower()) for name in caches}
+    variables = {"TMPDIR": str(named), "MPLBACKEND": "Agg"} | {
+        name: str(named / name.lower()) for name in caches
+    }
     before, before_python = {name: os.environ.get(name) for name in variables}, tempfile.tempdir
     os.environ.update(variables)
     tempfile.tempdir = str(named)

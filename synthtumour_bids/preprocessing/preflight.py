@@ -76,6 +76,8 @@ MESSAGES = {
     "its DICOM files, or write 0 outside the field of view.",
     "padding": "{percent:.2g} % of the voxels have the value {value:.6g}, far from all others: "
     "they were taken for padding outside the field of view, and count as background.",
+    "mixed_padding": "{n} voxels beside the padding are mixtures with it, as both were resampled: "
+    "they count as background, too.",
     "empty": "All voxels are 0.",
     "constant": "All voxels have the same value ({value:g}).",
     "two_values": "The voxels have only two values ({low:g} and {high:g}): this is a mask, not a "
@@ -152,7 +154,7 @@ def check(path: Path) -> Preflight:
     except VOXEL_ERRORS as error:
         reason = TRUNCATED.format(reason=error)
         raise _unusable(path, [*findings, _error("unreadable", reason=reason)]) from error
-    values, of_values = clean_values(values)
+    values, of_values = clean_values(values, _slope(image.dataobj))
     findings += of_values
     if _has_errors(findings):
         raise _unusable(path, findings)
@@ -282,13 +284,22 @@ def _check_view(
 # ---------------------------------------------------------------------------- values
 
 
-def clean_values(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], list[Finding]]:
+def _slope(proxy: Any) -> float:
+    """Factor between the numbers in a file and its values, 1 where something is added, too."""
+    return float(proxy.slope) if proxy.inter == 0 else 1.0
+
+
+def clean_values(
+    values: npt.NDArray[Any], slope: float = 1
+) -> tuple[npt.NDArray[np.float32], list[Finding]]:
     """Check the values of a scan and mend what can be mended.
 
     Parameters
     ----------
     values
         Shape (X, Y, Z), any real type.
+    slope
+        What they were multiplied by when they were read, where nothing was added.
 
     Returns
     -------
@@ -308,10 +319,12 @@ def clean_values(values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], lis
     if n_bad:
         work = np.where(finite, work, min(0, work[finite].min()))
         findings.append(_warning("non_finite", n=n_bad, percent=percent))
-    work, fills = without_fills(work)
+    work, fills = without_fills(work, slope)
     for fill in fills:
         share = 100 * fill.count / work.size
         findings.append(_warning("padding", value=fill.value, percent=share))
+        if fill.mixed:
+            findings.append(_warning("mixed_padding", n=fill.mixed))
     impossible = np.abs(work) > HUGE_INTENSITY
     n_impossible = int(np.count_nonzero(impossible))
     if 0 < n_impossible <= MAX_NON_FINITE * np.count_nonzero(work):

@@ -27,6 +27,7 @@ _HEADER_ERRORS = (
 )
 VOXEL_ERRORS = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, zlib.error)
 _CHUNK = 1 << 20
+_LEAST_EXTENSION = 16  # bytes
 MAX_BYTES = 16 * 2**30  # far above any head scan, below what a broken header asks for
 MOST_CONTENT = 2 * MAX_BYTES  # of a compressed file: an image, and what may stand around it
 
@@ -53,6 +54,10 @@ TOO_LARGE = "Its header asks for {gigabytes:.0f} GB (shape {shape}); the header 
 BOMB = f"It grows beyond {MOST_CONTENT / 2**30:.0f} GB when it is decompressed; it must be broken."
 
 
+EXTENSION = "a header extension of {size} bytes does not fit into the {room:.0f} before the voxels"
+EXTENSION_WITHOUT_ROOM = "it has header extensions, but vox_offset is 0 and leaves no room for them"
+
+
 class UnreadableError(Exception):
     """A scan's file cannot be read; the message is a sentence for the user."""
 
@@ -73,6 +78,55 @@ class OpenedScan:
     zooms: tuple[float, float, float]
 
 
+class _Passed(nib.nifti1.Nifti1Extensions):
+    """Header extensions, which nobody here reads; zeros may stand between them and the voxels."""
+
+    @classmethod
+    def from_fileobj(cls, fileobj: Any, size: int, byteswap: bool) -> _Passed:
+        """Go past extensions of so many bytes in all."""
+        if size < 0:
+            raise HeaderDataError(EXTENSION_WITHOUT_ROOM)
+        kind = np.dtype(np.int32).newbyteorder("S" if byteswap else "=")
+        while size >= _LEAST_EXTENSION:
+            start = fileobj.read(8)
+            if len(start) < 8:  # the file ends: what it lacks is told later
+                break
+            length = int(np.frombuffer(start, kind)[0])
+            if length == 0:
+                break
+            if not len(start) <= length <= size:
+                raise HeaderDataError(EXTENSION.format(size=length, room=size))
+            fileobj.read(length - 8)
+            size -= length
+        return cls()
+
+
+class _Header1(nib.Nifti1Header):
+    """A header without extensions, whose voxels never begin within it."""
+
+    exts_klass = _Passed
+
+    @classmethod
+    def from_fileobj(cls, fileobj: Any, endianness: str | None = None, check: bool = True) -> Any:
+        """Read it; where it leaves the voxels' place out, they follow it, as NIfTI has it."""
+        header: Any = super().from_fileobj(fileobj, endianness, check)  # type: ignore[no-untyped-call]
+        if header.get_data_offset() == 0:
+            header.set_data_offset(cls.single_vox_offset)
+        return header
+
+
+class _Header2(_Header1, nib.Nifti2Header):
+    """The same of NIfTI-2."""
+
+
+class _Image1(nib.Nifti1Image):
+    header_class = _Header1
+
+
+class _Image2(nib.Nifti2Image):
+    header_class = _Header2
+
+
 def open_scan(path: Path) -> OpenedScan:
     """Open a NIfTI file.
 
@@ -87,7 +141,7 @@ def open_scan(path: Path) -> OpenedScan:
         When it is missing, a dangling link, empty, truncated, or no NIfTI image.
     """
     start = _first_bytes(path)
-    kinds = (nib.Nifti1Image, nib.Nifti2Image)
+    kinds: tuple[Any, ...] = (_Image1, _Image2)
     kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
     if kind is None:
         raise UnreadableError(NOT_NIFTI)
@@ -124,9 +178,11 @@ def open_header(path: Path) -> nib.Nifti1Header:
     for kind in (nib.Nifti1Image, nib.Nifti2Image):
         if kind.header_class.may_contain_header(start):
             try:
-                return kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+                header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+                header.get_data_shape()  # which a broken one does not have
             except _HEADER_ERRORS as error:
                 raise UnreadableError(BAD_HEADER.format(reason=error)) from error
+            return header
     raise UnreadableError(NOT_NIFTI)
 
 

@@ -7,17 +7,16 @@ already on the disk, or the head built from the tissue maps that nilearn carries
 from __future__ import annotations
 
 import functools
-import zlib
 from dataclasses import dataclass
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.head_model import build_head
+from synthtumour_bids.preprocessing.reading import VOXEL_ERRORS, UnreadableError, open_scan
 from synthtumour_bids.preprocessing.template_files import (
     EMBEDDED,
     HEAD_SUFFIXES,
@@ -70,7 +69,9 @@ def load_files(files: TemplateFiles) -> HeadTemplate:
         When they cannot be read, or do not fit together.
     """
     try:
-        head, brain = (nib.as_closest_canonical(nib.load(p)) for p in (files.head, files.brain))
+        head, brain = (
+            nib.as_closest_canonical(open_scan(p).image) for p in (files.head, files.brain)
+        )
         if (
             head.ndim != 3
             or head.shape != brain.shape
@@ -83,7 +84,7 @@ def load_files(files: TemplateFiles) -> HeadTemplate:
             )
         values = head.get_fdata(dtype=np.float32)
         probability = brain.get_fdata(dtype=np.float32)
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
+    except (UnreadableError, *VOXEL_ERRORS) as error:
         raise UnavailableError(
             f"The head template {files.name} cannot be read from {files.head.parent} ({error}): "
             "fetch it again (synthtumour-fetch), or give --skull-strip-template another folder."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code; see docs/outputs.md.
     """
+    os.environ["MPLBACKEND"] = "Agg"  # with Jupyter's, Matplotlib cannot be imported elsewhere
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         args = build_parser().parse_args(argv)

@@ -15,21 +15,14 @@ from synthtumour_bids.measures.location import values_at
 from synthtumour_bids.measures.regions import Atlas
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
-from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.settings import TEMPLATE, atlas_files
 from synthtumour_bids.volumes import Volume
 
 LOGGER = logging.getLogger(__name__)
 
-SEPARATOR = ":"
 LEAST_INSIDE = 0.5  # share of the labelled voxels that must lie in the template's brain
 COLUMNS = ("index", "name")  # of BIDS' tables of labels
 _CHECKED_AT_MM = 2.0
-
-
-def split(text: str) -> tuple[Path, Path | None]:
-    """Take ``FILE[:LABELS.tsv]`` apart."""
-    image, _, labels = text.partition(SEPARATOR)
-    return Path(image), Path(labels) if labels else None
 
 
 @cache
@@ -48,7 +41,7 @@ def load_atlas(text: str | None) -> Atlas | None:
     if text is None:
         return None
     try:
-        return read_atlas(*split(text))
+        return read_atlas(*atlas_files(text))
     except DataError as error:
         LOGGER.warning("%s Everything but the volumes by region is made without it.", error)
         return None

@@ -19,7 +19,7 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.lookup import find_brain_mask
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
-from synthtumour_bids.errors import SynthTumourError, UnusableScanError
+from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
@@ -27,7 +27,6 @@ from synthtumour_bids.job import Job, Preprocessing, refused, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.preflight import check
-from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.preprocessing.templates import load_head_template
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
@@ -146,6 +145,7 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     DataError
         When two brain masks fit the scan equally well.
     """
+    from synthtumour_bids.preprocessing.given_mask import read_given_mask
     from synthtumour_bids.preprocessing.registration import preprocess
     from synthtumour_bids.steps import annotations
 
@@ -157,7 +157,9 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     preflight = check(scan.path)
     for finding in preflight.findings:
         LOGGER.warning("%s: %s", scan.key, finding.message)
-    given_mask = _read_mask(brain_mask) if brain_mask else None
+    given_mask, remark = read_given_mask(brain_mask, preflight.image) if brain_mask else (None, "")
+    if remark:
+        LOGGER.warning("%s: %s", scan.key, remark)
     with _own_folder(task) as work_dir:
         result = preprocess(
             preflight.image,
@@ -189,15 +191,6 @@ def preprocess_scan(task: PreprocessTask) -> Preprocessing:
     )
     ledger.mark(STEP, scan.key, current, outputs, scan=scan, **record.details())
     return record
-
-
-def _read_mask(path: Path) -> nib.Nifti1Image:
-    """Read a given brain mask; raises `UnusableScanError` with what is wrong with it."""
-    try:
-        return read_volume(path)
-    except UnreadableError as error:
-        message = f"The brain mask {path} (--derivatives) cannot be used. {error}"
-        raise UnusableScanError(message) from error
 
 
 @contextmanager

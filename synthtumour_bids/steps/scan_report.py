@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from synthtumour_bids.bids.derivatives import sidecar_path
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
@@ -16,7 +14,6 @@ from synthtumour_bids.files import fingerprint, hash_file, write_json
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
-from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
 from synthtumour_bids.reports.facts import Fact
@@ -34,6 +31,7 @@ from synthtumour_bids.steps.t1w_report import (
     tell_flags,
     write_next_steps,
 )
+from synthtumour_bids.steps.truth import read_truth
 from synthtumour_bids.steps.twin_report import draw_twins
 from synthtumour_bids.synthesis.geometry import dice
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume
@@ -97,6 +95,7 @@ def report_scan(task: ReportTask) -> None:
         truth = _score(task) if task.segmented else None
     except DataError as error:
         problem = error
+        task.layout.scores(task.scan.record).unlink(missing_ok=True)  # of another truth
     _draw(task, truth)
     _write_facts(task)
     if problem is not None:
@@ -218,27 +217,10 @@ def _score(task: ReportTask) -> Volume | None:
         return None
     scan, layout = task.scan, task.layout
     mask = load_volume(layout.native(scan, label="L", suffix="mask"))
-    truth = _truth(task.truth, mask)
+    truth = read_truth(task.truth, mask)
     path = junior_mask(scan, layout)
     junior = load_volume(path) if path.is_file() else None
     write_json(layout.scores(scan.record), _scores(mask, junior, truth))
-    return truth
-
-
-def _truth(path: Path, mask: Volume) -> Volume:
-    """Volume of the truth, checked to lie on the scan's grid."""
-    try:
-        truth = Volume.of(read_volume(path))
-    except UnreadableError as error:
-        message = f"The truth {path} (--truth) cannot be used. {error}"
-        raise DataError(message) from error
-    if truth.data.shape != mask.data.shape or not np.allclose(truth.affine, mask.affine, atol=1e-2):
-        msg = (
-            f"The truth {path} has shape {truth.data.shape}, but the scan has "
-            f"{mask.data.shape}, or their affines differ; --truth masks must lie on their "
-            "scans' grids."
-        )
-        raise DataError(msg)
     return truth
 
 

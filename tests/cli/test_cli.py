@@ -11,7 +11,7 @@ from synthtumour_bids.__main__ import main
 from synthtumour_bids.cli.parser import build_parser, parse_settings
 from synthtumour_bids.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.execution.logs import settings_as_toml
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import Settings, Step, atlas_files
 from tests.builders.datasets import make, table
 
 
@@ -50,6 +50,25 @@ def test_labels_lose_their_prefix_and_split_on_blanks(bids: Path) -> None:
 def test_steps_keep_the_order_of_the_method(bids: Path) -> None:
     assert parse(bids, "--steps", "report", "segment").steps == (Step.SEGMENT, Step.REPORT)
     assert parse(bids).steps == tuple(Step)
+
+
+def test_folders_and_files_may_have_signs_in_their_names_that_part_others(bids: Path) -> None:
+    folder = bids.parent / "a=b" / "c:d"
+    folder.mkdir(parents=True)
+    image, labels = folder / "regions.nii.gz", folder / "regions.tsv"
+    image.touch(), labels.touch()
+    given = parse(bids, "-d", f"fmriprep={folder}", str(folder), "--atlas", str(image))
+    assert given.derivatives == (folder, folder)
+    assert given.atlas == str(image)
+    assert atlas_files(given.atlas) == (image, None)
+    given = parse(bids, "--atlas", f"{image}:{labels}")
+    assert given.atlas is not None
+    assert atlas_files(given.atlas) == (image, labels)
+
+
+def test_a_folder_that_is_not_there_is_named_in_full(bids: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist: /nowhere/a=b/masks"):
+        parse(bids, "-d", "/nowhere/a=b/masks")
 
 
 def test_profile_and_aliases(bids: Path) -> None:

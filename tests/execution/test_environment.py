@@ -114,3 +114,14 @@ def test_matplotlib_has_a_folder_where_home_has_none(
     with temporary_folder(tmp_path / "work") as folder:
         assert Path(os.environ["MPLCONFIGDIR"]).is_relative_to(folder)
     assert "MPLCONFIGDIR" not in os.environ
+
+
+def test_pictures_are_drawn_into_files_whatever_jupyter_has_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "module://a_backend.of_a_notebook")
+    command = [sys.executable, "-c", "import matplotlib as mpl; print(mpl.get_backend())"]
+    with temporary_folder(tmp_path / "work"):
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip().lower() == "agg"
+    assert os.environ["MPLBACKEND"] == "module://a_backend.of_a_notebook"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing.padding import without_fills
 from synthtumour_bids.preprocessing.preflight import check
@@ -20,6 +23,8 @@ from synthtumour_bids.preprocessing.reading import (
     read_volume,
 )
 from synthtumour_bids.preprocessing.stripped import has_skull, stripped_mask
+from synthtumour_bids.settings import Role
+from synthtumour_bids.steps.memory import memory_gb
 
 SHAPE = (40, 48, 40)
 AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
@@ -62,6 +67,65 @@ def test_header_extensions_of_any_size(tmp_path: Path, size: int, extension: str
     nib.save(image, path)
     assert check(path).image.shape == SHAPE
     assert open_header(path).get_data_shape() == SHAPE
+
+
+def with_extension(path: Path, kind, extension: bytes, offset: int | None) -> Path:
+    """A single file with so many raw bytes between header and voxels."""
+    saved(path, scan_values(), kind)
+    content = bytearray(path.read_bytes())
+    first = kind.header_class.single_vox_offset
+    content[first - 4] = int(bool(extension))
+    content[first:first] = extension
+    field, form = (108, "<f") if kind is nib.Nifti1Image else (168, "<q")
+    struct.pack_into(form, content, field, first + len(extension) if offset is None else offset)
+    path.write_bytes(bytes(content))
+    return path
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize(
+    "extension",
+    [struct.pack("<ii", 48, 6) + b"x" * 40 + bytes(112), struct.pack("<ii", 0, 0) + bytes(40)],
+)
+def test_zeros_between_extensions_and_voxels_are_no_extension(
+    tmp_path: Path, kind, extension: bytes
+) -> None:
+    path = with_extension(tmp_path / "scan.nii", kind, extension, None)
+    np.testing.assert_allclose(check(path).image.get_fdata(), scan_values(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1000, -16, 3])
+def test_an_extension_that_cannot_be_is_told(tmp_path: Path, size: int) -> None:
+    extension = struct.pack("<ii", size, 6) + bytes(40)
+    path = with_extension(tmp_path / "scan.nii", nib.Nifti1Image, extension, None)
+    with pytest.raises(UnusableScanError, match=f"extension of {size} bytes does not fit into"):
+        check(path)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_voxels_follow_a_header_that_leaves_their_place_out(tmp_path: Path, kind) -> None:
+    path = with_extension(tmp_path / "scan.nii", kind, b"", 0)
+    np.testing.assert_allclose(check(path).image.get_fdata(), scan_values(), rtol=1e-5)
+
+
+def test_extensions_without_a_place_for_the_voxels_are_told(tmp_path: Path) -> None:
+    extension = struct.pack("<ii", 48, 6) + bytes(40)
+    path = with_extension(tmp_path / "scan.nii", nib.Nifti1Image, extension, 0)
+    with pytest.raises(UnusableScanError, match="vox_offset is 0"):
+        check(path)
+
+
+def test_a_header_without_a_shape_costs_its_scan_alone(tmp_path: Path) -> None:
+    path = saved(tmp_path / "scan.nii", scan_values())
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<3h", content, 42, -1, 1, 1)
+    path.write_bytes(bytes(content))
+    with pytest.raises(UnreadableError, match="header is broken"):
+        open_header(path)
+    scan = Scan(path, (("sub", "01"),), "FLAIR", Role.TUMOUR, tmp_path, "raw")
+    assert memory_gb([scan], 2.0) == 2.0
+    with pytest.raises(UnusableScanError, match="header is broken"):
+        check(path)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -172,15 +236,54 @@ def test_several_fill_values_and_scaled_ones(tmp_path: Path) -> None:
     assert codes(tmp_path / "scaled.nii") == ["padding", "padding"]
 
 
+@pytest.mark.parametrize(("stored", "slope"), [(-1024, 0.244), (-2048, 0.37), (-32768, 0.013)])
+@pytest.mark.parametrize("where", ["around", "slab"])
+def test_padding_is_told_by_the_number_that_is_stored(
+    tmp_path: Path, stored: int, slope: float, where: str
+) -> None:
+    padded = ~ball(75) if where == "around" else ROOM[0] < -15
+    values = np.where(padded, stored, np.round(4 * scan_values()))
+    image = nib.Nifti1Image(values.astype(np.int16), AFFINE)
+    image.header.set_slope_inter(slope, 0)
+    nib.save(image, tmp_path / "scan.nii")
+    found = check(tmp_path / "scan.nii")
+    assert [finding.code for finding in found.findings] == ["padding"]
+    np.testing.assert_allclose(
+        found.image.get_fdata(), slope * np.where(padded, 0, values), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("value", [-1000, -9999, -32768, 9999, 65535])
+@pytest.mark.parametrize(("order", "reach", "tolerance"), [(1, 3, 1e-3), (3, 7, 60)])
+def test_padding_that_was_resampled_is_padding_still(
+    tmp_path: Path, value: float, order: int, reach: int, tolerance: float
+) -> None:
+    outside = ROOM[0] + 0.7 * ROOM[1] < -18  # as a scan that was turned has it
+    one, other = (
+        ndimage.shift(np.where(outside, fill, scan_values()), (0.3, 0.4, 0.2), order=order)
+        for fill in (value, 0)
+    )
+    one, other = one[1:, 1:, 1:], other[1:, 1:, 1:]
+    found = check(saved(tmp_path / "scan.nii", one))
+    assert [finding.code for finding in found.findings] == ["padding", "mixed_padding"]
+    read = found.image.get_fdata()
+    inner = ndimage.binary_erosion(~outside, iterations=reach)[1:, 1:, 1:]
+    assert np.abs(read - other)[inner].max() < tolerance
+    assert np.abs(read - other)[outside[1:, 1:, 1:]].max() < 320  # no more than tissue
+    assert read.min() > -100
+
+
 def test_ordinary_scans_are_left_as_they_are() -> None:
     values = scan_values().astype(np.float32)
     stripped = np.where(ball(70), values, 0).astype(np.float32)
     saturated = np.minimum(values, 310)
     centred = (stripped - 101.3) / 50
-    for one in (values, stripped, saturated, centred, np.round(values)):
-        cleaned, fills = without_fills(one)
-        assert cleaned is one
-        assert fills == []
+    swung = ndimage.shift(stripped, 0.4, order=3)
+    for one in (values, stripped, saturated, centred, np.round(values), swung):
+        for slope in (1, 0.01):
+            cleaned, fills = without_fills(one, slope)
+            assert cleaned is one
+            assert fills == []
 
 
 @pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])
@@ -189,6 +292,29 @@ def test_missing_values_around_the_head_are_background(tmp_path: Path, missing: 
     found = check(path)
     assert [finding.code for finding in found.findings] == ["non_finite"]
     assert np.all(found.image.get_fdata()[~ball(75)] == 0)
+
+
+def test_missing_values_within_a_frame_are_background(tmp_path: Path) -> None:
+    values = np.where(ball(75), scan_values(), np.nan)
+    frame = ~ndimage.binary_erosion(np.ones(SHAPE, bool))
+    found = check(saved(tmp_path / "scan.nii", np.where(frame, 0, values)))
+    assert [finding.code for finding in found.findings] == ["non_finite"]
+
+
+@pytest.mark.parametrize(
+    ("part", "radius"),
+    [
+        *((np.s_[:, :, 15:25], radius) for radius in (75, 300)),
+        *((np.s_[:, :, 30:33], radius) for radius in (75, 300)),
+        *((np.s_[:, ::2], radius) for radius in (75, 300)),
+        (np.s_[12:20, :, 5:], 300),
+    ],
+)
+def test_missing_slices_are_no_background(tmp_path: Path, part, radius: float) -> None:
+    values = np.where(ball(radius), scan_values(), np.nan)
+    values[part] = np.nan
+    with pytest.raises(UnusableScanError, match="not only around the head"):
+        check(saved(tmp_path / "scan.nii", values))
 
 
 def test_missing_values_within_the_head_are_not(tmp_path: Path) -> None:

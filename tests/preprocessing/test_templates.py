@@ -138,6 +138,18 @@ def test_a_broken_file_is_named(tmp_path):
         load_head_template(str(tmp_path))
 
 
+@pytest.mark.parametrize("damaged", ["tpl-Mine_T1w.nii.gz", "tpl-Mine_desc-brain_mask.nii.gz"])
+def test_a_file_that_unpacks_to_other_bytes_is_not_read(tmp_path, damaged):
+    write(tmp_path / "tpl-Mine_T1w.nii.gz")
+    write(tmp_path / "tpl-Mine_desc-brain_mask.nii.gz")
+    path = tmp_path / damaged
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1  # in the checksum, which stands before the length
+    path.write_bytes(bytes(content))
+    with pytest.raises(UnavailableError, match=r"Mine cannot be read.*damaged or incomplete"):
+        load_head_template(str(tmp_path))
+
+
 def test_templateflow_on_the_disk_goes_first(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path))
     folder = tmp_path / "tpl-OASIS30ANTs"

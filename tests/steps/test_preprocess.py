@@ -11,7 +11,7 @@ import pytest
 
 from synthtumour_bids.errors import StoppedError
 from synthtumour_bids.execution.outcome import Status
-from synthtumour_bids.preprocessing import registration
+from synthtumour_bids.preprocessing import given_mask, registration
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, HOME_VARIABLE, template_print
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import preprocess
@@ -103,7 +103,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(preprocess, "check", image_at)
     monkeypatch.setattr(registration, "preprocess", lambda *_, **__: result)
     monkeypatch.setattr(preprocess, "load_head_template", lambda _: None)
-    monkeypatch.setattr(preprocess, "read_volume", lambda _: None)
+    monkeypatch.setattr(given_mask, "read_given_mask", lambda *_: (None, ""))
     monkeypatch.setattr(preprocess, "_write", lambda *_: [])
     return result
 

@@ -111,6 +111,17 @@ def test_a_truth_that_cannot_be_used_stops_the_scores_alone(tmp_path: Path) -> N
     assert not job.layout.scores(scan.name).is_file()
 
 
+def test_scores_of_another_truth_go_with_it(tmp_path: Path) -> None:
+    job, scan = report_on(tmp_path, viewer=False)
+    assert job.layout.scores(scan.name).is_file()
+    finer = nib.Nifti1Image(np.ones((9, 9, 9), np.uint8), np.eye(4))
+    nib.save(finer, tmp_path / "truth.nii.gz")
+    with pytest.raises(DataError, match="scans' grids"):
+        scan_report.report_scan(task_of(job, scan, viewer=False))
+    assert not job.layout.scores(scan.name).is_file()
+    assert not [name for name in figures(job) if "truth" in name and name.endswith("html")]
+
+
 # ---------------------------------------------------------------------- pages
 
 

@@ -25,6 +25,7 @@ from synthtumour_bids.methods.fabrication.stored_scans import (
     store_label,
     store_lesion,
 )
+from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.preprocessing.templates import standard_tissues
 from synthtumour_bids.settings import TEMPLATE, Settings
 from synthtumour_bids.synthesis.fabrication import coarse
@@ -270,9 +271,13 @@ def load_place(path: Path, grid: nib.Nifti1Image) -> NDArray[np.bool_]:
     Raises
     ------
     DataError
-        When that is nowhere in the template's tissue, as with a mask of another space.
+        When it cannot be read, or is nowhere in the template's tissue, as with a mask of another
+        space.
     """
-    mask = resample_from_to(load_nifti(path), grid, order=0)
+    try:
+        mask = resample_from_to(read_volume(path), grid, order=0)
+    except UnreadableError as error:
+        raise DataError(f"The mask {path} (--lesion-place) cannot be used. {error}") from error
     place = np.asanyarray(mask.dataobj) > 0
     tissues = standard_tissues(float(grid.header.get_zooms()[0]))
     if not (place & (tissues["gm"] + tissues["wm"] > 0)).any():

@@ -113,6 +113,16 @@ def test_a_place_outside_of_the_brain_is_refused(tmp_path: Path) -> None:
         load_place(path, GRID)
 
 
+def test_a_damaged_place_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "place.nii.gz"
+    nib.save(nib.Nifti1Image(np.ones(GRID.shape, np.uint8), GRID.affine), path)
+    content = bytearray(path.read_bytes())
+    content[-6] ^= 1  # in the checksum, which stands before the length
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"\(--lesion-place\) cannot be used.*damaged"):
+        load_place(path, GRID)
+
+
 @pytest.fixture
 def sources(task: DrawTask, tmp_path: Path) -> tuple[list[Source], list[Source]]:
     """The host, and the two scans that the lesions come from."""

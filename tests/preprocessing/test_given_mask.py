@@ -1,0 +1,77 @@
+"""Brain masks that the user gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.preprocessing.given_mask import read_given_mask
+
+SHAPE = (30, 36, 32)
+AFFINE = np.array([[0, 0, 5.0, -61], [5, 0, 0, -99], [0, 5, 0, -40], [0, 0, 0, 1]])
+MASK = np.zeros(SHAPE, np.uint8)
+MASK[5:20, 8:30, 4:25] = 1
+
+
+def image(values: np.ndarray, affine: np.ndarray = AFFINE, code: int = 1) -> nib.Nifti1Image:
+    header = nib.Nifti1Header()
+    header.set_data_shape(values.shape)
+    header.set_sform(affine, code)
+    return nib.Nifti1Image(values, header.get_best_affine(), header)
+
+
+def saved(folder: Path, *given) -> Path:
+    path = folder / "mask.nii.gz"
+    nib.save(image(*given), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("of_mask", "of_scan", "which"), [(0, 1, "the mask lies"), (1, 0, "the scan lies")]
+)
+def test_where_one_header_says_nothing_the_voxels_count(
+    tmp_path: Path, of_mask: int, of_scan: int, which: str
+) -> None:
+    scan = image(np.ones(SHAPE, np.float32), AFFINE, of_scan)
+    mask, remark = read_given_mask(saved(tmp_path, MASK, AFFINE, of_mask), scan)
+    assert np.array_equal(mask.get_fdata(), MASK)
+    assert np.array_equal(mask.affine, scan.affine)
+    assert "voxel by voxel" in remark
+    assert which in remark
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_where_both_headers_say_the_same_nothing_is_said(tmp_path: Path, code: int) -> None:
+    scan = image(np.ones(SHAPE, np.float32), AFFINE, code)
+    mask, remark = read_given_mask(saved(tmp_path, MASK, AFFINE, code), scan)
+    assert np.array_equal(mask.affine, scan.affine)
+    assert remark == ""
+
+
+def test_a_mask_of_another_grid_keeps_it(tmp_path: Path) -> None:
+    affine = AFFINE @ np.diag([2, 2, 2, 1])
+    scan = image(np.ones(SHAPE, np.float32))
+    mask, remark = read_given_mask(saved(tmp_path, MASK[::2, ::2, ::2], affine), scan)
+    assert np.array_equal(mask.affine, affine)
+    assert remark == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "affine", "code", "words"),
+    [
+        (MASK, np.diag([1000, 1000, 1000, 1]) @ AFFINE, 1, "180000 mm long"),
+        (MASK[::2], AFFINE, 0, "their shapes differ"),
+        (MASK, np.diag([1, 1, 0, 1.0]) @ AFFINE, 1, "affine cannot be inverted"),
+    ],
+)
+def test_a_mask_that_cannot_lie_where_the_scan_is_is_refused(
+    tmp_path: Path, values: np.ndarray, affine: np.ndarray, code: int, words: str
+) -> None:
+    path = saved(tmp_path, values, affine, code)
+    scan = image(np.ones(SHAPE, np.float32))
+    with pytest.raises(UnusableScanError, match=rf"--derivatives\) cannot be used\. .*{words}"):
+        read_given_mask(path, scan)
