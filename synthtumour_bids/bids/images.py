@@ -215,13 +215,13 @@ def _tell_misnamed(root: Path, misnamed: Collection[Misnamed]) -> None:
         if not (ignored.match_file(relative) or ignored.match_file(f"{relative}/")):
             is_image = one.path.suffix.lower() in (".nii", ".gz")
             folders.setdefault(is_image, []).append(f"{relative} (rename it to {one.should_be})")
-    for is_image, told in sorted(folders.items()):
+    for is_image, those in sorted(folders.items()):
         LOGGER.warning(
             "%s in %s not named as BIDS asks for, and left out: %s. Small and capital letters "
             "matter.",
             "Images" if is_image else "Folders",
             root,
-            listed(told, 5),
+            listed(those, 5),
         )
 
 

@@ -142,7 +142,7 @@ def test_a_link_to_nowhere_on_the_way_is_told(root, link):
         ("sub_03/anat/sub_03_FLAIR.nii.gz", "sub_03 (rename it to sub-03)"),
         ("sub04/ses-1/anat/sub04_FLAIR.nii.gz", "sub04 (rename it to sub-04)"),
         ("05/anat/sub-05_FLAIR.nii.gz", "05 (rename it to sub-05)"),
-        ("sub-m\udcfc/anat/sub-m\udcfc_FLAIR.nii.gz", "sub-m\udcfc (rename it to sub-m)"),
+        ("sub-m\udcfc/anat/sub-m\udcfc_FLAIR.nii.gz", r"sub-m\udcfc (rename it to sub-m)"),
         ("sub-01/anat/sub-01_acq-\udcfc1_FLAIR.nii", "(rename it to sub-01_acq-1_FLAIR.nii)"),
     ],
 )
