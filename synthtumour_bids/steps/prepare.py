@@ -13,6 +13,7 @@ from typing import cast
 from synthtumour_bids.bids.description import check_folders, write_dataset_description
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import collect_scans, datasets
+from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.estimates import DeviceKind, Estimate, estimate
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.resources import has_cuda_device, limit_threads
@@ -80,7 +81,8 @@ def described(settings: Settings) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # as with a full disk, which is what is to be told
+        # A full disk, or a dataset that is gone, is told of by what it stopped.
+        with suppress(OSError, SynthTumourError):
             if settings.output_dir.is_dir():
                 _write_descriptions(_with_stored_profile(settings))
 

@@ -39,3 +39,18 @@ def test_an_output_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     with described(settings):
         shutil.rmtree(settings.output_dir)
     assert not settings.output_dir.exists()
+
+
+def test_a_dataset_that_is_gone_at_the_end_hides_nothing(tmp_path: Path) -> None:
+    """As with a network disk that was unmounted: what the run has to say is something else."""
+    settings = make_job(tmp_path).settings
+    settings.output_dir.mkdir(parents=True, exist_ok=True)
+
+    def lose_the_dataset() -> None:
+        with described(settings):
+            shutil.rmtree(settings.bids_dir)
+            msg = "no tumour anywhere"
+            raise DataError(msg)
+
+    with pytest.raises(DataError, match="no tumour"):
+        lose_the_dataset()
