@@ -9,7 +9,7 @@ from pathlib import Path
 import carvemix
 import nibabel as nib
 import numpy as np
-from fabrication_cohort import Cohort, Member
+from fabrication_cohort import Member
 from sample_mosaic import synthetic_mosaic
 
 from synthtumour_bids.files import write_json
@@ -163,7 +163,3 @@ def _case(name: str, host: Labelled, made: BrainScan, folder: Path) -> Case:
     nib.save(nib.Nifti1Image(host.own(made), affine), paths[0])
     nib.save(nib.Nifti1Image(made.classes.astype(np.uint8), affine), paths[1])
     return Case(name, *paths, validation=False)
-
-
-def labelled_hosts(cohort: Cohort) -> list[Labelled]:
-    return [Labelled.of(member) for member in cohort.hosts]

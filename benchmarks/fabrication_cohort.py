@@ -1,8 +1,8 @@
-"""The development cohort for `fabrication.py`: a coarse grid, a fixed split, scores of masks."""
+"""The development cohort for `fabrication.py`: its grid, folds, scores of masks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +12,19 @@ import nibabel as nib
 import numpy as np
 from cohort import cohort_folder, truths
 
+from synthtumour_bids.files import write_json
 from synthtumour_bids.preprocessing import ants_images, geometry
 from synthtumour_bids.preprocessing.registration import carry_to_native
 from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.metrics import Scores, evaluate
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, make_scan
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
 SPLIT_SEED = 0
-N_POOL = 10  # scans that may count as annotated; the others with truth are for testing only
+N_FOLDS = 4
+RESOLUTION = PROFILES["fast"].resolution
+COHORT = "cohort.json"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Member:
     image, brain
         Brain and its mask on the grid.
     truth
-        Manual mask on the grid; None where there is none or it must not be seen.
+        Manual mask on the grid; None where there is none.
     """
 
     label: str
@@ -53,12 +57,6 @@ class Member:
     def mask(self) -> np.ndarray:
         return array(self.brain, bool)
 
-    def resampled(self, path: Path) -> np.ndarray:
-        """Bring a map on the 2-mm template grid to the benchmark's."""
-        source = nib.load(path)
-        data = source.get_fdata(dtype=np.float32)
-        return geometry.resample(data, source.affine, self.mask.shape, self.affine)
-
     @property
     def affine(self) -> np.ndarray:
         return nib.load(self.image).affine
@@ -73,60 +71,63 @@ class Member:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Who is annotated in what order, who is tested, who is only looked at."""
+    """Scans with truth, in an order drawn once, and tumour-free ones."""
 
-    pool: tuple[Member, ...]
-    test: tuple[Member, ...]
-    others: tuple[Member, ...]  # gliomas without truth
+    scans: tuple[Member, ...]
     hosts: tuple[Member, ...]
-    junior: Path  # trained without any annotation
 
-    def annotated(self, n: int) -> tuple[Member, ...]:
-        """The first n of the pool: a larger set holds the smaller ones."""
-        return self.pool[:n]
-
-    def unlabelled(self, n: int) -> tuple[Member, ...]:
-        """Gliomas that are neither annotated nor tested, in alphabetical order."""
-        rest = (*self.pool[n:], *self.others)
-        return tuple(sorted(rest, key=lambda member: member.label))
+    def fold(self, number: int, n: int) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+        """Give the n annotated scans of a fold, and those it tests: a larger n holds a smaller."""
+        size = len(self.scans) // N_FOLDS
+        turned = self.scans[number * size :] + self.scans[: number * size]
+        return turned[size : size + n], turned[:size]
 
 
 def array(path: Path, dtype: type) -> np.ndarray:
     return np.asanyarray(nib.load(path).dataobj).astype(dtype)
 
 
-def open_cohort(out: Path, folder: Path, resolution: float) -> Cohort:
+def take_cohort(out: Path, folder: Path) -> Cohort:
     """Bring the derivatives of ``cohort.py run OUT`` to the grid; what is there is kept."""
     derivatives = out / "derivatives"
     masks = truths(cohort_folder())
     order = np.random.default_rng(SPLIT_SEED).permutation(sorted(masks)).tolist()
-    pool, test = order[:N_POOL], order[N_POOL:]
-    tumours = {path.name.removeprefix("sub-"): path for path in derivatives.glob("sub-*")}
-    hosts = sorted((derivatives / "derivatives" / "tumourfree").glob("sub-*"))
-
-    def members(labels: Sequence[str], *, annotated: bool = False) -> tuple[Member, ...]:
-        return tuple(
-            on_grid(
-                tumours[label] / "anat", folder, resolution, masks[label] if annotated else None
-            )
-            for label in labels
-        )
-
-    return Cohort(
-        pool=members(pool, annotated=True),
-        test=members(test),
-        others=members(sorted(set(tumours) - set(order))),
-        hosts=tuple(on_grid(path / "anat", folder, resolution) for path in hosts),
-        junior=derivatives / "models" / "junior",
+    hosts = sorted((derivatives / "derivatives" / "tumourfree").glob("sub-*/anat"))
+    cohort = Cohort(
+        scans=tuple(
+            on_grid(derivatives / f"sub-{label}" / "anat", folder, RESOLUTION, masks[label])
+            for label in order
+        ),
+        hosts=tuple(on_grid(anat, folder, RESOLUTION) for anat in hosts),
     )
+    labels = {part: [m.label for m in getattr(cohort, part)] for part in ("scans", "hosts")}
+    write_json(folder / COHORT, labels)
+    return cohort
+
+
+def open_cohort(folder: Path) -> Cohort:
+    """Read what `take_cohort` left, which need not be on the machine that it was made on."""
+    labels = json.loads((folder / COHORT).read_text())
+    return Cohort(
+        *(
+            tuple(_member(label, folder, annotated=part == "scans") for label in labels[part])
+            for part in ("scans", "hosts")
+        )
+    )
+
+
+def _member(label: str, folder: Path, *, annotated: bool, native: Path = Path()) -> Member:
+    names = ("image", "brain", "truth") if annotated else ("image", "brain")
+    return Member(label, native, **{name: folder / f"{label}_{name}.nii" for name in names})
 
 
 def on_grid(anat: Path, folder: Path, resolution: float, truth: Path | None = None) -> Member:
     """Resample a scan from the 2-mm template grid; its manual mask comes from its own grid."""
     label = anat.parent.name.removeprefix("sub-")
-    names = ("image", "brain", "truth") if truth else ("image", "brain")
-    paths = {name: folder / f"{label}_{name}.nii" for name in names}
-    member = Member(label, anat, **paths)
+    member = _member(label, folder, annotated=truth is not None, native=anat)
+    paths = {"image": member.image, "brain": member.brain} | (
+        {"truth": member.truth} if member.truth else {}
+    )
     if all(path.is_file() for path in paths.values()):
         return member
     folder.mkdir(parents=True, exist_ok=True)

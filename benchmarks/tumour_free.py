@@ -1,8 +1,8 @@
-"""What a finished run's senior marks in the tumour-free scans of its cohort, and how it is judged.
+"""What a finished run's senior marks in the tumour-free scans of its cohort, and all verdicts.
 
-The scans were hosts, so this is the best that can be hoped for: those that stay aside
+The tumour-free scans were hosts, so this is the best that can be hoped for: those that stay aside
 (``--hold-out`` of the app) tell what happens to others. Volumes are on the template grid, after the
-comparison with the other side.
+comparison with the other side. The verdict is by the network that the run judges by.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast
@@ -20,16 +20,18 @@ from pathlib import Path
 import numpy as np
 from cohort import arguments
 
+from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.cli.parser import parse_settings
+from synthtumour_bids.job import Job
 from synthtumour_bids.methods.comparison import final_criteria
-from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.steps.prepare import prepare
-from synthtumour_bids.steps.presence import controls_of
+from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.scratch import with_own_work_dir
+from synthtumour_bids.steps.segment import SegmentTask, left_on_template
 from synthtumour_bids.synthesis.pseudo_labels import assess
 from synthtumour_bids.volumes import load_volume
 
@@ -41,29 +43,44 @@ def main() -> int:
     job = prepare(parse_settings(arguments(options.out, ["--profile", "fast", *more])))
     job = dataclasses.replace(job, settings=with_own_work_dir(job.settings))
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method_of_run(job), job.settings, controls_of(job))
-    volumes, verdicts = [], []
-    for result in predict(job, job.main_network, job.preprocessed(Role.TUMOURFREE)):
-        if result.value is None:
-            continue
-        image, brain = (
-            getattr(job.layout, name)(result.item) for name in ("standard_image", "standard_brain")
+    networks = Networks.of(cards, method_of_run(job), job.settings, witness_of(job))
+    print(f"judged by the {networks.judged}")
+    for role in (Role.TUMOURFREE, Role.TUMOUR):
+        scans = job.preprocessed(role)
+        volumes, verdicts = [], []
+        main = predict(job, job.main_network, scans)
+        seen = predict(job, job.networks[networks.judged], scans)
+        for result, other in zip(main, seen, strict=True):
+            if result.value is None or other.value is None:
+                continue
+            paths = {networks.judged: other.value, networks.main: result.value}
+            volume, likeness = marked(job, networks, result.item, paths)
+            verdict = networks.judge(volume, likeness, result.item.person)
+            volumes.append(volume)
+            verdicts.append(verdict.present)
+            print(f"{result.item.key}: {volume:.1f} mL, {verdict.present} (p {verdict.p})")
+        few = sum(volume < 1 for volume in volumes)
+        print(
+            f"{role}: {few} of {len(volumes)} with less than 1 mL, {volumes.count(0.0)} with none"
         )
-        inside, evidence = load_volume(brain).mask, networks.evidence[networks.main]
-        found = judged(result.value, image, inside, networks.lesion, evidence, networks.comparison)
-        spacing = found.probability.spacing
-        criteria = final_criteria(networks.lesion)
-        left = assess(
-            found.without(found.probability.data), inside, spacing, criteria=criteria
-        ).mask
-        volumes.append(float(np.count_nonzero(left) * np.prod(spacing)) / 1000)
-        verdict = networks.judge(volumes[-1], found.likeness, result.item.person)
-        verdicts.append(verdict.present)
-        print(f"{result.item.key}: {volumes[-1]:.1f} mL, {verdict.present} (p {verdict.p})")
-    few = sum(volume < 1 for volume in volumes)
-    print(f"{few} of {len(volumes)} with less than 1 mL, {volumes.count(0.0)} with nothing")
-    print(", ".join(f"{verdict} {count}" for verdict, count in Counter(verdicts).items()))
+        print(", ".join(f"{verdict} {count}" for verdict, count in Counter(verdicts).items()))
     return 0
+
+
+def marked(
+    job: Job, networks: Networks, scan: Scan, predictions: dict[str, Path]
+) -> tuple[float, float]:
+    """Volume of the senior's mask, mL, and how much like a tumour the judged one is, mL · SD."""
+    record = job.preprocessing(scan)
+    assert record is not None
+    brain = load_volume(job.layout.standard_brain(scan)).mask
+    found = left_on_template(SegmentTask(scan, predictions, record, networks, job.layout), brain)
+    main, criteria = found[networks.main], final_criteria(networks.lesion)
+    grid = main.probability
+    left = assess(main.without(grid.data), brain, grid.spacing, criteria=criteria).mask
+    return float(np.count_nonzero(left) * np.prod(grid.spacing)) / 1000, found[
+        networks.judged
+    ].likeness
 
 
 if __name__ == "__main__":

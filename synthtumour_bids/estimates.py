@@ -141,10 +141,10 @@ def estimate(
     memory = min(nprocs, n_scans) * cost.process_gb
     disk = 0.0
     if trains:
-        seconds += profile.n_controls * cost.segment_s
         for_junior = profile.n_train + profile.n_shifted if trains_junior else 0
         for_senior = profile.n_train + profile.n_shifted + profile.n_mixed + n_scans
-        if trains_junior:
+        if trains_junior:  # else the starter tells what nothing looks like
+            seconds += profile.n_controls * cost.segment_s
             seconds += _training_seconds(profile, profile.junior, cost)
         seconds += rounds * _training_seconds(profile, profile.senior, cost)
         seconds += (rounds - 1) * n_scans * cost.segment_s  # pseudo-labels of the senior before

@@ -12,9 +12,9 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.synthesis.borders import Evidence
 
@@ -90,8 +90,8 @@ class RunFacts:
         Masks that a person has corrected and the senior learned, or is to learn, from.
     n_t1w
         Scans whose masks were carried to a T1w image.
-    controls
-        What tumour-free scans look like to the network whose masks are the result, if known.
+    witness
+        The network that tells whether there is a tumour, where networks are there.
     n_compared
         Participants whose sessions were compared.
     """
@@ -105,7 +105,7 @@ class RunFacts:
     n_pseudo_labels: int | None = None
     n_relaxed: int = 0
     n_t1w: int = 0
-    controls: Controls | None = None
+    witness: Witness | None = None
     n_corrected: int = 0
     n_compared: int = 0
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from synthtumour_bids import __version__
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.layout import Network
-from synthtumour_bids.methods import rounds
+from synthtumour_bids.methods import control_heads, rounds
 from synthtumour_bids.methods.base import Cite, Method, RunFacts
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.references import REFERENCES
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
-from synthtumour_bids.segmentation.presence import NO, YES, Controls
+from synthtumour_bids.segmentation.presence import NO, YES
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 from synthtumour_bids.spaces.references import references_of
 
@@ -89,7 +90,9 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     summary = method.summary(facts, cite)
     hosts = ""
     if n_tumourfree:
-        others = " or told what brains without a tumour look like" if facts.controls else ""
+        controls = facts.witness.controls if facts.witness else None
+        told = controls is not None and controls.source != control_heads.SOURCE
+        others = " or told what brains without a tumour look like" if told else ""
         hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours{others}. "
     if n_held_out := facts.counts.get(Role.HELD_OUT, 0):
         hosts += (
@@ -176,19 +179,26 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
         f"{_calibration(facts.cards.get(main), cite)}"
-        f"{_presence(facts.controls)}"
+        f"{_presence(facts.witness, main)}"
     )
 
 
-def _presence(controls: Controls | None) -> str:
-    if controls is None:
+def _presence(witness: Witness | None, main: str) -> str:
+    if witness is None or witness.controls is None:
         return ""
+    controls, dropped = witness.controls, ""
+    if witness.network != main:
+        dropped = (
+            f" Where it was absent, parts of the {main}'s mask that the {witness.network} had not "
+            "found were dropped."
+        )
     return (
-        " Whether a scan has a tumour at all was judged by the strongest part of its mask (volume "
-        "weighted by probability, times the brightness over the other side of the brain), by "
+        " Whether a scan has a tumour at all was judged by the strongest part of the "
+        f"{witness.network}'s mask (volume weighted by probability, times the brightness over the "
+        "other side of the brain), by "
         f"conformal prediction against {len(controls.likeness)} {controls.source} that "
         f"neither taught nor selected a network: a tumour is present where p ≤ {YES:g}, absent "
-        f"where p > {NO:g} or nothing is left of the mask, and else it is unsure."
+        f"where p > {NO:g} or nothing is left of the mask, and else it is unsure.{dropped}"
     )
 
 

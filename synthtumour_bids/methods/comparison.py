@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from synthtumour_bids.errors import PriorsError
 from synthtumour_bids.segmentation.likeness import tumour_likeness
-from synthtumour_bids.segmentation.other_side import compare, dropped_territory
-from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide
+from synthtumour_bids.segmentation.other_side import NEIGHBOURS, compare, dropped_territory
+from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.synthesis.priors import load_priors
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
@@ -94,6 +95,8 @@ class Compared:
         Where it belongs to parts that are dropped, (X, Y, Z).
     verdicts
         On all parts of the mask; empty where it was not compared.
+    mask
+        Of all parts, (X, Y, Z).
     likeness
         How much like a tumour the strongest part is, mL · SD.
     """
@@ -101,6 +104,7 @@ class Compared:
     probability: Volume
     territory: NDArray[np.bool_]
     verdicts: tuple[ComponentVerdict, ...]
+    mask: NDArray[np.bool_]
     likeness: float = 0.0
 
     @property
@@ -116,6 +120,22 @@ class Compared:
     def without(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Give a map on this grid without the parts that go: to make masks of, not to write."""
         return np.where(self.territory, 0, values).astype(np.float32)
+
+    def confirmed_by(self, other: Compared) -> Compared:
+        """Drop the parts that have no voxel in common with what is left of another mask.
+
+        Nothing is dropped where masks are not compared.
+        """
+        if not self.verdicts:
+            return self
+        labels, count = ndimage.label(self.mask, NEIGHBOURS)
+        found = ndimage.maximum(other.mask & ~other.territory, labels, range(1, count + 1))
+        verdicts = [
+            one if seen or not one.kept else replace(one, reason=Reason.UNCONFIRMED)
+            for one, seen in zip(self.verdicts, found, strict=True)
+        ]
+        territory = dropped_territory(self.mask, verdicts, self.probability.spacing)
+        return replace(self, territory=territory, verdicts=tuple(verdicts))
 
 
 def compared(
@@ -138,10 +158,10 @@ def compared(
     comparison
         How.
     """
-    nowhere = Compared(probability, np.zeros(brain.shape, bool), ())
     cleaned = assess(
         probability.data, brain, probability.spacing, criteria=final_criteria(lesion)
     ).mask
+    nowhere = Compared(probability, np.zeros(brain.shape, bool), (), cleaned)
     if not cleaned.any():
         return nowhere
     rules, verdicts = comparison.rules or comparison.weighing, []
@@ -151,7 +171,7 @@ def compared(
     if comparison.rules is None:
         return replace(nowhere, likeness=likeness)
     territory = dropped_territory(cleaned, verdicts, probability.spacing)
-    return Compared(probability, territory, tuple(verdicts), likeness)
+    return Compared(probability, territory, tuple(verdicts), cleaned, likeness)
 
 
 def described(verdict: ComponentVerdict) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from synthtumour_bids.segmentation.other_side import NEIGHBOURS
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
 
 LEAST_EXCESS = OtherSide().least_difference  # SD; where nothing is known of a part that stays
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=int)  # as where parts are compared
 _JUDGED_BY_ITSELF = (Reason.BRIGHT_ACROSS, Reason.BRIGHT_PAIR)
 
 
@@ -48,7 +48,7 @@ def tumour_likeness(
     ValueError
         When the verdicts are not those of this mask.
     """
-    labels, count = ndimage.label(np.asarray(mask, dtype=bool), _NEIGHBOURS)
+    labels, count = ndimage.label(np.asarray(mask, dtype=bool), NEIGHBOURS)
     if not count:
         return 0.0
     if verdicts and len(verdicts) != count:

@@ -18,7 +18,7 @@ from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, Oth
 
 MAD_TO_SD = 1.4826  # of a normal distribution
 DARKEST = 3.0  # robust standard deviations that count when a brain is mirrored into itself
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=int)  # diagonal ones count, as where specks are removed
+NEIGHBOURS = np.ones((3, 3, 3), dtype=int)  # diagonal ones count, as where specks are removed
 
 
 def compare(
@@ -64,7 +64,7 @@ def compare(
             "expected scan, brain and mask in 3-D on one grid and an affine of (4, 4), got shapes "
             f"{scan.shape}, {inside.shape}, {marked.shape} and {grid.shape}"
         )
-    labels, count = ndimage.label(marked, _NEIGHBOURS)
+    labels, count = ndimage.label(marked, NEIGHBOURS)
     if not count:
         return []
     inside = inside & np.isfinite(scan)
@@ -91,7 +91,7 @@ def keep(mask: NDArray[np.bool_], verdicts: Sequence[ComponentVerdict]) -> NDArr
     marked = np.asarray(mask, dtype=bool)
     if all(one.kept for one in verdicts) and not (marked.any() and not verdicts):
         return marked.copy()
-    labels, count = ndimage.label(marked, _NEIGHBOURS)
+    labels, count = ndimage.label(marked, NEIGHBOURS)
     if count != len(verdicts):
         raise ValueError(f"{len(verdicts)} verdicts do not fit a mask with {count} parts")
     kept: NDArray[np.bool_] = np.array([False, *(one.kept for one in verdicts)])[labels]

@@ -69,11 +69,12 @@ class Reason(StrEnum):
     BRIGHT_ACROSS = "across the midline, alike on both sides, compact and brighter than the brain"
     BRIGHT_PAIR = "like the other side, but compact and much brighter than the brain"
     LIKE_OTHER_SIDE = "like the other side"
+    UNCONFIRMED = "not found by the network that sees no tumour in this scan"
 
     @property
     def keeps(self) -> bool:
         """Whether the part stays."""
-        return self is not Reason.LIKE_OTHER_SIDE
+        return self not in (Reason.LIKE_OTHER_SIDE, Reason.UNCONFIRMED)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import write_json
 from synthtumour_bids.safe_files import read_json
 from synthtumour_bids.segmentation.checked_values import text
-from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.model_card import CARD, ModelCard
 from synthtumour_bids.segmentation.presence import LONGEST_NAME, Controls
 
 LOGGER = logging.getLogger(__name__)
@@ -45,24 +45,34 @@ def read_controls(models: Path, card: ModelCard) -> Controls | None:
     UnavailableError
         When it cannot be used.
     """
+    if IN_CARD in card.details:
+        return shipped_controls(models, card)
+    if not (models / PRESENCE).is_file():
+        return None
     try:
-        if IN_CARD in card.details:
-            return controls_of(card)
-        if not (models / PRESENCE).is_file():
-            return None
         content = read_json(models, PRESENCE)
         network = text(content.get("Network"), "Network", LONGEST_NAME)
         calibration = Controls.from_json(content)
     except ValueError as error:
-        raise UnavailableError(
-            f"What tumour-free scans look like to the network in {models} cannot be used "
-            f"({PRESENCE}: {error}). Copy it again from where it came, or remove it: without it "
-            "no scan gets a p-value."
-        ) from error
+        raise UnavailableError(_unusable(models, PRESENCE, error)) from error
     if network != card.fingerprint:
         LOGGER.info("%s is of another network and not used.", models / PRESENCE)
         return None
     return calibration
+
+
+def shipped_controls(folder: Path, card: ModelCard) -> Controls | None:
+    """Read the calibration that a starter brings; ``None`` where a network brings none.
+
+    Raises
+    ------
+    UnavailableError
+        When it cannot be used.
+    """
+    try:
+        return controls_of(card)
+    except ValueError as error:
+        raise UnavailableError(_unusable(folder, CARD, error)) from error
 
 
 def controls_of(card: ModelCard) -> Controls | None:
@@ -79,3 +89,11 @@ def controls_of(card: ModelCard) -> Controls | None:
     if not isinstance(content, dict):
         raise ValueError(f"{IN_CARD} is no object")
     return Controls.from_json(content)
+
+
+def _unusable(folder: Path, file: str, error: ValueError) -> str:
+    return (
+        f"What tumour-free scans look like to the network in {folder} cannot be used ({file}: "
+        f"{error}). Copy it again from where it came, or remove it: without it no scan gets a "
+        "p-value."
+    )

@@ -14,7 +14,7 @@ from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import healthy_twin, preprocess, spaces
 from synthtumour_bids.steps.networks import is_judged_by
-from synthtumour_bids.steps.presence import controls_of
+from synthtumour_bids.steps.presence import witness_of
 
 HEADER = ("participant", "session", "scan", "role", "preprocess", "segment", "further grids")
 
@@ -107,7 +107,7 @@ def _network_fingerprints(job: Job) -> dict[str, str]:
 
 def _controls(job: Job) -> Controls | None:
     with suppress(UnavailableError):
-        return controls_of(job)
+        return witness_of(job).controls
     return None
 
 

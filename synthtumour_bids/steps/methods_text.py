@@ -20,10 +20,9 @@ from synthtumour_bids.methods.base import Method, RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
 from synthtumour_bids.methods.pseudo_labels import count_used
 from synthtumour_bids.methods.registry import method_of_card
+from synthtumour_bids.methods.witness import Witness, find_witness
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Controls
-from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.t1w import in_t1w
@@ -96,16 +95,17 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         n_pseudo_labels,
         n_relaxed,
         len(in_t1w(job.ledger)),
-        _controls(models_dir, cards),
+        _witness(models_dir, cards),
         _n_corrected(job, cards.get(Network.SENIOR)),
         len(read_changes(job.layout.changes)),
     )
 
 
-def _controls(models_dir: Path, cards: Mapping[str, ModelCard]) -> Controls | None:
-    main = cards.get(STARTER) or cards.get(Network.SENIOR)
+def _witness(models_dir: Path, cards: Mapping[str, ModelCard]) -> Witness | None:
+    if not {STARTER, Network.SENIOR} & cards.keys():
+        return None
     with suppress(UnavailableError):
-        return None if main is None else read_controls(models_dir, main)
+        return find_witness(models_dir, cards)
     return None
 
 

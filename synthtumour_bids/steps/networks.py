@@ -13,9 +13,10 @@ from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods import corrections, rounds
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Controls, PresenceVerdict, judge
+from synthtumour_bids.segmentation.presence import Controls, Presence, PresenceVerdict, judge
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
@@ -47,8 +48,8 @@ class Networks:
         Of the last network, where that is a senior.
     calibration
         How far the last network's answers can be trusted; ``None`` where nobody measured it.
-    controls
-        What tumour-free scans look like to the last of them; ``None`` where that is not known.
+    witness
+        The one that tells whether there is a tumour; the last of them where it is left out.
     """
 
     fingerprints: Mapping[str, str]
@@ -60,7 +61,7 @@ class Networks:
     n_corrected: int = 0
     round: int = 1
     calibration: Calibration | None = None
-    controls: Controls | None = None
+    witness: Witness | None = None
 
     @classmethod
     def of(
@@ -68,7 +69,7 @@ class Networks:
         cards: Mapping[str, ModelCard],
         method: Method,
         settings: Settings,
-        controls: Controls | None = None,
+        witness: Witness | None = None,
     ) -> Networks:
         """Of their cards, the one last whose masks are the result, and the settings of a run."""
         *others, main = cards.values()
@@ -83,7 +84,7 @@ class Networks:
             corrections.count(main),
             rounds.of_card(main),
             main.calibration,
-            controls,
+            witness,
         )
 
     @property
@@ -95,6 +96,16 @@ class Networks:
     def junior(self) -> str | None:
         """The network that it is compared with; ``None`` where it is alone."""
         return next((name for name in self.fingerprints if name != self.main), None)
+
+    @property
+    def judged(self) -> str:
+        """The network whose mask tells whether there is a tumour."""
+        return self.main if self.witness is None else self.witness.network
+
+    @property
+    def controls(self) -> Controls | None:
+        """What tumour-free scans look like to that one; ``None`` where that is not known."""
+        return None if self.witness is None else self.witness.controls
 
     @property
     def temperature(self) -> float:
@@ -124,6 +135,12 @@ class Networks:
     def judge(self, volume_ml: float, likeness: float, person: str) -> PresenceVerdict:
         """Judge whether a scan has a tumour; see :func:`.presence.judge`."""
         return judge(volume_ml, likeness, self.controls, person)
+
+    def refutes(self, likeness: float, person: str) -> bool:
+        """Whether another network than the main one, by this likeness, sees no tumour in a scan."""
+        if self.judged == self.main:
+            return False
+        return self.judge(1.0, likeness, person).present is Presence.NO
 
     def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
+from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.execution.progress import Progress
@@ -19,6 +21,8 @@ from synthtumour_bids.methods import control_heads, lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.judging import Seen, likeness_of
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.methods.witness import Witness, find_witness, witness_beside
+from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import (
     PRESENCE,
@@ -38,27 +42,28 @@ MEMORY_GB = 2.0  # of one process at 1 mm
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment brains without a tumour that no network knows, and store how that went.
 
-    They are those of the cohort, or, where these are fewer than `FEWEST_PERSONS`, simulated heads.
+    They are those of the cohort. Where these are fewer than `FEWEST_PERSONS`, the starter that is
+    the junior tells whether there is a tumour, or, without one, the senior, which simulated heads
+    calibrate.
     """
     if job.settings.model is not None:
         return []  # a calibration is stored with the networks
     scans, path = calibrating(job), job.layout.models / PRESENCE
     people = sorted({scan.person for scan in scans})
     if is_done(job):
-        if _by_people(scans) or _by_heads(job):
+        if _by_people(scans) or _by_heads(job) or _of_before(job):
             return [ScanOutcome(NAME, Step.TRAIN, Status.SKIPPED, of_scan=False)]
         LOGGER.info(
-            "%d tumour-free persons taught no network, fewer than %d: no scan gets a p-value for "
-            "the presence of a tumour.",
+            "%d tumour-free persons taught no network, fewer than %d: %s.",
             len(people),
             FEWEST_PERSONS,
+            _instead(job),
         )
         job.ledger.clear(COHORT, NAME)
         path.unlink(missing_ok=True)
         return []
     job.ledger.clear(COHORT, NAME)
-    cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings)
+    networks = Networks.of(_cards(job), method, job.settings)
     if _by_people(scans):
         LOGGER.info(
             "%d tumour-free persons calibrate the verdict: %s.", len(people), listed(people)
@@ -84,6 +89,19 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     if not any(outcome.status is Status.FAILED for outcome in outcomes):
         job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
     return outcomes
+
+
+def _of_before(job: Job) -> bool:
+    """Whether simulated heads calibrated the senior although a starter is beside it.
+
+    So it was in earlier versions, and what is finished stays as it is.
+    """
+    if _beside(job) is None:
+        return False
+    stored = None
+    with suppress(UnavailableError):
+        stored = read_controls(job.layout.models, job.main_network.card)
+    return stored is not None and stored.source == control_heads.SOURCE
 
 
 def _of_people(
@@ -152,9 +170,30 @@ def _likeness(
     )
 
 
-def controls_of(job: Job) -> Controls | None:
-    """What is stored with the networks that segment; ``None`` where nothing is."""
-    return read_controls(job.models_dir, job.main_network.card)
+def witness_of(job: Job) -> Witness:
+    """The network that tells whether the scans of a run have a tumour."""
+    return find_witness(job.models_dir, _cards(job))
+
+
+def _beside(job: Job) -> Witness | None:
+    """The starter that is the junior, where it brings its calibration."""
+    return witness_beside(job.layout.models, _cards(job))
+
+
+def _cards(job: Job) -> dict[str, ModelCard]:
+    return {name: model.card for name, model in job.networks.items()}
+
+
+def _instead(job: Job) -> str:
+    """Say what tells whether there is a tumour, where neither people nor the run's own heads do."""
+    beside = _beside(job)
+    if beside is None or beside.controls is None:
+        return "no scan gets a p-value for the presence of a tumour"
+    n, source = len(beside.controls.likeness), beside.controls.source
+    return (
+        f"the starter, calibrated by {n} {source}, tells whether there is a tumour, and not the "
+        "senior"
+    )
 
 
 def calibrating(job: Job) -> list[Scan]:
@@ -182,6 +221,8 @@ def _by_people(scans: Sequence[Scan]) -> bool:
 
 def _by_heads(job: Job) -> bool:
     """Whether simulated heads calibrate; networks of before stay as they are, without a verdict."""
+    if _beside(job) is not None:
+        return False
     return control_heads.possible(job.settings) and job.main_network.card.calibration is not None
 
 

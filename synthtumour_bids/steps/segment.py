@@ -31,7 +31,7 @@ from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
-from synthtumour_bids.steps.presence import controls_of
+from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
@@ -56,7 +56,7 @@ class SegmentTask:
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings, controls_of(job))
+    networks = Networks.of(cards, method, job.settings, witness_of(job))
     selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
@@ -183,10 +183,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
     spacing = (x, y, z)
     template_brain = load_volume(layout.standard_brain(scan)).mask
     transform = layout.transform(scan)
-    standard = {
-        name: _compared(task, name, path, template_brain)
-        for name, path in task.probabilities.items()
-    }
+    standard = left_on_template(task, template_brain)
 
     def carried(values: NDArray[np.float32], grid: Volume) -> NDArray[np.float32]:
         there = carry_to_native(grid.with_data(values), transform, reference)
@@ -226,7 +223,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         ),
         **expected_dice(task.replanted, networks.calibration),
     }
-    likeness = round(standard[networks.main].likeness, DIGITS)
+    likeness = round(standard[networks.judged].likeness, DIGITS)
     presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
     outside = verdicts[networks.main].stats["outside"]
     expected = scan.role is not Role.HELD_OUT
@@ -249,6 +246,19 @@ def segment(task: SegmentTask) -> SegmentedScan:
     )
 
 
-def _compared(task: SegmentTask, name: str, path: Path, brain: NDArray[np.bool_]) -> Compared:
+def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, Compared]:
+    """Tell what is left of each network's mask on the template grid.
+
+    Where the starter sees no tumour in the scan, the senior's mask keeps what both find.
+    """
     networks, image = task.networks, task.layout.standard_image(task.scan)
-    return judged(path, image, brain, networks.lesion, networks.evidence[name], networks.comparison)
+    found = {
+        name: judged(
+            path, image, brain, networks.lesion, networks.evidence[name], networks.comparison
+        )
+        for name, path in task.probabilities.items()
+    }
+    main, witness = networks.main, found[networks.judged]
+    if networks.refutes(round(witness.likeness, DIGITS), task.scan.person):
+        found[main] = found[main].confirmed_by(witness)
+    return found

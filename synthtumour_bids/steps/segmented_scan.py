@@ -184,7 +184,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({"JuniorSource": source} if source else {}),
-        **(segmented.presence.to_json() if main else NOT_JUDGED),
+        **(_verdict(segmented) if main else NOT_JUDGED),
         **({"CorrectedMasks": corrected} if main and corrected else {}),
         **({"Round": number} if main and number > 1 else {}),
         "QualityControl": dict(segmented.measurements)
@@ -213,6 +213,14 @@ def _calibration(networks: Networks) -> dict[str, Any]:
         "Origin": ORIGIN,
         "Cases": calibration.cases,
     }
+
+
+def _verdict(segmented: SegmentedScan) -> dict[str, Any]:
+    """Tell whether there is a tumour, and by what network's mask that was judged."""
+    told = segmented.presence.to_json()
+    calibration = told["PresenceCalibration"]
+    by = {"Network": segmented.networks.judged} if calibration else {}
+    return {**told, "PresenceCalibration": {**calibration, **by}}
 
 
 def _replant_test(test: Replanted) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,8 +12,8 @@ import pytest
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods import pseudo_labels
-from synthtumour_bids.methods.comparison import KEPT, Comparison, compared
-from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.methods.comparison import KEPT, Compared, Comparison, compared
+from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.settings import LESIONS
 from synthtumour_bids.volumes import load_volume
 from tests.builders.jobs import make_job, with_settings
@@ -20,6 +21,8 @@ from tests.builders.jobs import make_job, with_settings
 SHAPE = (40, 44, 36)
 LESION = (slice(6, 14), slice(16, 24), slice(14, 22))  # 4 mL
 FALSE = (slice(24, 34), slice(26, 36), slice(12, 22))  # 8 mL of normal brain
+
+KEEPS = OtherSide(least_difference=-100)  # whatever the other side is like
 
 
 @pytest.mark.parametrize("lesion", LESIONS)
@@ -93,3 +96,32 @@ def test_an_empty_mask_is_no_matter(tmp_path: Path) -> None:
     found = compared(type(probability).of(nothing), tmp_path / "not read", brain, "glioma", rules)
     assert found.verdicts == ()
     assert not found.without(probability.data - probability.data).any()
+
+
+def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=1)
+    path, scan = write_case(job), job.selection.everything[0]
+    image, brain = job.layout.standard_image(scan), job.layout.standard_brain(scan)
+
+    def found(places: tuple[tuple[slice, ...], ...], rules: OtherSide | None = KEEPS) -> Compared:
+        volume = load_volume(path)
+        values = np.zeros(SHAPE, np.float32)
+        for place in places:
+            values[place] = 0.9
+        return compared(
+            replace(volume, data=values), image, load_volume(brain).mask, "glioma",
+            Comparison(rules),
+        )  # fmt: skip
+
+    both, nothing = found((LESION, FALSE)), found(())
+    assert not both.dropped
+    corner = tuple(slice(s.start, s.start + 4) for s in LESION)
+    left = both.confirmed_by(found((corner,)))
+    assert [one.reason for one in left.dropped] == [Reason.UNCONFIRMED]
+    assert left.without(both.probability.data)[LESION].all()
+    assert not left.without(both.probability.data)[FALSE].any()
+    assert len(both.confirmed_by(nothing).dropped) == 2
+    assert not nothing.confirmed_by(both).dropped
+    # With --keep-mask all stays.
+    kept = found((LESION, FALSE), None)
+    assert kept.confirmed_by(nothing) is kept

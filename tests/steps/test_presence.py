@@ -18,11 +18,12 @@ from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import control_heads
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation import presence as controls
 from synthtumour_bids.segmentation.model_card import Model
-from synthtumour_bids.segmentation.presence import FEWEST_PERSONS
-from synthtumour_bids.segmentation.presence_file import PRESENCE
+from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
+from synthtumour_bids.segmentation.presence_file import IN_CARD, PRESENCE, write_controls
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import presence
 from tests.builders.jobs import (
@@ -66,7 +67,7 @@ def test_too_few_calibrate_nothing(tmp_path: Path) -> None:
     assert presence.is_done(job)
     assert presence.run(job, method_of(job)) == []
     assert not stale.exists()
-    assert presence.controls_of(job) is None
+    assert presence.witness_of(job).controls is None
 
 
 def test_what_tumour_free_scans_look_like_is_stored_once(
@@ -100,7 +101,7 @@ def test_what_tumour_free_scans_look_like_is_stored_once(
     assert not presence.is_done(job)
     outcomes = presence.run(job, method_of(job))
     assert [one.status for one in outcomes] == [Status.DONE] * (FEWEST_PERSONS + 1)
-    known = presence.controls_of(job)
+    known = presence.witness_of(job).controls
     assert known is not None
     assert known.source == "tumour-free scans"
     assert len(known.likeness) == FEWEST_PERSONS + 1, "the one who came later calibrates, too"
@@ -122,7 +123,7 @@ def test_simulated_heads_calibrate_where_people_are_too_few(
         write_network(job.layout.network(network), network, calibration=calibration)
     assert not presence.is_done(job)
     assert presence.run(job, method_of(job)) == []
-    known = presence.controls_of(job)
+    known = presence.witness_of(job).controls
     assert known is not None
     assert known.source == "simulated heads"
     assert len(known.likeness) == 2
@@ -133,3 +134,25 @@ def test_simulated_heads_calibrate_where_people_are_too_few(
     assert presence.is_done(job)
     # Nobody has looked at simulated heads of this contrast beside real ones.
     assert not control_heads.possible(with_settings(job, contrast="T2w").settings)
+
+
+def test_a_starter_that_is_the_junior_needs_no_heads_of_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shipped = Controls("simulated heads", {f"{n:04d}": 1.0 for n in range(79)})
+    profile = replace(PROFILES["sloppy"], n_controls=39)
+    job = make_job(tmp_path, tumours=1, tumourfree=1, profile=profile)
+    junior, senior = (job.layout.network(network) for network in Network)
+    write_network(junior, "starter", details={IN_CARD: shipped.to_json()})
+    write_network(senior, Network.SENIOR, calibration=CALIBRATION)
+    assert presence.is_done(job)
+    with caplog.at_level("INFO"):
+        assert presence.run(job, method_of(job)) == []
+    assert "the starter, calibrated by 79 simulated heads, tells" in caplog.text
+    assert presence.witness_of(job) == Witness("junior", shipped)
+    # What an earlier version calibrated by simulated heads stays as it is; by too few people, not.
+    for source, status in (("simulated heads", [Status.SKIPPED]), ("tumour-free scans", [])):
+        own = Controls(source, {f"{n:04d}": 2.0 for n in range(39)})
+        write_controls(job.layout.models, job.main_network.card, own)
+        assert [one.status for one in presence.run(job, method_of(job))] == status
+        assert presence.witness_of(job).network == ("senior" if status else "junior")

@@ -20,6 +20,7 @@ from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
@@ -241,7 +242,8 @@ def test_finished_masks_stay_unless_the_comparison_is_asked_for_otherwise(
 
 def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) -> None:
     def figures(controls: Controls | None) -> dict[str, Any]:
-        networks = replace(task.networks, controls=controls)
+        witness = Witness(task.networks.main, controls)
+        networks = replace(task.networks, witness=witness)
         segment_scan(replace(task, networks=networks))
         assert networks.is_done(Ledger(task.layout.output_dir), task.scan, task.preprocessing)
         found: dict[str, Any] = json.loads(task.layout.result(task.scan).read_text())
@@ -260,6 +262,31 @@ def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) 
     assert "tumour_unlikely" in none["qc_flags"]
     ledger = Ledger(task.layout.output_dir)
     assert not task.networks.is_done(ledger, task.scan, task.preprocessing)
+
+
+def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
+    nothing = save(task.probabilities["senior"].with_name("nothing.nii.gz"), np.zeros(SHAPE, "f4"))
+    controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
+    networks = replace(task.networks, witness=Witness("junior", controls))
+    for junior, present, p in ((task.probabilities["junior"], "yes", 1 / 80), (nothing, "no", 1)):
+        maps = {**task.probabilities, "junior": junior}
+        segment_scan(replace(task, networks=networks, probabilities=maps))
+        found = json.loads(task.layout.result(task.scan).read_text())
+        assert (found["tumour_present"], found["presence_p"]) == (present, p)
+        assert found["volume_mL"] > 1, "the senior's mask stays what it is"
+        mask = task.layout.native(task.scan, label="L", suffix="mask")
+        sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
+        told = {"Source": "simulated heads", "Persons": 79, "Network": "junior"}
+        assert sidecar["PresenceCalibration"] == told
+    assert "tumour_unlikely" in found["qc_flags"]
+    # Without --keep-mask, what the junior did not find goes.
+    networks = replace(networks, comparison=Comparison(OtherSide()))
+    noise = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+    save(task.layout.standard_image(task.scan), noise)
+    segment_scan(replace(task, networks=networks, probabilities=maps))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert (found["tumour_present"], found["volume_mL"]) == ("no", 0)
+    assert "tumour_unlikely" not in found["qc_flags"]
 
 
 @pytest.mark.parametrize(("role", "flags"), [(Role.TUMOUR, ["empty"]), (Role.HELD_OUT, [])])
