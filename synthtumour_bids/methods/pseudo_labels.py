@@ -5,34 +5,32 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch, pseudo_label_table
-from synthtumour_bids.methods.border_refinement import refined
-from synthtumour_bids.methods.comparison import Comparison, compared, described
+from synthtumour_bids.methods.candidates import Assessed, Candidate, assess_candidate
+from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.learners import learnable
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.reports.pictures import pseudo_label_picture
 from synthtumour_bids.reports.slices import upright
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.segmentation.class_maps import labelled
 from synthtumour_bids.segmentation.model_card import Model
-from synthtumour_bids.segmentation.uncertainty import mirrored_probability
 from synthtumour_bids.settings import Role
 from synthtumour_bids.synthesis.borders import Evidence
-from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, criteria_for, select
+from synthtumour_bids.synthesis.pseudo_labels import select
 from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
 PICTURES = "pseudo_labels"  # and their record
 KIND = "pseudo-labelled scans"  # of the cases made from them
+MEMORY_GB = 2.0  # of one process at 1 mm
 
 _COLUMNS: dict[str, dict[str, Any]] = {
     "scan": {"Description": "Dataset and file name of the scan, without its extension"},
@@ -79,16 +77,6 @@ class Labelled:
     scan: Scan
     label: Path
     corrected: bool = False
-
-
-@dataclass(frozen=True)
-class Assessed:
-    """A scan's pseudo-label, with the verdict of the quality control."""
-
-    scan: Scan
-    label: Path
-    pseudo: PseudoLabel
-    dropped_ml: float = 0.0  # as too much like the other side of the brain
 
 
 def unlabelled(job: Job) -> list[Scan]:
@@ -147,11 +135,34 @@ def judge(
     """
     mirrored = predict(job, model, tumours)
     plain = predict(job, model, tumours, mirroring=False)
-    assessed = [
-        _assess(job, averaged.item, averaged.value, single.value, evidence)
+    layout, lesion = job.layout, job.settings.lesion
+    candidates = [
+        Candidate(
+            scan=averaged.item,
+            averaged=averaged.value,
+            plain=single.value,
+            image=layout.standard_image(averaged.item),
+            brain=layout.standard_brain(averaged.item),
+            label=layout.scratch(Scratch.PSEUDO_LABELS) / f"{averaged.item.slug}_label.nii",
+            lesion=lesion,
+            evidence=evidence,
+            comparison=Comparison.of(job.settings, lesion),
+        )
         for averaged, single in zip(mirrored, plain, strict=True)
         if averaged.value is not None and single.value is not None
     ]
+    results = job.map(
+        assess_candidate,
+        candidates,
+        label="Judging pseudo-labels",
+        describe=lambda one: one.scan.key,
+        memory_gb=MEMORY_GB,
+        stoppable=False,
+    )
+    for result in results:
+        if result.failed:
+            LOGGER.warning("%s: no pseudo-label (%s)", result.item.scan.key, result.error)
+    assessed = [result.value for result in results if result.value is not None]
     selection = select({one.scan.key: one.pseudo for one in assessed})
     if selection.note:
         LOGGER.warning("%s", selection.note)
@@ -160,36 +171,6 @@ def judge(
     by_key = {one.scan.key: one for one in assessed}
     found = [Labelled(by_key[key].scan, by_key[key].label) for key in sorted(selection.names)]
     return assessed, found
-
-
-def _assess(
-    job: Job, scan: Scan, averaged: Path, plain: Path, evidence: Evidence | None
-) -> Assessed:
-    """Make the pseudo-label of one scan and judge it."""
-    probability, lesion = load_volume(averaged), job.settings.lesion
-    brain = load_volume(job.layout.standard_brain(scan)).mask
-    image = job.layout.standard_image(scan)
-    mirrored = mirrored_probability(probability.data, load_volume(plain).data)
-    own, other = (
-        replace(probability, data=refined(one, image, brain, evidence))
-        for one in (probability, replace(probability, data=mirrored))
-    )
-    comparison = Comparison.of(job.settings, lesion)
-    found = compared(own, image, brain, lesion, comparison)
-    pseudo = assess(
-        found.without(own.data),
-        brain,
-        probability.spacing,
-        reference_probability=found.without(other.data),
-        criteria=criteria_for(lesion),
-    )
-    path = job.layout.scratch(Scratch.PSEUDO_LABELS) / f"{scan.slug}_label.nii"
-    told = {
-        "OtherSide": comparison.to_json(),
-        "DroppedComponents": [described(one) for one in found.dropped],
-    }
-    write_image(path, probability.with_data(labelled(pseudo.mask, averaged)), told)
-    return Assessed(scan, path, pseudo, found.dropped_ml)
 
 
 def record_pseudo_labels(

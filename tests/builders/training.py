@@ -10,7 +10,8 @@ import numpy as np
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
-from synthtumour_bids.methods.pseudo_labels import Assessed, record_pseudo_labels
+from synthtumour_bids.methods.candidates import Assessed
+from synthtumour_bids.methods.pseudo_labels import record_pseudo_labels
 from synthtumour_bids.methods.sample_sheets import SheetSample, draw_sheet
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.curve import SelectionCurve, write_curve

@@ -11,7 +11,7 @@ import pytest
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.job import Job
-from synthtumour_bids.methods import pseudo_labels
+from synthtumour_bids.methods.candidates import Candidate, assess_candidate
 from synthtumour_bids.methods.comparison import KEPT, Compared, Comparison, compared
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.settings import LESIONS
@@ -76,15 +76,27 @@ def test_pseudo_labels_lose_what_is_like_the_other_side_before_they_are_judged(
     job = make_job(tmp_path)
     path = write_case(job)
     scan = job.selection.everything[0]
-    found = pseudo_labels._assess(job, scan, path, path, None)
-    assert found.pseudo.mask[LESION].all()
-    assert not found.pseudo.mask[FALSE].any()
+    one = Candidate(
+        scan=scan,
+        averaged=path,
+        plain=path,
+        image=job.layout.standard_image(scan),
+        brain=job.layout.standard_brain(scan),
+        label=tmp_path / "label.nii",
+        lesion="glioma",
+        evidence=None,
+        comparison=Comparison.of(job.settings, "glioma"),
+    )
+    found = assess_candidate(one)
+    assert load_volume(found.label).mask[LESION].all()
+    assert not load_volume(found.label).mask[FALSE].any()
     assert found.dropped_ml == pytest.approx(8)
     assert found.pseudo.stats["undecided_ratio"] == 0, "the rim is gone, too"
     assert found.pseudo.stats["agreement"] == 1
     assert found.pseudo.accepted
-    kept = pseudo_labels._assess(with_settings(job, keep_mask=True), scan, path, path, None)
-    assert kept.pseudo.mask[FALSE].all()
+    keeping = Comparison.of(with_settings(job, keep_mask=True).settings, "glioma")
+    kept = assess_candidate(replace(one, comparison=keeping))
+    assert load_volume(kept.label).mask[FALSE].all()
     assert kept.dropped_ml == 0
 
 

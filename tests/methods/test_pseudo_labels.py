@@ -11,6 +11,7 @@ import numpy as np
 from synthtumour_bids.files import write_tsv
 from synthtumour_bids.layout import pseudo_label_table
 from synthtumour_bids.methods import pseudo_labels
+from synthtumour_bids.methods.candidates import Assessed
 from synthtumour_bids.synthesis.pseudo_labels import assess
 from tests.builders.jobs import make_scan
 
@@ -21,7 +22,7 @@ def test_every_column_has_a_description(tmp_path: Path) -> None:
     probability = np.zeros(BRAIN.shape, np.float32)
     probability[5:12, 5:12, 5:12] = 0.9
     pseudo = assess(probability, BRAIN, (2.0, 2.0, 2.0), reference_probability=probability)
-    one = pseudo_labels.Assessed(make_scan(tmp_path, "01"), tmp_path / "label.nii", pseudo)
+    one = Assessed(make_scan(tmp_path, "01"), tmp_path / "label.nii", pseudo)
     pseudo_labels.write_table(tmp_path, [one], {one.scan.key})
     table = pseudo_label_table(tmp_path)
     with table.open(newline="") as stream:
