@@ -209,14 +209,14 @@ def _calibration(card: ModelCard | None, cite: Cite) -> str:
     said = (
         " The logits of that probability were then divided by a temperature "
         f"{cite('temperature')} of {calibration.temperature:.2f}, fitted on {calibration.cases} "
-        "validation cases with drawn tumours, which leaves the masks as they are."
+        f"validation cases ({calibration.origin}), which leaves the masks as they are."
     )
     if calibration.expected_dice is None:
         return said
     return (
         f"{said} To know the Dice to be expected of each mask, the tumour was planted along it "
         "into brain without a tumour and segmented again; the overlaps were calibrated on masks of "
-        f"{calibration.expected_dice.masks} drawn tumours."
+        f"{calibration.expected_dice.masks} of these cases."
     )
 
 

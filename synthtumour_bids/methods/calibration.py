@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.job import Job
@@ -78,15 +79,18 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
     def hosts(case: Case) -> Hosts:
         return tumour_free(job, case.persons, len(case.images))
 
-    calibration = calibration_of(answers(both[0], both[1], cases, job.settings.seed, hosts))
+    answered = answers(both[0], both[1], cases, job.settings.seed, hosts)
+    calibration = calibration_of(answered, listed(sorted({case.kind for case in cases})))
     if calibration is None:
         return
-    write_picture({BEFORE: calibration.before, AFTER: calibration.after}, model.folder)
+    lines = {BEFORE: calibration.before, AFTER: calibration.after}
+    write_picture(lines, model.folder, calibration.origin)
     replace(card, calibration=calibration).write(model.folder)
     LOGGER.info(
-        "The %s is calibrated on %d drawn tumours: temperature %.2f.",
+        "The %s is calibrated on %d %s: temperature %.2f.",
         model.name,
         calibration.cases,
+        calibration.origin,
         calibration.temperature,
     )
 
@@ -163,7 +167,7 @@ def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int, hosts:
     )
 
 
-def calibration_of(answered: Sequence[Answer]) -> Calibration | None:
+def calibration_of(answered: Sequence[Answer], origin: str) -> Calibration | None:
     """Fit a temperature and the line of expected Dice; ``None`` without any answer.
 
     A network that marks too much is not too sure, and no temperature mends it: where the map gets
@@ -183,6 +187,7 @@ def calibration_of(answered: Sequence[Answer]) -> Calibration | None:
         len(answered),
         before,
         after,
+        origin,
         fit_line([one.overlaps for one in tested if one.overlaps], [one.dice for one in tested]),
     )
 

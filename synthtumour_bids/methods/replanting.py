@@ -41,7 +41,7 @@ BETTER_HALF = "the half with less tumour and its mirror image, where they are fr
 OTHER_BRAIN = "the tumour-free brain of {}"
 EMPTY = "no tumour was found"
 NO_GROUND = "both sides may be ill where the tumour lies, and there is no tumour-free scan"
-UNCALIBRATED = "the network has no expected Dice: it was not measured on drawn tumours"
+UNCALIBRATED = "the network has no expected Dice: it was not measured on validation cases"
 FAILED = "the network could not segment the planted tumour ({})"
 
 

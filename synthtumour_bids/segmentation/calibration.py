@@ -11,7 +11,7 @@ from synthtumour_bids.segmentation.expected_dice import DiceLine
 from synthtumour_bids.segmentation.reliability import Reliability
 from synthtumour_bids.segmentation.temperature import HIGHEST
 
-ORIGIN = "drawn tumours"  # no truth of real scans is read
+LONGEST_ORIGIN = 200
 MOST_CASES = 10_000
 UNKNOWN = "the network was calibrated on no case"
 
@@ -28,6 +28,8 @@ class Calibration:
         How many it was fitted on.
     before, after
         How reliable the maps of these cases are without and with the temperature.
+    origin
+        Kinds of these cases, in words. No truth of real scans is read.
     expected_dice
         What the replant test says of a mask; ``None`` where there were too few cases.
     """
@@ -36,13 +38,14 @@ class Calibration:
     cases: int
     before: Reliability
     after: Reliability
+    origin: str
     expected_dice: DiceLine | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``model.json`` tells."""
         line = self.expected_dice
         return {
-            "Origin": ORIGIN,
+            "Origin": self.origin,
             "Temperature": self.temperature,
             "Cases": self.cases,
             "Reliability": {"Before": self.before.to_json(), "After": self.after.to_json()},
@@ -58,8 +61,6 @@ class Calibration:
         ValueError
             Naming what is missing, of another type or out of its bounds.
         """
-        if (origin := text(content.get("Origin"), "Origin", 100)) != ORIGIN:
-            raise ValueError(f"its calibration is on {origin}, which this version does not know")
         reliability = object_of(content, "Reliability")
         line = content.get("ExpectedDice")
         return cls(
@@ -67,5 +68,6 @@ class Calibration:
             whole(content.get("Cases"), "Cases", 1, MOST_CASES),
             Reliability.from_json(object_of(reliability, "Before")),
             Reliability.from_json(object_of(reliability, "After")),
+            text(content.get("Origin"), "Origin", LONGEST_ORIGIN),
             None if line is None else DiceLine.from_json(object_of(content, "ExpectedDice")),
         )

@@ -15,7 +15,6 @@ from synthtumour_bids.segmentation.checked_values import items, number, whole
 
 BINS = 10
 PICTURE = "reliability.png"
-TITLE = "Reliability on drawn tumours"
 MOST_VOXELS = 10**12
 
 
@@ -92,7 +91,12 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.bool_]) 
     return Reliability(means(probabilities), means(labels), tuple(counts[filled].tolist()))
 
 
-def write_picture(lines: Mapping[str, Reliability], folder: Path) -> None:
+def title_of(origin: str) -> str:
+    """Title of a picture of the reliability on cases of this origin."""
+    return f"Reliability on {origin}"
+
+
+def write_picture(lines: Mapping[str, Reliability], folder: Path, origin: str) -> None:
     """Plot some by their names into ``reliability.png`` of a network's folder."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -103,7 +107,7 @@ def write_picture(lines: Mapping[str, Reliability], folder: Path) -> None:
     axes.plot((0, 1), (0, 1), color="0.6", linestyle="--", label="as it should be")
     for name, one in lines.items():
         axes.plot(one.said, one.seen, marker="o", label=f"{name} (error {one.error:.4f})")
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of tumour", title=TITLE)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of tumour", title=title_of(origin))
     axes.set_ylabel("share of these voxels that is tumour")
     axes.legend(fontsize="small")
     with replacing(folder / PICTURE) as partial:

@@ -10,7 +10,7 @@ from synthtumour_bids.methods.calibration import AFTER, BEFORE
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.line_chart import Chart
 from synthtumour_bids.segmentation.calibration import Calibration
-from synthtumour_bids.segmentation.reliability import TITLE, Reliability
+from synthtumour_bids.segmentation.reliability import Reliability, title_of
 
 IDEAL = "as it should be"
 
@@ -18,14 +18,14 @@ IDEAL = "as it should be"
 def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
     """Temperature, and what the replant test is worth."""
     before, after = calibration.before.error, calibration.after.error
-    cases = f"fitted on {calibration.cases} drawn tumours"
+    cases = f"fitted on {calibration.cases} {calibration.origin}"
     errors = f"mean error of the probability {before:.4f} before and {after:.4f} after"
     yield "Temperature", f"{calibration.temperature:.2f}, {cases}; {errors}"
     line = calibration.expected_dice
     if line is None:
-        yield "Expected Dice", "not known: there were too few drawn tumours"
+        yield "Expected Dice", "not known: there were too few cases"
         return
-    test = f"from the replant test; of {line.masks} masks of drawn tumours"
+    test = f"from the replant test; of {line.masks} masks of these"
     yield "Expected Dice", f"{test}, nine of ten were within {line.margin:.2f} of it"
 
 
@@ -35,7 +35,7 @@ def reliability_chart(calibration: Calibration) -> Chart:
     places = sorted({0.0, 1.0}.union(*(one.said for one in known.values())))
     lines = {name: _joined(places, one) for name, one in known.items()}
     return Chart(
-        TITLE,
+        title_of(calibration.origin),
         "probability of tumour",
         "share of these voxels that is tumour",
         places,

@@ -18,7 +18,7 @@ from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
 from synthtumour_bids.methods.comparison import described
 from synthtumour_bids.methods.replanting import Replanted
-from synthtumour_bids.segmentation.calibration import ORIGIN, UNKNOWN
+from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
 from synthtumour_bids.segmentation.presence import PresenceVerdict
@@ -210,7 +210,7 @@ def _calibration(networks: Networks) -> dict[str, Any]:
         return {"Temperature": 1.0, "Skipped": UNKNOWN}
     return {
         "Temperature": calibration.temperature,
-        "Origin": ORIGIN,
+        "Origin": calibration.origin,
         "Cases": calibration.cases,
     }
 

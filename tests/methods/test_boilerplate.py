@@ -87,7 +87,7 @@ def test_methods_tell_of_further_rounds(settings: Settings) -> None:
 
 def test_methods_tell_of_a_calibration_where_there_is_one(settings: Settings) -> None:
     told = text(settings, cards={"junior": {}, "senior": {"calibration": CALIBRATION}})
-    assert "of 1.50, fitted on 12 validation cases with drawn tumours" in told
+    assert "of 1.50, fitted on 12 validation cases (mixes)" in told
     assert "On calibration of modern neural networks" in told
     assert "Dice to be expected" in told
     assert "temperature" not in text(settings, cards={"junior": {}, "senior": {}})

@@ -68,6 +68,19 @@ def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
     assert (senior.folder / CARD).read_bytes() == card
 
 
+@pytest.mark.parametrize(("n_mixes", "origins"), [(8, {"mixes"}), (7, {"mixes", "shifted"})])
+def test_drawn_tumours_calibrate_where_mixes_are_few(
+    job: Job, n_mixes: int, origins: set[str]
+) -> None:
+    cases = [
+        replace(case, kind="mixes" if number < n_mixes else "shifted")
+        for number, case in enumerate(known(job, 12))
+    ]
+    path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
+    write_json(path, [case.to_json() for case in cases])
+    assert {case.kind for case in method_of(job).calibration_cases(job)} == origins
+
+
 @pytest.mark.parametrize(("factor", "kept"), [(3.0, True), (1.0, False)])
 def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept: bool) -> None:
     """Too sure is mended; too much, which is another fault, is not."""
@@ -78,16 +91,16 @@ def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept:
         said = special.expit(factor * special.logit(true))
     else:
         said = np.where(true > 0.02, 0.999, true)
-    calibration = calibration_of([Answer(said.astype(np.float32), labels, None, 0.8)])
+    calibration = calibration_of([Answer(said.astype(np.float32), labels, None, 0.8)], "mixes")
     assert calibration is not None
     assert (calibration.temperature > 2) == kept
     assert calibration.temperature >= 1
     assert (calibration.after.error < calibration.before.error) == kept
     assert calibration.expected_dice is None
-    assert calibration_of([]) is None
+    assert calibration_of([], "mixes") is None
     tested = [Answer(said, labels, Overlaps(d, d, d), d) for d in np.linspace(0.3, 0.9, 10)]
     untested = Answer(said, labels, None, 0.1)
-    line = calibration_of([*tested, untested]).expected_dice  # type: ignore[union-attr]
+    line = calibration_of([*tested, untested], "mixes").expected_dice  # type: ignore[union-attr]
     assert line is not None
     assert line.masks == 10
     assert line.at(Overlaps(0.6, 0.6, 0.6)).value == pytest.approx(0.6, abs=0.02)

@@ -24,7 +24,7 @@ def test_reliability_compares_what_is_said_with_what_is_seen(tmp_path: Path) -> 
     found = reliability(said, np.array([False, False, True, False, True]))
     assert (found.said, found.seen, found.voxels) == ((0.02, 0.5, 1.0), (0, 0.5, 1), (2, 2, 1))
     assert found.error == pytest.approx(2 * 0.02 / 5)
-    write_picture({"one": found}, tmp_path)
+    write_picture({"one": found}, tmp_path, "mixes")
     assert (tmp_path / PICTURE).stat().st_size > 1000
 
 
@@ -64,7 +64,7 @@ def test_a_card_keeps_it_and_a_card_of_before_has_none(tmp_path: Path) -> None:
     [
         (("Temperature",), 0, "Temperature is 0"),
         (("Temperature",), "2", "Temperature is '2'"),
-        (("Origin",), "my truth", "calibration is on my truth"),
+        (("Origin",), ["mixes"], "Origin is"),
         (("Cases",), -1, "Cases is -1"),
         (("Reliability",), [], "Reliability is missing or no object"),
         (("Reliability", "After", "Voxels"), [1] * 11, "not a list of 10"),

@@ -38,8 +38,8 @@ def test_it_tells_of_networks_samples_and_pseudo_labels(job: Job) -> None:
         "2 of 3 (5 planned), with a Dice of 0.800",
         "not finished: the same command goes on with it",  # the senior
         "Dice on 3 validation cases",
-        "Reliability on drawn tumours",
-        "1.50, fitted on 12 drawn tumours; mean error of the probability",
+        "Reliability on mixes",
+        "1.50, fitted on 12 mixes; mean error of the probability",
         "volume: 0.6 mL",
         "Shifted",
         "lesions 1, volume ml",

@@ -26,6 +26,7 @@ from synthtumour_bids.synthesis.stage_two import mix, sample_mix
 from synthtumour_bids.volumes import load_volume
 
 NAME = "stage_two"
+MIXES = "mixes"  # kind of the cases
 TRAIN, VALIDATION = "train", "val"
 SIDES = {False: "for training", True: "these choose the epoch"}
 VALIDATION_SHARE = 0.2  # of the tumour scans
@@ -170,7 +171,7 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
 def case_of(task: MixTask, image: Path, label: Path) -> Case:
     """Give a mix to a network."""
     validation = task.name.startswith(VALIDATION)
-    return Case(task.name, image, label, validation, persons=task.persons, kind="mixes")
+    return Case(task.name, image, label, validation, persons=task.persons, kind=MIXES)
 
 
 def mix_one(task: MixTask) -> tuple[Path, Path]:
