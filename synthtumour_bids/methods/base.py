@@ -18,6 +18,7 @@ from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.synthesis.borders import Evidence
 
+STARTED_FROM = "StartedFrom"  # of a junior's card: the network whose weights it started from
 Cite = Callable[..., str]  # numbers references by their keys: cite("bids", "ants") -> "[1, 2]"
 
 
@@ -37,6 +38,8 @@ class Material:
         What the model card tells of it, by CamelCase names.
     bundle
         Folder of a network that is trained already and taken as it is: there are no cases then.
+    start
+        Folder of a network whose weights the training starts from, where they fit.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Material:
     details: Mapping[str, Any] = field(default_factory=dict)
     card: Mapping[str, Any] = field(default_factory=dict)
     bundle: Path | None = None
+    start: Path | None = None
 
     def __post_init__(self) -> None:
         """Hold what every method promises."""

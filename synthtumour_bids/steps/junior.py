@@ -42,7 +42,8 @@ def with_junior(job: Job) -> tuple[Job, str]:
     -------
     job : Job
         In whose settings ``junior`` is the folder of a bundle, or ``"train"``; or, where the cohort
-        is too small to learn from, in which ``model`` is the bundle that segments.
+        is too small to learn from, in which ``model`` is the bundle that segments. A junior of
+        fabrication is always trained, from the weights of the bundle.
     why : str
         A sentence; empty where there is nothing to choose.
 
@@ -57,7 +58,7 @@ def with_junior(job: Job) -> tuple[Job, str]:
     if settings.model is not None:
         return job, ""
     if settings.method is Method.FABRICATION:
-        return _with(job, junior=TRAIN), ""
+        return _with_start(job)
     begun = None if lineage.starts_anew(job) else _begun(job.layout.network(Network.JUNIOR))
     starter = _starter(job, begun)
     asked = Asked(
@@ -82,6 +83,22 @@ def with_junior(job: Job) -> tuple[Job, str]:
         why = f"{why} There are no --rounds then."
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
     return dataclasses.replace(job, settings=alone), why
+
+
+def _with_start(job: Job) -> tuple[Job, str]:
+    """Settle what the training of fabrication's junior starts from."""
+    settings = job.settings
+    starter = None
+    if settings.junior is None and not settings.more_contrasts:
+        with advice("--junior train starts from random weights."):
+            starter = starter_for(settings.contrast, settings.lesion)
+    if starter is None or starter.card.resolution != settings.profile.resolution:
+        return _with(job, junior=TRAIN), ""
+    why = (
+        f"The junior's training starts from the weights of {_name(starter)}; --junior train starts "
+        "from random ones."
+    )
+    return _with(job, junior=starter.folder), why
 
 
 def _name(starter: Starter) -> str:

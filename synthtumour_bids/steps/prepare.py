@@ -21,7 +21,7 @@ from synthtumour_bids.job import Job, cluster_of
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.profile_choice import begin_with, choose
 from synthtumour_bids.segmentation.model_card import is_bundle
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import Method, Settings, Step
 from synthtumour_bids.steps import preprocess
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.junior import with_junior
@@ -115,7 +115,8 @@ def _estimate(job: Job) -> Estimate:
         _kind(settings),
         settings.nprocs,
         trains=Step.TRAIN in job.steps,
-        trains_junior=not isinstance(settings.junior, Path),
+        trains_junior=settings.method is Method.FABRICATION
+        or not isinstance(settings.junior, Path),
         rounds=job.round,
     )
 

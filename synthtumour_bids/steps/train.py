@@ -18,7 +18,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage, rounds
-from synthtumour_bids.methods.base import Material, Method
+from synthtumour_bids.methods.base import STARTED_FROM, Material, Method
 from synthtumour_bids.methods.calibration import calibrate
 from synthtumour_bids.profiles import Training
 from synthtumour_bids.segmentation.cases import count_kinds
@@ -81,8 +81,8 @@ def run(job: Job, method: Method, network: Network) -> list[ScanOutcome]:
         if material.bundle is not None:
             _take(job, method, network, material, material.bundle)
         else:
-            curve, training = _train(job, network, material, method.classes(job))
-            _finish(job, method, network, material, curve, training)
+            trained = _train(job, network, material, method.classes(job))
+            _finish(job, method, network, material, trained)
         status = Status.DONE
     return [ScanOutcome(rounds.title(job, network), Step.TRAIN, status, of_scan=False)]
 
@@ -143,15 +143,25 @@ def _clear_from(job: Job, network: Network) -> None:
     rounds.forget_after(job, 0)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Trained:
+    """How a training went, how it was set, and what network it started from, if any."""
+
+    curve: SelectionCurve
+    training: Training
+    start: Path | None
+
+    def told(self, network: Network) -> dict[str, str]:
+        """What the card tells of a junior that did not start from random weights."""
+        if self.start is None or network is not Network.JUNIOR:
+            return {}
+        return {STARTED_FROM: ModelCard.read(self.start).fingerprint}
+
+
 def _train(
     job: Job, network: Network, material: Material, classes: Sequence[TumourClass]
-) -> tuple[SelectionCurve, Training]:
-    """Train one network in its room; a training that was interrupted goes on.
-
-    Returns
-    -------
-    How it went, and how it was trained: from random weights where its teacher's do not fit.
-    """
+) -> _Trained:
+    """Train one network in its room; a training that was interrupted goes on."""
     from synthtumour_bids.segmentation.dataset import build_dataset
     from synthtumour_bids.segmentation.initial_weights import can_start_from
     from synthtumour_bids.segmentation.training import train
@@ -177,11 +187,15 @@ def _train(
         n_processes=settings.nprocs,
         classes=_class_names(classes),
     )
-    teacher = rounds.teacher(job).folder
-    starts_from_teacher = network is Network.SENIOR and training.from_junior
-    if starts_from_teacher and not can_start_from(teacher, prepared):
-        LOGGER.info("The senior starts from random weights: its grid or network is another one.")
-        starts_from_teacher, training = False, dataclasses.replace(training, from_junior=False)
+    start = material.start
+    if network is Network.SENIOR and training.from_junior:
+        start = rounds.teacher(job).folder
+    if start is not None and not can_start_from(start, prepared):
+        LOGGER.info("The %s starts from random weights: its grid or network is another.", network)
+        start, training = None, dataclasses.replace(training, from_junior=False)
+    if start is not None and network is Network.JUNIOR:  # as a senior's
+        rate = settings.profile.senior.learning_rate
+        training = dataclasses.replace(training, learning_rate=rate)
     with Progress(f"{rounds.title(job, network).capitalize()} epoch", training.epochs) as bar:
 
         def progress(epoch: int, _: int, loss: float, score: float, seconds_left: float) -> None:
@@ -197,9 +211,9 @@ def _train(
             seed=settings.seed,
             nprocs=settings.nprocs,
             progress=progress,
-            initial_weights=teacher if starts_from_teacher else None,
+            initial_weights=start,
         )
-    return curve, training
+    return _Trained(curve, training, start)
 
 
 def _training(job: Job, network: Network) -> Training:
@@ -224,8 +238,7 @@ def _finish(
     method: Method,
     network: Network,
     material: Material,
-    curve: SelectionCurve,
-    training: Training,
+    trained: _Trained,
 ) -> None:
     """Write the model card, and record the network as finished, in the place of its teacher's."""
     settings, folder = job.settings, rounds.room(job, network)
@@ -243,17 +256,17 @@ def _finish(
         profile=settings.profile.name,
         resolution=settings.profile.resolution,
         seed=settings.seed,
-        training=dataclasses.asdict(training),
+        training=dataclasses.asdict(trained.training),
         training_cases=tuple(case.name for case in material.cases if not case.validation),
         validation_cases=tuple(case.name for case in material.cases if case.validation),
         scans=tuple(scan.uri for scan in material.scans),
         held_out=settings.hold_out,
-        best_epoch=curve.best_epoch,
-        stopped_early=curve.stopped_early,
-        training_seconds=round(curve.seconds, 1),
+        best_epoch=trained.curve.best_epoch,
+        stopped_early=trained.curve.stopped_early,
+        training_seconds=round(trained.curve.seconds, 1),
         versions=versions(),
         files=checksums(folder),
-        details={"Cases": count_kinds(material.cases), **material.card},
+        details={"Cases": count_kinds(material.cases), **trained.told(network), **material.card},
     ).write(folder)
     members = rounds.members(job, network) | job.preprocessing_fingerprints(material.scans)
     if folder != job.layout.network(network):

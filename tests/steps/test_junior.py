@@ -14,6 +14,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.registry import method_of_run
+from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation import starters
 from synthtumour_bids.segmentation.model_card import CARD, ModelCard
 from synthtumour_bids.settings import Method, Settings, Step
@@ -49,8 +50,22 @@ def test_a_starter_is_the_junior_where_there_is_one(job: Job, starter: Path, tmp
     assert settled(job, lesion="stroke").junior == "train"
     assert settled(job, preset="reference").junior == "train"
     assert settled(job, priors=tmp_path / "priors.json").junior == "train"
-    assert settled(job, method=Method.FABRICATION).junior == "train"
     assert settled(job, model=tmp_path).junior is None
+
+
+def test_fabrication_starts_from_it_where_it_fits(job: Job, starter: Path, tmp_path: Path) -> None:
+    fabricating = with_settings(job, method=Method.FABRICATION)
+    settled_job, why = with_junior(fabricating)
+    assert settled_job.settings.junior == starter
+    assert "starts from the weights of the starter 1.0" in why
+    for other in (
+        {"junior": "train"},
+        {"contrast": "T2w"},
+        {"more_contrasts": ("T2w",)},
+        {"profile": PROFILES["fast"]},  # the starter is for 4 mm
+    ):
+        assert with_junior(with_settings(fabricating, **other))[0].settings.junior == "train"
+    assert settled(fabricating, model=tmp_path).junior is None
 
 
 def test_one_that_is_not_there_is_explained(job: Job, starter: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
@@ -68,13 +69,16 @@ class Fabrication:
     def material(self, job: Job, network: Network) -> Material:
         """Gather what a network learns from.
 
-        The junior: annotated scans and coarse samples. The senior: the refined samples, too, and,
-        semi-supervised, pseudo-labelled scans.
+        The junior: annotated scans and coarse samples, from the weights of a starter where there is
+        one. The senior: the refined samples, too, and, semi-supervised, pseudo-labelled scans.
         """
         made, sources = pairs.read_pairs(job), self._sources(job)
         if network is Network.JUNIOR:
             cases = pairs.cases(made, refined=False)
-            return Material(tuple(cases), tuple(sources), card={"SemiSupervised": False})
+            junior = job.settings.junior  # a starter's weights, or none
+            start = junior if isinstance(junior, Path) else None
+            told = {"SemiSupervised": False}
+            return Material(tuple(cases), tuple(sources), card=told, start=start)
         tumours = self._pseudo_labelled_scans(job, made)
         labelling = self._labelling_model(job)
         labelled = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from synthtumour_bids.layout import Network
-from synthtumour_bids.methods.base import Cite, RunFacts
+from synthtumour_bids.methods.base import STARTED_FROM, Cite, RunFacts
 from synthtumour_bids.methods.corrections import with_annotation
 from synthtumour_bids.methods.fabrication.refined_samples import read_quality
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
@@ -51,10 +52,15 @@ def _networks(facts: RunFacts, quality: Mapping[str, Any] | None, cite: Cite) ->
     profile = facts.settings.profile
     start = ", started from the junior's weights, " if profile.senior.from_junior else " "
     learned = "the same" if _useless(quality) else "these and on the refined samples that were kept"
+    junior, schedule = facts.cards.get(Network.JUNIOR), profile.junior
+    first = ""
+    if junior is not None and STARTED_FROM in junior.details:
+        first = "started from the weights of a network that simulated heads had taught, "
+        schedule = replace(schedule, learning_rate=profile.senior.learning_rate)
     text = (
         f"**Training.** A junior network, nnU-Net{facts.version('nnunetv2')} {cite('nnunet')}, "
-        f"{trained(profile.junior)}{best_epoch(facts, Network.JUNIOR)} on the annotated scans and "
-        f"the coarse samples. A senior network{start}{trained(profile.senior)}"
+        f"{first}{trained(schedule)}{best_epoch(facts, Network.JUNIOR)} on the "
+        f"annotated scans and the coarse samples. A senior network{start}{trained(profile.senior)}"
         f"{best_epoch(facts, Network.SENIOR)} on {learned}. Held-out annotated scans and "
         "validation samples chose each network's checkpoint. Half of the draws in training were "
         "real scans."

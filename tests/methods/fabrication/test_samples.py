@@ -219,6 +219,9 @@ def test_the_junior_learns_from_both_kinds_of_pairs(cohort: Job) -> None:
     material = method_of(cohort).material(cohort, Network.JUNIOR)
     assert len(material.cases) == 4
     assert sum(case.validation for case in material.cases) == 2
+    assert material.start is None
+    starting = with_settings(cohort, junior=Path("a starter"))
+    assert method_of(starting).material(starting, Network.JUNIOR).start == Path("a starter")
 
 
 pair_lists = st.lists(
