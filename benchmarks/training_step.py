@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import torch
 from scipy import ndimage
 
 from synthtumour_bids.profiles import PROFILES, Training
@@ -135,6 +136,10 @@ def measure(
         f"  scoring: {scored / n_shifted:.2f} s a case ({cpu_scored / n_shifted:.2f} CPU s)\n"
         f"  peak memory of this process: {peak_kb / 1e6:.1f} GB"
     )
+    if on.type == "cuda":
+        print(
+            f"  peak memory of tensors on the GPU: {torch.cuda.max_memory_allocated(on) / 1e9:.1f} GB"
+        )
 
 
 if __name__ == "__main__":
