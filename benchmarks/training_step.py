@@ -137,9 +137,8 @@ def measure(
         f"  peak memory of this process: {peak_kb / 1e6:.1f} GB"
     )
     if on.type == "cuda":
-        print(
-            f"  peak memory of tensors on the GPU: {torch.cuda.max_memory_allocated(on) / 1e9:.1f} GB"
-        )
+        tensors = torch.cuda.max_memory_allocated(on) / 1e9
+        print(f"  peak memory of tensors on the GPU: {tensors:.1f} GB")
 
 
 if __name__ == "__main__":
