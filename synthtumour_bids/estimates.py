@@ -9,6 +9,7 @@ from synthtumour_bids.execution.progress import describe_seconds
 from synthtumour_bids.profiles import Profile, Training
 
 DeviceKind = Literal["cpu", "cuda", "mps"]
+CALIBRATING = 24  # cases that a senior is calibrated on
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ def estimate(
             seconds += profile.n_controls * cost.segment_s
             seconds += _training_seconds(profile, profile.junior, cost)
         seconds += rounds * _training_seconds(profile, profile.senior, cost)
-        seconds += (rounds - 1) * n_scans * cost.segment_s  # pseudo-labels of the senior before
+        seconds += rounds * n_scans * cost.segment_s  # pseudo-labels
+        seconds += CALIBRATING * cost.segment_s  # how far the last senior can be trusted
         memory = max(memory, cost.training_gb)
         disk = for_senior * cost.case_gb + (for_junior + for_senior) * cost.prepared_gb
     hours = seconds / nprocs / 3600 if device_kind == "cpu" else None

@@ -17,9 +17,10 @@ def test_every_profile_has_its_costs() -> None:
 
 
 def test_the_estimate_of_fast_is_near_what_was_measured() -> None:
-    # benchmarks/RESULTS.md: 50 scans, 25 of them segmented, on 2 cores in 55 minutes
-    hours = estimate(PROFILES["fast"], 50, "cpu", 2).hours
-    assert hours == pytest.approx(56 / 60, rel=0.1)
+    # benchmarks/RESULTS.md, "With the starter as junior": 50 scans, 25 of them segmented, in 49
+    # minutes of the slower machine, 3 of them for what a starter's verdict does without
+    hours = estimate(PROFILES["fast"], 50, "cpu", 2, trains_junior=False).hours
+    assert hours == pytest.approx(46 / 60, rel=0.1)
 
 
 @given(profiles, strategies.integers(0, 500), strategies.integers(1, 32), strategies.booleans())
@@ -64,4 +65,4 @@ def test_sentences_are_for_people() -> None:
     assert with_controls is not None
     assert with_controls > both
     junior = full.junior.epochs / (full.junior.epochs + full.senior.epochs)
-    assert 1 - senior_alone / both == pytest.approx(junior)
+    assert 1 - senior_alone / both == pytest.approx(junior, rel=0.01)

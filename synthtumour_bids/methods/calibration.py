@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.estimates import CALIBRATING
 from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
@@ -31,7 +32,7 @@ from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.volumes import load_volume
 
 LOGGER = logging.getLogger(__name__)
-MOST_CASES = 24  # more would tell the temperature better than anybody needs
+MOST_CASES = CALIBRATING  # more would tell the temperature better than anybody needs
 VOXELS = 20_000  # of each case's brain
 BEFORE, AFTER = "as the network says", "calibrated"
 
