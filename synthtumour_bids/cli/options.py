@@ -198,7 +198,8 @@ def _add_method_options(add: Add) -> None:
         choices=JUNIOR_SOURCES,
         help="starter: the shipped network makes the pseudo-labels; train: a junior is trained on "
         "synthetic tumours (default: as the output folder was begun; in a new one starter, where "
-        "there is one for --contrast and --lesion)",
+        "there is one for --contrast and --lesion); fabrication's junior starts from its weights, "
+        "with train from random ones",
     )
     add(
         "--rounds",

@@ -179,18 +179,18 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
         f"{_calibration(facts.cards.get(main), cite)}"
-        f"{_presence(facts.witness, main)}"
+        f"{_presence(facts.witness, comparison)}"
     )
 
 
-def _presence(witness: Witness | None, main: str) -> str:
+def _presence(witness: Witness | None, comparison: Comparison) -> str:
     if witness is None or witness.controls is None:
         return ""
     controls, dropped = witness.controls, ""
-    if witness.network != main:
+    if witness.beside and witness.measured and comparison.rules is not None:
         dropped = (
-            f" Where it was absent, parts of the {main}'s mask that the {witness.network} had not "
-            "found were dropped."
+            " Where it was absent by this, parts of the senior's mask that the "
+            f"{witness.network} had not found were dropped."
         )
     return (
         " Whether a scan has a tumour at all was judged by the strongest part of the "

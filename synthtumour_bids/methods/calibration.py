@@ -48,7 +48,7 @@ class Answer:
     overlaps
         Of the replant test; ``None`` where it could not be done.
     dice
-        Of the network's mask with what was drawn.
+        Of the network's mask with what was drawn or mixed.
     """
 
     probabilities: NDArray[np.float32]
@@ -69,7 +69,7 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
     cases = spread(method.calibration_cases(job), MOST_CASES)
     if not cases:
         LOGGER.info(
-            "The %s is not calibrated: the drawn tumours that validated it are not in %s any "
+            "The %s is not calibrated: the mixes and samples that validated it are not in %s any "
             "more. Its probabilities stay as they are, and no Dice is expected of its masks.",
             model.name,
             job.settings.work_dir,

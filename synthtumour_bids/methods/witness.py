@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthtumour_bids.segmentation.bundle import NOT_MEASURED
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.presence_file import read_controls, shipped_controls
@@ -21,10 +22,16 @@ class Witness:
         Its name.
     controls
         What scans without a tumour look like to it; ``None`` where that is not known.
+    beside
+        Whether it is another than the network whose masks are the result.
+    measured
+        Whether anything is known of what it does on real scans.
     """
 
     network: str
     controls: Controls | None = None
+    beside: bool = False
+    measured: bool = True
 
 
 def find_witness(models: Path, cards: Mapping[str, ModelCard]) -> Witness:
@@ -54,9 +61,15 @@ def find_witness(models: Path, cards: Mapping[str, ModelCard]) -> Witness:
 
 
 def witness_beside(models: Path, cards: Mapping[str, ModelCard]) -> Witness | None:
-    """Find a network beside the main one that brings its calibration; see `find_witness`."""
-    for name in list(cards)[:-1]:
-        shipped = shipped_controls(models / name, cards[name])
-        if shipped is not None:
-            return Witness(name, shipped)
+    """Find a network beside the main one that brings its calibration; see `find_witness`.
+
+    On a coarser grid than its own, where its likenesses are others, it is none.
+    """
+    *others, main = cards
+    for name in others:
+        card = cards[name]
+        shipped = shipped_controls(models / name, card)
+        if shipped is not None and card.resolution >= cards[main].resolution:
+            measured = NOT_MEASURED not in card.details.get("Limits", ())
+            return Witness(name, shipped, beside=True, measured=measured)
     return None

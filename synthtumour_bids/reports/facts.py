@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -109,10 +110,10 @@ def tumour_facts(
             certainty += f", entropy {result['mean_entropy']:.2f} bit"
         facts.append(("Mean inside the mask", certainty))
     facts += expected_facts(result, sidecar.get("ReplantTest", {}))
-    dropped = len(sidecar.get("DroppedComponents", ()))
-    if dropped:
-        parts = "1 part that is" if dropped == 1 else f"{dropped} parts that are"
-        facts.append(("Dropped", f"{parts} like the other side of the brain"))
+    reasons = Counter(one["Reason"] for one in sidecar.get("DroppedComponents", ()))
+    if reasons:
+        told = (f"{n} part{'' if n == 1 else 's'}: {reason}" for reason, n in reasons.items())
+        facts.append(("Dropped", "; ".join(told)))
     return facts
 
 

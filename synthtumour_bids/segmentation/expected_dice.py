@@ -94,7 +94,7 @@ def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | 
     overlaps
         What the replant test says of a network's masks, one of each case.
     dice
-        Their Dice with what was drawn, in [0, 1].
+        Their Dice with what is known to be there, in [0, 1].
 
     Returns
     -------

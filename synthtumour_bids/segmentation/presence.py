@@ -151,11 +151,11 @@ def judge(
     Parameters
     ----------
     volume_ml
-        Of the mask, mL.
+        Of the mask that is the result, mL.
     likeness
-        Of the scan, mL · SD.
+        Of what the witness found in the scan, mL · SD.
     calibration
-        Of the network that made the mask; ``None`` where too few persons were free for one.
+        Of the network that is the witness; ``None`` where too few persons were free for one.
     person
         Whose scan it is.
     """

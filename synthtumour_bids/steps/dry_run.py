@@ -10,7 +10,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage, rounds
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import healthy_twin, preprocess, spaces
 from synthtumour_bids.steps.networks import is_judged_by
@@ -25,14 +25,14 @@ def table(job: Job, method: Method) -> str:
     to_train = Step.TRAIN in job.steps and not lineage.is_trained(job, method)
     networks = None if to_train else fingerprints
     scans = sorted(job.selected(), key=lambda scan: scan.key)
-    calibration = None if networks is None else _controls(job)
-    rows = [HEADER, *(_row(job, scan, networks, calibration) for scan in scans)]
+    witness = None if networks is None else _witness(job)
+    rows = [HEADER, *(_row(job, scan, networks, witness) for scan in scans)]
     cohort = _cohort_lines(job, method)
     return "\n".join([*_aligned(rows), "", _summary(job), *cohort, *job.notes])
 
 
 def _row(
-    job: Job, scan: Scan, networks: dict[str, str] | None, calibration: Controls | None
+    job: Job, scan: Scan, networks: dict[str, str] | None, witness: Witness | None
 ) -> tuple[str, ...]:
     """Row of a scan; `networks` are those to segment with, ``None`` where they will be new."""
     preprocessed = preprocess.is_done(job, scan)
@@ -41,7 +41,7 @@ def _row(
         stamp is not None
         and stamp.details.get("models") == networks
         and stamp.details.get("keep_mask", job.settings.keep_mask) is job.settings.keep_mask
-        and is_judged_by(calibration, stamp)
+        and is_judged_by(witness, stamp)
     )
     return (
         f"sub-{scan.subject}",
@@ -105,9 +105,9 @@ def _network_fingerprints(job: Job) -> dict[str, str]:
     return found
 
 
-def _controls(job: Job) -> Controls | None:
+def _witness(job: Job) -> Witness | None:
     with suppress(UnavailableError):
-        return witness_of(job).controls
+        return witness_of(job)
     return None
 
 

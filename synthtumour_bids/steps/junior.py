@@ -8,6 +8,7 @@ from pathlib import Path
 from synthtumour_bids.errors import DataError, advice
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.label_free.junior_source import (
     TRAIN,
@@ -87,9 +88,11 @@ def with_junior(job: Job) -> tuple[Job, str]:
 
 def _with_start(job: Job) -> tuple[Job, str]:
     """Settle what the training of fabrication's junior starts from."""
-    settings = job.settings
-    starter = None
-    if settings.junior is None and not settings.more_contrasts:
+    settings, starter = job.settings, None
+    several = any(len(one.classes) > 1 for one in job.selection.annotations.values())
+    trained = job.ledger.finished(COHORT, Network.JUNIOR) is not None and not settings.retrain
+    wanted = settings.junior is None and Step.TRAIN in job.steps and not trained
+    if wanted and not (several or settings.more_contrasts):
         with advice("--junior train starts from random weights."):
             starter = starter_for(settings.contrast, settings.lesion)
     if starter is None or starter.card.resolution != settings.profile.resolution:

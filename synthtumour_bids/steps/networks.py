@@ -130,15 +130,18 @@ class Networks:
         good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
         done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
         stamp = ledger.read(Step.SEGMENT, scan.key)
-        return done and (stamp is None or is_judged_by(self.controls, stamp))
+        return done and (stamp is None or is_judged_by(self.witness, stamp))
 
     def judge(self, volume_ml: float, likeness: float, person: str) -> PresenceVerdict:
         """Judge whether a scan has a tumour; see :func:`.presence.judge`."""
         return judge(volume_ml, likeness, self.controls, person)
 
     def refutes(self, likeness: float, person: str) -> bool:
-        """Whether another network than the main one, by this likeness, sees no tumour in a scan."""
-        if self.judged == self.main:
+        """Whether another network than the main one, by this likeness, sees no tumour in a scan.
+
+        One that was never measured on real scans refutes nothing.
+        """
+        if self.witness is None or not (self.witness.beside and self.witness.measured):
             return False
         return self.judge(1.0, likeness, person).present is Presence.NO
 
@@ -152,10 +155,15 @@ class Networks:
         )
 
 
-def is_judged_by(controls: Controls | None, stamp: Stamp) -> bool:
-    """Whether the segmentation of a stamp was judged by these, or before there were any."""
-    current = controls_print(controls)
-    return bool(stamp.details.get(CONTROLS, current) == current)
+def is_judged_by(witness: Witness | None, stamp: Stamp) -> bool:
+    """Whether the segmentation of a stamp was judged so, or before there was a verdict like it.
+
+    What nobody judged, as no senior was calibrated, stays where a starter could do it now.
+    """
+    current = controls_print(None if witness is None else witness.controls)
+    stored = stamp.details.get(CONTROLS, current)
+    unjudged = stored == "" and witness is not None and witness.beside
+    return bool(stored == current or unjudged)
 
 
 def controls_print(controls: Controls | None) -> str:

@@ -81,7 +81,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         source = control_heads.SOURCE
         likeness, outcomes = _of_heads(job, networks), []
     if len(likeness) < FEWEST_PERSONS:
-        LOGGER.warning("Too few of them could be segmented: no scan gets a p-value.")
+        LOGGER.warning("Too few of them could be segmented: %s.", _instead(job))
         path.unlink(missing_ok=True)
         return outcomes
     card = job.main_network.card

@@ -23,7 +23,8 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
 from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
-from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted, replant_all
+from synthtumour_bids.methods.replanting import OTHER_MASK, UNCALIBRATED, Replanted, replant_all
+from synthtumour_bids.segmentation.other_side_rules import Reason
 from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy
@@ -199,6 +200,9 @@ def segment(task: SegmentTask) -> SegmentedScan:
         for name, one in standard.items()
     }
     networks, criteria = task.networks, final_criteria(task.networks.lesion)
+    replanted = task.replanted
+    if any(one.reason is Reason.UNCONFIRMED for one in standard[networks.main].dropped):
+        replanted = Replanted(skipped=OTHER_MASK.format(networks.judged))
     verdicts = {
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
     }
@@ -221,7 +225,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
             uncertainty,
             junior=None if networks.junior is None else masks[networks.junior],
         ),
-        **expected_dice(task.replanted, networks.calibration),
+        **expected_dice(replanted, networks.calibration),
     }
     likeness = round(standard[networks.judged].likeness, DIGITS)
     presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
@@ -241,7 +245,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},
-        task.replanted,
+        replanted,
         presence,
     )
 

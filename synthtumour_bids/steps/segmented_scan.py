@@ -59,7 +59,7 @@ class SegmentedScan:
     probability_file
         The main network's prediction; maps of its classes lie beside it.
     dropped
-        By network: parts of the mask that are like the other side of the brain and went.
+        By network: parts of the mask that went.
     replanted
         What the replant test said of the main network's mask.
     presence

@@ -46,7 +46,7 @@ def known(job: Job, count: int) -> list[Case]:
     return [replace(case, kind="mixes") for case in cases]
 
 
-def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
+def test_a_senior_is_calibrated_once_and_on_no_pseudo_label(job: Job) -> None:
     *drawn, last = known(job, 9)
     guessed = replace(last, kind=KIND)
     path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
@@ -68,13 +68,13 @@ def test_a_senior_is_calibrated_once_on_drawn_tumours_alone(job: Job) -> None:
     assert (senior.folder / CARD).read_bytes() == card
 
 
-@pytest.mark.parametrize(("n_mixes", "origins"), [(8, {"mixes"}), (7, {"mixes", "shifted"})])
+@pytest.mark.parametrize(("n_mixes", "origins"), [(16, {"mixes"}), (15, {"mixes", "shifted"})])
 def test_drawn_tumours_calibrate_where_mixes_are_few(
     job: Job, n_mixes: int, origins: set[str]
 ) -> None:
     cases = [
         replace(case, kind="mixes" if number < n_mixes else "shifted")
-        for number, case in enumerate(known(job, 12))
+        for number, case in enumerate(known(job, 20))
     ]
     path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
     write_json(path, [case.to_json() for case in cases])

@@ -10,6 +10,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.job import networks_in
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.witness import Witness, find_witness
+from synthtumour_bids.segmentation.bundle import NOT_MEASURED
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD, write_controls
 from tests.builders.jobs import write_network
@@ -32,7 +33,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def test_the_starter_tells_where_the_senior_was_not_calibrated(models: Path) -> None:
-    assert witness(models) == Witness("junior", SHIPPED)
+    assert witness(models) == Witness("junior", SHIPPED, beside=True)
     senior = networks_in(models)[Network.SENIOR].card
     write_controls(models, senior, OWN)
     assert witness(models) == Witness("senior", OWN)
@@ -48,3 +49,15 @@ def test_a_calibration_that_cannot_be_used_is_named(models: Path) -> None:
     write_network(models / Network.JUNIOR, "starter", details={IN_CARD: {"Source": "nobody"}})
     with pytest.raises(UnavailableError, match=r"junior cannot be used \(model\.json: "):
         witness(models)
+
+
+@pytest.mark.parametrize(("starter", "senior", "tells"), [(2.0, 1.0, True), (2.0, 4.0, False)])
+def test_on_a_coarser_grid_than_its_own_a_starter_is_no_witness(
+    tmp_path: Path, starter: float, senior: float, tells: bool
+) -> None:
+    details = {IN_CARD: SHIPPED.to_json(), "Limits": [NOT_MEASURED]}
+    write_network(tmp_path / Network.JUNIOR, "starter", details=details, resolution=starter)
+    write_network(tmp_path / Network.SENIOR, resolution=senior)
+    found = witness(tmp_path)
+    assert (found.network == "junior") is tells
+    assert not (tells and found.measured)

@@ -63,9 +63,12 @@ def test_fabrication_starts_from_it_where_it_fits(job: Job, starter: Path, tmp_p
         {"contrast": "T2w"},
         {"more_contrasts": ("T2w",)},
         {"profile": PROFILES["fast"]},  # the starter is for 4 mm
+        {"steps": (Step.PREPROCESS,)},
     ):
         assert with_junior(with_settings(fabricating, **other))[0].settings.junior == "train"
     assert settled(fabricating, model=tmp_path).junior is None
+    mark_trained(fabricating, Network.JUNIOR)
+    assert with_junior(fabricating) == (with_settings(fabricating, junior="train"), "")
 
 
 def test_one_that_is_not_there_is_explained(job: Job, starter: Path) -> None:

@@ -267,7 +267,7 @@ def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) 
 def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     nothing = save(task.probabilities["senior"].with_name("nothing.nii.gz"), np.zeros(SHAPE, "f4"))
     controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
-    networks = replace(task.networks, witness=Witness("junior", controls))
+    networks = replace(task.networks, witness=Witness("junior", controls, beside=True))
     for junior, present, p in ((task.probabilities["junior"], "yes", 1 / 80), (nothing, "no", 1)):
         maps = {**task.probabilities, "junior": junior}
         segment_scan(replace(task, networks=networks, probabilities=maps))
@@ -280,13 +280,28 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
         assert sidecar["PresenceCalibration"] == told
     assert "tumour_unlikely" in found["qc_flags"]
     # Without --keep-mask, what the junior did not find goes.
-    networks = replace(networks, comparison=Comparison(OtherSide()))
+    networks = replace(networks, comparison=Comparison(OtherSide(least_difference=-100)))
     noise = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
     save(task.layout.standard_image(task.scan), noise)
     segment_scan(replace(task, networks=networks, probabilities=maps))
     found = json.loads(task.layout.result(task.scan).read_text())
     assert (found["tumour_present"], found["volume_mL"]) == ("no", 0)
     assert "tumour_unlikely" not in found["qc_flags"]
+    test = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())["ReplantTest"]
+    assert "that the junior did not find were dropped" in test["Skipped"]
+    # A starter that no real scan has tried judges, but takes nothing away.
+    witness = Witness("junior", controls, beside=True, measured=False)
+    networks = replace(networks, witness=witness)
+    segment_scan(replace(task, networks=networks, probabilities=maps))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert found["tumour_present"] == "no"
+    assert found["volume_mL"] > 1
+    # What was segmented when nobody judged stays.
+    ledger = Ledger(task.layout.output_dir)
+    segment_scan(replace(task, networks=replace(networks, witness=None)))
+    assert networks.is_done(ledger, task.scan, task.preprocessing)
+    own = replace(networks, witness=replace(witness, beside=False))
+    assert not own.is_done(ledger, task.scan, task.preprocessing)
 
 
 @pytest.mark.parametrize(("role", "flags"), [(Role.TUMOUR, ["empty"]), (Role.HELD_OUT, [])])

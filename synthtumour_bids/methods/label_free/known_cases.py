@@ -13,6 +13,8 @@ from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.expected_dice import FEWEST
 
+ENOUGH = 2 * FEWEST  # mixes: tumours that are not found again tell nothing of the Dice
+
 
 def known_cases(job: Job) -> list[Case]:
     """Mixes that validated the senior; where these are few, shifted synthetic tumours as well.
@@ -35,4 +37,4 @@ def known_cases(job: Job) -> list[Case]:
         and all(file.is_file() for file in (*case.images, case.label))
     ]
     mixes = [case for case in known if case.kind == MIXES]
-    return mixes if len(mixes) >= FEWEST else known
+    return mixes if len(mixes) >= ENOUGH else known
