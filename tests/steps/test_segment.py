@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import ants
 import nibabel as nib
 import numpy as np
 import pytest
@@ -16,15 +14,12 @@ from scipy import special
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import fingerprint, write_json
-from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted
-from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
-from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps import segment, segmented_scan
 from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
@@ -32,13 +27,19 @@ from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.geometry import dice
 from synthtumour_bids.synthesis.replanting import Overlaps
 from tests.builders.jobs import make_job, mark_trained, method_of, with_settings
+from tests.builders.segmenting import (
+    FALSE,
+    LESION,
+    SATELLITE,
+    SHAPE,
+    SMALL,
+    SPECK,
+    VOXEL,
+    make_task,
+    save,
+)
 from tests.builders.training import CALIBRATION
 
-SHAPE = (24, 28, 26)
-VOXEL = 3.0
-LESION = (slice(5, 12), slice(8, 16), slice(8, 16))  # 12 mL
-SATELLITE = (slice(16, 18), slice(10, 12), slice(12, 15))  # 0.32 mL: under 3 % of the lesion
-SMALL = (slice(16, 18), slice(10, 12), slice(18, 19))  # 0.1 mL
 FIGURES = {
     "TumourPresent",
     "PresenceP",
@@ -49,43 +50,11 @@ FIGURES = {
     "QualityControl",
     "Flags",
 }
-SPECK = (18, 20, 18)  # 0.03 mL
-FALSE = (slice(14, 20), slice(18, 24), slice(5, 10))  # 5 mL of normal brain
-
-
-def save(path: Path, data: np.ndarray) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    affine = np.diag([VOXEL, VOXEL, VOXEL, 1.0])
-    affine[0, 3] = -VOXEL * (SHAPE[0] - 1) / 2  # left and right of x = 0, as on the template
-    nib.save(nib.Nifti1Image(data, affine), path)
-    return path
 
 
 @pytest.fixture
 def task(tmp_path: Path) -> SegmentTask:
-    """A preprocessed scan on the template's very grid, and what both networks say about it."""
-    job = make_job(tmp_path, tumours=1)
-    scan = job.selection.everything[0]
-    brain = np.zeros(SHAPE, np.uint8)
-    brain[2:-2, 2:-2, 2:-2] = 1
-    probability = np.zeros(SHAPE, np.float32)
-    for place in (LESION, SATELLITE, SMALL, SPECK):
-        probability[place] = 0.9
-    layout = job.layout
-    save(layout.native_image(scan), brain.astype(np.float32))
-    for path in (layout.native_brain(scan), layout.standard_brain(scan)):
-        save(path, brain)
-    identity = ants.create_ants_transform(transform_type="AffineTransform", dimension=3)
-    ants.write_transform(identity, str(layout.transform(scan)))
-    predicted = {
-        name: save(tmp_path / "predictions" / f"{name}.nii.gz", probability)
-        for name in ("junior", "senior")
-    }
-    unrefined = dict.fromkeys(predicted)
-    fingerprints = {name: f"weights of {name}" for name in predicted}
-    networks = Networks(fingerprints, unrefined, WHOLE_TUMOUR, "glioma", Comparison(None, KEPT))
-    record = Preprocessing("p", {}, (), scan.role, 4.0, "")
-    return SegmentTask(scan, predicted, record, networks, layout)
+    return make_task(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -238,70 +207,6 @@ def test_finished_masks_stay_unless_the_comparison_is_asked_for_otherwise(
         ledger.mark(STEP, scan.key, made_by.fingerprint(record))
         assert made_by.is_done(ledger, scan, record)
         assert not other.is_done(ledger, scan, record)
-
-
-def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) -> None:
-    def figures(controls: Controls | None) -> dict[str, Any]:
-        witness = Witness(task.networks.main, controls)
-        networks = replace(task.networks, witness=witness)
-        segment_scan(replace(task, networks=networks))
-        assert networks.is_done(Ledger(task.layout.output_dir), task.scan, task.preprocessing)
-        found: dict[str, Any] = json.loads(task.layout.result(task.scan).read_text())
-        return found
-
-    def people(likeness: float) -> Controls:
-        return Controls("tumour-free scans", {f"raw/{n}": likeness for n in range(40)})
-
-    unknown = figures(None)
-    assert (unknown["tumour_present"], unknown["presence_p"]) == ("unsure", None)
-    assert unknown["tumour_likeness"] > 1
-    sure = figures(people(0.0))
-    assert (sure["tumour_present"], sure["presence_p"]) == ("yes", pytest.approx(1 / 41, abs=1e-4))
-    none = figures(people(1e5))
-    assert (none["tumour_present"], none["volume_mL"]) == ("no", sure["volume_mL"])
-    assert "tumour_unlikely" in none["qc_flags"]
-    ledger = Ledger(task.layout.output_dir)
-    assert not task.networks.is_done(ledger, task.scan, task.preprocessing)
-
-
-def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
-    nothing = save(task.probabilities["senior"].with_name("nothing.nii.gz"), np.zeros(SHAPE, "f4"))
-    controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
-    networks = replace(task.networks, witness=Witness("junior", controls, beside=True))
-    for junior, present, p in ((task.probabilities["junior"], "yes", 1 / 80), (nothing, "no", 1)):
-        maps = {**task.probabilities, "junior": junior}
-        segment_scan(replace(task, networks=networks, probabilities=maps))
-        found = json.loads(task.layout.result(task.scan).read_text())
-        assert (found["tumour_present"], found["presence_p"]) == (present, p)
-        assert found["volume_mL"] > 1, "the senior's mask stays what it is"
-        mask = task.layout.native(task.scan, label="L", suffix="mask")
-        sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
-        told = {"Source": "simulated heads", "Persons": 79, "Network": "junior"}
-        assert sidecar["PresenceCalibration"] == told
-    assert "tumour_unlikely" in found["qc_flags"]
-    # Without --keep-mask, what the junior did not find goes.
-    networks = replace(networks, comparison=Comparison(OtherSide(least_difference=-100)))
-    noise = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
-    save(task.layout.standard_image(task.scan), noise)
-    segment_scan(replace(task, networks=networks, probabilities=maps))
-    found = json.loads(task.layout.result(task.scan).read_text())
-    assert (found["tumour_present"], found["volume_mL"]) == ("no", 0)
-    assert "tumour_unlikely" not in found["qc_flags"]
-    test = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())["ReplantTest"]
-    assert "that the junior did not find were dropped" in test["Skipped"]
-    # A starter that no real scan has tried judges, but takes nothing away.
-    witness = Witness("junior", controls, beside=True, measured=False)
-    networks = replace(networks, witness=witness)
-    segment_scan(replace(task, networks=networks, probabilities=maps))
-    found = json.loads(task.layout.result(task.scan).read_text())
-    assert found["tumour_present"] == "no"
-    assert found["volume_mL"] > 1
-    # What was segmented when nobody judged stays.
-    ledger = Ledger(task.layout.output_dir)
-    segment_scan(replace(task, networks=replace(networks, witness=None)))
-    assert networks.is_done(ledger, task.scan, task.preprocessing)
-    own = replace(networks, witness=replace(witness, beside=False))
-    assert not own.is_done(ledger, task.scan, task.preprocessing)
 
 
 @pytest.mark.parametrize(("role", "flags"), [(Role.TUMOUR, ["empty"]), (Role.HELD_OUT, [])])

@@ -1,0 +1,88 @@
+"""Whether there is a tumour: by which network, and what becomes of the mask."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.methods.witness import Witness
+from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.steps.segment import SegmentTask, segment_scan
+from tests.builders.segmenting import SHAPE, make_task, save
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> SegmentTask:
+    return make_task(tmp_path)
+
+
+def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) -> None:
+    def figures(controls: Controls | None) -> dict[str, Any]:
+        witness = Witness(task.networks.main, controls)
+        networks = replace(task.networks, witness=witness)
+        segment_scan(replace(task, networks=networks))
+        assert networks.is_done(Ledger(task.layout.output_dir), task.scan, task.preprocessing)
+        found: dict[str, Any] = json.loads(task.layout.result(task.scan).read_text())
+        return found
+
+    def people(likeness: float) -> Controls:
+        return Controls("tumour-free scans", {f"raw/{n}": likeness for n in range(40)})
+
+    unknown = figures(None)
+    assert (unknown["tumour_present"], unknown["presence_p"]) == ("unsure", None)
+    assert unknown["tumour_likeness"] > 1
+    sure = figures(people(0.0))
+    assert (sure["tumour_present"], sure["presence_p"]) == ("yes", pytest.approx(1 / 41, abs=1e-4))
+    none = figures(people(1e5))
+    assert (none["tumour_present"], none["volume_mL"]) == ("no", sure["volume_mL"])
+    assert "tumour_unlikely" in none["qc_flags"]
+    ledger = Ledger(task.layout.output_dir)
+    assert not task.networks.is_done(ledger, task.scan, task.preprocessing)
+
+
+def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
+    nothing = save(task.probabilities["senior"].with_name("nothing.nii.gz"), np.zeros(SHAPE, "f4"))
+    controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
+    networks = replace(task.networks, witness=Witness("junior", controls, beside=True))
+    for junior, present, p in ((task.probabilities["junior"], "yes", 1 / 80), (nothing, "no", 1)):
+        maps = {**task.probabilities, "junior": junior}
+        segment_scan(replace(task, networks=networks, probabilities=maps))
+        found = json.loads(task.layout.result(task.scan).read_text())
+        assert (found["tumour_present"], found["presence_p"]) == (present, p)
+        assert found["volume_mL"] > 1, "the senior's mask stays what it is"
+        mask = task.layout.native(task.scan, label="L", suffix="mask")
+        sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
+        told = {"Source": "simulated heads", "Persons": 79, "Network": "junior"}
+        assert sidecar["PresenceCalibration"] == told
+    assert "tumour_unlikely" in found["qc_flags"]
+    # Without --keep-mask, what the junior did not find goes.
+    networks = replace(networks, comparison=Comparison(OtherSide(least_difference=-100)))
+    noise = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+    save(task.layout.standard_image(task.scan), noise)
+    segment_scan(replace(task, networks=networks, probabilities=maps))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert (found["tumour_present"], found["volume_mL"]) == ("no", 0)
+    assert "tumour_unlikely" not in found["qc_flags"]
+    test = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())["ReplantTest"]
+    assert "that the junior did not find were dropped" in test["Skipped"]
+    # A starter that no real scan has tried judges, but takes nothing away.
+    witness = Witness("junior", controls, beside=True, measured=False)
+    networks = replace(networks, witness=witness)
+    segment_scan(replace(task, networks=networks, probabilities=maps))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert found["tumour_present"] == "no"
+    assert found["volume_mL"] > 1
+    # What was segmented when nobody judged stays.
+    ledger = Ledger(task.layout.output_dir)
+    segment_scan(replace(task, networks=replace(networks, witness=None)))
+    assert networks.is_done(ledger, task.scan, task.preprocessing)
+    own = replace(networks, witness=replace(witness, beside=False))
+    assert not own.is_done(ledger, task.scan, task.preprocessing)
