@@ -25,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
@@ -32,6 +33,7 @@ import numpy as np
 import SimpleITK as sitk
 
 N_HELD_OUT = 8
+STEPS = ("preprocess", "synthesise", "train", "segment", "report")
 WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
@@ -52,14 +54,15 @@ def held_out(folder: Path) -> list[str]:
     return sorted(random.Random(0).sample(sorted(truths(folder)), N_HELD_OUT))
 
 
-def arguments(out: Path, more: list[str]) -> list[str]:
+def arguments(out: Path, more: list[str], aside: Sequence[str] = ()) -> list[str]:
+    """Arguments of the app; `aside` are tumour-free participants that are held out as well."""
     folder = cohort_folder()
     return [
         *(str(folder / "glioma"), str(out / "derivatives"), "participant"),
         *("--tumourfree-dir", str(folder / "tumourfree")),
         *("--truth", str(folder / "glioma-truth")),
         *("--work-dir", str(out / "work"), "--keep-work"),
-        *("--hold-out", *held_out(folder)),
+        *("--hold-out", *held_out(folder), *aside),
         *more,
     ]
 
@@ -70,10 +73,12 @@ def note(out: Path, **entry: object) -> None:
     log.write_text(json.dumps([*entries, entry], indent=1))
 
 
-def run(out: Path, more: list[str]) -> int:
+def run(
+    out: Path, more: list[str], steps: Sequence[str] = STEPS, aside: Sequence[str] = ()
+) -> int:
     out.mkdir(parents=True, exist_ok=True)
-    for step in ("preprocess", "synthesise", "train", "segment", "report"):
-        command = [*(sys.executable, "-m", "synthtumour_bids"), *arguments(out, more)]
+    for step in steps:
+        command = [*(sys.executable, "-m", "synthtumour_bids"), *arguments(out, more, aside)]
         start = time.monotonic()
         process = subprocess.Popen([*command, "--steps", step])
         _, status, usage = os.wait4(process.pid, 0)

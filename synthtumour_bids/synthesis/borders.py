@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import special
 
 from .brain import Brain
 from .filters import SHORT, gaussian, in_voxels, margin
-from .geometry import Mask, box_of
+from .geometry import Mask, box_of, core, near
 
 THRESHOLD = 0.5  # probability from which the network's voxels count as tumour
 LEAST_WEIGHT = 1e-3  # of known voxels in reach, below which there is no local mean
@@ -97,10 +97,8 @@ def refine_borders(
     sigma = in_voxels(how.reach_mm, spacing)
     source = target.grown(margin(sigma, SHORT), out.shape)
     around = source.slices
-    inside = ndimage.distance_transform_edt(tumour[around], sampling=spacing) > how.inside_mm
-    outside = brain[around] & (
-        ndimage.distance_transform_edt(~tumour[around], sampling=spacing) > how.outside_mm
-    )
+    inside = core(tumour, how.inside_mm, spacing)[around]
+    outside = (brain & ~near(tumour, how.outside_mm, spacing))[around]
     normal = image[brain & ~tumour].astype(np.float64)
     if not inside.any() or not normal.size:
         return out

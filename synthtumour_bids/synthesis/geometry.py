@@ -162,6 +162,45 @@ def largest_component(mask: Mask) -> Mask:
     return np.asarray(labels == sizes.argmax())
 
 
+def near(mask: Mask, distance_mm: float, spacing: Spacing) -> Mask:
+    """Voxels of a mask and those at most so far from it; only the box that they lie in is looked at.
+
+    Parameters
+    ----------
+    mask
+        (X, Y, Z).
+    distance_mm
+        Between the centres of voxels.
+    spacing
+        Voxel size, mm.
+    """
+    out = np.zeros(mask.shape, bool)
+    reach = triple(math.ceil(distance_mm / size) for size in spacing)
+    tight = box_of(mask)
+    if not tight.empty:
+        here = tight.grown(reach, mask.shape).slices
+        out[here] = ndimage.distance_transform_edt(~mask[here], sampling=spacing) <= distance_mm
+    return out
+
+
+def core(mask: Mask, depth_mm: float, spacing: Spacing) -> Mask:
+    """Voxels of a mask that are further than so much from what is not in it.
+
+    Parameters
+    ----------
+    mask
+        (X, Y, Z).
+    depth_mm
+        To the centre of the next voxel outside; the array's end is no border.
+    spacing
+        Voxel size, mm.
+    """
+    out = np.zeros(mask.shape, bool)
+    here = box_of(mask).grown((1, 1, 1), mask.shape).slices
+    out[here] = ndimage.distance_transform_edt(mask[here], sampling=spacing) > depth_mm
+    return out
+
+
 def smoothstep(ramp: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """3 r² - 2 r³ of a ramp from 0 to 1: from 0 to 1 as well, level at both ends.
 

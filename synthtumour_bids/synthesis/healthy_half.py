@@ -13,10 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .brain import Brain
-from .geometry import Mask
+from .geometry import Mask, near
 
 Side = Literal["low", "high"]
 
@@ -98,7 +97,7 @@ def mirror_better_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> H
         )
     suspect = (probability >= SUSPECT) & brain
     if suspect.any():
-        suspect = brain & (ndimage.distance_transform_edt(~suspect, sampling=spacing) <= MARGIN_MM)
+        suspect = brain & near(suspect, MARGIN_MM, spacing)
     middle = (image.shape[0] - 1) / 2
     offset = (np.arange(image.shape[0]) - middle)[:, None, None] * spacing[0]
     sides: tuple[tuple[Side, Mask], ...] = (("low", offset < 0), ("high", offset > 0))

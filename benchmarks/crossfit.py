@@ -1,0 +1,112 @@
+"""What is marked in tumour-free scans that no network has seen: cross-fitting over their people.
+
+The tumour-free participants of a cohort (see ``cohort.py``) are shared out among folds. For each
+fold the app learns without its participants (``--hold-out``) and segments them, so that each scan
+is judged once, by networks that have never seen it; the gliomas are segmented in every fold.
+
+    export SYNTHTUMOUR_COHORT=/data/cohort
+    python benchmarks/crossfit.py run OUT --folds 3 --same A:B C:D -- --profile fast
+    python benchmarks/crossfit.py table OUT
+
+``--same`` names scans of one person, which stay together. Scans are preprocessed once, in
+``OUT/preprocessed``. Given again, it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import shutil
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cohort
+
+Row = dict[str, str]  # of a table of the app
+LITTLE_ML = 1.0
+
+
+def share_out(labels: Iterable[str], same: Sequence[Sequence[str]], folds: int) -> list[list[str]]:
+    """Share participants out among folds, by chance but always alike, persons together."""
+    together = {label: pair[0] for pair in same for label in pair}
+    persons: dict[str, list[str]] = {}
+    for label in sorted(labels):
+        persons.setdefault(together.get(label, label), []).append(label)
+    order = sorted(persons)
+    random.Random(0).shuffle(order)
+    return [sorted(one for name in order[k::folds] for one in persons[name]) for k in range(folds)]
+
+
+def run(out: Path, folds: int, same: Sequence[Sequence[str]], more: list[str]) -> int:
+    begun = out / "preprocessed"
+    if code := cohort.run(begun, more, ["preprocess"]):
+        return code
+    found = (cohort.cohort_folder() / "tumourfree").glob("sub-*")
+    shares = share_out((path.name.removeprefix("sub-") for path in found), same, folds)
+    for number, aside in enumerate(shares):
+        fold = out / f"fold-{number}"
+        if not fold.is_dir():
+            unfinished = fold.with_suffix(".part")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(begun / "derivatives", unfinished / "derivatives")
+            unfinished.rename(fold)
+        if code := cohort.run(fold, more, aside=aside):
+            return code
+    return table(out)
+
+
+def rows(fold: Path, role: str) -> list[Row]:
+    """Scans of a role as the app's table of volumes has them."""
+    path = fold / "derivatives" / "group_desc-tumour_volumes.tsv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [row for row in csv.DictReader(stream, delimiter="\t") if row["role"] == role]
+
+
+def said(found: Sequence[Row]) -> str:
+    counts = Counter(row["tumour_present"] for row in found)
+    return ", ".join(f"{word} {counts[word]}" for word in ("yes", "unsure", "no"))
+
+
+def table(out: Path) -> int:
+    held = set(cohort.held_out(cohort.cohort_folder()))
+    folds = sorted(out.glob("fold-*[0-9]"))
+    print("| fold | gliomas: Dice, all | median | held out | median | tumour_present |")
+    print("|---|---|---|---|---|---|")
+    everybody: list[Row] = []
+    for fold in folds:
+        scores = cohort.scores(fold, "label-L_mask")
+        columns = [fold.name.removeprefix("fold-")]
+        for chosen in (list(scores.values()), [v for k, v in scores.items() if k in held]):
+            columns += [f"{statistics.mean(chosen):.3f}", f"{statistics.median(chosen):.3f}"]
+        print(f"| {' | '.join(columns)} | {said(rows(fold, 'tumour'))} |")
+        everybody += rows(fold, "heldout")
+    volumes = {row["scan"]: float(row["volume_mL"]) for row in everybody}
+    little = sum(volume < LITTLE_ML for volume in volumes.values())
+    print(f"{len(volumes)} tumour-free scans, each held out once: median "
+          f"{statistics.median(volumes.values()):.1f} mL, less than {LITTLE_ML:g} mL in {little}")
+    print("others:", ", ".join(f"{k} {v:.1f}" for k, v in volumes.items() if v >= LITTLE_ML))
+    print(f"tumour_present: {said(everybody)}")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("what", choices=("run", "table"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--same", nargs="+", default=[], metavar="A:B", help="scans of one person")
+    parser.add_argument("more", nargs="*", help="further arguments of the app, after --")
+    options = parser.parse_args()
+    out = options.out.absolute()
+    if options.what == "table":
+        return table(out)
+    same = [pair.split(":") for pair in options.same]
+    return run(out, options.folds, same, options.more)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
