@@ -5,7 +5,7 @@ fold the app learns without its participants (``--hold-out``) and segments them,
 is judged once, by networks that have never seen it; the gliomas are segmented in every fold.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
-    python benchmarks/crossfit.py run OUT --folds 3 --same A:B C:D -- --profile fast
+    python benchmarks/crossfit.py run OUT --folds 3 --same A:B C:D --profile fast
     python benchmarks/crossfit.py table OUT
 
 ``--same`` names scans of one person, which stay together. Scans are preprocessed once, in
@@ -99,13 +99,12 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--same", nargs="+", default=[], metavar="A:B", help="scans of one person")
-    parser.add_argument("more", nargs="*", help="further arguments of the app, after --")
-    options = parser.parse_args()
+    options, more = parser.parse_known_args()  # the rest is the app's
     out = options.out.absolute()
     if options.what == "table":
         return table(out)
     same = [pair.split(":") for pair in options.same]
-    return run(out, options.folds, same, options.more)
+    return run(out, options.folds, same, more)
 
 
 if __name__ == "__main__":
