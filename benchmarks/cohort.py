@@ -73,9 +73,7 @@ def note(out: Path, **entry: object) -> None:
     log.write_text(json.dumps([*entries, entry], indent=1))
 
 
-def run(
-    out: Path, more: list[str], steps: Sequence[str] = STEPS, aside: Sequence[str] = ()
-) -> int:
+def run(out: Path, more: list[str], steps: Sequence[str] = STEPS, aside: Sequence[str] = ()) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for step in steps:
         command = [*(sys.executable, "-m", "synthtumour_bids"), *arguments(out, more, aside)]

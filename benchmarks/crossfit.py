@@ -86,8 +86,10 @@ def table(out: Path) -> int:
         everybody += rows(fold, "heldout")
     volumes = {row["scan"]: float(row["volume_mL"]) for row in everybody}
     little = sum(volume < LITTLE_ML for volume in volumes.values())
-    print(f"{len(volumes)} tumour-free scans, each held out once: median "
-          f"{statistics.median(volumes.values()):.1f} mL, less than {LITTLE_ML:g} mL in {little}")
+    print(
+        f"{len(volumes)} tumour-free scans, each held out once: median "
+        f"{statistics.median(volumes.values()):.1f} mL, less than {LITTLE_ML:g} mL in {little}"
+    )
     print("others:", ", ".join(f"{k} {v:.1f}" for k, v in volumes.items() if v >= LITTLE_ML))
     print(f"tumour_present: {said(everybody)}")
     return 0

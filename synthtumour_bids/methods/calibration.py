@@ -14,6 +14,7 @@ from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.estimates import CALIBRATING
 from synthtumour_bids.execution.progress import Progress
+from synthtumour_bids.execution.threads import side_by_side
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.network_grid import NetworkGrid
@@ -114,13 +115,20 @@ def answers(
     hosts
         Gives a case's tumour-free brains of other persons.
     """
+
+    def one(case: Case) -> Answer | None:
+        try:
+            return answer(mirroring, plain, case, seed, hosts(case))
+        except SynthTumourError as error:
+            LOGGER.warning("%s calibrates nothing: %s", case.name, error)
+            return None
+
     found = []
     with Progress("Calibrating", len(cases)) as progress:
-        for case in cases:
-            try:
-                found.append(answer(mirroring, plain, case, seed, hosts(case)))
-            except SynthTumourError as error:
-                LOGGER.warning("%s calibrates nothing: %s", case.name, error)
+        answered = side_by_side(one, cases, mirroring.at_once)
+        for case, told in zip(cases, answered, strict=True):
+            if told is not None:
+                found.append(told)
             progress.advance(case.name)
     return found
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.progress import Progress
+from synthtumour_bids.execution.threads import side_by_side
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.border_refinement import refined
@@ -137,16 +138,19 @@ def replant_all(
         mirroring=False,  # three passes a scan are enough
         nprocs=settings.nprocs,
     )
+
+    def test(scan: Scan) -> Replanted:
+        brains = _brains(job, scan, 1 + len(card.more_contrasts))
+        first, path = brains[0], job.layout.standard_image(scan)
+        volume = load_volume(predicted[scan])
+        volume = replace(volume, data=refined(volume, path, first.mask, evidence))
+        left = compared(volume, path, first.mask, card.lesion, comparison)
+        mask = segmenter.mask(left.without(volume.data), first)
+        hosts = tumour_free(job, frozenset((scan.person,)), len(brains))
+        return replanted(segmenter, brains, volume.data, mask, hosts)
+
     with Progress("Replanting", len(todo)) as progress:
-        for scan in todo:
-            brains = _brains(job, scan, 1 + len(card.more_contrasts))
-            first, path = brains[0], job.layout.standard_image(scan)
-            volume = load_volume(predicted[scan])
-            volume = replace(volume, data=refined(volume, path, first.mask, evidence))
-            left = compared(volume, path, first.mask, card.lesion, comparison)
-            mask = segmenter.mask(left.without(volume.data), first)
-            hosts = tumour_free(job, frozenset((scan.person,)), len(brains))
-            one = replanted(segmenter, brains, volume.data, mask, hosts)
+        for scan, one in zip(todo, side_by_side(test, todo, segmenter.at_once), strict=True):
             job.ledger.mark(step, scan.key, current[scan.key], replanted=one.to_json())
             found[scan.key] = one
             progress.advance(scan.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.geometry import Mask
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
+MOST_AT_ONCE = 4  # brains, which keep a GPU busy and take about a gigabyte each at 1 mm
+ONE_NETWORK = threading.Lock()  # at a time: what one prints, and its warnings, are caught for all
+
 
 class Segmenter:
-    """A loaded network, with all that is done to its answers.
+    """A loaded network, with all that is done to its answers; threads may share it.
 
     Parameters
     ----------
@@ -55,6 +59,13 @@ class Segmenter:
         self._evidence, self._grid, self._nprocs = evidence, grid, nprocs
         self._criteria = final_criteria(lesion)
 
+    @property
+    def at_once(self) -> int:
+        """How many brains should be worked on at a time: several where a GPU has the network."""
+        if self._network.device.type == "cpu":  # which is as busy with one
+            return 1
+        return max(1, min(self._nprocs, MOST_AT_ONCE))
+
     def probability(self, brains: Sequence[Brain]) -> NDArray[np.float32]:
         """Probability of tumour with refined borders, (X, Y, Z), in [0, 1].
 
@@ -77,7 +88,7 @@ class Segmenter:
         images = np.stack([np.where(one.mask, one.image, 0) for one in brains]).astype(np.float32)
         first, size = brains[0], self._grid.resolution
         try:
-            with torch_threads(self._nprocs):
+            with ONE_NETWORK, torch_threads(self._nprocs):
                 classes = self._network.probabilities(self._grid.forth(images), (size,) * 3)
         except torch.OutOfMemoryError as error:
             msg = f"{self._network.device} has too little memory; use --device cpu."

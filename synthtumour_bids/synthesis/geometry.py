@@ -163,7 +163,7 @@ def largest_component(mask: Mask) -> Mask:
 
 
 def near(mask: Mask, distance_mm: float, spacing: Spacing) -> Mask:
-    """Voxels of a mask and those at most so far from it; only the box that they lie in is looked at.
+    """Voxels of a mask and those at most so far from it, sought in the box that holds them.
 
     Parameters
     ----------

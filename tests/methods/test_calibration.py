@@ -19,6 +19,7 @@ from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.replanting import HEALTHY_HALF, UNCALIBRATED, replant_all
+from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
@@ -66,6 +67,24 @@ def test_a_senior_is_calibrated_once_and_on_no_pseudo_label(job: Job) -> None:
     path.unlink()
     calibrate(job, method, senior)
     assert (senior.folder / CARD).read_bytes() == card
+
+
+def test_a_network_that_threads_share_says_the_same(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    senior, method = job.model(Network.SENIOR), method_of(job)
+    write_json(
+        job.layout.scratch(Scratch.STAGE_TWO) / "cases.json",
+        [case.to_json() for case in known(job, 9)],
+    )
+    uncalibrated, found = (senior.folder / CARD).read_bytes(), set()
+    for at_once in (1, 3):
+        (senior.folder / CARD).write_bytes(uncalibrated)
+        monkeypatch.setattr(Segmenter, "at_once", at_once)
+        calibrate(job, method, senior)
+        found.add((senior.folder / CARD).read_bytes())
+    assert len(found) == 1
+    assert uncalibrated not in found
 
 
 @pytest.mark.parametrize(("n_mixes", "origins"), [(16, {"mixes"}), (15, {"mixes", "shifted"})])
