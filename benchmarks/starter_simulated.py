@@ -79,7 +79,7 @@ def main() -> int:
     for name, path in predicted.items():
         brain = load_volume(images[name]).data > 0
         found = judged(path, images[name], brain, card.lesion, evidence, comparison)
-        grid, criteria = found.probability, final_criteria(card.lesion)
+        grid, criteria = found.probability, final_criteria(card.lesion, RECIPES["default"].enclosed)
         left = assess(found.without(grid.data), brain, grid.spacing, criteria=criteria)
         masks[name] = left.mask
     report(masks, truth)

@@ -75,7 +75,7 @@ def marked(
     assert record is not None
     brain = load_volume(job.layout.standard_brain(scan)).mask
     found = left_on_template(SegmentTask(scan, predictions, record, networks, job.layout), brain)
-    main, criteria = found[networks.main], final_criteria(networks.lesion)
+    main, criteria = found[networks.main], final_criteria(networks.lesion, networks.enclosed)
     grid = main.probability
     left = assess(main.without(grid.data), brain, grid.spacing, criteria=criteria).mask
     return float(np.count_nonzero(left) * np.prod(grid.spacing)) / 1000, found[

@@ -162,6 +162,10 @@ class Method(Protocol):
         By the network's card; ``None``: one that is still to be trained.
         """
 
+    @property
+    def enclosed(self) -> float:
+        """What its masks enclose; see :class:`.pseudo_labels.Criteria`."""
+
     def summary(self, facts: RunFacts, cite: Cite) -> str:
         """Say in half a sentence what it is, for the methods text."""
 

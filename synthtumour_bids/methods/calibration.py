@@ -140,6 +140,7 @@ def _segmenter(
         model.folder,
         method.border_evidence(card),
         card.lesion,
+        method.enclosed,
         NetworkGrid.of(job, card.resolution),
         device=job.settings.device,
         mirroring=mirroring,

@@ -30,6 +30,8 @@ class Candidate:
         Where the pseudo-label goes.
     lesion, evidence, comparison
         See `judging.judged`.
+    enclosed
+        See :class:`.pseudo_labels.Criteria`.
     """
 
     scan: Scan
@@ -41,6 +43,7 @@ class Candidate:
     lesion: str
     evidence: Evidence | None
     comparison: Comparison
+    enclosed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def assess_candidate(one: Candidate) -> Assessed:
         brain,
         probability.spacing,
         reference_probability=found.without(other.data),
-        criteria=criteria_for(one.lesion),
+        criteria=criteria_for(one.lesion, one.enclosed),
     )
     told = {
         "OtherSide": one.comparison.to_json(),

@@ -111,7 +111,11 @@ def pseudo_labelled(
 
 
 def judge(
-    job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
+    job: Job,
+    model: Model,
+    evidence: Evidence | None,
+    tumours: Sequence[Scan],
+    enclosed: float = 1.0,
 ) -> tuple[list[Assessed], list[Labelled]]:
     """Segment tumour scans with a network and tell which labels pass quality control.
 
@@ -128,6 +132,8 @@ def judge(
         How the scan refines the borders that it draws; ``None``: not at all.
     tumours
         Preprocessed scans.
+    enclosed
+        See :class:`.pseudo_labels.Criteria`.
 
     Returns
     -------
@@ -146,6 +152,7 @@ def judge(
             label=layout.scratch(Scratch.PSEUDO_LABELS) / f"{averaged.item.slug}_label.nii",
             lesion=lesion,
             evidence=evidence,
+            enclosed=enclosed,
             comparison=Comparison.of(job.settings, lesion),
         )
         for averaged, single in zip(mirrored, plain, strict=True)

@@ -84,6 +84,7 @@ def replant_all(
     predicted: Mapping[Scan, Path],
     evidence: Evidence | None,
     comparison: Comparison,
+    enclosed: float = 1.0,
 ) -> dict[str, Replanted]:
     """Do the replant test for the masks of a network; what an earlier run did is kept.
 
@@ -99,6 +100,8 @@ def replant_all(
         How the scan refines its borders.
     comparison
         How its masks are compared with the other side of the brain.
+    enclosed
+        See :class:`.pseudo_labels.Criteria`.
 
     Returns
     -------
@@ -116,6 +119,7 @@ def replant_all(
             evidence=evidence and asdict(evidence),
             other_side=comparison.to_json(),
             scan=preprocessed.get(scan.key),
+            **({"enclosed": enclosed} if enclosed < 1 else {}),
         )
         for scan in predicted
     }
@@ -133,6 +137,7 @@ def replant_all(
         model.folder,
         evidence,
         card.lesion,
+        enclosed,
         NetworkGrid.of(job, card.resolution),
         device=settings.device,
         mirroring=False,  # three passes a scan are enough

@@ -31,6 +31,8 @@ class Segmenter:
         How the scan refines its borders; ``None``: not at all.
     lesion
         What it looks for.
+    enclosed
+        See :class:`.pseudo_labels.Criteria`.
     grid
         Where it sees the scans.
     device, mirroring, nprocs
@@ -47,6 +49,7 @@ class Segmenter:
         folder: Path,
         evidence: Evidence | None,
         lesion: str,
+        enclosed: float,
         grid: NetworkGrid,
         *,
         device: str,
@@ -57,7 +60,7 @@ class Segmenter:
 
         self._network = Network(folder, device=device, mirroring=mirroring)
         self._evidence, self._grid, self._nprocs = evidence, grid, nprocs
-        self._criteria = final_criteria(lesion)
+        self._criteria = final_criteria(lesion, enclosed)
 
     @property
     def at_once(self) -> int:

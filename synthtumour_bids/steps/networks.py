@@ -19,6 +19,7 @@ from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import Controls, Presence, PresenceVerdict, judge
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 
 CONTROLS = "controls"  # a detail of stamps
 SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
@@ -40,6 +41,8 @@ class Networks:
         What they look for.
     comparison
         How their masks are compared with the other side of the brain.
+    enclosed
+        What their masks enclose; see :class:`.pseudo_labels.Criteria`.
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
     n_corrected
@@ -57,6 +60,7 @@ class Networks:
     classes: tuple[TumourClass, ...]
     lesion: str
     comparison: Comparison
+    enclosed: float = 1.0
     junior_source: str = ""
     n_corrected: int = 0
     round: int = 1
@@ -80,6 +84,7 @@ class Networks:
             main.classes,
             main.lesion,
             Comparison.of(settings, main.lesion),
+            final_criteria(main.lesion, method.enclosed).enclosed,
             next((f"{STARTER} {version}" for version in taken), ""),
             corrections.count(main),
             rounds.of_card(main),
@@ -114,7 +119,9 @@ class Networks:
 
     def fingerprint(self, preprocessing: Preprocessing) -> str:
         """Hash of all that the segmentation of a scan depends on."""
-        compared = {"other_side": self.comparison.to_json()}
+        compared: dict[str, object] = {"other_side": self.comparison.to_json()}
+        if self.enclosed < 1:
+            compared["enclosed"] = self.enclosed
         if self.calibration is None:
             return self._fingerprint(preprocessing, **compared)
         told = self.calibration.to_json()
@@ -123,11 +130,13 @@ class Networks:
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
         """Whether a scan is segmented, and judged by these controls.
 
-        Outputs of before the network was calibrated stay as they are, and so do masks of 0.1.0,
-        which compared and judged nothing.
+        Outputs of before the network was calibrated, or what masks enclose was added, stay as they
+        are, and so do masks of 0.1.0, which compared and judged nothing.
         """
-        before = replace(self, calibration=None).fingerprint(preprocessing)
-        good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
+        open_ = replace(self, enclosed=1.0)
+        uncalibrated = replace(self, calibration=None), replace(open_, calibration=None)
+        good = [one.fingerprint(preprocessing) for one in (self, open_, *uncalibrated)]
+        good.append(self._fingerprint(preprocessing))
         done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
         stamp = ledger.read(Step.SEGMENT, scan.key)
         return done and (stamp is None or is_judged_by(self.witness, stamp))

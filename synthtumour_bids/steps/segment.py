@@ -116,6 +116,7 @@ def _replanted(job: Job, networks: Networks, tasks: Sequence[SegmentTask]) -> li
         {task.scan: task.probabilities[main] for task in tasks},
         networks.evidence[main],
         networks.comparison,
+        networks.enclosed,
     )
     return [replace(task, replanted=found[task.scan.key]) for task in tasks]
 
@@ -199,7 +200,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         else native[name]
         for name, one in standard.items()
     }
-    networks, criteria = task.networks, final_criteria(task.networks.lesion)
+    networks, criteria = task.networks, final_criteria(task.networks.lesion, task.networks.enclosed)
     replanted = task.replanted
     if any(one.reason is Reason.UNCONFIRMED for one in standard[networks.main].dropped):
         replanted = Replanted(skipped=OTHER_MASK.format(networks.judged))

@@ -180,6 +180,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "Threshold": THRESHOLD,
         "SmallestComponentML": final_criteria(segmented.networks.lesion).min_component_ml,
         "Refinement": _refinement(segmented, network),
+        **({"Enclosed": segmented.networks.enclosed} if segmented.networks.enclosed < 1 else {}),
         "OtherSide": segmented.networks.comparison.to_json(),
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},

@@ -200,6 +200,11 @@ class Fabrication:
         """Leave borders alone: these networks have learned them from annotations."""
         return None
 
+    @property
+    def enclosed(self) -> float:
+        """Add nothing: what annotators count as tumour these networks have learned, too."""
+        return 1.0
+
     # ------------------------------------------------------------------ what is told of it
 
     def summary(self, facts: RunFacts, cite: Cite) -> str:

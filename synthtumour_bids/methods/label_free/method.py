@@ -207,6 +207,11 @@ class LabelFree:
         stored = card.details.get("BorderRefinement") if card else None
         return Evidence(**stored) if stored else self._evidence
 
+    @property
+    def enclosed(self) -> float:
+        """Add what masks of our own synthesis enclose; the published one adds nothing."""
+        return self.recipe.enclosed
+
     # ------------------------------------------------------------------ what is told of it
 
     def summary(self, facts: RunFacts, cite: Cite) -> str:

@@ -27,6 +27,8 @@ class Recipe:
         Share of the hosts for the shifted validation.
     evidence
         How the scan refines the borders of what its networks say, if it does.
+    enclosed
+        See :class:`.pseudo_labels.Criteria`.
     healthy_halves
         Whether healthy halves of tumour scans are hosts, and the junior's samples and synthetic
         tumours in these halves teach the senior, too.
@@ -38,6 +40,7 @@ class Recipe:
     mixing: MixRanges
     fraction_shifted: float
     evidence: Evidence | None
+    enclosed: float
     healthy_halves: bool
 
 
@@ -49,6 +52,7 @@ RECIPES = {
         mixing=DEFAULT_MIX,
         fraction_shifted=1 / 3,
         evidence=Evidence(),
+        enclosed=0.8,
         healthy_halves=True,
     ),
     "reference": Recipe(
@@ -58,6 +62,7 @@ RECIPES = {
         mixing=PUBLISHED_MIX,
         fraction_shifted=0.5,
         evidence=None,
+        enclosed=1.0,
         healthy_halves=False,
     ),
 }

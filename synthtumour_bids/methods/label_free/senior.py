@@ -109,7 +109,7 @@ def label(
     DataError
         When there is no label for training.
     """
-    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours)
+    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours, recipe.enclosed)
     if job.round == 1:
         train, validation = stage_two.split_tumours(pseudo, job.settings.seed)
     else:

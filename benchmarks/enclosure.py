@@ -1,0 +1,60 @@
+"""What it brings that masks hold what they enclose, and how much depends on how it is done.
+
+Of finished runs, the senior's masks on each scan's own grid: what the network marked itself, with
+closed cavities, and with all voxels from which it is seen in at least such a share of directions.
+
+    export SYNTHTUMOUR_COHORT=/data/cohort
+    python benchmarks/cohort.py run OUT --profile fast
+    python benchmarks/enclosure.py OUT [OUT ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from cohort import cohort_folder, dice, held_out, load, truths
+from scipy import ndimage
+
+from synthtumour_bids.synthesis.enclosure import enclosed
+from synthtumour_bids.synthesis.geometry import Mask
+
+SHARES = (0.9, 0.85, 0.8, 0.75, 0.7)
+WAYS = ("closed cavities", *(f"enclosed, {share:g}" for share in SHARES))
+
+
+def masks(anat: Path, stem: str) -> list[Mask]:
+    """One a way."""
+    written = load(anat / f"{stem}_label-L_mask.nii.gz") > 0
+    brain = load(anat / f"{stem}_desc-brain_mask.nii.gz") > 0
+    marked = written & (load(anat / f"{stem}_label-L_probseg.nii.gz") >= 0.5)
+    marked = ndimage.binary_fill_holes(marked) & brain
+    return [marked, *(marked | (enclosed(marked, share) & brain) for share in SHARES)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path, nargs="+")
+    held = held_out(cohort_folder())
+    for out in parser.parse_args().out:
+        scores: dict[str, list[float]] = {}
+        for label, path in truths(cohort_folder()).items():
+            anat, truth = out / "derivatives" / f"sub-{label}" / "anat", load(path) > 0
+            scores[label] = [dice(mask, truth) for mask in masks(anat, f"sub-{label}")]
+        table = np.array(list(scores.values()))
+        blind = np.mean([scores[label] for label in held], axis=0)
+        gained = table - table[:, :1]
+        print(f"{out.name}: all {len(scores)}, held out, the largest loss and gain of a scan")
+        for number, way in enumerate(WAYS):
+            one = gained[:, number]
+            print(
+                f"  {way}: {table[:, number].mean():.3f} {blind[number]:.3f} "
+                f"{one.min():+.3f} {one.max():+.3f}"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
