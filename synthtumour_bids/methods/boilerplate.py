@@ -17,6 +17,7 @@ from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.presence import NO, YES
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 from synthtumour_bids.spaces.references import references_of
+from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 
 _INTRODUCTION = """\
 # Methods
@@ -160,6 +161,16 @@ def _starter(facts: RunFacts, card: ModelCard, cite: Cite) -> str:
     )
 
 
+def _enclosed(facts: RunFacts, method: Method) -> str:
+    share = final_criteria(facts.settings.lesion, method.enclosed).enclosed
+    if share == 1:
+        return ""
+    return (
+        f"Voxels from which the mask lay in at least {share:.0%} of 26 directions were added, as "
+        "solid and necrotic parts may be as grey as normal brain; so they were to pseudo-labels. "
+    )
+
+
 def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite: Cite) -> str:
     main = STARTER if STARTER in facts.cards else Network.SENIOR
     border = ""
@@ -177,7 +188,8 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
     return (
         f"**Segmentation.** The {main}'s tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
-        f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. {measures}"
+        f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. "
+        f"{_enclosed(facts, method)}{measures}"
         f"{_calibration(facts.cards.get(main), cite)}"
         f"{_presence(facts.witness, comparison)}"
     )
