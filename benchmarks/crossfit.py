@@ -28,17 +28,23 @@ import cohort
 
 Row = dict[str, str]  # of a table of the app
 LITTLE_ML = 1.0
+TABLE = "derivatives/group_desc-tumour_volumes.tsv"  # of a fold that is finished
 
 
 def share_out(labels: Iterable[str], same: Sequence[Sequence[str]], folds: int) -> list[list[str]]:
     """Share participants out among folds, by chance but always alike, persons together."""
-    together = {label: pair[0] for pair in same for label in pair}
-    persons: dict[str, list[str]] = {}
-    for label in sorted(labels):
-        persons.setdefault(together.get(label, label), []).append(label)
-    order = sorted(persons)
+    person = {label: label for label in sorted(labels)}
+    for group in same:
+        if unknown := set(group) - person.keys():
+            sys.exit(f"--same: there is no {', '.join(sorted(unknown))}")
+        joined = {person[label] for label in group}
+        person = {label: min(joined) if one in joined else one for label, one in person.items()}
+    order = sorted(set(person.values()))
     random.Random(0).shuffle(order)
-    return [sorted(one for name in order[k::folds] for one in persons[name]) for k in range(folds)]
+    return [
+        sorted(label for label, one in person.items() if one in order[k::folds])
+        for k in range(folds)
+    ]
 
 
 def run(out: Path, folds: int, same: Sequence[Sequence[str]], more: list[str]) -> int:
@@ -61,8 +67,7 @@ def run(out: Path, folds: int, same: Sequence[Sequence[str]], more: list[str]) -
 
 def rows(fold: Path, role: str) -> list[Row]:
     """Scans of a role as the app's table of volumes has them."""
-    path = fold / "derivatives" / "group_desc-tumour_volumes.tsv"
-    with path.open(encoding="utf-8", newline="") as stream:
+    with (fold / TABLE).open(encoding="utf-8", newline="") as stream:
         return [row for row in csv.DictReader(stream, delimiter="\t") if row["role"] == role]
 
 
@@ -73,7 +78,10 @@ def said(found: Sequence[Row]) -> str:
 
 def table(out: Path) -> int:
     held = set(cohort.held_out(cohort.cohort_folder()))
-    folds = sorted(out.glob("fold-*[0-9]"))
+    folds = [fold for fold in sorted(out.glob("fold-*")) if (fold / TABLE).is_file()]
+    if not folds:
+        print(f"No fold is finished in {out}.")
+        return 1
     print("| fold | gliomas: Dice, all | median | held out | median | tumour_present |")
     print("|---|---|---|---|---|---|")
     everybody: list[Row] = []

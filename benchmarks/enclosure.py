@@ -1,7 +1,8 @@
 """What it brings that masks hold what they enclose, and how much depends on how it is done.
 
 Of finished runs, the senior's masks on each scan's own grid: what the network marked itself, with
-closed cavities, and with all voxels from which it is seen in at least such a share of directions.
+closed cavities, and with the voxels from which it is seen in at least such a share of directions,
+without fluid and with it.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast
@@ -18,20 +19,40 @@ import numpy as np
 from cohort import cohort_folder, dice, held_out, load, truths
 from scipy import ndimage
 
-from synthtumour_bids.synthesis.enclosure import enclosed
+from synthtumour_bids.preprocessing.registration import carry_to_native
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed, enclosed
 from synthtumour_bids.synthesis.geometry import Mask
+from synthtumour_bids.volumes import load_nifti, load_volume
 
 SHARES = (0.9, 0.85, 0.8, 0.75, 0.7)
-WAYS = ("closed cavities", *(f"enclosed, {share:g}" for share in SHARES))
+FLUID = "0.8, and fluid"
+WAYS = ("closed cavities", *map(str, SHARES), FLUID)
 
 
 def masks(anat: Path, stem: str) -> list[Mask]:
-    """One a way."""
+    """One a way, on the scan's own grid; what is enclosed is sought on the template grid."""
     written = load(anat / f"{stem}_label-L_mask.nii.gz") > 0
     brain = load(anat / f"{stem}_desc-brain_mask.nii.gz") > 0
-    marked = written & (load(anat / f"{stem}_label-L_probseg.nii.gz") >= 0.5)
-    marked = ndimage.binary_fill_holes(marked) & brain
-    return [marked, *(marked | (enclosed(marked, share) & brain) for share in SHARES)]
+    own = written & (load(anat / f"{stem}_label-L_probseg.nii.gz") >= 0.5)
+    own = ndimage.binary_fill_holes(own) & brain
+    there = f"{stem}_space-MNI152NLin2009aSym_res-2"
+    image = load_volume(anat / f"{there}_desc-preproc_FLAIR.nii.gz")
+    scan = Brain(
+        image.data, load_volume(anat / f"{there}_desc-brain_mask.nii.gz").mask, image.spacing
+    )
+    marked = load_volume(anat / f"{there}_label-L_mask.nii.gz").mask
+    marked &= load_volume(anat / f"{there}_label-L_probseg.nii.gz").data >= 0.5
+    marked = ndimage.binary_fill_holes(marked) & scan.mask
+    transform = anat / f"{stem}_from-FLAIR_to-MNI152NLin2009aSym_mode-image_xfm.mat"
+    reference = load_nifti(anat / f"{stem}_desc-preproc_FLAIR.nii.gz")
+    wholes = [add_enclosed(marked, scan, share) for share in SHARES]
+    wholes.append(marked | enclosed(marked, 0.8) & scan.mask)
+    found = [own]
+    for whole in wholes:
+        added = image.with_data((whole & ~marked).astype(np.float32))
+        found.append(own | (carry_to_native(added, transform, reference) >= 0.5) & brain)
+    return found
 
 
 def main() -> int:

@@ -25,6 +25,8 @@ from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.starters import read_starter
 from synthtumour_bids.starter.heads import load_tissues, read_head, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.geometry import Mask, dice
 from synthtumour_bids.synthesis.priors import load_priors
 from synthtumour_bids.synthesis.pseudo_labels import assess
@@ -73,15 +75,18 @@ def main() -> int:
         options.bundle, images, options.out / "maps", device="cpu", mirroring=True,
         nprocs=options.nprocs,
     )  # fmt: skip
-    evidence = RECIPES["default"].evidence
+    recipe = RECIPES["default"]
+    share = recipe.enclosing(card.lesion, card.contrast)
     comparison = Comparison.between(card.lesion, card.contrast)
     masks = {}
     for name, path in predicted.items():
-        brain = load_volume(images[name]).data > 0
-        found = judged(path, images[name], brain, card.lesion, evidence, comparison)
-        grid, criteria = found.probability, final_criteria(card.lesion, RECIPES["default"].enclosed)
+        image = load_volume(images[name]).data
+        brain = image > 0
+        found = judged(path, images[name], brain, card.lesion, recipe.evidence, comparison)
+        grid, criteria = found.probability, final_criteria(card.lesion)
         left = assess(found.without(grid.data), brain, grid.spacing, criteria=criteria)
-        masks[name] = left.mask
+        scan = Brain(image, brain, grid.spacing)
+        masks[name] = add_enclosed(left.mask, scan, share, found.territory)
     report(masks, truth)
     draw(images, masks, truth, options.out / "masks.png")
     return 0

@@ -32,6 +32,8 @@ from synthtumour_bids.steps.prepare import prepare
 from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.scratch import with_own_work_dir
 from synthtumour_bids.steps.segment import SegmentTask, left_on_template
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.pseudo_labels import assess
 from synthtumour_bids.volumes import load_volume
 
@@ -75,9 +77,11 @@ def marked(
     assert record is not None
     brain = load_volume(job.layout.standard_brain(scan)).mask
     found = left_on_template(SegmentTask(scan, predictions, record, networks, job.layout), brain)
-    main, criteria = found[networks.main], final_criteria(networks.lesion, networks.enclosed)
+    main, criteria = found[networks.main], final_criteria(networks.lesion)
     grid = main.probability
     left = assess(main.without(grid.data), brain, grid.spacing, criteria=criteria).mask
+    image = Brain(load_volume(job.layout.standard_image(scan)).data, brain, grid.spacing)
+    left = add_enclosed(left, image, networks.enclosed, main.territory)
     return float(np.count_nonzero(left) * np.prod(grid.spacing)) / 1000, found[
         networks.judged
     ].likeness

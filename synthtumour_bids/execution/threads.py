@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,8 +12,8 @@ Value = TypeVar("Value")
 
 def side_by_side(
     function: Callable[[Item], Value], items: Iterable[Item], threads: int
-) -> Iterator[Value]:
-    """Give what a function makes of each item, in order.
+) -> Generator[Value]:
+    """Give what a function makes of each item, in order; to be closed, lest the rest be worked on.
 
     Parameters
     ----------

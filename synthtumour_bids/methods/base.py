@@ -162,9 +162,8 @@ class Method(Protocol):
         By the network's card; ``None``: one that is still to be trained.
         """
 
-    @property
-    def enclosed(self) -> float:
-        """What its masks enclose; see :class:`.pseudo_labels.Criteria`."""
+    def enclosed(self, card: ModelCard) -> float:
+        """What is added to the masks of a network; see :func:`.enclosure.add_enclosed`."""
 
     def summary(self, facts: RunFacts, cite: Cite) -> str:
         """Say in half a sentence what it is, for the methods text."""

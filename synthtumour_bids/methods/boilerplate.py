@@ -17,7 +17,6 @@ from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.presence import NO, YES
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 from synthtumour_bids.spaces.references import references_of
-from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 
 _INTRODUCTION = """\
 # Methods
@@ -161,13 +160,15 @@ def _starter(facts: RunFacts, card: ModelCard, cite: Cite) -> str:
     )
 
 
-def _enclosed(facts: RunFacts, method: Method) -> str:
-    share = final_criteria(facts.settings.lesion, method.enclosed).enclosed
-    if share == 1:
+def _enclosed(card: ModelCard | None, method: Method) -> str:
+    share = 1.0 if card is None else method.enclosed(card)
+    if card is None or share == 1:
         return ""
+    labels = "" if card.name == STARTER else "; so they were to pseudo-labels"
     return (
-        f"Voxels from which the mask lay in at least {share:.0%} of 26 directions were added, as "
-        "solid and necrotic parts may be as grey as normal brain; so they were to pseudo-labels. "
+        f"Voxels of the brain from which the mask lay in at least {share:.0%} of 26 directions "
+        "were added, apart from fluid, as solid and necrotic parts may be as grey as normal "
+        f"brain{labels}. "
     )
 
 
@@ -189,7 +190,7 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
         f"**Segmentation.** The {main}'s tumour probability was predicted on the template grid, "
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. "
-        f"{_enclosed(facts, method)}{measures}"
+        f"{_enclosed(facts.cards.get(main), method)}{measures}"
         f"{_calibration(facts.cards.get(main), cite)}"
         f"{_presence(facts.witness, comparison)}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -124,8 +125,10 @@ def answers(
             return None
 
     found = []
-    with Progress("Calibrating", len(cases)) as progress:
-        answered = side_by_side(one, cases, mirroring.at_once)
+    with (
+        Progress("Calibrating", len(cases)) as progress,
+        closing(side_by_side(one, cases, mirroring.at_once)) as answered,
+    ):
         for case, told in zip(cases, answered, strict=True):
             if told is not None:
                 found.append(told)
@@ -140,7 +143,7 @@ def _segmenter(
         model.folder,
         method.border_evidence(card),
         card.lesion,
-        method.enclosed,
+        method.enclosed(card),
         NetworkGrid.of(job, card.resolution),
         device=job.settings.device,
         mirroring=mirroring,

@@ -12,6 +12,8 @@ from synthtumour_bids.methods.comparison import Comparison, compared, described
 from synthtumour_bids.segmentation.class_maps import labelled
 from synthtumour_bids.segmentation.uncertainty import mirrored_probability
 from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, criteria_for
 from synthtumour_bids.volumes import load_volume
 
@@ -31,7 +33,7 @@ class Candidate:
     lesion, evidence, comparison
         See `judging.judged`.
     enclosed
-        See :class:`.pseudo_labels.Criteria`.
+        What is added to the label; see :func:`.enclosure.add_enclosed`.
     """
 
     scan: Scan
@@ -59,7 +61,8 @@ class Assessed:
 def assess_candidate(one: Candidate) -> Assessed:
     """Make the pseudo-label of one scan, write it, and judge it.
 
-    The result has no mask, of which a large cohort's would fill the memory; the file has it.
+    What it encloses is added after that. The result has no mask, of which a large cohort's would
+    fill the memory; the file has it.
     """
     probability, brain = load_volume(one.averaged), load_volume(one.brain).mask
     mirrored = mirrored_probability(probability.data, load_volume(one.plain).data)
@@ -73,12 +76,14 @@ def assess_candidate(one: Candidate) -> Assessed:
         brain,
         probability.spacing,
         reference_probability=found.without(other.data),
-        criteria=criteria_for(one.lesion, one.enclosed),
+        criteria=criteria_for(one.lesion),
     )
     told = {
         "OtherSide": one.comparison.to_json(),
         "DroppedComponents": [described(part) for part in found.dropped],
     }
-    label = probability.with_data(labelled(pseudo.mask, one.averaged))
+    scan = Brain(load_volume(one.image).data, brain, probability.spacing)
+    mask = add_enclosed(pseudo.mask, scan, one.enclosed, found.territory)
+    label = probability.with_data(labelled(mask, one.averaged))
     write_image(one.label, label, told)
     return Assessed(one.scan, one.label, replace(pseudo, mask=pseudo.mask[:0]), found.dropped_ml)

@@ -133,7 +133,7 @@ def judge(
     tumours
         Preprocessed scans.
     enclosed
-        See :class:`.pseudo_labels.Criteria`.
+        What is added to the labels, see :func:`.enclosure.add_enclosed`; 1: nothing.
 
     Returns
     -------

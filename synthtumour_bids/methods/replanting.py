@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def replant_all(
     comparison
         How its masks are compared with the other side of the brain.
     enclosed
-        See :class:`.pseudo_labels.Criteria`.
+        What is added to its masks; see :func:`.enclosure.add_enclosed`.
 
     Returns
     -------
@@ -154,8 +155,11 @@ def replant_all(
         hosts = tumour_free(job, frozenset((scan.person,)), len(brains))
         return replanted(segmenter, brains, volume.data, mask, hosts)
 
-    with Progress("Replanting", len(todo)) as progress:
-        for scan, one in zip(todo, side_by_side(test, todo, segmenter.at_once), strict=True):
+    with (
+        Progress("Replanting", len(todo)) as progress,
+        closing(side_by_side(test, todo, segmenter.at_once)) as tested,
+    ):
+        for scan, one in zip(todo, tested, strict=True):
             job.ledger.mark(step, scan.key, current[scan.key], replanted=one.to_json())
             found[scan.key] = one
             progress.advance(scan.key)

@@ -13,6 +13,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.methods.network_grid import NetworkGrid
 from synthtumour_bids.synthesis.borders import Evidence, refine_borders
 from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.geometry import Mask
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
@@ -32,7 +33,7 @@ class Segmenter:
     lesion
         What it looks for.
     enclosed
-        See :class:`.pseudo_labels.Criteria`.
+        What is added to its masks; see :func:`.enclosure.add_enclosed`.
     grid
         Where it sees the scans.
     device, mirroring, nprocs
@@ -60,7 +61,8 @@ class Segmenter:
 
         self._network = Network(folder, device=device, mirroring=mirroring)
         self._evidence, self._grid, self._nprocs = evidence, grid, nprocs
-        self._criteria = final_criteria(lesion, enclosed)
+        self._enclosed = enclosed
+        self._criteria = final_criteria(lesion)
 
     @property
     def at_once(self) -> int:
@@ -100,5 +102,6 @@ class Segmenter:
         return values if self._evidence is None else refine_borders(values, first, self._evidence)
 
     def mask(self, probability: NDArray[np.float32], brain: Brain) -> Mask:
-        """Mask of a probability map, cleaned as final masks are."""
-        return assess(probability, brain.mask, brain.spacing, criteria=self._criteria).mask
+        """Mask of a probability map, cleaned as final masks are, with what it encloses."""
+        mask = assess(probability, brain.mask, brain.spacing, criteria=self._criteria).mask
+        return add_enclosed(mask, brain, self._enclosed)

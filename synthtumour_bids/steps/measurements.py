@@ -29,6 +29,7 @@ def measure(
     spacing: Sequence[float],
     uncertainty: NDArray[np.float32],
     *,
+    marked: NDArray[np.bool_] | None = None,
     junior: NDArray[np.bool_] | None,
 ) -> dict[str, Any]:
     """Measure one segmentation.
@@ -39,6 +40,8 @@ def measure(
         On the scan's own grid, (X, Y, Z); probability in [0, 1], uncertainty in bits.
     spacing
         Voxel size along X, Y, Z, mm.
+    marked
+        What of the mask the network itself marked, which alone can be sure or not; left out: all.
     junior
         The junior's mask; ``None`` where one network segments alone.
 
@@ -47,13 +50,14 @@ def measure(
     JSON-able values. What compares both networks is there only where there are two.
     """
     voxel_ml = float(np.prod(spacing)) / 1000
+    sure = mask if marked is None else marked
     return {
         "brain_volume_mL": round(float(brain.sum()) * voxel_ml, 2),
         "volume_mL": round(float(mask.sum()) * voxel_ml, 3),
         "n_components": int(ndimage.label(mask, np.ones((3, 3, 3)))[1]),
         **({} if junior is None else _compared(mask, junior, voxel_ml)),
-        "mean_entropy": round(float(uncertainty[mask].mean()), 4) if mask.any() else None,
-        "mean_probability": round(float(probability[mask].mean()), 4) if mask.any() else None,
+        "mean_entropy": round(float(uncertainty[sure].mean()), 4) if sure.any() else None,
+        "mean_probability": round(float(probability[sure].mean()), 4) if sure.any() else None,
     }
 
 

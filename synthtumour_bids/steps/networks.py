@@ -19,7 +19,6 @@ from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import Controls, Presence, PresenceVerdict, judge
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
-from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 
 CONTROLS = "controls"  # a detail of stamps
 SEGMENTATION_VERSION = "0.1.0"  # changes when the same networks give other masks
@@ -42,7 +41,7 @@ class Networks:
     comparison
         How their masks are compared with the other side of the brain.
     enclosed
-        What their masks enclose; see :class:`.pseudo_labels.Criteria`.
+        What is added to their masks; see :func:`.enclosure.add_enclosed`.
     junior_source
         Version of the starter that is the junior; empty where it was trained with its senior.
     n_corrected
@@ -84,7 +83,7 @@ class Networks:
             main.classes,
             main.lesion,
             Comparison.of(settings, main.lesion),
-            final_criteria(main.lesion, method.enclosed).enclosed,
+            method.enclosed(main),
             next((f"{STARTER} {version}" for version in taken), ""),
             corrections.count(main),
             rounds.of_card(main),
@@ -130,13 +129,11 @@ class Networks:
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
         """Whether a scan is segmented, and judged by these controls.
 
-        Outputs of before the network was calibrated, or what masks enclose was added, stay as they
-        are, and so do masks of 0.1.0, which compared and judged nothing.
+        Outputs of before the network was calibrated stay as they are, and so do masks of 0.1.0,
+        which compared and judged nothing.
         """
-        open_ = replace(self, enclosed=1.0)
-        uncalibrated = replace(self, calibration=None), replace(open_, calibration=None)
-        good = [one.fingerprint(preprocessing) for one in (self, open_, *uncalibrated)]
-        good.append(self._fingerprint(preprocessing))
+        before = replace(self, calibration=None).fingerprint(preprocessing)
+        good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
         done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
         stamp = ledger.read(Step.SEGMENT, scan.key)
         return done and (stamp is None or is_judged_by(self.witness, stamp))

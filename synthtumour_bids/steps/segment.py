@@ -33,7 +33,9 @@ from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
 from synthtumour_bids.steps.presence import witness_of
-from synthtumour_bids.steps.segmented_scan import SegmentedScan, write_segmentation
+from synthtumour_bids.steps.segmented_scan import THRESHOLD, SegmentedScan, write_segmentation
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
@@ -116,7 +118,6 @@ def _replanted(job: Job, networks: Networks, tasks: Sequence[SegmentTask]) -> li
         {task.scan: task.probabilities[main] for task in tasks},
         networks.evidence[main],
         networks.comparison,
-        networks.enclosed,
     )
     return [replace(task, replanted=found[task.scan.key]) for task in tasks]
 
@@ -200,7 +201,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         else native[name]
         for name, one in standard.items()
     }
-    networks, criteria = task.networks, final_criteria(task.networks.lesion, task.networks.enclosed)
+    networks, criteria = task.networks, final_criteria(task.networks.lesion)
     replanted = task.replanted
     if any(one.reason is Reason.UNCONFIRMED for one in standard[networks.main].dropped):
         replanted = Replanted(skipped=OTHER_MASK.format(networks.judged))
@@ -208,10 +209,13 @@ def segment(task: SegmentTask) -> SegmentedScan:
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
     }
     main = standard[networks.main].probability
-    on_template = assess(
-        standard[networks.main].without(main.data), template_brain, main.spacing, criteria=criteria
-    ).mask
-    masks = {name: verdict.mask for name, verdict in verdicts.items()}
+    masks, on_template = {}, {}
+    for name, one in standard.items():
+        there, on_template[name] = _on_template(task, one, template_brain)
+        added = (on_template[name] & ~there).astype(np.float32)
+        masks[name] = verdicts[name].mask
+        if added.any():
+            masks[name] = masks[name] | ((carried(added, one.probability) >= THRESHOLD) & brain)
     probability = native.pop(networks.main)
     del native, left  # of a fine grid, hundreds of megabytes each
     probability *= brain
@@ -224,6 +228,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
             brain,
             spacing,
             uncertainty,
+            marked=verdicts[networks.main].mask,
             junior=None if networks.junior is None else masks[networks.junior],
         ),
         **expected_dice(replanted, networks.calibration),
@@ -239,7 +244,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         masks,
         probability,
         uncertainty,
-        template_image(on_template.astype(np.uint8), main.affine),
+        template_image(on_template[networks.main].astype(np.uint8), main.affine),
         template_image(at_temperature(main.data, networks.temperature), main.affine),
         {**measurements, "tumour_likeness": likeness},
         (*task.preprocessing.flags, *flags, *presence.flags),
@@ -249,6 +254,20 @@ def segment(task: SegmentTask) -> SegmentedScan:
         replanted,
         presence,
     )
+
+
+def _on_template(
+    task: SegmentTask, one: Compared, brain: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Mask of a network on the template grid, and the same with what it encloses."""
+    networks, grid = task.networks, one.probability
+    criteria = final_criteria(networks.lesion)
+    marked = assess(one.without(grid.data), brain, grid.spacing, criteria=criteria).mask
+    if networks.enclosed == 1:
+        return marked, marked
+    image = load_volume(task.layout.standard_image(task.scan)).data
+    scan = Brain(image, brain, grid.spacing)
+    return marked, add_enclosed(marked, scan, networks.enclosed, one.territory)
 
 
 def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, Compared]:

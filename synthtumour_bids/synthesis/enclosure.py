@@ -3,7 +3,8 @@
 A network that has learned from FLAIR marks what is bright, and leaves out solid or necrotic parts
 amid it that are as grey as normal brain. Annotators count these as tumour. A cavity that is closed
 on all sides is filled easily, but hardly any is: a bright rim has gaps. So a voxel counts as
-enclosed when the mask can be seen from it in nearly all directions.
+enclosed when the mask can be seen from it in nearly all directions. Fluid does not count, so that
+ventricles between two parts of a tumour stay out.
 """
 
 from __future__ import annotations
@@ -11,12 +12,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .brain import Brain
 from .geometry import Mask, box_of
 
+FLUID_SD = -2.0  # in robust standard deviations of normal brain, below which a voxel is fluid
 Step = tuple[int, int, int]
 DIRECTIONS: tuple[Step, ...] = tuple(
     (x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z
 )
+
+
+def add_enclosed(mask: Mask, scan: Brain, share: float, never: Mask | None = None) -> Mask:
+    """Add what a tumour mask encloses of the brain, apart from fluid.
+
+    Parameters
+    ----------
+    mask
+        Of the tumour, (X, Y, Z).
+    scan
+        FLAIR on the same grid, of voxels of one size along all axes: on others the directions are
+        not evenly spread.
+    share
+        See `enclosed`; 1: nothing is added.
+    never
+        What is not added either.
+
+    Returns
+    -------
+    ndarray of bool
+        (X, Y, Z).
+    """
+    normal = scan.image[scan.mask & ~mask]
+    if share == 1 or not mask.any() or not normal.size:
+        return mask
+    middle = float(np.median(normal))
+    spread = 1.4826 * float(np.median(np.abs(normal - middle)))
+    allowed = scan.mask & (scan.image >= middle + FLUID_SD * spread)
+    if never is not None:
+        allowed &= ~never
+    return mask | (enclosed(mask, share) & allowed)
 
 
 def enclosed(mask: Mask, share: float) -> Mask:
@@ -27,8 +61,8 @@ def enclosed(mask: Mask, share: float) -> Mask:
     mask
         (X, Y, Z).
     share
-        Of the 26 directions to a voxel's neighbours, in which the mask must lie, however far away.
-        Above 17 of 26, beyond which nothing outside the box that holds the mask can be enclosed.
+        Of the 26 directions to a voxel's neighbours, in which the mask must lie, however far away;
+        more than 9 of 26, from which on nothing outside the mask's box is enclosed.
 
     Returns
     -------

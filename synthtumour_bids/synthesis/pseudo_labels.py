@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .enclosure import enclosed
 from .geometry import Mask, MaskLike, Spacing, box_of, dice
 
 
@@ -30,11 +29,7 @@ class Criteria:
     min_component_ml, min_component_share
         Components smaller than this volume, or than this share of the largest, are specks.
     fill_holes
-        Count cavities that the label closes in on all sides as tumour: whole-tumour labels include
-        them.
-    enclosed
-        Count voxels as tumour from which the label lies in this share of all directions, see
-        :func:`.enclosure.enclosed`; 1: none. What the network itself marked is judged without them.
+        Count cavities that the label encloses as tumour: whole-tumour labels include them.
     min_volume_ml, max_brain_fraction
         Limits of the whole label.
     min_confidence
@@ -57,7 +52,6 @@ class Criteria:
     min_component_ml: float = 0.3
     min_component_share: float = 0.03
     fill_holes: bool = True
-    enclosed: float = 1.0
     min_volume_ml: float = 1.0
     max_brain_fraction: float = 0.35
     min_confidence: float = 0.75
@@ -76,14 +70,14 @@ SCATTERED = Criteria(
 )
 
 
-def criteria_for(lesion: str, enclosed: float = 1.0) -> Criteria:
-    """Criteria of a kind of lesion's pseudo-labels; nothing lies enclosed amid scattered ones."""
-    return replace(GLIOMA, enclosed=enclosed) if lesion == "glioma" else SCATTERED
+def criteria_for(lesion: str) -> Criteria:
+    """Criteria of a kind of lesion's pseudo-labels."""
+    return GLIOMA if lesion == "glioma" else SCATTERED
 
 
-def final_criteria(lesion: str, enclosed: float = 1.0) -> Criteria:
+def final_criteria(lesion: str) -> Criteria:
     """How a final segmentation is cleaned: a satellite stays, however small beside the tumour."""
-    return replace(criteria_for(lesion, enclosed), min_component_share=0.0)
+    return replace(criteria_for(lesion), min_component_share=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,19 +172,14 @@ def assess(
     kept = int(np.count_nonzero(mask))
     if rules.fill_holes:
         mask = _filled(mask) & allowed
-    marked = mask
-    if rules.enclosed < 1:
-        mask = marked | (enclosed(marked, rules.enclosed) & allowed)
     size = int(np.count_nonzero(mask))
     total = int(np.count_nonzero(raw))
     undecided = allowed & (probability > 0.2) & (probability < 0.8)
     stats = {
         "volume_mL": size * voxel_ml,
         "brain_fraction": size / brain_voxels,
-        "confidence": float(probability[marked].mean(dtype=np.float64)) if size else 0.0,
-        "undecided_ratio": float(np.count_nonzero(undecided) / np.count_nonzero(marked))
-        if size
-        else float("inf"),
+        "confidence": float(probability[mask].mean(dtype=np.float64)) if size else 0.0,
+        "undecided_ratio": float(np.count_nonzero(undecided) / size) if size else float("inf"),
         "entropy_mL": _entropy(probability[undecided]) * voxel_ml,
         "components": float(n_components),
         "specks_mL": float(np.count_nonzero(inside) - kept) * voxel_ml,
@@ -200,7 +189,7 @@ def assess(
     }
     if reference_probability is not None:
         other = (reference_probability >= rules.threshold) & allowed
-        stats["agreement"] = dice(marked, other)
+        stats["agreement"] = dice(mask, other)
     reasons = _reasons(stats, rules)
     return PseudoLabel(mask, not reasons, reasons, stats)
 

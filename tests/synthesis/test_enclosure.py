@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from synthtumour_bids.synthesis.enclosure import DIRECTIONS, enclosed
+from synthtumour_bids.methods.label_free.recipes import RECIPES
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import DIRECTIONS, add_enclosed, enclosed
 from synthtumour_bids.synthesis.geometry import Mask
-from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
 SHARE = 0.8
 X, Y, Z = np.indices((31, 33, 29)) - np.array([15, 16, 14])[:, None, None, None]
@@ -57,15 +58,30 @@ def test_most_of_a_bowl_stays_open() -> None:
     assert np.count_nonzero(added) < 0.15 * np.count_nonzero((RADIUS <= 7) & (X < 0))
 
 
-@pytest.mark.parametrize(("lesion", "filled"), [("glioma", True), ("metastasis", False)])
-def test_a_mask_holds_what_it_encloses_and_is_judged_without_it(lesion: str, filled: bool) -> None:
+def test_what_is_added_is_brain_and_no_fluid_and_nothing_that_was_refused() -> None:
     gap = (np.hypot(Y, Z) < 3) & (X > 0)
-    brain = RADIUS < 14
-    brain[15:17, 15:17, 14] = False  # a hole in the brain mask stays one
-    said = np.where(SHELL & ~gap, 0.9, 0.1)
-    found = assess(said, brain, (2, 2, 2), criteria=final_criteria(lesion, SHARE))
-    core = (RADIUS < 7) & brain
-    assert found.mask[core].all() if filled else not found.mask[core].any()
-    assert not found.mask[~brain].any()
-    assert found.stats["confidence"] == pytest.approx(0.9)
-    assert (found.stats["filled_mL"] > 10) == filled
+    mask, core = SHELL & ~gap, RADIUS < 7
+    ventricle, hole, refused = core & (X < -3), core & (X > 4), core & (np.abs(Y) < 1) & (X == 0)
+    image = np.random.default_rng(0).uniform(99, 101, mask.shape).astype(np.float32)
+    image[ventricle] = 20
+    scan = Brain(image, (RADIUS < 14) & ~hole, (2, 2, 2))
+    added = add_enclosed(mask, scan, SHARE, refused) & ~mask
+    np.testing.assert_array_equal(added[core], (~ventricle & ~hole & ~refused)[core])
+    np.testing.assert_array_equal(add_enclosed(mask, scan, 1.0), mask)
+    nothing = np.zeros_like(mask)
+    assert not add_enclosed(nothing, scan, SHARE).any()
+
+
+@pytest.mark.parametrize(
+    ("preset", "lesion", "contrast", "share"),
+    [
+        ("default", "glioma", "FLAIR", SHARE),
+        ("default", "glioma", "T2w", 1.0),
+        ("default", "metastasis", "FLAIR", 1.0),
+        ("reference", "glioma", "FLAIR", 1.0),
+    ],
+)
+def test_it_is_added_where_it_was_tried(
+    preset: str, lesion: str, contrast: str, share: float
+) -> None:
+    assert RECIPES[preset].enclosing(lesion, contrast) == share

@@ -200,8 +200,7 @@ class Fabrication:
         """Leave borders alone: these networks have learned them from annotations."""
         return None
 
-    @property
-    def enclosed(self) -> float:
+    def enclosed(self, card: ModelCard) -> float:
         """Add nothing: what annotators count as tumour these networks have learned, too."""
         return 1.0
 

@@ -35,6 +35,8 @@ from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Role, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
+ENCLOSED = "Enclosed"  # of cards: what was added to pseudo-labels, and is to masks
+
 
 @dataclass(frozen=True)
 class LabelFree:
@@ -101,6 +103,7 @@ class LabelFree:
             settings=self.fingerprint(job, Network.SENIOR),
             junior=teacher.card.fingerprint,
             **({"keep_mask": True} if job.settings.keep_mask else {}),
+            **({"enclosed": self._enclosing(job)} if self._enclosing(job) < 1 else {}),
             **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
             **({"corrections": corrected} if corrected else {}),
         )
@@ -130,6 +133,8 @@ class LabelFree:
         """What the model cards tell besides."""
         evidence = dataclasses.asdict(self._evidence) if self._evidence else None
         told: dict[str, Any] = {"BorderRefinement": evidence}
+        if (enclosing := self._enclosing(job)) < 1:
+            told[ENCLOSED] = enclosing
         if self.starter is not None:
             told["Junior"] = {
                 "Source": STARTER,
@@ -140,6 +145,9 @@ class LabelFree:
         if self._simulates(job):
             told["SimulatedHosts"] = simulated_hosts.told(job)
         return told
+
+    def _enclosing(self, job: Job) -> float:
+        return self.recipe.enclosing(job.settings.lesion, job.settings.contrast)
 
     def _simulates(self, job: Job) -> bool:
         return simulated_hosts.are_used(job, self)
@@ -207,10 +215,11 @@ class LabelFree:
         stored = card.details.get("BorderRefinement") if card else None
         return Evidence(**stored) if stored else self._evidence
 
-    @property
-    def enclosed(self) -> float:
-        """Add what masks of our own synthesis enclose; the published one adds nothing."""
-        return self.recipe.enclosed
+    def enclosed(self, card: ModelCard) -> float:
+        """Add what masks enclose, unless the network was trained before that was done."""
+        if card.name == STARTER:
+            return self.recipe.enclosing(card.lesion, card.contrast)
+        return float(card.details.get(ENCLOSED, 1.0))
 
     # ------------------------------------------------------------------ what is told of it
 

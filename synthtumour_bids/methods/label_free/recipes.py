@@ -28,7 +28,8 @@ class Recipe:
     evidence
         How the scan refines the borders of what its networks say, if it does.
     enclosed
-        See :class:`.pseudo_labels.Criteria`.
+        Share of directions in which a mask must lie around what is added to it, in FLAIR; 1:
+        nothing is. See :mod:`synthtumour_bids.synthesis.enclosure`.
     healthy_halves
         Whether healthy halves of tumour scans are hosts, and the junior's samples and synthetic
         tumours in these halves teach the senior, too.
@@ -42,6 +43,10 @@ class Recipe:
     evidence: Evidence | None
     enclosed: float
     healthy_halves: bool
+
+    def enclosing(self, lesion: str, contrast: str) -> float:
+        """`enclosed` where it was tried; else 1, by which nothing is added."""
+        return self.enclosed if (lesion, contrast) == ("glioma", "FLAIR") else 1.0
 
 
 RECIPES = {

@@ -109,7 +109,8 @@ def label(
     DataError
         When there is no label for training.
     """
-    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours, recipe.enclosed)
+    enclosing = recipe.enclosing(job.settings.lesion, job.settings.contrast)
+    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours, enclosing)
     if job.round == 1:
         train, validation = stage_two.split_tumours(pseudo, job.settings.seed)
     else:
