@@ -148,6 +148,7 @@ def _segmenter(
         device=job.settings.device,
         mirroring=mirroring,
         nprocs=job.settings.nprocs,
+        mem_gb=job.settings.mem_gb,
     )
 
 

@@ -143,6 +143,7 @@ def replant_all(
         device=settings.device,
         mirroring=False,  # three passes a scan are enough
         nprocs=settings.nprocs,
+        mem_gb=settings.mem_gb,
     )
 
     def test(scan: Scan) -> Replanted:

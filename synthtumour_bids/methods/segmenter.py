@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.execution.resources import memory_limit_gb
 from synthtumour_bids.methods.network_grid import NetworkGrid
 from synthtumour_bids.synthesis.borders import Evidence, refine_borders
 from synthtumour_bids.synthesis.brain import Brain
@@ -17,7 +18,8 @@ from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.geometry import Mask
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
-MOST_AT_ONCE = 4  # brains, which keep a GPU busy and take about a gigabyte each at 1 mm
+MOST_AT_ONCE = 4  # brains, which keep a GPU busy
+GB_EACH = 3.0  # of memory for each; one takes about one at 1 mm, and libraries the rest
 ONE_NETWORK = threading.Lock()  # at a time: what one prints, and its warnings, are caught for all
 
 
@@ -38,6 +40,8 @@ class Segmenter:
         Where it sees the scans.
     device, mirroring, nprocs
         As for ``segmentation.prediction.iter_predict``.
+    mem_gb
+        Memory to use in all; left out: what this process may use.
 
     Raises
     ------
@@ -56,12 +60,14 @@ class Segmenter:
         device: str,
         mirroring: bool,
         nprocs: int,
+        mem_gb: float | None = None,
     ) -> None:
         from synthtumour_bids.segmentation.network import Network
 
         self._network = Network(folder, device=device, mirroring=mirroring)
         self._evidence, self._grid, self._nprocs = evidence, grid, nprocs
         self._enclosed = enclosed
+        self._mem_gb = memory_limit_gb() if mem_gb is None else mem_gb
         self._criteria = final_criteria(lesion)
 
     @property
@@ -69,7 +75,7 @@ class Segmenter:
         """How many brains should be worked on at a time: several where a GPU has the network."""
         if self._network.device.type == "cpu":  # which is as busy with one
             return 1
-        return max(1, min(self._nprocs, MOST_AT_ONCE))
+        return max(1, min(self._nprocs, MOST_AT_ONCE, int(self._mem_gb // GB_EACH)))
 
     def probability(self, brains: Sequence[Brain]) -> NDArray[np.float32]:
         """Probability of tumour with refined borders, (X, Y, Z), in [0, 1].

@@ -72,7 +72,9 @@ _COLUMNS: dict[str, dict[str, Any]] = {
         "Description": "Dice of the junior's and the senior's mask; low values ask for a look"
     },
     **columns.EXPECTED,
-    "mean_probability": {"Description": "Mean probability of tumour inside the mask"},
+    "mean_probability": {
+        "Description": "Mean probability of tumour in what the network marked itself"
+    },
     "mean_entropy": {
         "Description": "Mean entropy of the tumour probability inside the mask",
         "Units": "bit",
