@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.errors import UnavailableError
-from synthtumour_bids.methods.registry import border_evidence
+from synthtumour_bids.methods.label_free.recipes import RECIPES
+from synthtumour_bids.methods.registry import border_evidence, method_of_card
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, ModelCard
+from synthtumour_bids.settings import STARTER
 from synthtumour_bids.synthesis.borders import Evidence
 from tests.builders.jobs import write_network
 
@@ -66,6 +69,19 @@ def test_cards_of_the_version_before_keep_their_meaning(
     assert card.fingerprint == now.fingerprint, "what mask sidecars name: the hash of the weights"
     assert (card.profile, card.best_epoch) == ("fast", 7)
     assert border_evidence(card) == evidence
+    assert method_of_card(card).enclosed(card) == 1, "its masks were open, and so were its labels"
+
+
+@pytest.mark.parametrize(
+    ("contrast", "share"), [("FLAIR", RECIPES["default"].enclosed), ("T2w", 1.0)]
+)
+def test_what_masks_enclose_is_added_by_networks_that_learned_so(
+    tmp_path: Path, contrast: str, share: float
+) -> None:
+    card = ModelCard.read(write_network(tmp_path / "senior", method="synthtumour"))
+    method = method_of_card(card)
+    assert method.enclosed(replace(card, details={"Enclosed": 0.8})) == 0.8
+    assert method.enclosed(replace(card, name=STARTER, contrast=contrast)) == share
 
 
 def test_a_missing_network_is_named(tmp_path: Path) -> None:

@@ -104,6 +104,34 @@ def test_a_segmentation_that_is_interrupted_is_not_done(
     assert not ledger.is_done(STEP, task.scan.key, fingerprint)
 
 
+@pytest.mark.parametrize("share", [0.8, 1.0])
+def test_masks_hold_what_they_enclose_and_maps_do_not(task: SegmentTask, share: float) -> None:
+    """A lesion with a grey core, and a gap through which a cavity would not count as closed."""
+    core = tuple(slice(s.start + 2, s.stop - 2) for s in LESION)
+    probability = np.zeros(SHAPE, np.float32)
+    probability[LESION] = 0.9
+    probability[core] = 0.1
+    probability[core[0], 11, LESION[2].stop - 2 : LESION[2].stop] = 0.1
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
+    grid = f"space-{TEMPLATE}_res-4"
+    brain = nib.load(folder / f"{task.scan.stem}_{grid}_desc-brain_mask.nii.gz").get_fdata() > 0
+    image = np.where(brain, np.random.default_rng(0).uniform(99, 101, SHAPE), 0)
+    save(folder / f"{task.scan.stem}_{grid}_desc-preproc_FLAIR.nii.gz", image.astype(np.float32))
+    for path in task.probabilities.values():
+        save(path, probability)
+    segment_scan(replace(task, networks=replace(task.networks, enclosed=share)))
+    for name in ("label-L_mask", f"{grid}_label-L_mask", "label-L_desc-junior_mask"):
+        path = folder / f"{task.scan.stem}_{name}.nii.gz"
+        mask = np.asanyarray(nib.load(path).dataobj) > 0
+        assert mask[core].all() if share < 1 else not mask[core].any()
+        sidecar = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
+        assert sidecar.get("Enclosed", 1.0) == share
+    said = nib.load(folder / f"{task.scan.stem}_label-L_probseg.nii.gz").get_fdata()
+    assert said[core].max() < 0.5
+    figures = json.loads(task.layout.result(task.scan).read_text())
+    assert figures["mean_probability"] == pytest.approx(0.9, abs=0.01)
+
+
 def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: SegmentTask) -> None:
     """The networks find the lesion a voxel too wide; the scan shows where it ends."""
     probability = np.zeros(SHAPE, np.float32)

@@ -72,6 +72,9 @@ class Cubes:
     def border_evidence(self, card: ModelCard | None = None) -> Evidence | None:
         return None
 
+    def enclosed(self, card: ModelCard) -> float:
+        return 1.0
+
     def summary(self, facts: RunFacts, cite: Cite) -> str:
         return "learned from cubes"
 
