@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.methods.border_refinement import refined
@@ -56,6 +58,7 @@ class Assessed:
     label: Path
     pseudo: PseudoLabel
     dropped_ml: float = 0.0  # as too much like the other side of the brain
+    enclosed_ml: float = 0.0  # added to the label after it was judged
 
 
 def assess_candidate(one: Candidate) -> Assessed:
@@ -86,4 +89,6 @@ def assess_candidate(one: Candidate) -> Assessed:
     mask = add_enclosed(pseudo.mask, scan, one.enclosed, found.territory)
     label = probability.with_data(labelled(mask, one.averaged))
     write_image(one.label, label, told)
-    return Assessed(one.scan, one.label, replace(pseudo, mask=pseudo.mask[:0]), found.dropped_ml)
+    added = np.count_nonzero(mask & ~pseudo.mask) * float(np.prod(probability.spacing)) / 1000
+    judged = replace(pseudo, mask=pseudo.mask[:0])
+    return Assessed(one.scan, one.label, judged, found.dropped_ml, added)

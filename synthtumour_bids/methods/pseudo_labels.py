@@ -38,7 +38,10 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "accepted": {"Description": "Whether it passed quality control"},
     "corrected": {"Description": "Whether a person's corrected mask took its place"},
     "reasons": {"Description": "Criteria that it failed, separated by commas; n/a for none"},
-    "volume_mL": {"Description": "Volume of the pseudo-label", "Units": "mL"},
+    "volume_mL": {
+        "Description": "Volume of the pseudo-label as it was judged, without enclosed_mL",
+        "Units": "mL",
+    },
     "brain_fraction": {"Description": "Volume of the pseudo-label over that of the brain"},
     "confidence": {"Description": "Mean tumour probability inside the pseudo-label"},
     "undecided_ratio": {
@@ -55,6 +58,10 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "dropped_mL": {
         "Description": "Volume of the parts dropped because they are like the other side of the "
         "brain, before all else",
+        "Units": "mL",
+    },
+    "enclosed_mL": {
+        "Description": "Volume that the pseudo-label encloses, added after all else",
         "Units": "mL",
     },
 }
@@ -225,6 +232,7 @@ def write_table(
             "reasons": ", ".join(one.pseudo.reasons) or "n/a",
             **one.pseudo.stats,
             "dropped_mL": one.dropped_ml,
+            "enclosed_mL": one.enclosed_ml,
         }
         for one in assessed
     ]
