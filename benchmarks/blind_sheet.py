@@ -1,0 +1,89 @@
+"""A sheet of real and drawn tumours for somebody who knows neither the key nor the code.
+
+Real gliomas beside stage-1 tumours drawn into healthy halves of gliomas' own scans, so that scanner
+and brain are the same on both sides, on the template grid, each where most of its tumour is. The
+pseudo-label says where that is in real scans; no truth is read.
+
+    export SYNTHTUMOUR_COHORT=/data/cohort
+    python benchmarks/cohort.py run OUT --profile fast        # leaves its samples in OUT/work
+    python benchmarks/blind_sheet.py OUT SHEET --panels 24 --seed 1
+
+``SHEET/sheet.png`` is to be judged, ``SHEET/key.json`` tells afterwards. With real scans in it, a
+sheet is subject to their terms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from cohort import load
+from numpy.typing import NDArray
+
+COLUMNS = 6
+
+
+def panel(image: Path, label: Path) -> NDArray[np.float32]:
+    """The axial slice with most tumour, scaled to its brain."""
+    voxels, mask = load(image).astype(np.float32), load(label) > 0
+    if not mask.any():
+        raise ValueError(f"{label} is empty.")
+    level = int(mask.sum(axis=(0, 1)).argmax())
+    bright = np.percentile(voxels[voxels > 0], 99.5)
+    return np.clip(voxels[..., level] / bright, 0, 1)
+
+
+def real(out: Path) -> list[tuple[Path, Path]]:
+    grid = "space-MNI152NLin2009aSym_res-2"
+    found = sorted((out / "derivatives").glob(f"sub-*/anat/*_{grid}_label-L_mask.nii.gz"))
+    return [
+        (path.with_name(path.name.replace("label-L_mask", "desc-preproc_FLAIR")), path)
+        for path in found
+    ]
+
+
+def drawn(out: Path) -> list[tuple[Path, Path]]:
+    images = sorted((out / "work").glob("*/healthy_halves/*_image.nii"))
+    pairs = [(path, path.with_name(path.name.replace("_image", "_label"))) for path in images]
+    return [pair for pair in pairs if pair[1].is_file() and (load(pair[1]) > 0).any()]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("sheet", type=Path)
+    parser.add_argument("--panels", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    half = options.panels // 2
+    chosen = [(True, pair) for pair in rng.sample(real(options.out), half)]
+    chosen += [(False, pair) for pair in rng.sample(drawn(options.out), options.panels - half)]
+    rng.shuffle(chosen)
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = -(-len(chosen) // COLUMNS)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.2 * COLUMNS, 2.7 * rows), facecolor="k")
+    for ax in axes.ravel():
+        ax.set_axis_off()
+    for number, (ax, (_, (image, label))) in enumerate(
+        zip(axes.ravel(), chosen, strict=False), start=1
+    ):
+        ax.imshow(panel(image, label).T, cmap="gray", origin="lower", vmin=0, vmax=1)
+        ax.set_title(str(number), color="w", fontsize=9)
+    figure.tight_layout(pad=0.3)
+    options.sheet.mkdir(parents=True, exist_ok=True)
+    figure.savefig(options.sheet / "sheet.png", dpi=90)
+    key = {number: "real" if is_real else "drawn" for number, (is_real, _) in enumerate(chosen, 1)}
+    (options.sheet / "key.json").write_text(json.dumps(key, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
