@@ -164,11 +164,10 @@ def _enclosed(card: ModelCard | None, method: Method) -> str:
     share = 1.0 if card is None else method.enclosed(card)
     if card is None or share == 1:
         return ""
-    labels = "" if card.name == STARTER else "; so they were to pseudo-labels"
     return (
         f"Voxels of the brain from which the mask lay in at least {share:.0%} of 26 directions "
         "were added, apart from fluid, as solid and necrotic parts may be as grey as normal "
-        f"brain{labels}. "
+        "brain. "
     )
 
 

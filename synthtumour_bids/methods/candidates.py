@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.methods.border_refinement import refined
@@ -14,8 +12,6 @@ from synthtumour_bids.methods.comparison import Comparison, compared, described
 from synthtumour_bids.segmentation.class_maps import labelled
 from synthtumour_bids.segmentation.uncertainty import mirrored_probability
 from synthtumour_bids.synthesis.borders import Evidence
-from synthtumour_bids.synthesis.brain import Brain
-from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.pseudo_labels import PseudoLabel, assess, criteria_for
 from synthtumour_bids.volumes import load_volume
 
@@ -34,8 +30,6 @@ class Candidate:
         Where the pseudo-label goes.
     lesion, evidence, comparison
         See `judging.judged`.
-    enclosed
-        What is added to the label; see :func:`.enclosure.add_enclosed`.
     """
 
     scan: Scan
@@ -47,7 +41,6 @@ class Candidate:
     lesion: str
     evidence: Evidence | None
     comparison: Comparison
-    enclosed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,14 +51,12 @@ class Assessed:
     label: Path
     pseudo: PseudoLabel
     dropped_ml: float = 0.0  # as too much like the other side of the brain
-    enclosed_ml: float = 0.0  # added to the label after it was judged
 
 
 def assess_candidate(one: Candidate) -> Assessed:
     """Make the pseudo-label of one scan, write it, and judge it.
 
-    What it encloses is added after that. The result has no mask, of which a large cohort's would
-    fill the memory; the file has it.
+    The result has no mask, of which a large cohort's would fill the memory; the file has it.
     """
     probability, brain = load_volume(one.averaged), load_volume(one.brain).mask
     mirrored = mirrored_probability(probability.data, load_volume(one.plain).data)
@@ -85,10 +76,6 @@ def assess_candidate(one: Candidate) -> Assessed:
         "OtherSide": one.comparison.to_json(),
         "DroppedComponents": [described(part) for part in found.dropped],
     }
-    scan = Brain(load_volume(one.image).data, brain, probability.spacing)
-    mask = add_enclosed(pseudo.mask, scan, one.enclosed, found.territory)
-    label = probability.with_data(labelled(mask, one.averaged))
+    label = probability.with_data(labelled(pseudo.mask, one.averaged))
     write_image(one.label, label, told)
-    added = np.count_nonzero(mask & ~pseudo.mask) * float(np.prod(probability.spacing)) / 1000
-    judged = replace(pseudo, mask=pseudo.mask[:0])
-    return Assessed(one.scan, one.label, judged, found.dropped_ml, added)
+    return Assessed(one.scan, one.label, replace(pseudo, mask=pseudo.mask[:0]), found.dropped_ml)

@@ -20,6 +20,7 @@ from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_volume
 
 SURE = 0.9  # share of lesions from which their sign is known
+UPHELD_SHARE = 0.5  # of a part, that another network found, from which on it stays
 KEPT = "--keep-mask was given"
 NO_PRIORS = "nothing is known of how bright a {lesion} is in {contrast} images"
 NO_SIGN = "a {lesion} may be brighter or darker than normal brain in {contrast} images"
@@ -120,6 +121,25 @@ class Compared:
     def without(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Give a map on this grid without the parts that go: to make masks of, not to write."""
         return np.where(self.territory, 0, values).astype(np.float32)
+
+    def upheld_by(self, other: Compared) -> Compared:
+        """Keep the parts like the other side that are mostly what is left of another mask.
+
+        A part that reaches far beyond its tumour is like the other side on average.
+        """
+        if not self.verdicts:
+            return self
+        labels, count = ndimage.label(self.mask, NEIGHBOURS)
+        left = (other.mask & ~other.territory).astype(np.float32)
+        shares = ndimage.mean(left, labels, range(1, count + 1))
+        verdicts = [
+            replace(one, reason=Reason.CONFIRMED)
+            if one.reason is Reason.LIKE_OTHER_SIDE and share >= UPHELD_SHARE
+            else one
+            for one, share in zip(self.verdicts, shares, strict=True)
+        ]
+        territory = dropped_territory(self.mask, verdicts, self.probability.spacing)
+        return replace(self, territory=territory, verdicts=tuple(verdicts))
 
     def confirmed_by(self, other: Compared) -> Compared:
         """Drop the parts that have no voxel in common with what is left of another mask.

@@ -38,10 +38,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "accepted": {"Description": "Whether it passed quality control"},
     "corrected": {"Description": "Whether a person's corrected mask took its place"},
     "reasons": {"Description": "Criteria that it failed, separated by commas; n/a for none"},
-    "volume_mL": {
-        "Description": "Volume of the pseudo-label as it was judged, without enclosed_mL",
-        "Units": "mL",
-    },
+    "volume_mL": {"Description": "Volume of the pseudo-label", "Units": "mL"},
     "brain_fraction": {"Description": "Volume of the pseudo-label over that of the brain"},
     "confidence": {"Description": "Mean tumour probability inside the pseudo-label"},
     "undecided_ratio": {
@@ -58,10 +55,6 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "dropped_mL": {
         "Description": "Volume of the parts dropped because they are like the other side of the "
         "brain, before all else",
-        "Units": "mL",
-    },
-    "enclosed_mL": {
-        "Description": "Volume that the pseudo-label encloses, added after all else",
         "Units": "mL",
     },
 }
@@ -118,11 +111,7 @@ def pseudo_labelled(
 
 
 def judge(
-    job: Job,
-    model: Model,
-    evidence: Evidence | None,
-    tumours: Sequence[Scan],
-    enclosed: float = 1.0,
+    job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
 ) -> tuple[list[Assessed], list[Labelled]]:
     """Segment tumour scans with a network and tell which labels pass quality control.
 
@@ -139,8 +128,6 @@ def judge(
         How the scan refines the borders that it draws; ``None``: not at all.
     tumours
         Preprocessed scans.
-    enclosed
-        What is added to the labels, see :func:`.enclosure.add_enclosed`; 1: nothing.
 
     Returns
     -------
@@ -159,7 +146,6 @@ def judge(
             label=layout.scratch(Scratch.PSEUDO_LABELS) / f"{averaged.item.slug}_label.nii",
             lesion=lesion,
             evidence=evidence,
-            enclosed=enclosed,
             comparison=Comparison.of(job.settings, lesion),
         )
         for averaged, single in zip(mirrored, plain, strict=True)
@@ -232,7 +218,6 @@ def write_table(
             "reasons": ", ".join(one.pseudo.reasons) or "n/a",
             **one.pseudo.stats,
             "dropped_mL": one.dropped_ml,
-            "enclosed_mL": one.enclosed_ml,
         }
         for one in assessed
     ]

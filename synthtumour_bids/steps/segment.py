@@ -203,7 +203,8 @@ def segment(task: SegmentTask) -> SegmentedScan:
     }
     networks, criteria = task.networks, final_criteria(task.networks.lesion)
     replanted = task.replanted
-    if any(one.reason is Reason.UNCONFIRMED for one in standard[networks.main].dropped):
+    reasons = {one.reason for one in standard[networks.main].verdicts}
+    if reasons & {Reason.CONFIRMED, Reason.UNCONFIRMED}:
         replanted = Replanted(skipped=OTHER_MASK.format(networks.judged))
     verdicts = {
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
@@ -273,7 +274,8 @@ def _on_template(
 def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, Compared]:
     """Tell what is left of each network's mask on the template grid.
 
-    Where the starter sees no tumour in the scan, the senior's mask keeps what both find.
+    Where the starter sees no tumour in the scan, the senior's mask keeps what both find; what the
+    starter holds for tumour, the comparison with the other side does not take from the senior's.
     """
     networks, image = task.networks, task.layout.standard_image(task.scan)
     found = {
@@ -283,6 +285,8 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
         for name, path in task.probabilities.items()
     }
     main, witness = networks.main, found[networks.judged]
+    if networks.judged != main:
+        found[main] = found[main].upheld_by(witness)
     if networks.refutes(round(witness.likeness, DIGITS), task.scan.person):
         found[main] = found[main].confirmed_by(witness)
     return found

@@ -44,7 +44,6 @@ _FIGURES = {  # of pseudo-labels: what each is called, and how it is written
     "symmetry": ("repeated by its mirror image", "{:.2f}"),
     "components": ("parts", "{:.0f}"),
     "dropped_mL": ("dropped as like the other side", "{:.1f} mL"),
-    "enclosed_mL": ("enclosed and added", "{:.1f} mL"),
 }
 
 

@@ -98,33 +98,6 @@ def test_pseudo_labels_lose_what_is_like_the_other_side_before_they_are_judged(
     kept = assess_candidate(replace(one, comparison=keeping))
     assert load_volume(kept.label).mask[FALSE].all()
     assert kept.dropped_ml == 0
-    assert found.enclosed_ml == kept.enclosed_ml == 0
-
-
-def test_pseudo_labels_hold_what_they_enclose_and_are_judged_without_it(tmp_path: Path) -> None:
-    job = make_job(tmp_path)
-    path = write_case(job)
-    probability = load_volume(path)
-    core = tuple(slice(s.start + 1, s.stop - 1) for s in LESION)
-    probability.data[core] = 0.1
-    probability.data[core[0], core[1].start, : LESION[2].stop] = 0.1  # a gap
-    write_image(path, probability.with_data(probability.data), {})
-    scan = job.selection.everything[0]
-    one = Candidate(
-        scan=scan,
-        averaged=path,
-        plain=path,
-        image=job.layout.standard_image(scan),
-        brain=job.layout.standard_brain(scan),
-        label=tmp_path / "label.nii",
-        lesion="glioma",
-        evidence=None,
-        comparison=Comparison.of(job.settings, "glioma"),
-    )
-    open_, closed = assess_candidate(one), assess_candidate(replace(one, enclosed=0.8))
-    assert closed.pseudo.stats == open_.pseudo.stats
-    assert closed.enclosed_ml > 0 == open_.enclosed_ml
-    assert load_volume(closed.label).mask[core].all()
 
 
 def test_an_empty_mask_is_no_matter(tmp_path: Path) -> None:
@@ -164,3 +137,14 @@ def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
     # With --keep-mask all stays.
     kept = found((LESION, FALSE), None)
     assert kept.confirmed_by(nothing) is kept
+    # What another network found, and holds for a tumour, stays where it is most of a part.
+    gone = found((LESION, FALSE), OtherSide(least_difference=100, compact=2))
+    assert len(gone.dropped) == 2
+    inner = tuple(slice(s.start, s.stop - 1) for s in LESION)
+    upheld = gone.upheld_by(found((inner,)))
+    assert [one.reason for one in upheld.verdicts if one.kept] == [Reason.CONFIRMED]
+    assert upheld.without(gone.probability.data)[LESION].all()
+    assert not upheld.without(gone.probability.data)[FALSE].any()
+    assert len(gone.upheld_by(found((corner,))).dropped) == 2
+    assert len(gone.upheld_by(gone).dropped) == 2, "what is dropped there, too, upholds nothing"
+    assert kept.upheld_by(both) is kept

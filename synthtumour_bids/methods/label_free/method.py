@@ -35,7 +35,7 @@ from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Role, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
-ENCLOSED = "Enclosed"  # of cards: what was added to pseudo-labels, and is to masks
+ENCLOSED = "Enclosed"  # of cards: what is added to masks
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,6 @@ class LabelFree:
             settings=self.fingerprint(job, Network.SENIOR),
             junior=teacher.card.fingerprint,
             **({"keep_mask": True} if job.settings.keep_mask else {}),
-            **({"enclosed": self._enclosing(job)} if self._enclosing(job) < 1 else {}),
             **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
             **({"corrections": corrected} if corrected else {}),
         )
@@ -216,7 +215,7 @@ class LabelFree:
         return Evidence(**stored) if stored else self._evidence
 
     def enclosed(self, card: ModelCard) -> float:
-        """Add what masks enclose, unless the network was trained before that was done."""
+        """Add what masks enclose, unless the network was calibrated before that was done."""
         if card.name == STARTER:
             return self.recipe.enclosing(card.lesion, card.contrast)
         return float(card.details.get(ENCLOSED, 1.0))

@@ -109,8 +109,7 @@ def label(
     DataError
         When there is no label for training.
     """
-    enclosing = recipe.enclosing(job.settings.lesion, job.settings.contrast)
-    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours, enclosing)
+    assessed, pseudo = judge(job, teacher, recipe.evidence, tumours)
     if job.round == 1:
         train, validation = stage_two.split_tumours(pseudo, job.settings.seed)
     else:
