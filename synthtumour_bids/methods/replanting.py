@@ -44,7 +44,7 @@ OTHER_BRAIN = "the tumour-free brain of {}"
 EMPTY = "no tumour was found"
 NO_GROUND = "both sides may be ill where the tumour lies, and there is no tumour-free scan"
 UNCALIBRATED = "the network has no expected Dice: it was not measured on validation cases"
-OTHER_MASK = "parts of the mask were dropped or kept after it, for what the {} found"
+OTHER_MASK = "much of the mask was dropped or kept after it, for what the {} found"
 FAILED = "the network could not segment the planted tumour ({})"
 
 

@@ -41,6 +41,7 @@ from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_i
 
 LOGGER = logging.getLogger(__name__)
 STEP = Step.SEGMENT
+LITTLE_CHANGED = 0.1  # of a mask, after the replant test
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
 
 
@@ -203,8 +204,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
     }
     networks, criteria = task.networks, final_criteria(task.networks.lesion)
     replanted = task.replanted
-    reasons = {one.reason for one in standard[networks.main].verdicts}
-    if reasons & {Reason.CONFIRMED, Reason.UNCONFIRMED}:
+    if _is_other_mask(standard[networks.main]):
         replanted = Replanted(skipped=OTHER_MASK.format(networks.judged))
     verdicts = {
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
@@ -255,6 +255,13 @@ def segment(task: SegmentTask) -> SegmentedScan:
         replanted,
         presence,
     )
+
+
+def _is_other_mask(one: Compared) -> bool:
+    """Whether what another network found has changed more of a mask than its test can bear."""
+    changed = (Reason.CONFIRMED, Reason.UNCONFIRMED)
+    other = sum(part.volume_ml for part in one.verdicts if part.reason in changed)
+    return other > LITTLE_CHANGED * sum(part.volume_ml for part in one.verdicts if part.kept)
 
 
 def _on_template(
