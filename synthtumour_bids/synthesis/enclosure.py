@@ -42,8 +42,10 @@ def add_enclosed(mask: Mask, scan: Brain, share: float, never: Mask | None = Non
     ndarray of bool
         (X, Y, Z).
     """
+    if share == 1 or not mask.any():
+        return mask
     normal = scan.image[scan.mask & ~mask]
-    if share == 1 or not mask.any() or not normal.size:
+    if not normal.size:
         return mask
     middle = float(np.median(normal))
     spread = 1.4826 * float(np.median(np.abs(normal - middle)))
