@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,7 @@ class Compared:
             else one
             for one, share in zip(self.verdicts, shares, strict=True)
         ]
-        territory = dropped_territory(self.mask, verdicts, self.probability.spacing)
-        return replace(self, territory=territory, verdicts=tuple(verdicts))
+        return self._judged(verdicts)
 
     def confirmed_by(self, other: Compared) -> Compared:
         """Drop the parts that have no voxel in common with what is left of another mask.
@@ -154,6 +154,21 @@ class Compared:
             one if seen or not one.kept else replace(one, reason=Reason.UNCONFIRMED)
             for one, seen in zip(self.verdicts, found, strict=True)
         ]
+        return self._judged(verdicts)
+
+    def emptied(self) -> Compared:
+        """Drop all that is left, as most people without a tumour have the like.
+
+        Nothing is dropped where masks are not compared.
+        """
+        if not self.verdicts:
+            return self
+        return self._judged(
+            [replace(one, reason=Reason.USUAL) if one.kept else one for one in self.verdicts]
+        )
+
+    def _judged(self, verdicts: Sequence[ComponentVerdict]) -> Compared:
+        """Give the same with other verdicts on its parts."""
         territory = dropped_territory(self.mask, verdicts, self.probability.spacing)
         return replace(self, territory=territory, verdicts=tuple(verdicts))
 

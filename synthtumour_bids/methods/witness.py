@@ -8,8 +8,9 @@ from pathlib import Path
 
 from synthtumour_bids.segmentation.bundle import NOT_MEASURED
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.segmentation.presence import PEOPLE, Controls
 from synthtumour_bids.segmentation.presence_file import read_controls, shipped_controls
+from synthtumour_bids.settings import STARTER
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Witness:
     beside
         Whether it is another than the network whose masks are the result.
     measured
-        Whether anything is known of what it does on real scans.
+        Whether it is known what it does on real scans. Then masks hold nothing that it speaks
+        against.
     """
 
     network: str
     controls: Controls | None = None
     beside: bool = False
-    measured: bool = True
+    measured: bool = False
 
 
 def find_witness(models: Path, cards: Mapping[str, ModelCard]) -> Witness:
@@ -57,7 +59,8 @@ def find_witness(models: Path, cards: Mapping[str, ModelCard]) -> Witness:
     own = read_controls(models, cards[main])
     if own is None and (beside := witness_beside(models, cards)):
         return beside
-    return Witness(main, own)
+    people = own is not None and own.source == PEOPLE
+    return Witness(main, own, measured=people or is_measured(cards[main]))
 
 
 def witness_beside(models: Path, cards: Mapping[str, ModelCard]) -> Witness | None:
@@ -70,6 +73,13 @@ def witness_beside(models: Path, cards: Mapping[str, ModelCard]) -> Witness | No
         card = cards[name]
         shipped = shipped_controls(models / name, card)
         if shipped is not None and card.resolution >= cards[main].resolution:
-            measured = NOT_MEASURED not in card.details.get("Limits", ())
-            return Witness(name, shipped, beside=True, measured=measured)
+            return Witness(name, shipped, beside=True, measured=is_measured(card))
     return None
+
+
+def is_measured(card: ModelCard) -> bool:
+    """Whether a network is a starter that was tried on real scans.
+
+    Of one that was trained in a run, nobody knows before people without a tumour calibrate it.
+    """
+    return card.name == STARTER and NOT_MEASURED not in card.details.get("Limits", ())

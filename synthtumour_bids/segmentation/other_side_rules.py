@@ -71,11 +71,12 @@ class Reason(StrEnum):
     CONFIRMED = "like the other side, but mostly what another network found and that is not"
     LIKE_OTHER_SIDE = "like the other side"
     UNCONFIRMED = "not found by the network that sees no tumour in this scan"
+    USUAL = "most people without a tumour have scans that look at least as much like one"
 
     @property
     def keeps(self) -> bool:
         """Whether the part stays."""
-        return self not in (Reason.LIKE_OTHER_SIDE, Reason.UNCONFIRMED)
+        return self not in (Reason.LIKE_OTHER_SIDE, Reason.UNCONFIRMED, Reason.USUAL)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ FEWEST_PERSONS = 19  # with fewer no p can reach YES
 MOST_PERSONS = 10_000
 YES = 0.05  # p up to this: there is a tumour
 NO = 0.2  # p above this: there is none
+USUAL = 0.5  # p above this: of what the masks of most people without one hold, nothing is kept
+PEOPLE = "tumour-free scans"  # what a calibration by them is said to be by
 MOST_LIKENESS = 1e6  # mL · SD; no brain has more
 UNSURE, UNLIKELY = "tumour_unsure", "tumour_unlikely"  # flags
 LONGEST_NAME = 300
@@ -40,7 +42,7 @@ class Controls:
     Attributes
     ----------
     source
-        What was segmented, in words: ``tumour-free scans``, or ``simulated heads``.
+        What was segmented, in words: `PEOPLE`, or ``simulated heads``.
     likeness
         By person, mL · SD; of several scans of one, the largest. Nobody of them taught, hosted or
         selected a network.

@@ -16,7 +16,13 @@ from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import Controls, Presence, PresenceVerdict, judge
+from synthtumour_bids.segmentation.presence import (
+    USUAL,
+    Controls,
+    Presence,
+    PresenceVerdict,
+    judge,
+)
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.synthesis.borders import Evidence
 
@@ -150,6 +156,16 @@ class Networks:
         if self.witness is None or not (self.witness.beside and self.witness.measured):
             return False
         return self.judge(1.0, likeness, person).present is Presence.NO
+
+    def rules_out(self, likeness: float, person: str) -> bool:
+        """Whether most people without a tumour have scans that look at least as much like one.
+
+        So only a network can tell that real scans were tried with.
+        """
+        if self.witness is None or not self.witness.measured:
+            return False
+        p = self.judge(1.0, likeness, person).p
+        return p is not None and p > USUAL
 
     def _fingerprint(self, preprocessing: Preprocessing, **more: object) -> str:
         return fingerprint(

@@ -23,7 +23,7 @@ from synthtumour_bids.methods.judging import Seen, likeness_of
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.methods.witness import Witness, find_witness, witness_beside
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
+from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, PEOPLE, Controls
 from synthtumour_bids.segmentation.presence_file import (
     PRESENCE,
     read_controls,
@@ -35,7 +35,6 @@ from synthtumour_bids.steps.networks import Networks
 LOGGER = logging.getLogger(__name__)
 NAME = "presence"
 VERSION = "1"  # changes when the same scans give another calibration
-SOURCE = "tumour-free scans"
 MEMORY_GB = 2.0  # of one process at 1 mm
 
 
@@ -68,7 +67,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         LOGGER.info(
             "%d tumour-free persons calibrate the verdict: %s.", len(people), listed(people)
         )
-        source = SOURCE
+        source = PEOPLE
         likeness, outcomes = _of_people(job, networks, scans)
     else:
         LOGGER.info(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +38,6 @@ from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
-LOGGER = logging.getLogger(__name__)
 STEP = Step.SEGMENT
 LITTLE_CHANGED = 0.1  # of a mask, after the replant test
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
@@ -259,7 +257,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
 
 def _is_other_mask(one: Compared) -> bool:
     """Whether what another network found has changed more of a mask than its test can bear."""
-    changed = (Reason.CONFIRMED, Reason.UNCONFIRMED)
+    changed = (Reason.CONFIRMED, Reason.UNCONFIRMED, Reason.USUAL)
     other = sum(part.volume_ml for part in one.verdicts if part.reason in changed)
     return other > LITTLE_CHANGED * sum(part.volume_ml for part in one.verdicts if part.kept)
 
@@ -281,8 +279,8 @@ def _on_template(
 def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, Compared]:
     """Tell what is left of each network's mask on the template grid.
 
-    Where the starter sees no tumour in the scan, the senior's mask keeps what both find; what the
-    starter holds for tumour, the comparison with the other side does not take from the senior's.
+    What the starter holds for tumour, the comparison with the other side does not take from the
+    senior's. Where it sees none, the senior's keeps what both find, or nothing.
     """
     networks, image = task.networks, task.layout.standard_image(task.scan)
     found = {
@@ -294,6 +292,9 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
     main, witness = networks.main, found[networks.judged]
     if networks.judged != main:
         found[main] = found[main].upheld_by(witness)
-    if networks.refutes(round(witness.likeness, DIGITS), task.scan.person):
+    likeness, person = round(witness.likeness, DIGITS), task.scan.person
+    if networks.rules_out(likeness, person):
+        found[main] = found[main].emptied()
+    elif networks.refutes(likeness, person):
         found[main] = found[main].confirmed_by(witness)
     return found

@@ -134,9 +134,12 @@ def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
     assert not left.without(both.probability.data)[FALSE].any()
     assert len(both.confirmed_by(nothing).dropped) == 2
     assert not nothing.confirmed_by(both).dropped
+    # Of what most people without a tumour have the like of, nothing stays.
+    assert [one.reason for one in left.emptied().dropped] == [Reason.USUAL, Reason.UNCONFIRMED]
+    assert not left.emptied().without(both.probability.data).any()
     # With --keep-mask all stays.
     kept = found((LESION, FALSE), None)
-    assert kept.confirmed_by(nothing) is kept
+    assert kept.confirmed_by(nothing) is kept.emptied() is kept
     # What another network found, and holds for a tumour, stays where it is most of a part.
     gone = found((LESION, FALSE), OtherSide(least_difference=100, compact=2))
     assert len(gone.dropped) == 2

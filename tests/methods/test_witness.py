@@ -33,10 +33,10 @@ def models(tmp_path: Path) -> Path:
 
 
 def test_the_starter_tells_where_the_senior_was_not_calibrated(models: Path) -> None:
-    assert witness(models) == Witness("junior", SHIPPED, beside=True)
+    assert witness(models) == Witness("junior", SHIPPED, beside=True, measured=True)
     senior = networks_in(models)[Network.SENIOR].card
     write_controls(models, senior, OWN)
-    assert witness(models) == Witness("senior", OWN)
+    assert witness(models) == Witness("senior", OWN, measured=True)
 
 
 def test_a_junior_that_was_trained_here_brings_nothing(tmp_path: Path) -> None:

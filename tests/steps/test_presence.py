@@ -149,7 +149,7 @@ def test_a_starter_that_is_the_junior_needs_no_heads_of_the_run(
     with caplog.at_level("INFO"):
         assert presence.run(job, method_of(job)) == []
     assert "the starter, calibrated by 79 simulated heads, tells" in caplog.text
-    assert presence.witness_of(job) == Witness("junior", shipped, beside=True)
+    assert presence.witness_of(job) == Witness("junior", shipped, beside=True, measured=True)
     # What an earlier version calibrated by simulated heads stays as it is; by too few people, not.
     for source, status in (("simulated heads", [Status.SKIPPED]), ("tumour-free scans", [])):
         own = Controls(source, {f"{n:04d}": 2.0 for n in range(39)})

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.witness import Witness
-from synthtumour_bids.segmentation.other_side_rules import OtherSide
+from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.steps.segment import SegmentTask, segment_scan
 from tests.builders.segmenting import SHAPE, make_task, save
@@ -48,10 +49,39 @@ def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) 
     assert not task.networks.is_done(ledger, task.scan, task.preprocessing)
 
 
+@pytest.mark.parametrize(
+    ("alike", "present", "left"),
+    [(4, "unsure", True), (16, "no", True), (19, "no", True), (20, "no", False), (40, "no", False)],
+)
+@pytest.mark.parametrize("measured", [True, False])
+def test_nothing_is_kept_that_most_people_without_a_tumour_have(
+    task: SegmentTask, alike: int, present: str, left: bool, measured: bool
+) -> None:
+    values = [1e5] * alike + [0.0] * (40 - alike)
+    people = Controls("tumour-free scans", {f"raw/{n}": one for n, one in enumerate(values)})
+    witness = Witness(task.networks.main, people, measured=measured)
+    comparison = Comparison(OtherSide(least_difference=-100))
+    noise = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+    save(task.layout.standard_image(task.scan), noise)
+    segment_scan(
+        replace(task, networks=replace(task.networks, witness=witness, comparison=comparison))
+    )
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert found["tumour_present"] == present
+    assert (found["volume_mL"] > 1) is (left or not measured)
+    mask = task.layout.native(task.scan, label="L", suffix="mask")
+    sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
+    reasons = {one["Reason"] for one in sidecar["DroppedComponents"]}
+    assert reasons == (set() if left or not measured else {Reason.USUAL.value})
+    probability = task.layout.native(task.scan, label="L", suffix="probseg")
+    assert nib.load(probability).get_fdata().max() > 0.8, "the map stays whole"
+
+
 def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     nothing = save(task.probabilities["senior"].with_name("nothing.nii.gz"), np.zeros(SHAPE, "f4"))
     controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
-    networks = replace(task.networks, witness=Witness("junior", controls, beside=True))
+    witness = Witness("junior", controls, beside=True, measured=True)
+    networks = replace(task.networks, witness=witness)
     for junior, present, p in ((task.probabilities["junior"], "yes", 1 / 80), (nothing, "no", 1)):
         maps = {**task.probabilities, "junior": junior}
         segment_scan(replace(task, networks=networks, probabilities=maps))
@@ -74,7 +104,7 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     test = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())["ReplantTest"]
     assert "dropped or kept after it, for what the junior found" in test["Skipped"]
     # A starter that no real scan has tried judges, but takes nothing away.
-    witness = Witness("junior", controls, beside=True, measured=False)
+    witness = replace(witness, measured=False)
     networks = replace(networks, witness=witness)
     segment_scan(replace(task, networks=networks, probabilities=maps))
     found = json.loads(task.layout.result(task.scan).read_text())
