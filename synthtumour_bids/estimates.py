@@ -151,7 +151,8 @@ def estimate(
         seconds += rounds * n_scans * cost.segment_s  # pseudo-labels
         seconds += CALIBRATING * cost.segment_s  # how far the last senior can be trusted
         memory = max(memory, cost.training_gb)
-        disk = for_senior * cost.case_gb + (for_junior + for_senior) * cost.prepared_gb
+        disk = (for_senior + CALIBRATING) * cost.case_gb
+        disk += (for_junior + for_senior) * cost.prepared_gb
     hours = seconds / nprocs / 3600 if device_kind == "cpu" else None
     return Estimate(profile.name, nprocs, hours, memory, disk)
 

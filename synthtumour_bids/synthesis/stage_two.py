@@ -6,7 +6,7 @@ Both scans lie on the template grid, so a tumour lands on the matching anatomy o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,10 @@ DEFAULT_MIX = MixRanges(
     contrast=Range(0.4, 1.2),
     brightness=Range(-0.1, 0.1),
     normal_brain_only=True,
+)
+# Made to measure a senior by, a mix is to be as hard as a scan, and not harder.
+LIKE_SCANS = replace(
+    DEFAULT_MIX, offset_mm=Range(0, 0), contrast=Range(1, 1), brightness=Range(0, 0)
 )
 # Pasted hard, exactly along the pseudo-label: there is nothing to draw.
 PUBLISHED_MIX = MixRanges(

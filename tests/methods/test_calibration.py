@@ -17,6 +17,7 @@ from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.methods import replanting
 from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
 from synthtumour_bids.methods.comparison import KEPT, Comparison
+from synthtumour_bids.methods.label_free import known_cases
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.replanting import HEALTHY_HALF, UNCALIBRATED, replant_all
 from synthtumour_bids.methods.segmenter import Segmenter
@@ -98,6 +99,20 @@ def test_drawn_tumours_calibrate_where_mixes_are_few(
     path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
     write_json(path, [case.to_json() for case in cases])
     assert {case.kind for case in method_of(job).calibration_cases(job)} == origins
+
+
+def test_mixes_that_were_made_to_calibrate_are_all_that_does(job: Job) -> None:
+    made, others = known(job, 20)[:3], known(job, 20)[3:]
+    write_json(
+        job.layout.scratch(Scratch.STAGE_TWO) / known_cases.CASES,
+        [case.to_json() for case in others],
+    )
+    known_cases.keep(job, made)
+    assert method_of(job).calibration_cases(job) == made
+    made[0].label.unlink()
+    assert method_of(job).calibration_cases(job) == made[1:]
+    known_cases.keep(job, [])
+    assert method_of(job).calibration_cases(job) == others
 
 
 @pytest.mark.parametrize(("factor", "kept"), [(3.0, True), (1.0, False)])

@@ -1,10 +1,13 @@
-"""Validation cases whose tumours are known because they were mixed or drawn."""
+"""What a senior is calibrated on: cases whose tumours are known, as they were mixed or drawn."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.methods.label_free import stage_one
@@ -14,27 +17,47 @@ from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.expected_dice import FEWEST
 
 ENOUGH = 2 * FEWEST  # mixes: tumours that are not found again tell nothing of the Dice
+CASES, CALIBRATING = "cases.json", "calibrating.json"  # what a senior learns from, and what not
+
+
+def keep(job: Job, cases: Sequence[Case]) -> None:
+    """Keep the mixes that were made to calibrate, for `known_cases`."""
+    write_json(_folder(job) / CALIBRATING, [case.to_json() for case in cases])
 
 
 def known_cases(job: Job) -> list[Case]:
-    """Mixes that validated the senior; where these are few, shifted synthetic tumours as well.
+    """Mixes that were made to calibrate; without them, those that validated the senior.
 
-    Mixes have the voxels of real tumours; those that are shifted are drawn to be harder than real
-    ones. Pseudo-labels, which nobody knows to be right, are left out, and so is what is gone.
+    Where these are few, shifted synthetic tumours as well. Mixes that validate are fainter than
+    scans on purpose, and shifted tumours are drawn to be harder than real ones, so that less is
+    expected of a mask by them than it holds. Pseudo-labels, which nobody knows to be right, are
+    left out, and so is what is gone.
     """
-    path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    if made := _there(_stored(job, CALIBRATING)):
+        return made
     try:
         samples = [sample.case() for sample in stage_one.read_samples(job)]
     except DataError:
         samples = []
-    cases = {case.name: case for case in (*map(Case.from_json, stored), *samples)}
+    cases = {case.name: case for case in (*_stored(job, CASES), *samples)}
     known = [
         case
-        for case in cases.values()
-        if case.validation
-        and case.kind not in (KIND, Case.kind)  # 0.1.0 did not tell them apart
-        and all(file.is_file() for file in (*case.images, case.label))
+        for case in _there(list(cases.values()))
+        if case.validation and case.kind not in (KIND, Case.kind)  # 0.1.0 did not tell them apart
     ]
     mixes = [case for case in known if case.kind == MIXES]
     return mixes if len(mixes) >= ENOUGH else known
+
+
+def _folder(job: Job) -> Path:
+    return job.layout.scratch(Scratch.STAGE_TWO)
+
+
+def _stored(job: Job, name: str) -> list[Case]:
+    path = _folder(job) / name
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return [Case.from_json(one) for one in stored]
+
+
+def _there(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if all(file.is_file() for file in (*case.images, case.label))]

@@ -24,7 +24,7 @@ from synthtumour_bids.methods.label_free import (
     stage_two,
     words,
 )
-from synthtumour_bids.methods.label_free.known_cases import known_cases
+from synthtumour_bids.methods.label_free.known_cases import CASES, known_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED
@@ -98,7 +98,7 @@ class LabelFree:
         tumours = unlabelled(job)
         scans, corrected = (*train, *shifted, *tumours), corrections.carried(job)
         teacher, validating = rounds.teacher(job), rounds.validating(job, tumours)
-        path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
+        path = job.layout.scratch(Scratch.STAGE_TWO) / CASES
         current = fingerprint(
             settings=self.fingerprint(job, Network.SENIOR),
             junior=teacher.card.fingerprint,
@@ -152,7 +152,7 @@ class LabelFree:
         return simulated_hosts.are_used(job, self)
 
     def calibration_cases(self, job: Job) -> Sequence[Case]:
-        """Mixes that validated the senior, and shifted synthetic tumours."""
+        """Mixes that were made for it, or validated the senior; see `known_cases`."""
         return known_cases(job)
 
     # ------------------------------------------------------------------ what it depends on

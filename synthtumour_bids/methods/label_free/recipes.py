@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.stage_one import Sampler, sample_published, sample_tumour
-from synthtumour_bids.synthesis.stage_two import DEFAULT_MIX, PUBLISHED_MIX, MixRanges
+from synthtumour_bids.synthesis.stage_two import (
+    DEFAULT_MIX,
+    LIKE_SCANS,
+    PUBLISHED_MIX,
+    MixRanges,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,8 @@ class Recipe:
         Draws the parameters of synthetic tumours.
     mixing
         What the parameters of mixes are drawn from.
+    calibrating
+        What those of the mixes are drawn from that calibrate.
     fraction_shifted
         Share of the hosts for the shifted validation.
     evidence
@@ -39,6 +46,7 @@ class Recipe:
     words: str
     sampler: Sampler
     mixing: MixRanges
+    calibrating: MixRanges
     fraction_shifted: float
     evidence: Evidence | None
     enclosed: float
@@ -55,6 +63,7 @@ RECIPES = {
         words="whose shape, size, border, texture, halo and core were drawn from priors",
         sampler=sample_tumour,
         mixing=DEFAULT_MIX,
+        calibrating=LIKE_SCANS,
         fraction_shifted=1 / 3,
         evidence=Evidence(),
         enclosed=0.8,
@@ -65,6 +74,7 @@ RECIPES = {
         words="with the published shape and intensity parameters",
         sampler=sample_published,
         mixing=PUBLISHED_MIX,
+        calibrating=PUBLISHED_MIX,
         fraction_shifted=0.5,
         evidence=None,
         enclosed=1.0,

@@ -10,7 +10,12 @@ from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods import corrections
-from synthtumour_bids.methods.label_free import simulated_hosts, stage_one, stage_two
+from synthtumour_bids.methods.label_free import (
+    known_cases,
+    simulated_hosts,
+    stage_one,
+    stage_two,
+)
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
 from synthtumour_bids.methods.label_free.hosts import whole_brains
 from synthtumour_bids.methods.label_free.negatives import negative_cases
@@ -77,12 +82,12 @@ def make_cases(
         halves = healthy_halves(job, teacher, [item.scan for item in train])
         whole += halves
         in_halves = stage_one.draw_into(job, halves, recipe, count)
-    tasks = stage_two.mix_tasks(job, recipe, stage_two.TRAIN, train, whole, count)
-    if validation:
-        tasks += stage_two.mix_tasks(
-            job, recipe, stage_two.VALIDATION, validation, others, max(4, count // 8)
-        )
-    mixes = stage_two.mix_all(job, tasks)
+    mixes = stage_two.mix_all(
+        job, stage_two.plan(job, recipe, (train, validation), (whole, others), count)
+    )
+    known_cases.keep(job, [case for case in mixes if stage_two.is_calibrating(case)])
+    mixes = [case for case in mixes if not stage_two.is_calibrating(case)]
+    stage_two.picture(job, mixes)
     real = [real_case(job, item, stage_two.TRAIN) for item in train]
     real += [real_case(job, item, stage_two.VALIDATION) for item in validation]
     drawn = [s.case() for s in synthetic] if recipe.healthy_halves else []

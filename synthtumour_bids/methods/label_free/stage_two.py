@@ -10,6 +10,7 @@ import numpy as np
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.estimates import CALIBRATING
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.methods.label_free.hosts import Host
@@ -22,15 +23,16 @@ from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.hosts import split_hosts
 from synthtumour_bids.synthesis.pairs import plan_pairs
 from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.synthesis.stage_two import mix, sample_mix
+from synthtumour_bids.synthesis.stage_two import MixRanges, mix, sample_mix
 from synthtumour_bids.volumes import load_volume
 
 NAME = "stage_two"
 MIXES = "mixes"  # kind of the cases
-TRAIN, VALIDATION = "train", "val"
+TRAIN, VALIDATION, CALIBRATION = "train", "val", "calibration"  # what mixes are for
 SIDES = {False: "for training", True: "these choose the epoch"}
 VALIDATION_SHARE = 0.2  # of the tumour scans
 FEWEST_TO_VALIDATE = 4  # persons with a tumour
+FEWEST_TO_CHOOSE = 4  # mixes
 FEWEST_PER_FAILURE = 10  # mixes: more failures than a tenth of them end the run
 
 
@@ -50,7 +52,7 @@ class MixTask:
         The tumour's scan on the template grid.
     folder
         Where to write to.
-    recipe, seed
+    ranges, seed
         How to draw the parameters.
     """
 
@@ -61,7 +63,7 @@ class MixTask:
     tumour_image: Path
     tumour_brain: Path
     folder: Path
-    recipe: Recipe
+    ranges: MixRanges
     seed: int
 
     @property
@@ -106,9 +108,36 @@ def split_as_before(
     )
 
 
-def mix_tasks(
+def plan(
     job: Job,
     recipe: Recipe,
+    tumours: tuple[Sequence[Labelled], Sequence[Labelled]],
+    hosts: tuple[Sequence[Host], Sequence[Host]],
+    count: int,
+) -> list[MixTask]:
+    """Plan all mixes of a senior: those that teach, that choose the epoch, and that calibrate.
+
+    Parameters
+    ----------
+    job, recipe
+        Of the run.
+    tumours, hosts
+        For training, and for validation; these calibrate, too. Without any, all mixes teach.
+    count
+        Mixes for training.
+    """
+    (teaching, choosing), (whole, others) = tumours, hosts
+    tasks = mix_tasks(job, recipe.mixing, TRAIN, teaching, whole, count)
+    if choosing:
+        fewer = max(FEWEST_TO_CHOOSE, count // 8)
+        tasks += mix_tasks(job, recipe.mixing, VALIDATION, choosing, others, fewer)
+        tasks += mix_tasks(job, recipe.calibrating, CALIBRATION, choosing, others, CALIBRATING)
+    return tasks
+
+
+def mix_tasks(
+    job: Job,
+    ranges: MixRanges,
     side: str,
     tumours: Sequence[Labelled],
     hosts: Sequence[Host],
@@ -128,7 +157,7 @@ def mix_tasks(
             job.layout.standard_image(by_tumour[pair.tumour].scan),
             job.layout.standard_brain(by_tumour[pair.tumour].scan),
             folder,
-            recipe,
+            ranges,
             seed,
         )
         for pair in plan_pairs(sorted(by_tumour), sorted(by_host), count, seed)
@@ -136,7 +165,7 @@ def mix_tasks(
 
 
 def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
-    """Mix all pairs, and picture some.
+    """Mix all pairs.
 
     Raises
     ------
@@ -155,7 +184,11 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
     if FEWEST_PER_FAILURE * len(failed) > len(tasks):
         msg = f"{len(failed)} of {len(tasks)} mixes failed; the first: {failed[0].error}"
         raise DataError(msg)
-    cases = [case_of(result.item, *result.value) for result in results if result.value is not None]
+    return [case_of(result.item, *result.value) for result in results if result.value is not None]
+
+
+def picture(job: Job, cases: Sequence[Case]) -> None:
+    """Draw some of the mixes that teach, or choose the epoch."""
     draw_sheet(
         [
             SheetSample.from_sidecar(case.name, SIDES[case.validation], case.image, case.label)
@@ -165,20 +198,24 @@ def mix_all(job: Job, tasks: Sequence[MixTask]) -> list[Case]:
         NAME,
         "Stage 2: real tumours mixed into tumour-free brains",
     )
-    return cases
 
 
 def case_of(task: MixTask, image: Path, label: Path) -> Case:
     """Give a mix to a network."""
-    validation = task.name.startswith(VALIDATION)
+    validation = not task.name.startswith(TRAIN)
     return Case(task.name, image, label, validation, persons=task.persons, kind=MIXES)
+
+
+def is_calibrating(case: Case) -> bool:
+    """Whether a mix was made to calibrate, and is not to be learned from."""
+    return case.name.startswith(CALIBRATION)
 
 
 def mix_one(task: MixTask) -> tuple[Path, Path]:
     """Mix one pair and write image and label, with its parameters in the sidecar."""
     host = load_volume(task.host.image)
     rng = stream(task.seed, task.name, task.host.scan.key, index=task.index, purpose="mix")
-    params = sample_mix(rng, task.recipe.mixing)
+    params = sample_mix(rng, task.ranges)
     image, mask = mix(
         Brain(
             load_volume(task.tumour_image).data, load_volume(task.tumour_brain).mask, host.spacing

@@ -176,14 +176,17 @@ def test_nobody_stands_on_both_sides_of_the_senior_s_validation(
     train, validation = stage_two.split_tumours(scans, seed)
     recipe = method_of(job).recipe
     halves = [stage_one.Host(item.scan, Path("i"), Path("m"), "half") for item in train]
-    tasks = stage_two.mix_tasks(
-        job, recipe, stage_two.TRAIN, train, whole[0] + (halves if healthy_halves else []), count
+    tasks = stage_two.plan(
+        job,
+        recipe,
+        (train, validation),
+        (whole[0] + (halves if healthy_halves else []), whole[1]),
+        count,
     )
-    if validation:
-        tasks += stage_two.mix_tasks(
-            job, recipe, stage_two.VALIDATION, validation, whole[1], max(4, count // 8)
-        )
-    mixes = [stage_two.case_of(task, Path("i"), Path("l")) for task in tasks]
+    made = [stage_two.case_of(task, Path("i"), Path("l")) for task in tasks]
+    mixes = [case for case in made if not stage_two.is_calibrating(case)]
+    calibrating = [case for case in made if stage_two.is_calibrating(case)]
+    assert bool(calibrating) is bool(validation)
     real = [
         case
         for side, items in ((stage_two.TRAIN, train), (stage_two.VALIDATION, validation))
@@ -200,6 +203,9 @@ def test_nobody_stands_on_both_sides_of_the_senior_s_validation(
     material = Material(tuple(cases), ())
     assert any(case.validation for case in material.cases)
     assert {case.name for case in real} <= {case.name for case in material.cases}
+    taught = {person for case in cases if not case.validation for person in case.persons}
+    assert not any(case.persons & taught for case in calibrating)
+    assert not {case.name for case in calibrating} & {case.name for case in material.cases}
 
 
 def make_job_without_files(seed: int) -> Job:
