@@ -251,7 +251,8 @@ def _add_method_options(add: Add) -> None:
     add(
         "--keep-mask",
         action="store_true",
-        help="keep also the parts of a mask that are no brighter than the other side of the brain",
+        help="keep also the parts of a mask that are no brighter than the other side of the brain, "
+        "or that scans without a tumour have the like of",
     )
     add(
         "--truth",

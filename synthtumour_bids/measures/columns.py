@@ -41,7 +41,7 @@ SIZE: Columns = {
 EXPECTED: Columns = {
     "expected_dice": {
         "Description": "Dice that the replant test expects of the mask and a truth that nobody "
-        "knows, as on validation cases; n/a where the test could not be done"
+        "knows, as on known tumours; n/a where the test could not be done"
     },
     "expected_dice_low": {"Description": "Lower end of the interval that held 90 % of these"},
     "expected_dice_high": {"Description": "Upper end of that interval"},

@@ -14,7 +14,7 @@ from synthtumour_bids.methods.references import REFERENCES
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
-from synthtumour_bids.segmentation.presence import NO, YES
+from synthtumour_bids.segmentation.presence import NO, USUAL, YES
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 from synthtumour_bids.spaces.references import references_of
 
@@ -199,11 +199,13 @@ def _presence(witness: Witness | None, comparison: Comparison) -> str:
     if witness is None or witness.controls is None:
         return ""
     controls, dropped = witness.controls, ""
-    if witness.beside and witness.measured and comparison.rules is not None:
-        dropped = (
-            " Where it was absent by this, parts of the senior's mask that the "
-            f"{witness.network} had not found were dropped."
-        )
+    if witness.measured and comparison.rules is not None:
+        if witness.beside:
+            dropped = (
+                " Where it was absent by this, parts of the senior's mask that the "
+                f"{witness.network} had not found were dropped."
+            )
+        dropped += f" Where p > {USUAL:g}, nothing was kept of a mask."
     return (
         " Whether a scan has a tumour at all was judged by the strongest part of the "
         f"{witness.network}'s mask (volume weighted by probability, times the brightness over the "
@@ -221,7 +223,7 @@ def _calibration(card: ModelCard | None, cite: Cite) -> str:
     said = (
         " The logits of that probability were then divided by a temperature "
         f"{cite('temperature')} of {calibration.temperature:.2f}, fitted on {calibration.cases} "
-        f"validation cases ({calibration.origin}), which leaves the masks as they are."
+        f"cases with known tumours ({calibration.origin}), which leaves the masks as they are."
     )
     if calibration.expected_dice is None:
         return said

@@ -71,7 +71,7 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
     cases = spread(method.calibration_cases(job), MOST_CASES)
     if not cases:
         LOGGER.info(
-            "The %s is not calibrated: the mixes and samples that validated it are not in %s any "
+            "The %s is not calibrated: the mixes and samples with known tumours are not in %s any "
             "more. Its probabilities stay as they are, and no Dice is expected of its masks.",
             model.name,
             job.settings.work_dir,

@@ -18,10 +18,11 @@ from synthtumour_bids.execution.threads import side_by_side
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.border_refinement import refined
-from synthtumour_bids.methods.comparison import Comparison, compared
+from synthtumour_bids.methods.comparison import Compared, Comparison, compared
 from synthtumour_bids.methods.network_grid import NetworkGrid
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.model_card import Model
+from synthtumour_bids.segmentation.other_side_rules import Reason
 from synthtumour_bids.settings import Role
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.brain import Brain
@@ -41,10 +42,12 @@ REPLANTING_VERSION = "1"  # changes when the same masks give other overlaps
 HEALTHY_HALF = "the healthy half and its mirror image"
 BETTER_HALF = "the half with less tumour and its mirror image, where they are free of it"
 OTHER_BRAIN = "the tumour-free brain of {}"
+LITTLE_CHANGED = 0.1  # of a mask, after the test
 EMPTY = "no tumour was found"
 NO_GROUND = "both sides may be ill where the tumour lies, and there is no tumour-free scan"
-UNCALIBRATED = "the network has no expected Dice: it was not measured on validation cases"
+UNCALIBRATED = "the network has no expected Dice: it was not measured on known tumours"
 OTHER_MASK = "much of the mask was dropped or kept after it, for what the {} found"
+EMPTIED = "nothing was kept of what was found"
 FAILED = "the network could not segment the planted tumour ({})"
 
 
@@ -165,6 +168,27 @@ def replant_all(
             found[scan.key] = one
             progress.advance(scan.key)
     return found
+
+
+def still_holds(test: Replanted, mask: Compared, judge: str) -> Replanted:
+    """Give up a test of a mask that what another network found has changed since.
+
+    Parameters
+    ----------
+    test
+        Done before.
+    mask
+        What has become of it.
+    judge
+        Name of that network.
+    """
+    if mask.dropped and not mask.kept:
+        return Replanted(skipped=EMPTIED)
+    changed = (Reason.CONFIRMED, Reason.UNCONFIRMED)
+    other = sum(part.volume_ml for part in mask.verdicts if part.reason in changed)
+    if other > LITTLE_CHANGED * sum(part.volume_ml for part in mask.kept):
+        return Replanted(skipped=OTHER_MASK.format(judge))
+    return test
 
 
 def replanted(

@@ -39,9 +39,10 @@ _ADVICE = {
         ),
         Advice(
             "empty",
-            "No tumour was found.",
+            "No tumour was found, or nothing was kept of what was found.",
             "Look at the scan and at the map of probability. If there is a tumour, the networks "
-            "have missed it: outline it by hand, and tell how often this happens.",
+            "have missed it: outline it by hand, and tell how often this happens. --keep-mask "
+            "keeps what was dropped.",
         ),
         Advice(
             "false_positive",

@@ -128,7 +128,7 @@ def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[F
     if result.get("expected_dice") is None:
         return [("Expected Dice", f"not known: {test['Skipped']}")] if "Skipped" in test else []
     low, high = result["expected_dice_low"], result["expected_dice_high"]
-    words = f"{result['expected_dice']:.2f} (nine of ten validation cases: {low:.2f} to {high:.2f})"
+    words = f"{result['expected_dice']:.2f} (nine of ten known masks: {low:.2f} to {high:.2f})"
     ground = test.get("Ground", "n/a")
     return [("Expected Dice", f"{words}, from planting the tumour into {ground}")]
 

@@ -71,7 +71,7 @@ class Reason(StrEnum):
     CONFIRMED = "like the other side, but mostly what another network found and that is not"
     LIKE_OTHER_SIDE = "like the other side"
     UNCONFIRMED = "not found by the network that sees no tumour in this scan"
-    USUAL = "most people without a tumour have scans that look at least as much like one"
+    USUAL = "most of those without a tumour look at least as much like one"
 
     @property
     def keeps(self) -> bool:

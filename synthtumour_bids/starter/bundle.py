@@ -32,7 +32,6 @@ LIMITS = (
     "It may mark confluent hyperintensities, what skull stripping left, and other lesions.",
     "Children, operated brains and images of low quality were not simulated.",
 )
-MEASURED = ("glioma", "FLAIR")  # of these, starters are tried on real scans
 INTENDED_USE = (
     "Research on groups of scans, whose masks somebody looks at. Not a medical device: not for "
     "diagnosis, and not for the treatment of a single patient."
@@ -91,7 +90,6 @@ def bundle_starter(
     )
     if recipe.ingredients:
         command += f" --ingredients {' '.join(recipe.ingredients)}"
-    measured = (recipe.lesion, recipe.contrast) == MEASURED
     about = About(
         version=version,
         data=DATA,
@@ -103,7 +101,7 @@ def bundle_starter(
                 command,
             ),
         ),
-        limits=LIMITS if measured else (NOT_MEASURED, *LIMITS),
+        limits=(NOT_MEASURED, *LIMITS),  # until somebody has
         intended_use=INTENDED_USE,
     )
     bundle = folder / bundle_name(card, version)

@@ -22,8 +22,12 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
 from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.methods.predictions import predict
-from synthtumour_bids.methods.replanting import OTHER_MASK, UNCALIBRATED, Replanted, replant_all
-from synthtumour_bids.segmentation.other_side_rules import Reason
+from synthtumour_bids.methods.replanting import (
+    UNCALIBRATED,
+    Replanted,
+    replant_all,
+    still_holds,
+)
 from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy
@@ -39,7 +43,6 @@ from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
 STEP = Step.SEGMENT
-LITTLE_CHANGED = 0.1  # of a mask, after the replant test
 MEMORY_GB = 2.0  # of one process at 1 mm; 1.3 at 2 mm, most of it the libraries
 
 
@@ -201,9 +204,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
         for name, one in standard.items()
     }
     networks, criteria = task.networks, final_criteria(task.networks.lesion)
-    replanted = task.replanted
-    if _is_other_mask(standard[networks.main]):
-        replanted = Replanted(skipped=OTHER_MASK.format(networks.judged))
+    replanted = still_holds(task.replanted, standard[networks.main], networks.judged)
     verdicts = {
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
     }
@@ -255,13 +256,6 @@ def segment(task: SegmentTask) -> SegmentedScan:
     )
 
 
-def _is_other_mask(one: Compared) -> bool:
-    """Whether what another network found has changed more of a mask than its test can bear."""
-    changed = (Reason.CONFIRMED, Reason.UNCONFIRMED, Reason.USUAL)
-    other = sum(part.volume_ml for part in one.verdicts if part.reason in changed)
-    return other > LITTLE_CHANGED * sum(part.volume_ml for part in one.verdicts if part.kept)
-
-
 def _on_template(
     task: SegmentTask, one: Compared, brain: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -280,7 +274,8 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
     """Tell what is left of each network's mask on the template grid.
 
     What the starter holds for tumour, the comparison with the other side does not take from the
-    senior's. Where it sees none, the senior's keeps what both find, or nothing.
+    senior's. Where it sees none, the senior's keeps what both find; where most of those without a
+    tumour look as much like one, nothing is kept.
     """
     networks, image = task.networks, task.layout.standard_image(task.scan)
     found = {
@@ -294,7 +289,7 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
         found[main] = found[main].upheld_by(witness)
     likeness, person = round(witness.likeness, DIGITS), task.scan.person
     if networks.rules_out(likeness, person):
-        found[main] = found[main].emptied()
-    elif networks.refutes(likeness, person):
+        return {name: one.emptied() for name, one in found.items()}
+    if networks.refutes(likeness, person):
         found[main] = found[main].confirmed_by(witness)
     return found

@@ -15,8 +15,10 @@ from synthtumour_bids.methods.base import RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
 from synthtumour_bids.methods.references import REFERENCES
 from synthtumour_bids.methods.registry import method_for
+from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Method, Role, Settings
 from synthtumour_bids.synthesis.borders import Evidence
 from tests.builders.training import CALIBRATION
@@ -87,10 +89,27 @@ def test_methods_tell_of_further_rounds(settings: Settings) -> None:
 
 def test_methods_tell_of_a_calibration_where_there_is_one(settings: Settings) -> None:
     told = text(settings, cards={"junior": {}, "senior": {"calibration": CALIBRATION}})
-    assert "of 1.50, fitted on 12 validation cases (mixes)" in told
+    assert "of 1.50, fitted on 12 cases with known tumours (mixes)" in told
     assert "On calibration of modern neural networks" in told
     assert "Dice to be expected" in told
     assert "temperature" not in text(settings, cards={"junior": {}, "senior": {}})
+
+
+def test_methods_tell_what_a_verdict_takes_from_masks(settings: Settings) -> None:
+    controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
+    networks: dict[str, dict[str, Any]] = {"junior": {}, "senior": {}}
+    for witness, parts, emptied in (
+        (Witness("junior", controls, beside=True, measured=True), True, True),
+        (Witness("senior", controls, measured=True), False, True),
+        (Witness("junior", controls, beside=True), False, False),
+        (Witness("senior"), False, False),
+    ):
+        told = text(settings, cards=networks, witness=witness)
+        assert ("had not found were dropped" in told) is parts
+        assert ("Where p > 0.5, nothing was kept of a mask." in told) is emptied
+        assert "nothing was kept" not in text(
+            dataclasses.replace(settings, keep_mask=True), cards=networks, witness=witness
+        )
 
 
 def test_methods_follow_the_settings(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from synthtumour_bids.job import networks_in
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.witness import Witness, find_witness
 from synthtumour_bids.segmentation.bundle import NOT_MEASURED
+from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD, write_controls
 from tests.builders.jobs import write_network
@@ -37,6 +38,26 @@ def test_the_starter_tells_where_the_senior_was_not_calibrated(models: Path) -> 
     senior = networks_in(models)[Network.SENIOR].card
     write_controls(models, senior, OWN)
     assert witness(models) == Witness("senior", OWN, measured=True)
+
+
+@pytest.mark.parametrize("limits", [(), (NOT_MEASURED,)])
+def test_only_what_is_known_of_real_scans_may_empty_masks(
+    tmp_path: Path, limits: tuple[str, ...]
+) -> None:
+    details = {IN_CARD: SHIPPED.to_json(), "Limits": list(limits)}
+    write_network(tmp_path, "starter", details=details)
+    card = Model("starter", tmp_path).card
+    assert find_witness(tmp_path, {"starter": card}) == Witness(
+        "starter", SHIPPED, measured=not limits
+    )
+
+
+def test_a_senior_that_heads_calibrated_empties_nothing(tmp_path: Path) -> None:
+    for network in Network:
+        write_network(tmp_path / network, network)
+    senior = networks_in(tmp_path)[Network.SENIOR].card
+    write_controls(tmp_path, senior, SHIPPED)
+    assert witness(tmp_path) == Witness("senior", SHIPPED)
 
 
 def test_a_junior_that_was_trained_here_brings_nothing(tmp_path: Path) -> None:

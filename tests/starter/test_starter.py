@@ -114,6 +114,7 @@ def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Pat
     assert read_controls(bundle, read_starter(bundle).card) == known
     assert bundle.name == "starter-flair-2mm-0.1"
     starter = read_starter(bundle)
+    assert not starter.about.measured
     assert starter.card.recipe
     assert "no scan of any person" in starter.about.data
     assert sum(path.stat().st_size for path in bundle.iterdir()) < 10e6

@@ -13,6 +13,7 @@ import pytest
 
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.methods.replanting import EMPTIED
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.segmentation.presence import Controls
@@ -27,7 +28,7 @@ def task(tmp_path: Path) -> SegmentTask:
 
 def test_scans_are_judged_by_what_tumour_free_ones_look_like(task: SegmentTask) -> None:
     def figures(controls: Controls | None) -> dict[str, Any]:
-        witness = Witness(task.networks.main, controls)
+        witness = Witness(task.networks.main, controls, measured=True)
         networks = replace(task.networks, witness=witness)
         segment_scan(replace(task, networks=networks))
         assert networks.is_done(Ledger(task.layout.output_dir), task.scan, task.preprocessing)
@@ -73,6 +74,10 @@ def test_nothing_is_kept_that_most_people_without_a_tumour_have(
     sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
     reasons = {one["Reason"] for one in sidecar["DroppedComponents"]}
     assert reasons == (set() if left or not measured else {Reason.USUAL.value})
+    if reasons:
+        assert (found["junior_volume_mL"], found["junior_senior_dice"]) == (0, 1)
+        assert found["qc_flags"] == ["empty"]
+        assert sidecar["ReplantTest"] == {"Skipped": EMPTIED}
     probability = task.layout.native(task.scan, label="L", suffix="probseg")
     assert nib.load(probability).get_fdata().max() > 0.8, "the map stays whole"
 
@@ -102,7 +107,7 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     assert (found["tumour_present"], found["volume_mL"]) == ("no", 0)
     assert "tumour_unlikely" not in found["qc_flags"]
     test = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())["ReplantTest"]
-    assert "dropped or kept after it, for what the junior found" in test["Skipped"]
+    assert test["Skipped"] == EMPTIED
     # A starter that no real scan has tried judges, but takes nothing away.
     witness = replace(witness, measured=False)
     networks = replace(networks, witness=witness)

@@ -33,7 +33,8 @@ def known_cases(job: Job) -> list[Case]:
     expected of a mask by them than it holds. Pseudo-labels, which nobody knows to be right, are
     left out, and so is what is gone.
     """
-    if made := _there(_stored(job, CALIBRATING)):
+    made = _there(_stored(job, CALIBRATING))
+    if len(made) >= FEWEST:
         return made
     try:
         samples = [sample.case() for sample in stage_one.read_samples(job)]
