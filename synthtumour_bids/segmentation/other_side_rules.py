@@ -68,6 +68,7 @@ class Reason(StrEnum):
     BRIGHTER_REMAINDER = "across the midline, brighter where the other side is not part of it"
     BRIGHT_ACROSS = "across the midline, alike on both sides, compact and brighter than the brain"
     BRIGHT_PAIR = "like the other side, but compact and much brighter than the brain"
+    BRIGHTER_CORE = "like the other side, but large, and brighter where the network is sure"
     CONFIRMED = "like the other side, but mostly what another network found and that is not"
     LIKE_OTHER_SIDE = "like the other side"
     UNCONFIRMED = "not found by the network that sees no tumour in this scan"

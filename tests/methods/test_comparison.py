@@ -151,3 +151,31 @@ def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
     assert len(gone.upheld_by(found((corner,))).dropped) == 2
     assert len(gone.upheld_by(gone).dropped) == 2, "what is dropped there, too, upholds nothing"
     assert kept.upheld_by(both) is kept
+
+
+@pytest.mark.parametrize(
+    ("margin", "sure", "kept"), [(0, 0.95, True), (9, 0.95, True), (9, 0.6, False), (4, 0.6, False)]
+)
+def test_a_large_part_is_judged_by_where_the_network_is_sure(
+    tmp_path: Path, margin: int, sure: float, kept: bool
+) -> None:
+    """A ball of 65 mL, half an SD brighter, in a mask that reaches far beyond it."""
+    shape, affine = (70, 80, 70), np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[0, 3] = -(shape[0] - 1.0)
+    brain = np.zeros(shape, bool)
+    brain[2:-2, 2:-2, 2:-2] = True
+    place = np.indices(shape) - np.array([20, 40, 35])[:, None, None, None]
+    distance = np.sqrt((place**2).sum(0))
+    image = np.where(brain, np.random.default_rng(0).normal(100, 10, shape), 0).astype(np.float32)
+    image[distance < 12.5] += 8
+    probability = np.where(distance < 12.5, sure, np.where(distance < 12.5 + margin, 0.6, 0))
+    path = tmp_path / "image.nii.gz"
+    write_image(path, nib.Nifti1Image(image, affine), {})
+    volume = replace(load_volume(path), data=probability.astype(np.float32))
+    (one,) = compared(volume, path, brain, "glioma", Comparison(OtherSide())).verdicts
+    assert one.kept is kept
+    if margin == 9 and kept:
+        assert one.volume_ml > 100
+        assert one.difference is not None
+        assert one.difference < 0.5
+        assert one.reason is Reason.BRIGHTER_CORE
