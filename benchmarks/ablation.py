@@ -6,7 +6,8 @@
 
 ``none`` trains on with samples as they were, so that the others can be told from more training
 alone. Dice is on the template grid, masks are as the app makes them but for the verdict. A set
-that is done is not done again. Seeds, heads and rate of learning are the same for all sets.
+that is done is not done again: remove its ``figures.json`` to have it looked at by other rules.
+Seeds, heads and rate of learning are the same for all sets.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def go_on(out: Path, name: str, steps: int, nprocs: int) -> Path:
         recipe.ingredients,
         load_atlas(grid.shape, grid.affine) if recipe.ingredients else None,
     )
-    model = out / name / "model"
+    model = out / f"{name}-{steps}" / "model"
     train(
         prepared,
         model,
@@ -174,12 +175,12 @@ def main() -> int:
     print("| ingredients | Dice | median | lowest | less than 1 mL in | mL in all |")
     print("|---|---|---|---|---|---|", flush=True)
     for name in ("shipped", *options.sets):
-        told = options.out / name / "figures.json"
+        told = options.out / f"{name}-{options.steps}" / "figures.json"
         if not told.is_file():
             model = SHIPPED
             if name != "shipped":
                 model = go_on(options.out, name, options.steps, options.nprocs)
-            scratch = options.out / name / "seen"
+            scratch = told.with_name("seen")
             write_json(told, figures(model, options.preprocessed, scratch, options.nprocs))
         one = json.loads(told.read_text())
         print(

@@ -15,6 +15,7 @@ Scans are preprocessed once, in ``OUT/preprocessed``. Given again, it goes on wh
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import statistics
 import sys
@@ -27,6 +28,7 @@ from fabrication_cohort import N_FOLDS, SPLIT_SEED
 
 N_RESAMPLED, INTERVAL = 10_000, (2.5, 97.5)
 Dice = dict[str, float]  # of the senior, by scan
+CARD = "derivatives/models/senior/model.json"
 
 
 def fold_of(number: int, n: int) -> tuple[list[str], list[str]]:
@@ -77,11 +79,20 @@ def scored(out: Path) -> dict[int, Dice]:
 
 
 def table(out: Path) -> int:
-    """Print Dice, and what it is beyond that without any mask, with its bootstrap interval."""
+    """Print Dice, and what it is beyond that without any mask, with its bootstrap interval.
+
+    Masks of persons who choose the senior's epoch teach nothing.
+    """
     found = scored(out)
-    print("| masks given | scans | Dice | median | beyond none, same scans |")
-    print("|---|---|---|---|---|")
+    print("| masks given | of these taught | scans | Dice | median | beyond none, same scans |")
+    print("|---|---|---|---|---|---|")
     for n, dice in sorted(found.items()):
+        if not dice:
+            continue
+        cards = [
+            json.loads(path.read_text()) for path in sorted(out.glob(f"fold-*_n-{n:02d}/{CARD}"))
+        ]
+        taught = ", ".join(str(card.get("Corrections", {}).get("Count", 0)) for card in cards)
         both = sorted(dice.keys() & found.get(0, {}).keys())
         beyond = ""
         if n and both:
@@ -91,7 +102,7 @@ def table(out: Path) -> int:
             beyond = f"{each.mean():+.3f} ({low:+.3f} to {high:+.3f}), {len(both)} scans"
         values = dice.values()
         print(
-            f"| {n} | {len(dice)} | {statistics.mean(values):.3f} | "
+            f"| {n} | {taught} | {len(dice)} | {statistics.mean(values):.3f} | "
             f"{statistics.median(values):.3f} | {beyond} |"
         )
     return 0
@@ -101,7 +112,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("run", "table"))
     parser.add_argument("out", type=Path)
-    parser.add_argument("--n", type=int, nargs="+", default=(0, 3, 10))
+    parser.add_argument("--n", type=int, nargs="+", default=(0, 3, 10), help="up to 15")
     parser.add_argument("--folds", type=int, nargs="+", default=range(N_FOLDS))
     options, more = parser.parse_known_args()  # the rest is the app's
     out = options.out.absolute()

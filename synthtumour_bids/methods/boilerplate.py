@@ -283,7 +283,8 @@ def _other_side(rules: OtherSide | None) -> str:
         ", and so were parts that were on average less than "
         f"{rules.least_difference:g} robust standard deviations "
         f"{'brighter' if rules.sign > 0 else 'darker'} than the place that mirrors them, apart "
-        "from compact ones that crossed the midline or stood out from normal brain"
+        "from compact ones that crossed the midline or stood out from normal brain, and from large "
+        "ones most of which the network was sure of and that stood out there"
     )
 
 

@@ -24,7 +24,8 @@ SURE = 0.9  # share of lesions from which their sign is known
 # A part that reaches far beyond its tumour is like the other side on average. What is no tumour,
 # such as a band of hyperintensities, had 57 mL at most in 25 tumour-free scans.
 LARGE_ML = 100.0
-SURE_VOXEL = 0.9  # probability from which a voxel of a large part is compared
+SURE_VOXEL = 0.9  # probability from which a voxel of a large part belongs to its core
+CORE_SHARE = 0.5  # of the part, that its core must have for its word to count
 UPHELD_SHARE = 0.5  # of a part, that another network found, from which on it stays
 KEPT = "--keep-mask was given"
 NO_PRIORS = "nothing is known of how bright a {lesion} is in {contrast} images"
@@ -228,7 +229,10 @@ def _by_their_cores(
     brain: NDArray[np.bool_],
     rules: OtherSide,
 ) -> list[ComponentVerdict]:
-    """Keep a large part whose sure voxels are brighter than what mirrors them."""
+    """Keep a large part most of which is sure, where that core would stay by itself.
+
+    What the core differs by is what is known of the part then.
+    """
     labels, _ = ndimage.label(mask, NEIGHBOURS)
     found = list(verdicts)
     for index, one in enumerate(verdicts):
@@ -237,8 +241,13 @@ def _by_their_cores(
         core = (labels == index + 1) & (probability.data >= SURE_VOXEL)
         cores = compare(values, brain, core, probability.affine, rules) if core.any() else []
         largest = max(cores, key=lambda part: part.volume_ml, default=one)
-        if largest.reason is Reason.BRIGHTER:
-            found[index] = replace(one, reason=Reason.BRIGHTER_CORE)
+        if largest.kept and largest.volume_ml >= CORE_SHARE * one.volume_ml:
+            found[index] = replace(
+                one,
+                reason=Reason.BRIGHTER_CORE,
+                difference=largest.difference,
+                brightness=largest.brightness,
+            )
     return found
 
 

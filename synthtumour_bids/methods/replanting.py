@@ -38,7 +38,7 @@ from synthtumour_bids.synthesis.replanting import (
 from synthtumour_bids.volumes import load_volume
 
 Hosts = Iterator[tuple[str, tuple[Brain, ...]]]  # names, and brains of one a contrast
-REPLANTING_VERSION = "1"  # changes when the same masks give other overlaps
+REPLANTING_VERSION = "2"  # changes when the same masks give other overlaps
 HEALTHY_HALF = "the healthy half and its mirror image"
 BETTER_HALF = "the half with less tumour and its mirror image, where they are free of it"
 OTHER_BRAIN = "the tumour-free brain of {}"

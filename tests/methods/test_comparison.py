@@ -153,13 +153,21 @@ def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
     assert kept.upheld_by(both) is kept
 
 
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
-    ("margin", "sure", "kept"), [(0, 0.95, True), (9, 0.95, True), (9, 0.6, False), (4, 0.6, False)]
+    ("margin", "sure", "contrast", "kept"),
+    [
+        (2.5, 12.5, 7, True),  # most of it is sure, and stands out
+        (2.5, 12.5, 0, False),  # sure, but like the other side
+        (2.5, 6, 7, False),  # hardly any of it is sure
+        (2.5, 0, 7, False),  # none of it is
+        (1.5, 12.5, 6.5, False),  # below 100 mL it is judged as it is
+    ],
 )
 def test_a_large_part_is_judged_by_where_the_network_is_sure(
-    tmp_path: Path, margin: int, sure: float, kept: bool
+    tmp_path: Path, sign: int, margin: float, sure: float, contrast: float, kept: bool
 ) -> None:
-    """A ball of 65 mL, half an SD brighter, in a mask that reaches far beyond it."""
+    """A ball of 65 mL in a mask that reaches beyond it, and a small part that comes first."""
     shape, affine = (70, 80, 70), np.diag([2.0, 2.0, 2.0, 1.0])
     affine[0, 3] = -(shape[0] - 1.0)
     brain = np.zeros(shape, bool)
@@ -167,15 +175,17 @@ def test_a_large_part_is_judged_by_where_the_network_is_sure(
     place = np.indices(shape) - np.array([20, 40, 35])[:, None, None, None]
     distance = np.sqrt((place**2).sum(0))
     image = np.where(brain, np.random.default_rng(0).normal(100, 10, shape), 0).astype(np.float32)
-    image[distance < 12.5] += 8
-    probability = np.where(distance < 12.5, sure, np.where(distance < 12.5 + margin, 0.6, 0))
+    image[distance < 12.5] += sign * contrast
+    probability = np.where(distance < 12.5 + margin, 0.6, 0)
+    probability[distance < sure] = 0.95
+    probability[4:9, 10:15, 10:15] = 0.95
     path = tmp_path / "image.nii.gz"
     write_image(path, nib.Nifti1Image(image, affine), {})
     volume = replace(load_volume(path), data=probability.astype(np.float32))
-    (one,) = compared(volume, path, brain, "glioma", Comparison(OtherSide())).verdicts
-    assert one.kept is kept
-    if margin == 9 and kept:
-        assert one.volume_ml > 100
-        assert one.difference is not None
-        assert one.difference < 0.5
-        assert one.reason is Reason.BRIGHTER_CORE
+    rules = Comparison(OtherSide(sign=sign))
+    small, large = compared(volume, path, brain, "glioma", rules).verdicts
+    assert small.reason is Reason.LIKE_OTHER_SIDE
+    assert large.reason is (Reason.BRIGHTER_CORE if kept else Reason.LIKE_OTHER_SIDE)
+    assert (large.volume_ml > 100) is (margin > 2)
+    assert large.difference is not None
+    assert (large.difference > 0.5) is kept

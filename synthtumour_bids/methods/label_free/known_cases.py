@@ -47,7 +47,8 @@ def known_cases(job: Job) -> list[Case]:
         if case.validation and case.kind not in (KIND, Case.kind)  # 0.1.0 did not tell them apart
     ]
     mixes = [case for case in known if case.kind == MIXES]
-    return mixes if len(mixes) >= ENOUGH else known
+    before = mixes if len(mixes) >= ENOUGH else known
+    return max(made, before, key=len)
 
 
 def _folder(job: Job) -> Path:
