@@ -139,8 +139,8 @@ def best_affine(
 ) -> list[str]:
     """Register affinely from several positions and keep what fits best.
 
-    Every position is followed briefly, and an eighth of the voxels tells which are best; these
-    few are refined, since a wrong optimum can look as good as the right one until then.
+    Every position is followed briefly, and the best few are refined, since a wrong optimum can
+    look as good as the right one until then. An eighth of the voxels tells which are best.
 
     Parameters
     ----------
@@ -165,20 +165,22 @@ def best_affine(
             fixed, moving, [stage], folder=folder, seed=seed, initial=initial, mask=mask
         )[0]
 
-    def score(forward: Sequence[str], onto: ants.ANTsImage, where: ants.ANTsImage | None) -> float:
-        return similarity_score(onto, ants.apply_transforms(onto, moving, list(forward)), where)
-
     coarse, coarse_mask = (None if one is None else thinned(one) for one in (fixed, mask))
+
+    def score(forward: Sequence[str]) -> float:
+        moved = ants.apply_transforms(coarse, moving, list(forward))
+        return similarity_score(coarse, moved, coarse_mask)
+
     starts = []
     for factor in settings["scales"]:
         for pitch in settings["pitches_degrees"]:
             path = folder / f"{len(list(folder.iterdir())):03d}-start.mat"
             _write_start(path, fixed_pivot, moving_pivot, scale * factor, pitch)
             forward = follow(settings["start"], [str(path)])
-            starts.append((score(forward, coarse, coarse_mask), forward))
+            starts.append((score(forward), forward))
     starts.sort(reverse=True)
     kept = [follow(settings["affine"], initial) for _, initial in starts[: settings["keep"]]]
-    return kept[0] if len(kept) == 1 else max(kept, key=lambda one: score(one, fixed, mask))
+    return kept[0] if len(kept) == 1 else max(kept, key=score)
 
 
 def _write_start(

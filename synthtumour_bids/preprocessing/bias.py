@@ -67,7 +67,8 @@ def correct_bias(image: nib.Nifti1Image, mask: np.ndarray, *, sloppy: bool = Fal
     # Outside the mask the spline runs free, so it is held to the range found inside.
     low, high = np.percentile(field[coarse_mask], [1, 99])
     field = np.clip(field, low, high)
-    fine = geometry.resample(field, affine, image.shape, image.affine, outside=None)
-    np.maximum(fine, 1e-3, out=fine)
-    np.divide(data, fine, out=data)
+    signal = geometry.bounding_box(data > 0)  # all else is zero, and most of a stripped scan is
+    place = geometry.cropped_affine(image.affine, signal)
+    fine = geometry.resample(field, affine, data[signal].shape, place, outside=None)
+    data[signal] /= np.maximum(fine, 1e-3)
     return data
