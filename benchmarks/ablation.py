@@ -25,23 +25,19 @@ from cohort import cohort_folder, dice, truths
 
 import synthtumour_bids
 from synthtumour_bids.files import write_json
-from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.ingredients.mix import CUES, DISTRACTORS, INGREDIENTS
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.judging import judged
 from synthtumour_bids.preprocessing import ants_images
 from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.starter.heads import load_tissues, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
-from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
+from synthtumour_bids.starter.train import prepare
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.geometry import Mask
-from synthtumour_bids.synthesis.priors import load_priors
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import load_nifti, load_volume
 
@@ -64,49 +60,17 @@ def go_on(out: Path, name: str, steps: int, nprocs: int) -> Path:
     """Train the shipped starter on with a set of ingredients; return the model's folder."""
     training = replace(RECIPE.training_of(steps), learning_rate=RATE)
     recipe = replace(RECIPE, training=training, ingredients=SETS[name])
-    heads, others = (
-        render_heads(
-            out / "heads",
-            count,
-            seed=recipe.seed,
-            purpose=purpose,
-            resolution=RESOLUTION,
-            contrast=recipe.contrast,
-            nprocs=nprocs,
-        )
-        for purpose, count in (
-            ("train", recipe.n_heads),
-            ("validation", recipe.n_validation_heads),
-        )
-    )
-    tissues, grid = load_tissues(RESOLUTION), standard_brain(RESOLUTION)
-    cases = stored_cases(recipe, heads, others, tissues, out / "cases")
-    prepared = build_dataset(
-        cases,
-        out / "nnunet",
-        dataset_id=802,
-        name="ablation",
-        training=training,
-        n_processes=nprocs,
-    )
-    draw = DrawFromHeads(
-        tuple(heads),
-        tissues,
-        load_priors(recipe.lesion, recipe.contrast),
-        recipe.negatives,
-        recipe.ingredients,
-        load_atlas(grid.shape, grid.affine) if recipe.ingredients else None,
-    )
+    material = prepare(recipe, out, nprocs=nprocs)
     model = out / f"{name}-{steps}" / "model"
     train(
-        prepared,
+        material.prepared,
         model,
         training=training,
         device="cpu",
         seed=recipe.seed,
         nprocs=nprocs,
         initial_weights=SHIPPED,
-        draw=draw,
+        draw=material.draw,
     )
     return model
 

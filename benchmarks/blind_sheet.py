@@ -2,11 +2,13 @@
 
 Real gliomas beside stage-1 tumours drawn into healthy halves of gliomas' own scans, so that scanner
 and brain are the same on both sides, on the template grid, each where most of its tumour is. The
-pseudo-label says where that is in real scans; no truth is read.
+pseudo-label says where that is in real scans; no truth is read. With ``--ingredients`` tumours are
+drawn anew, with these, into the same halves.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast        # leaves its samples in OUT/work
     python benchmarks/blind_sheet.py OUT SHEET --panels 24 --seed 1
+    python benchmarks/blind_sheet.py OUT SHEET2 --ingredients mass-effect solid necrosis oedema
 
 ``SHEET/sheet.png`` is to be judged, ``SHEET/key.json`` tells afterwards. With real scans in it, a
 sheet is subject to their terms.
@@ -25,32 +27,62 @@ import numpy as np
 from cohort import load
 from numpy.typing import NDArray
 
+from synthtumour_bids.ingredients import mix
+from synthtumour_bids.ingredients.atlas import load_atlas
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.priors import load_priors
+from synthtumour_bids.synthesis.seeds import stream
+from synthtumour_bids.volumes import load_volume
+
 COLUMNS = 6
 
 
-def panel(image: Path, label: Path) -> NDArray[np.float32]:
+Pair = tuple[NDArray[np.float32], NDArray[np.bool_]]  # a scan on the template grid, its tumour
+
+
+def panel(pair: Pair) -> NDArray[np.float32]:
     """The axial slice with most tumour, scaled to its brain."""
-    voxels, mask = load(image).astype(np.float32), load(label) > 0
-    if not mask.any():
-        raise ValueError(f"{label} is empty.")
+    voxels, mask = pair
     level = int(mask.sum(axis=(0, 1)).argmax())
     bright = np.percentile(voxels[voxels > 0], 99.5)
     return np.clip(voxels[..., level] / bright, 0, 1)
 
 
-def real(out: Path) -> list[tuple[Path, Path]]:
+def read(image: Path, label: Path) -> Pair:
+    return load(image).astype(np.float32), load(label) > 0
+
+
+def real(out: Path) -> list[Pair]:
     grid = "space-MNI152NLin2009aSym_res-2"
     found = sorted((out / "derivatives").glob(f"sub-*/anat/*_{grid}_label-L_mask.nii.gz"))
-    return [
-        (path.with_name(path.name.replace("label-L_mask", "desc-preproc_FLAIR")), path)
+    pairs = [
+        read(path.with_name(path.name.replace("label-L_mask", "desc-preproc_FLAIR")), path)
         for path in found
     ]
+    return [pair for pair in pairs if pair[1].any()]
 
 
-def drawn(out: Path) -> list[tuple[Path, Path]]:
-    images = sorted((out / "work").glob("*/healthy_halves/*_image.nii"))
-    pairs = [(path, path.with_name(path.name.replace("_image", "_label"))) for path in images]
-    return [pair for pair in pairs if pair[1].is_file() and (load(pair[1]) > 0).any()]
+def drawn(out: Path) -> list[Pair]:
+    labels = sorted((out / "work").glob("*/healthy_halves/*_label.nii"))
+    pairs = [read(path.with_name(path.name.replace("_label", "_image")), path) for path in labels]
+    return [pair for pair in pairs if pair[1].any()]
+
+
+def with_ingredients(out: Path, ingredients: list[str], seed: int, count: int) -> list[Pair]:
+    priors, index = load_priors("glioma", "FLAIR"), 0
+    pairs: list[Pair] = []
+    hosts = sorted((out / "work").glob("*/healthy_halves/*_mask.nii"))
+    while len(pairs) < count:
+        path = hosts[index % len(hosts)]
+        half = load_volume(path.with_name(path.name.replace("_mask", "_image")))
+        host = Brain(half.data, load_volume(path).mask, half.spacing)
+        rng = stream(seed, "sheet", index=index)
+        mixed = mix.sample(rng, host, priors, mix.in_order(ingredients))
+        image, label = mix.render(host, load_atlas(half.data.shape, half.affine), mixed)
+        if label.any():  # a few samples are tumour-free
+            pairs.append((image, label > 0))
+        index += 1
+    return pairs
 
 
 def main() -> int:
@@ -59,11 +91,17 @@ def main() -> int:
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--panels", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ingredients", nargs="+", choices=mix.INGREDIENTS, default=[])
     options = parser.parse_args()
     rng = random.Random(options.seed)
     half = options.panels // 2
     chosen = [(True, pair) for pair in rng.sample(real(options.out), half)]
-    chosen += [(False, pair) for pair in rng.sample(drawn(options.out), options.panels - half)]
+    other = options.panels - half
+    if options.ingredients:
+        made = with_ingredients(options.out, options.ingredients, options.seed, other)
+    else:
+        made = rng.sample(drawn(options.out), other)
+    chosen += [(False, pair) for pair in made]
     rng.shuffle(chosen)
     mpl.use("Agg")
     import matplotlib.pyplot as plt
@@ -72,10 +110,8 @@ def main() -> int:
     figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.2 * COLUMNS, 2.7 * rows), facecolor="k")
     for ax in axes.ravel():
         ax.set_axis_off()
-    for number, (ax, (_, (image, label))) in enumerate(
-        zip(axes.ravel(), chosen, strict=False), start=1
-    ):
-        ax.imshow(panel(image, label).T, cmap="gray", origin="lower", vmin=0, vmax=1)
+    for number, (ax, (_, pair)) in enumerate(zip(axes.ravel(), chosen, strict=False), start=1):
+        ax.imshow(panel(pair).T, cmap="gray", origin="lower", vmin=0, vmax=1)
         ax.set_title(str(number), color="w", fontsize=9)
     figure.tight_layout(pad=0.3)
     options.sheet.mkdir(parents=True, exist_ok=True)

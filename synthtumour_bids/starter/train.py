@@ -8,7 +8,7 @@ from pathlib import Path
 
 from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.segmentation.dataset import build_dataset
+from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
 from synthtumour_bids.starter.heads import load_tissues, render_heads
@@ -52,6 +52,45 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     StoppedError
         SIGTERM came; the state is saved.
     """
+    material = prepare(recipe, folder, nprocs=nprocs)
+    model = folder / "model"
+    train(
+        material.prepared,
+        model,
+        training=recipe.training,
+        device=device,
+        seed=recipe.seed,
+        nprocs=nprocs,
+        progress=_tell,
+        draw=material.draw,
+    )
+    return Trained(model, material.draw.fingerprint)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a starter learns from.
+
+    Attributes
+    ----------
+    prepared
+        Cases that nnU-Net plans from, and that validate.
+    draw
+        Draws the training samples.
+    """
+
+    prepared: PreparedDataset
+    draw: DrawFromHeads
+
+
+def prepare(recipe: StarterRecipe, folder: Path, *, nprocs: int) -> Material:
+    """Render the heads of a recipe and prepare its stored cases; what is there is kept.
+
+    Parameters
+    ----------
+    recipe, folder, nprocs
+        As in :func:`train_starter`.
+    """
     heads, validation_heads = (
         render_heads(
             folder / f"heads-{SIMULATION_VERSION}",
@@ -86,18 +125,7 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
         recipe.ingredients,
         load_atlas(grid.shape, grid.affine) if recipe.ingredients else None,
     )
-    model = folder / "model"
-    train(
-        prepared,
-        model,
-        training=recipe.training,
-        device=device,
-        seed=recipe.seed,
-        nprocs=nprocs,
-        progress=_tell,
-        draw=draw,
-    )
-    return Trained(model, draw.fingerprint)
+    return Material(prepared, draw)
 
 
 def _tell(epoch: int, epochs: int, loss: float, dice: float, left: float) -> None:
