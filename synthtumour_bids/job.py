@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from synthtumour_bids.bids.copies import find_copies
+from synthtumour_bids.bids.copies import find_copies, of_person
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
@@ -150,8 +150,11 @@ class Job:
         return [scan for scan in self.selection.selected if role in (None, scan.role)]
 
     def to_segment(self) -> list[Scan]:
-        """Those of them that get a mask."""
-        return [scan for scan in self.selection.selected if scan.role.is_segmented]
+        """Those of them that get a mask; copies bear the person that they are of."""
+        first = self.copies()
+        return [
+            of_person(scan, first) for scan in self.selection.selected if scan.role.is_segmented
+        ]
 
     def preprocessing(self, scan: Scan) -> Preprocessing | None:
         """Record of a scan's finished preprocessing on this run's template grid."""
@@ -169,7 +172,7 @@ class Job:
         """
         first = self.copies()
         return [
-            replace(scan, same_as=first[scan.key].person) if scan.key in first else scan
+            of_person(scan, first)
             for scan in self.selection.everything
             if scan.role is role
             and self.preprocessing(scan) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import Role
@@ -31,3 +32,8 @@ def find_copies(scans: Iterable[Scan], images: Mapping[str, str]) -> dict[str, S
             if first.person != scan.person:
                 found[scan.key] = first
     return found
+
+
+def of_person(scan: Scan, first: Mapping[str, Scan]) -> Scan:
+    """Give a scan that knows whose it is, where :func:`find_copies` found it to be a copy."""
+    return replace(scan, same_as=first[scan.key].person) if scan.key in first else scan

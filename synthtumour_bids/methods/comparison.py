@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from synthtumour_bids.errors import PriorsError
-from synthtumour_bids.segmentation.likeness import tumour_likeness
+from synthtumour_bids.segmentation.likeness import BY_ITSELF, tumour_likeness
 from synthtumour_bids.segmentation.other_side import NEIGHBOURS, compare, dropped_territory
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
 from synthtumour_bids.settings import Settings
@@ -136,7 +136,8 @@ class Compared:
     def upheld_by(self, other: Compared) -> Compared:
         """Keep the parts like the other side that are mostly what is left of another mask.
 
-        A part that reaches far beyond its tumour is like the other side on average.
+        A part that reaches far beyond its tumour is like the other side on average. It counts in
+        the likeness then.
         """
         if not self.verdicts:
             return self
@@ -149,7 +150,9 @@ class Compared:
             else one
             for one, share in zip(self.verdicts, shares, strict=True)
         ]
-        return self._judged(verdicts)
+        grid = self.probability
+        likeness = tumour_likeness(grid.data, self.mask, verdicts, grid.spacing)
+        return replace(self._judged(verdicts), likeness=likeness)
 
     def confirmed_by(self, other: Compared) -> Compared:
         """Drop the parts that have no voxel in common with what is left of another mask.
@@ -207,8 +210,8 @@ def compared(
         probability.data, brain, probability.spacing, criteria=final_criteria(lesion)
     ).mask
     nowhere = Compared(probability, np.zeros(brain.shape, bool), (), cleaned)
-    if not cleaned.any():
-        return nowhere
+    if not cleaned.any():  # what are specks here are none on any grid
+        return nowhere if comparison.rules is None else replace(nowhere, territory=~cleaned)
     rules, verdicts = comparison.rules or comparison.weighing, []
     if rules is not None:
         values = load_volume(image).data
@@ -244,7 +247,7 @@ def _by_their_cores(
         if largest.kept and largest.volume_ml >= CORE_SHARE * one.volume_ml:
             found[index] = replace(
                 one,
-                reason=Reason.BRIGHTER_CORE,
+                reason=Reason.BRIGHT_CORE if largest.reason in BY_ITSELF else Reason.BRIGHTER_CORE,
                 difference=largest.difference,
                 brightness=largest.brightness,
             )

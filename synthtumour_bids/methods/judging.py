@@ -52,6 +52,8 @@ class Seen:
     ----------
     brain
         File of the brain mask; ``None``: where the image is above 0.
+    upheld_by
+        What a starter has seen, which may uphold parts; see :meth:`.Compared.upheld_by`.
     """
 
     prediction: Path
@@ -60,10 +62,17 @@ class Seen:
     lesion: str
     evidence: Evidence | None
     comparison: Comparison
+    upheld_by: Seen | None = None
 
 
 def likeness_of(seen: Seen) -> float:
     """How much like a tumour is what the network found, mL · SD."""
-    brain = load_volume(seen.image).data > 0 if seen.brain is None else load_volume(seen.brain).mask
-    found = judged(seen.prediction, seen.image, brain, seen.lesion, seen.evidence, seen.comparison)
+    found = _judged(seen)
+    if seen.upheld_by is not None:
+        found = found.upheld_by(_judged(seen.upheld_by))
     return found.likeness
+
+
+def _judged(seen: Seen) -> Compared:
+    brain = load_volume(seen.image).data > 0 if seen.brain is None else load_volume(seen.brain).mask
+    return judged(seen.prediction, seen.image, brain, seen.lesion, seen.evidence, seen.comparison)

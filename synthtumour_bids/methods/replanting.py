@@ -88,7 +88,7 @@ def replant_all(
     predicted: Mapping[Scan, Path],
     evidence: Evidence | None,
     comparison: Comparison,
-    enclosed: float = 1.0,
+    enclosed: float,
 ) -> dict[str, Replanted]:
     """Do the replant test for the masks of a network; what an earlier run did is kept.
 
@@ -155,7 +155,7 @@ def replant_all(
         volume = load_volume(predicted[scan])
         volume = replace(volume, data=refined(volume, path, first.mask, evidence))
         left = compared(volume, path, first.mask, card.lesion, comparison)
-        mask = segmenter.mask(left.without(volume.data), first)
+        mask = segmenter.mask(left.without(volume.data), first, never=left.territory)
         hosts = tumour_free(job, frozenset((scan.person,)), len(brains))
         return replanted(segmenter, brains, volume.data, mask, hosts)
 

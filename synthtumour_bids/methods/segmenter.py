@@ -107,7 +107,19 @@ class Segmenter:
         values = self._grid.back(classes.sum(axis=0).clip(0, 1), first.mask)
         return values if self._evidence is None else refine_borders(values, first, self._evidence)
 
-    def mask(self, probability: NDArray[np.float32], brain: Brain) -> Mask:
-        """Mask of a probability map, cleaned as final masks are, with what it encloses."""
+    def mask(
+        self, probability: NDArray[np.float32], brain: Brain, never: Mask | None = None
+    ) -> Mask:
+        """Mask of a probability map, cleaned as final masks are, with what it encloses.
+
+        Parameters
+        ----------
+        probability
+            (X, Y, Z), in [0, 1].
+        brain
+            On the same grid.
+        never
+            What is not enclosed, (X, Y, Z).
+        """
         mask = assess(probability, brain.mask, brain.spacing, criteria=self._criteria).mask
-        return add_enclosed(mask, brain, self._enclosed)
+        return add_enclosed(mask, brain, self._enclosed, never)

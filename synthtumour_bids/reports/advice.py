@@ -51,8 +51,9 @@ _ADVICE = {
         ),
         Advice(
             "tumour_unsure",
-            "The mask may be of something else than a tumour: more than 5 % of the people without "
-            "one have scans that look at least as much like it.",
+            "Whether there is a tumour is not sure: more than 5 % of the people without one have "
+            "scans that look at least as much like it, or the junior found one and the mask is "
+            "empty.",
             "Look at the scan. Use the mask only if you see the tumour.",
         ),
         Advice(

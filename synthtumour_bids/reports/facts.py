@@ -9,6 +9,7 @@ from typing import Any
 from nibabel import Nifti1Image
 from nibabel.affines import voxel_sizes
 
+from synthtumour_bids.segmentation.presence import without_calibration
 from synthtumour_bids.settings import TEMPLATE
 
 Fact = tuple[str, str]
@@ -52,7 +53,7 @@ def _brain_method(sidecar: Mapping[str, Any]) -> str:
 def place_of(location: Mapping[str, Any]) -> str:
     """Say where a tumour lies, from its measured place."""
     if not location:
-        return "no tumour was found"
+        return "n/a, as the mask is empty"
     side = location["side"]
     if side == "both":
         side = f"both sides ({100 * location['left_share']:.0f} % of it left)"
@@ -72,10 +73,11 @@ def presence_of(result: Mapping[str, Any]) -> str:
     """Say whether there is a tumour, and what that rests on, from a scan's measurements."""
     present, p = result.get("tumour_present"), result.get("presence_p")
     if present is None:
-        return "not judged, as the masks are of an earlier version"
+        present = without_calibration(result["volume_mL"])
+        return f"{present}: not judged, as the masks are of an earlier version"
     if p is None:
         why = (
-            "nothing was found" if present == "no" else "too few tumour-free scans to compare with"
+            "the mask is empty" if present == "no" else "too few tumour-free scans to compare with"
         )
         return f"{present}: {why}"
     n, source = result["presence_persons"], result["presence_source"]
@@ -108,7 +110,7 @@ def tumour_facts(
         certainty = f"probability {result['mean_probability']:.2f}"
         if result.get("mean_entropy") is not None:
             certainty += f", entropy {result['mean_entropy']:.2f} bit"
-        facts.append(("Mean inside the mask", certainty))
+        facts.append(("Mean of what the network marked", certainty))
     facts += expected_facts(result, sidecar.get("ReplantTest", {}))
     reasons = Counter(one["Reason"] for one in sidecar.get("DroppedComponents", ()))
     if reasons:

@@ -76,7 +76,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
         "Description": "Mean probability of tumour in what the network marked itself"
     },
     "mean_entropy": {
-        "Description": "Mean entropy of the tumour probability inside the mask",
+        "Description": "Mean entropy of the tumour probability in what the network marked itself",
         "Units": "bit",
     },
     "qc_flags": {

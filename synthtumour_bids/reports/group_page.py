@@ -43,7 +43,7 @@ _DISTRIBUTIONS = {
     "brain_volume_mL": ("Brain volume", "mL"),
     "junior_senior_dice": ("Agreement of junior and senior", "Dice"),
     "expected_dice": ("Expected agreement with the true outline", "Dice"),
-    "mean_entropy": ("Mean entropy inside the mask", "bit"),
+    "mean_entropy": ("Mean entropy of what the network marked", "bit"),
     "dice": ("Agreement with the truth", "Dice"),
 }
 

@@ -12,7 +12,7 @@ from synthtumour_bids.segmentation.other_side import NEIGHBOURS
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
 
 LEAST_EXCESS = OtherSide().least_difference  # SD; where nothing is known of a part that stays
-_JUDGED_BY_ITSELF = (Reason.BRIGHT_ACROSS, Reason.BRIGHT_PAIR)
+BY_ITSELF = (Reason.BRIGHT_ACROSS, Reason.BRIGHT_PAIR, Reason.BRIGHT_CORE)
 
 
 def tumour_likeness(
@@ -68,6 +68,6 @@ def excess_of(verdict: ComponentVerdict) -> float:
     """
     if not verdict.kept:
         return 0.0
-    by_itself = verdict.reason in _JUDGED_BY_ITSELF
+    by_itself = verdict.reason in BY_ITSELF
     known = verdict.brightness if by_itself else verdict.difference
     return max(LEAST_EXCESS, known or 0.0)

@@ -69,6 +69,7 @@ class Reason(StrEnum):
     BRIGHT_ACROSS = "across the midline, alike on both sides, compact and brighter than the brain"
     BRIGHT_PAIR = "like the other side, but compact and much brighter than the brain"
     BRIGHTER_CORE = "like the other side, but large, and brighter where the network is sure"
+    BRIGHT_CORE = "large, and where the network is sure alike on both sides, but a tumour by itself"
     CONFIRMED = "like the other side, but mostly what another network found and that is not"
     LIKE_OTHER_SIDE = "like the other side"
     UNCONFIRMED = "not found by the network that sees no tumour in this scan"

@@ -63,7 +63,7 @@ class Controls:
         """Hash of it."""
         return fingerprint(**self.to_json())
 
-    def p_value(self, likeness: float, person: str) -> tuple[float, int]:
+    def p_value(self, likeness: float, person: str | None) -> tuple[float, int]:
         """Tell how rarely a tumour-free person looks at least as much like a tumour.
 
         Parameters
@@ -71,7 +71,7 @@ class Controls:
         likeness
             Of the scan, mL · SD.
         person
-            Whose scan it is, who is not compared with him- or herself.
+            Whose scan it is, who is not compared with him- or herself; ``None``: none of these.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class PresenceVerdict:
 
 
 def judge(
-    volume_ml: float, likeness: float, calibration: Controls | None, person: str
+    volume_ml: float, likeness: float, calibration: Controls | None, person: str | None
 ) -> PresenceVerdict:
     """Judge whether a scan has a tumour.
 
@@ -159,16 +159,15 @@ def judge(
     calibration
         Of the network that is the witness; ``None`` where too few persons were free for one.
     person
-        Whose scan it is.
+        Whose scan it is; see :meth:`Controls.p_value`. Who is one of `FEWEST_PERSONS` is judged by
+        the others, and never `Presence.YES`.
     """
     if calibration is None:
         return PresenceVerdict(without_calibration(volume_ml))
     p, n = calibration.p_value(likeness, person)
-    if n < FEWEST_PERSONS:  # the person is one of just enough
-        return PresenceVerdict(without_calibration(volume_ml))
     known = round(p, DIGITS), n, calibration.source
-    if not volume_ml:
-        return PresenceVerdict(Presence.NO, *known)
+    if not volume_ml:  # of what the witness may have found
+        return PresenceVerdict(Presence.NO, *known, (UNSURE,) if p <= NO else ())
     if p > NO:
         return PresenceVerdict(Presence.NO, *known, (UNLIKELY,))
     if p > YES:

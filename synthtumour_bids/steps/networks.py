@@ -58,6 +58,9 @@ class Networks:
         How far the last network's answers can be trusted; ``None`` where nobody measured it.
     witness
         The one that tells whether there is a tumour; the last of them where it is left out.
+    given
+        Whether they come from elsewhere (``--model``): who has the name of a person that
+        calibrated them is somebody else.
     """
 
     fingerprints: Mapping[str, str]
@@ -71,6 +74,7 @@ class Networks:
     round: int = 1
     calibration: Calibration | None = None
     witness: Witness | None = None
+    given: bool = False
 
     @classmethod
     def of(
@@ -95,6 +99,7 @@ class Networks:
             rounds.of_card(main),
             main.calibration,
             witness,
+            settings.model is not None,
         )
 
     @property
@@ -106,6 +111,11 @@ class Networks:
     def junior(self) -> str | None:
         """The network that it is compared with; ``None`` where it is alone."""
         return next((name for name in self.fingerprints if name != self.main), None)
+
+    @property
+    def starter(self) -> str | None:
+        """The junior where that is a starter; ``None`` for any other or none."""
+        return self.junior if self.junior_source else None
 
     @property
     def judged(self) -> str:
@@ -146,7 +156,7 @@ class Networks:
 
     def judge(self, volume_ml: float, likeness: float, person: str) -> PresenceVerdict:
         """Judge whether a scan has a tumour; see :func:`.presence.judge`."""
-        return judge(volume_ml, likeness, self.controls, person)
+        return judge(volume_ml, likeness, self.controls, None if self.given else person)
 
     def refutes(self, likeness: float, person: str) -> bool:
         """Whether another network than the main one, by this likeness, sees no tumour in a scan.

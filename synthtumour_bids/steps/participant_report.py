@@ -18,7 +18,7 @@ from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.facts import ROLES
 from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
-from synthtumour_bids.segmentation.presence import Presence
+from synthtumour_bids.segmentation.presence import UNSURE, Presence
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import in_t1w
@@ -143,7 +143,7 @@ def told(result: Mapping[str, Any]) -> str:
     if result.get("role") == Role.HELD_OUT:
         return f"tumour-free and held out: it taught nothing, and {marked} are marked in it."
     if not result["volume_mL"]:
-        return "segmented; no tumour was found."
+        return f"segmented; the mask is empty{_although(result)}."
     if result.get("presence_p") is None:
         return f"segmented; {marked} are marked as tumour."
     sentence = {
@@ -153,6 +153,13 @@ def told(result: Mapping[str, Any]) -> str:
     }[Presence(result["tumour_present"])]
     compared = f"{result['presence_persons']} {result['presence_source']}"
     return f"{sentence} (p = {result['presence_p']:.3f}, compared with {compared})."
+
+
+def _although(result: Mapping[str, Any]) -> str:
+    """Say that something was found of which the mask has nothing, if so; for after a word."""
+    if UNSURE not in result.get("qc_flags", ()):
+        return ""
+    return f", although the junior found what may be a tumour (p = {result['presence_p']:.3f})"
 
 
 def _verdicts(task: PageTask) -> Iterator[Verdict]:

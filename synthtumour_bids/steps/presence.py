@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from synthtumour_bids.bids.scan import Scan
@@ -34,7 +35,7 @@ from synthtumour_bids.steps.networks import Networks
 
 LOGGER = logging.getLogger(__name__)
 NAME = "presence"
-VERSION = "1"  # changes when the same scans give another calibration
+VERSION = "2"  # changes when the same scans give another calibration
 MEMORY_GB = 2.0  # of one process at 1 mm
 
 
@@ -106,22 +107,32 @@ def _of_before(job: Job) -> bool:
 def _of_people(
     job: Job, networks: Networks, scans: Sequence[Scan]
 ) -> tuple[dict[str, float], list[ScanOutcome]]:
-    """How much like a tumour each person's scans are, and what became of them."""
-    layout, predicted = job.layout, predict(job, job.main_network, scans)
-    seen = {one.item: one.value for one in predicted if one.value is not None}
-    judged = _likeness(
-        job,
-        networks,
-        [
-            (path, layout.standard_image(scan), layout.standard_brain(scan))
-            for scan, path in seen.items()
-        ],
-    )
+    """How much like a tumour each person's scans are, and what became of them.
+
+    They are judged as patients' are: parts of the senior's mask that the starter upholds stay.
+    """
+    layout = job.layout
+    names = [networks.main] if networks.starter is None else [networks.main, networks.starter]
+    predicted = [predict(job, job.networks[name], scans) for name in names]
+    failed: list[Result[Scan, Path]] = []
+    seen: dict[Scan, Seen] = {}
+    for scan, *results in zip(scans, *predicted, strict=True):
+        failed += [one for one in results if one.failed][:1]
+        found = [
+            _seen(
+                networks, name, one.value, layout.standard_image(scan), layout.standard_brain(scan)
+            )
+            for name, one in zip(names, results, strict=True)
+            if one.value is not None
+        ]
+        if len(found) == len(names):
+            seen[scan] = replace(found[0], upheld_by=found[1] if len(found) > 1 else None)
+    judged = _likeness(job, list(seen.values()))
     results = [
         Result(scan, one.value, one.error, one.trace)
         for scan, one in zip(seen, judged, strict=True)
     ]
-    outcomes = job.record(NAME, [one for one in predicted if one.failed], lambda scan: scan)
+    outcomes = job.record(NAME, failed, lambda scan: scan)
     outcomes += job.record(NAME, results, lambda scan: scan)
     values = ((one.item.person, one.value) for one in results if one.value is not None)
     return _by_person(values), outcomes
@@ -149,21 +160,27 @@ def _of_heads(job: Job, networks: Networks) -> dict[str, float]:
             else:
                 LOGGER.warning("Simulated head %s: %s", one.name, one.error)
             progress.advance(one.name)
-    results = _likeness(job, networks, [(path, images[name], None) for name, path in seen.items()])
+    results = _likeness(
+        job,
+        [_seen(networks, networks.main, path, images[name], None) for name, path in seen.items()],
+    )
     found = zip(seen, results, strict=True)
     return {name: one.value for name, one in found if one.value is not None}
 
 
-def _likeness(
-    job: Job, networks: Networks, files: Sequence[tuple[Path, Path, Path | None]]
-) -> list[Result[Seen, float]]:
-    """Judge predictions, each given with its image and brain mask."""
-    evidence = networks.evidence[networks.main]
+def _seen(networks: Networks, name: str, prediction: Path, image: Path, brain: Path | None) -> Seen:
+    """What a network has seen, to be judged as its masks are."""
+    return Seen(
+        prediction, image, brain, networks.lesion, networks.evidence[name], networks.comparison
+    )
+
+
+def _likeness(job: Job, seen: Sequence[Seen]) -> list[Result[Seen, float]]:
     return job.map(
         likeness_of,
-        [Seen(*paths, networks.lesion, evidence, networks.comparison) for paths in files],
+        seen,
         label="Calibrating",
-        describe=lambda seen: seen.image.name,
+        describe=lambda one: one.image.name,
         memory_gb=MEMORY_GB,
         stoppable=False,
     )

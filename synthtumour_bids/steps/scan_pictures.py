@@ -102,7 +102,7 @@ def draw_tumour(
     found = (
         "Contour of the tumour mask. "
         if mask.mask.any()
-        else "No tumour was found: here it was likeliest. "
+        else "The mask is empty: here a tumour was likeliest. "
     )
     description = pictures.tumour_picture(head, mask, seen, picture("tumour"))
     yield _figure(scan, layout, "tumour", description, found + PLANES)

@@ -39,6 +39,7 @@ from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.segmented_scan import THRESHOLD, SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.enclosure import add_enclosed
+from synthtumour_bids.synthesis.geometry import extended
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
 
@@ -120,6 +121,7 @@ def _replanted(job: Job, networks: Networks, tasks: Sequence[SegmentTask]) -> li
         {task.scan: task.probabilities[main] for task in tasks},
         networks.evidence[main],
         networks.comparison,
+        networks.enclosed,
     )
     return [replace(task, replanted=found[task.scan.key]) for task in tasks]
 
@@ -199,12 +201,13 @@ def segment(task: SegmentTask) -> SegmentedScan:
     }
     left = {
         name: carried(one.without(one.probability.data), one.probability)
-        if one.dropped
+        if one.territory.any()
         else native[name]
         for name, one in standard.items()
     }
     networks, criteria = task.networks, final_criteria(task.networks.lesion)
-    replanted = still_holds(task.replanted, standard[networks.main], networks.judged)
+    other = networks.junior or networks.main
+    replanted = still_holds(task.replanted, standard[networks.main], other)
     verdicts = {
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
     }
@@ -215,7 +218,8 @@ def segment(task: SegmentTask) -> SegmentedScan:
         added = (on_template[name] & ~there).astype(np.float32)
         masks[name] = verdicts[name].mask
         if added.any():
-            masks[name] = masks[name] | ((carried(added, one.probability) >= THRESHOLD) & brain)
+            reached = (carried(added, one.probability) >= THRESHOLD) & brain
+            masks[name] = extended(masks[name], reached)
     probability = native.pop(networks.main)
     del native, left  # of a fine grid, hundreds of megabytes each
     probability *= brain
@@ -284,9 +288,10 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
         )
         for name, path in task.probabilities.items()
     }
-    main, witness = networks.main, found[networks.judged]
-    if networks.judged != main:
-        found[main] = found[main].upheld_by(witness)
+    main = networks.main
+    if networks.starter is not None:
+        found[main] = found[main].upheld_by(found[networks.starter])
+    witness = found[networks.judged]
     likeness, person = round(witness.likeness, DIGITS), task.scan.person
     if networks.rules_out(likeness, person):
         return {name: one.emptied() for name, one in found.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .brain import Brain
-from .geometry import Mask, box_of
+from .geometry import Mask, box_of, extended
 
 FLUID_SD = -2.0  # in robust standard deviations of normal brain, below which a voxel is fluid
 Step = tuple[int, int, int]
@@ -23,7 +23,7 @@ DIRECTIONS: tuple[Step, ...] = tuple(
 
 
 def add_enclosed(mask: Mask, scan: Brain, share: float, never: Mask | None = None) -> Mask:
-    """Add what a tumour mask encloses of the brain, apart from fluid.
+    """Add what a tumour mask encloses of the brain and touches, apart from fluid.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def add_enclosed(mask: Mask, scan: Brain, share: float, never: Mask | None = Non
     allowed = scan.mask & (scan.image >= middle + FLUID_SD * spread)
     if never is not None:
         allowed &= ~never
-    return mask | (enclosed(mask, share) & allowed)
+    return extended(mask, enclosed(mask, share) & allowed)
 
 
 def enclosed(mask: Mask, share: float) -> Mask:

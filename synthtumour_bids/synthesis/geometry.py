@@ -162,6 +162,12 @@ def largest_component(mask: Mask) -> Mask:
     return np.asarray(labels == sizes.argmax())
 
 
+def extended(mask: Mask, added: Mask) -> Mask:
+    """A mask with those parts of what is added to it that touch it, corners included."""
+    labels, _ = ndimage.label(mask | added, np.ones((3, 3, 3)))
+    return np.isin(labels, np.unique(labels[mask]))
+
+
 def near(mask: Mask, distance_mm: float, spacing: Spacing) -> Mask:
     """Voxels of a mask and those at most so far from it, sought in the box that holds them.
 

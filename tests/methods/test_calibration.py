@@ -152,7 +152,8 @@ def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.Monk
 
     def test() -> replanting.Replanted:
         evidence = method_of(job).border_evidence(senior.card)
-        return replant_all(job, senior, predicted, evidence, Comparison(None, KEPT))[scan.key]
+        comparison = Comparison(None, KEPT)
+        return replant_all(job, senior, predicted, evidence, comparison, 0.8)[scan.key]
 
     assert test().skipped == UNCALIBRATED
     write_network(senior.folder, Network.SENIOR, resolution=VOXEL, calibration=CALIBRATION)

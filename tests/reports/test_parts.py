@@ -28,7 +28,7 @@ def test_the_place_in_words() -> None:
     centre = "centre at x = 5, y = -3, z = 0 mm of MNI152NLin2009aSym"
     assert place_of({**place, "side": "right"}) == f"right, {centre}"
     assert place_of({**place, "side": "both"}) == f"both sides (25 % of it left), {centre}"
-    assert place_of({}) == "no tumour was found"
+    assert place_of({}) == "n/a, as the mask is empty"
 
 
 def written(path: Path) -> dict[str, nib.Nifti1Image]:

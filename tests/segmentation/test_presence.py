@@ -66,7 +66,7 @@ def test_more_like_a_tumour_is_never_less_of_one(
         (5.0, 18.5, Presence.UNSURE, (UNSURE,)),  # p = .1
         (5.0, 2.0, Presence.NO, (UNLIKELY,)),
         (0.0, 0.0, Presence.NO, ()),
-        (0.0, 100.0, Presence.NO, ()),
+        (0.0, 100.0, Presence.NO, (UNSURE,)),  # which another network found
     ],
 )
 def test_verdicts(
@@ -86,7 +86,9 @@ def test_without_enough_persons_there_is_no_p() -> None:
     assert judge(0.0, 0.0, None, "new").present is Presence.NO
     just_enough = calibration([0.0] * FEWEST_PERSONS)
     assert judge(3.0, 50.0, just_enough, "new").present is Presence.YES
-    assert judge(3.0, 50.0, just_enough, "raw/000").p is None, "nobody is compared with oneself"
+    among = judge(3.0, 50.0, just_enough, "raw/000")
+    assert (among.present, among.n) == (Presence.UNSURE, 18), "nobody is compared with oneself"
+    assert judge(3.0, 50.0, just_enough, None).n == 19
     with pytest.raises(ValueError, match="18 persons, fewer than 19"):
         calibration([0.0] * 18)
 
