@@ -13,6 +13,7 @@ from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.candidates import Candidate, assess_candidate
 from synthtumour_bids.methods.comparison import KEPT, Compared, Comparison, compared
+from synthtumour_bids.methods.judging import Seen, likeness_of
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.settings import LESIONS
 from synthtumour_bids.volumes import load_volume
@@ -107,7 +108,10 @@ def test_an_empty_mask_is_no_matter(tmp_path: Path) -> None:
     rules = Comparison(OtherSide())
     found = compared(type(probability).of(nothing), tmp_path / "not read", brain, "glioma", rules)
     assert found.verdicts == ()
-    assert not found.without(probability.data - probability.data).any()
+    everywhere = np.ones(SHAPE, np.float32)
+    assert not found.without(everywhere).any(), "specks here are specks on the scan's grid, too"
+    kept = compared(type(probability).of(nothing), tmp_path, brain, "glioma", Comparison(None))
+    assert kept.without(everywhere).all()
 
 
 def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
@@ -149,8 +153,43 @@ def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
     assert upheld.without(gone.probability.data)[LESION].all()
     assert not upheld.without(gone.probability.data)[FALSE].any()
     assert len(gone.upheld_by(found((corner,))).dropped) == 2
+    assert upheld.likeness > gone.likeness == 0
     assert len(gone.upheld_by(gone).dropped) == 2, "what is dropped there, too, upholds nothing"
     assert kept.upheld_by(both) is kept
+
+
+def test_people_without_a_tumour_are_judged_as_patients_are(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=1)
+    path, scan = write_case(job), job.selection.everything[0]
+    files = path, job.layout.standard_image(scan), job.layout.standard_brain(scan)
+    drops = Comparison(OtherSide(least_difference=100, compact=2))
+    seen = Seen(*files, "glioma", None, drops)
+    assert likeness_of(seen) == 0
+    assert likeness_of(replace(seen, upheld_by=replace(seen, comparison=Comparison(KEEPS)))) > 0
+
+
+def test_a_large_part_across_the_midline_counts_as_its_core(tmp_path: Path) -> None:
+    """A ball of 65 mL, alike on both sides, in a mask that reaches beyond it."""
+    shape, affine = (70, 80, 70), np.diag([2.0, 2.0, 2.0, 1.0])
+    affine[0, 3] = -(shape[0] - 1.0)
+    brain = np.zeros(shape, bool)
+    brain[2:-2, 2:-2, 2:-2] = True
+    place = np.indices(shape) - np.array([34.5, 40, 35])[:, None, None, None]
+    distance = np.sqrt((place**2).sum(0))
+    image = np.where(brain, np.random.default_rng(0).normal(100, 10, shape), 0).astype(np.float32)
+    image[distance < 12.5] += 27
+    probability = np.where(distance < 15, 0.6, 0)
+    probability[distance < 12.5] = 0.95
+    path = tmp_path / "image.nii.gz"
+    write_image(path, nib.Nifti1Image(image, affine), {})
+    volume = replace(load_volume(path), data=probability.astype(np.float32))
+    found = compared(volume, path, brain, "glioma", Comparison(OtherSide()))
+    (whole,) = found.verdicts
+    assert whole.reason is Reason.BRIGHT_CORE
+    assert whole.brightness is not None
+    assert whole.brightness > OtherSide().bright_across
+    weighted = float(probability.sum()) * 8 / 1000
+    assert found.likeness == pytest.approx(weighted * whole.brightness, rel=0.01)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -60,6 +60,13 @@ def test_who_taught_a_network_does_not_calibrate_it_by_any_name(tmp_path: Path) 
     assert [scan.subject for scan in presence.calibrating(job)] == ["h00", "h01", "h02"]
 
 
+def test_a_copy_is_one_person_where_it_calibrates_and_where_it_is_judged(tmp_path: Path) -> None:
+    job = cohort(tmp_path, held_out=3)
+    mark_preprocessed(job, *job.selection.everything[:2], fingerprint="p", image="the same")
+    assert len({scan.person for scan in presence.calibrating(job)[:3]}) == 2
+    assert len({scan.person for scan in job.to_segment()}) == 2
+
+
 def test_too_few_calibrate_nothing(tmp_path: Path) -> None:
     job = cohort(tmp_path, held_out=FEWEST_PERSONS - 2)
     stale = job.layout.models / PRESENCE

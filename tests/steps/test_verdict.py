@@ -18,7 +18,7 @@ from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.steps.segment import SegmentTask, segment_scan
-from tests.builders.segmenting import SHAPE, make_task, save
+from tests.builders.segmenting import LESION, SHAPE, make_task, save
 
 
 @pytest.fixture
@@ -121,3 +121,30 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     assert networks.is_done(ledger, task.scan, task.preprocessing)
     own = replace(networks, witness=replace(witness, beside=False))
     assert not own.is_done(ledger, task.scan, task.preprocessing)
+
+
+@pytest.mark.parametrize("starter", ["starter 0.1", ""])
+def test_what_the_starter_holds_for_a_tumour_stays_whoever_judges(
+    task: SegmentTask, starter: str
+) -> None:
+    """The senior's part reaches so far that it is like the other side; people calibrate it."""
+    image = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+    image[LESION] += 50
+    save(task.layout.standard_image(task.scan), image)
+    large, lesion = np.zeros((2, *SHAPE), np.float32)
+    lesion[LESION] = large[LESION] = large[*LESION[:2], LESION[2].stop : LESION[2].stop + 7] = 0.9
+    maps = {
+        name: save(task.probabilities[name].with_name(f"{name}2.nii.gz"), values)
+        for name, values in (("junior", lesion), ("senior", large))
+    }
+    people = Controls("tumour-free scans", {f"raw/{n}": 0.0 for n in range(40)})
+    networks = replace(
+        task.networks,
+        witness=Witness("senior", people, measured=True),
+        comparison=Comparison(OtherSide(least_difference=0.4, compact=2)),
+        junior_source=starter,
+    )
+    segment_scan(replace(task, networks=networks, probabilities=maps))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert found["tumour_present"] == ("yes" if starter else "no")
+    assert (found["volume_mL"] > 12) is bool(starter)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import ndimage
 
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.synthesis.brain import Brain
@@ -39,6 +40,15 @@ def by_walking(mask: Mask, share: float) -> Mask:
 @given(MASKS, st.sampled_from((0.7, SHARE, 1.0)))
 def test_it_is_what_walking_finds(mask: Mask, share: float) -> None:
     np.testing.assert_array_equal(enclosed(mask, share), by_walking(mask, share))
+
+
+@given(MASKS)
+def test_what_is_added_touches_the_mask(mask: Mask) -> None:
+    scan = Brain(np.ones(mask.shape, np.float32), np.ones(mask.shape, bool), (2.0, 2.0, 2.0))
+    whole = add_enclosed(mask, scan, 0.4)
+    assert not (mask & ~whole).any()
+    labels, count = ndimage.label(whole, np.ones((3, 3, 3)))
+    assert len(np.unique(labels[mask])) == count
 
 
 def test_an_empty_mask_encloses_nothing() -> None:
