@@ -9,7 +9,6 @@ from typing import Any
 from nibabel import Nifti1Image
 from nibabel.affines import voxel_sizes
 
-from synthtumour_bids.segmentation.presence import without_calibration
 from synthtumour_bids.settings import TEMPLATE
 
 Fact = tuple[str, str]
@@ -71,9 +70,8 @@ def size_of(size: Mapping[str, Any]) -> str:
 
 def presence_of(result: Mapping[str, Any]) -> str:
     """Say whether there is a tumour, and what that rests on, from a scan's measurements."""
-    present, p = result.get("tumour_present"), result.get("presence_p")
-    if present is None:
-        present = without_calibration(result["volume_mL"])
+    present, p = result["tumour_present"], result.get("presence_p")
+    if "presence_persons" not in result:
         return f"{present}: not judged, as the masks are of an earlier version"
     if p is None:
         why = (

@@ -19,6 +19,7 @@ from synthtumour_bids.reports.advice import advice
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.metrics import evaluate
+from synthtumour_bids.segmentation.presence import without_calibration
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps.atlas import load_atlas
 from synthtumour_bids.steps.locations import describe_location
@@ -177,6 +178,7 @@ def _write_facts(task: ReportTask) -> None:
         result = _read(layout.result(scan))
         sidecar = _read(sidecar_path(layout.native(scan, label="L", suffix="mask")))
         place = _read(layout.location(scan.record))
+        result = {"tumour_present": without_calibration(result["volume_mL"]), **result}
         known += facts.tumour_facts(result, sidecar, place["Size"], place["Location"])
         made += facts.network_facts(sidecar)
         regions = place["Regions"]
