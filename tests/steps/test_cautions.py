@@ -1,0 +1,81 @@
+"""What is said before a run begins: nothing to segment, who is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
+from synthtumour_bids.segmentation import starters
+from tests.builders.datasets import make
+from tests.builders.starters import write_starter
+
+
+@pytest.fixture(autouse=True)
+def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one starter that there is."""
+    monkeypatch.setattr(starters, "SHIPPED", tmp_path / "none")
+    bundle = write_starter(tmp_path / "more")
+    monkeypatch.setenv(starters.VARIABLE, str(bundle.parent))
+    return bundle
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """A plan for a patient and two controls, who are told apart by a table."""
+    bids = make(tmp_path / "bids", *(f"sub-{n}_FLAIR.nii.gz" for n in ("01", "02", "03")))
+    tell(bids, "patient", "control", "control")
+    return [str(bids), str(tmp_path / "out"), "participant", "--dry-run", "--nprocs", "1"]
+
+
+def tell(bids: Path, *groups: str) -> None:
+    rows = (f"sub-{n:02d}\t{group}\n" for n, group in enumerate(groups, 1))
+    (bids / "participants.tsv").write_text("participant_id\tgroup\n" + "".join(rows))
+
+
+def asked(*labels: str) -> list[str]:
+    return ["--participant-label", *labels]
+
+
+def test_nothing_to_segment_is_a_sentence(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, "--model", "starter"]
+    told = "of tumour-free participants (02). --hold-out with their labels"
+    assert main([*command, *asked("02")]) == EXIT_NO_DATA
+    assert told in capsys.readouterr().err
+    assert main([*command, *asked("02"), "--hold-out", "02"]) == EXIT_DONE
+    assert main([*command, *asked("02"), "--steps", "report"]) == EXIT_DONE
+    tell(tmp_path / "bids", *["control"] * 3)
+    capsys.readouterr()
+    assert main(command) == EXIT_NO_DATA
+    told = capsys.readouterr().err
+    for words in ("(3) are of tumour-free participants (01, 02, 03)", "'group'", "--tumour-value"):
+        assert words in told
+
+
+def test_whoever_is_named_and_left_out_is_told_of(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, "--model", "starter"]
+    assert main([*command, *asked("01", "03")]) == EXIT_DONE
+    told = capsys.readouterr().err
+    assert "Participants 03 (--participant-label) are tumour-free and left out. --hold-out" in told
+    for quiet in (asked("01"), [], ["--hold-out", "03", *asked("01", "03")]):
+        assert main([*command, *quiet]) == EXIT_DONE
+        assert "left out" not in capsys.readouterr().err
+
+
+def test_a_starter_that_takes_over_needs_somebody_too(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, "--junior", "starter"]
+    assert main([*command, *asked("02")]) == EXIT_DONE, "a job of a cohort's array"
+    assert "Participants 02" in capsys.readouterr().err
+    tell(tmp_path / "bids", *["control"] * 3)
+    assert main(command) == EXIT_NO_DATA
+    told = capsys.readouterr().err
+    assert "Nothing is to be segmented" in told
+    assert "--junior train" not in told
