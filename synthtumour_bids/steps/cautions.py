@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
@@ -41,7 +42,7 @@ def tell(job: Job) -> None:
 
 
 def _sentences(job: Job) -> list[str]:
-    return list(filter(None, (_left_out(job),)))
+    return list(filter(None, (_left_out(job), _made_again(job))))
 
 
 def _left_out(job: Job) -> str:
@@ -57,6 +58,34 @@ def _left_out(job: Job) -> str:
     return (
         f"Participants {listed(named)} (--participant-label) are tumour-free and left out. "
         f"{_way_out(settings)}"
+    )
+
+
+def _made_again(job: Job) -> str:
+    """Tell of masks by other networks, which those of this run will take the place of.
+
+    A senior that is trained further may replace its own masks; a network that was given, or the
+    first senior of a folder, those of another.
+    """
+    if Step.SEGMENT not in job.steps:
+        return ""
+    scans, given = _to_segment(job), job.settings.model is not None
+    ours = {name: model.card.fingerprint if given else "" for name, model in job.networks.items()}
+    others: Counter[str] = Counter()
+    for scan in scans:
+        stamp = job.ledger.finished(Step.SEGMENT, scan.key)
+        models = dict(stamp.details.get("models", {})) if stamp else {}
+        if models and (models != ours if given else models.keys() != ours.keys()):
+            others[" ".join(list(models.items())[-1])] += 1
+    if not others:
+        return ""
+    name, fingerprint = list(ours.items())[-1]
+    card = job.main_network.card if given else None
+    what = f" {fingerprint} (for {card.lesion} in {card.contrast} images)" if card else ""
+    return (
+        f"{others.total()} of {len(scans)} masks in {job.settings.output_dir} are by another "
+        f"network ({listed(others)}), and are made again by the {name}{what} of this run. Choose "
+        "another output folder to keep them."
     )
 
 

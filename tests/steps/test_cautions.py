@@ -1,4 +1,4 @@
-"""What is said before a run begins: nothing to segment, who is left out."""
+"""What is said before a run begins: nothing to segment, who is left out, whose masks go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ import pytest
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
 from synthtumour_bids.segmentation import starters
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps import cautions
 from tests.builders.datasets import make
+from tests.builders.jobs import make_job, with_settings
 from tests.builders.starters import write_starter
 
 
@@ -66,6 +70,27 @@ def test_whoever_is_named_and_left_out_is_told_of(
     for quiet in (asked("01"), [], ["--hold-out", "03", *asked("01", "03")]):
         assert main([*command, *quiet]) == EXIT_DONE
         assert "left out" not in capsys.readouterr().err
+
+
+def test_masks_of_another_network_are_not_replaced_without_a_word(
+    tmp_path: Path, starter: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(tmp_path, tumours=3)
+    first, second, _ = job.selected(Role.TUMOUR)
+    given = with_settings(job, model=starter)
+    ours = {"starter": ModelCard.read(starter).fingerprint}
+    for scan, models in ((first, {"junior": "a", "senior": "b"}), (second, ours)):
+        job.ledger.mark(Step.SEGMENT, scan.key, "p", scan=scan, models=models)
+    for asked_for, words in (
+        (given, ("1 of 3 masks", "(senior b)", f"{ours['starter']} (for glioma in FLAIR images)")),
+        (job, ("1 of 3 masks", f"(starter {ours['starter']})", "by the senior of this run")),
+        (with_settings(given, steps=(Step.PREPROCESS,)), ()),
+    ):
+        caplog.clear()
+        cautions.tell(asked_for)
+        told = [one.getMessage() for one in caplog.records if "made again" in one.getMessage()]
+        assert len(told) == bool(words)
+        assert all(word in told[0] for word in words)
 
 
 def test_a_starter_that_takes_over_needs_somebody_too(
