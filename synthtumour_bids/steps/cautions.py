@@ -9,6 +9,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
+from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.settings import Settings, Step
 
 LOGGER = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def tell(job: Job) -> None:
 
 
 def _sentences(job: Job) -> list[str]:
-    return list(filter(None, (_left_out(job), _made_again(job))))
+    return list(filter(None, (_left_out(job), _unmeasured(job), _made_again(job))))
 
 
 def _left_out(job: Job) -> str:
@@ -58,6 +59,19 @@ def _left_out(job: Job) -> str:
     return (
         f"Participants {listed(named)} (--participant-label) are tumour-free and left out. "
         f"{_way_out(settings)}"
+    )
+
+
+def _unmeasured(job: Job) -> str:
+    """Tell of a given starter that nobody has tried on real scans."""
+    if job.settings.model is None or Step.SEGMENT not in job.steps:
+        return ""
+    model = job.main_network
+    if not (said := unmeasured(model.card)):
+        return ""
+    return (
+        f"{model.folder.name} segments ({model.card.contrast}, {model.card.lesion}).{said} Look at "
+        "its masks before you believe them."
     )
 
 

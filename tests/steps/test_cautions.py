@@ -9,12 +9,13 @@ import pytest
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
 from synthtumour_bids.segmentation import starters
+from synthtumour_bids.segmentation.bundle import NOT_MEASURED
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import cautions
 from tests.builders.datasets import make
 from tests.builders.jobs import make_job, with_settings
-from tests.builders.starters import write_starter
+from tests.builders.starters import change_card, write_starter
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,24 @@ def test_whoever_is_named_and_left_out_is_told_of(
     for quiet in (asked("01"), [], ["--hold-out", "03", *asked("01", "03")]):
         assert main([*command, *quiet]) == EXIT_DONE
         assert "left out" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_starter_that_nobody_measured_is_told_of_in_the_log(
+    command: list[str], starter: Path, by_name: bool, measured: bool
+) -> None:
+    if measured:
+        change_card(starter, MeasuredOnRealScans=True)
+    else:
+        change_card(starter, Limits=[NOT_MEASURED])
+    given = ["--model", "starter" if by_name else str(starter), "--skip-bids-validation"]
+    assert main([*command[:3], *given, *command[4:]]) == EXIT_NO_DATA, "none of these is an image"
+    (log,) = (Path(command[1]) / "logs").glob("*/synthtumour.log")
+    told = f"{starter.name} segments (FLAIR, glioma). It was tried on simulated heads alone"
+    assert (told in log.read_text()) is not measured
+    methods = (Path(command[1]) / "logs" / "CITATION.md").read_text()
+    assert ("tried on simulated heads alone, and not measured" in methods) is not measured
 
 
 def test_masks_of_another_network_are_not_replaced_without_a_word(
