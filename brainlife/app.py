@@ -23,6 +23,7 @@ from product import copy_mask, copy_report, product, write_product
 
 from synthtumour_bids.errors import EXIT_INTERNAL, DataError, SynthTumourError, UsageError
 from synthtumour_bids.reports.group import read_results
+from synthtumour_bids.settings import STARTER
 
 CONFIG = Path("config.json")
 PRODUCT = Path("product.json")
@@ -64,7 +65,10 @@ class Scan:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the task's configuration, without what was left empty."""
+    """Read the task's configuration, without what was left empty.
+
+    One scan without a model is segmented by the starter that the package ships.
+    """
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -81,12 +85,12 @@ def read_config(path: Path) -> dict[str, Any]:
             f"found {' and '.join(key for key in INPUTS if key in config) or 'neither'}."
         )
         raise UsageError(msg)
-    if "flair" in config and "model" not in config:
-        msg = "config.json names one scan (flair) but no model (model) to segment it with."
-        raise UsageError(msg)
+    if "flair" in config:  # nothing can be learned from one scan
+        config.setdefault("model", STARTER)
     for key in INPUTS:
         for value in as_list(config.get(key, [])):
-            if not Path(value).exists():
+            shipped = key == "model" and value == STARTER
+            if not shipped and not Path(value).exists():
                 msg = f"config.json: the input {key} is {value}, which is not there."
                 raise DataError(msg)
     return config

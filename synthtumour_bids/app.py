@@ -14,6 +14,7 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.settings import Settings, Step
 from synthtumour_bids.steps import (
+    cautions,
     checks,
     corrections,
     dry_run,
@@ -56,12 +57,14 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
     method = method or method_of_run(job)
     checks.refuse(job, method)
     if settings.dry_run:
+        cautions.tell(job)
         print(visible(dry_run.table(job, method)))
         return None
     job = begin(job, settings)  # the output folder described, the log opened
     if settings.boilerplate_only:
         report.write_methods(job, method)
         return None
+    cautions.tell(job)
     checks.look_around(job)
     with (
         described(job.settings),

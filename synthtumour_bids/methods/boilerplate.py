@@ -12,6 +12,7 @@ from synthtumour_bids.methods.base import Cite, Method, RunFacts
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.references import REFERENCES
 from synthtumour_bids.methods.witness import Witness
+from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.presence import NO, USUAL, YES
@@ -155,8 +156,8 @@ def _starter(facts: RunFacts, card: ModelCard, cite: Cite) -> str:
         "**Model.** Nothing was trained in this run: the scans were segmented by the starter, a "
         f"network of nnU-Net{facts.version('nnunetv2')} {cite('nnunet')} that was trained "
         f"beforehand (version {version}, weights {card.fingerprint}, seed {card.seed}, on the "
-        f"template {cite('icbm')} at {card.resolution:g} mm). {card.details.get('Data', '')} No "
-        "scan of this cohort taught it."
+        f"template {cite('icbm')} at {card.resolution:g} mm). {card.details.get('Data', '')}"
+        f"{unmeasured(card)} No scan of this cohort taught it."
     )
 
 

@@ -12,6 +12,7 @@ from nibabel.affines import voxel_sizes
 from synthtumour_bids.settings import TEMPLATE
 
 Fact = tuple[str, str]
+MEASURED = "MeasuredOnRealScans"  # of sidecars of masks; absent where the network was
 
 ROLES = {
     "tumour": "to be segmented",
@@ -120,7 +121,12 @@ def tumour_facts(
 def network_facts(sidecar: Mapping[str, Any]) -> list[Fact]:
     """Which networks made a mask, from its sidecar."""
     models = sidecar.get("Models", {})
-    return [("Networks", ", ".join(f"{name} {mark}" for name, mark in models.items()))]
+    facts = [("Networks", ", ".join(f"{name} {mark}" for name, mark in models.items()))]
+    if not sidecar.get(MEASURED, True):
+        facts.append(
+            ("Measured on real scans", "no: this starter was tried on simulated heads alone")
+        )
+    return facts
 
 
 def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[Fact]:

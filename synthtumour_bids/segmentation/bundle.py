@@ -21,6 +21,7 @@ from typing import Any
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.safe_files import parse_json, read_json
+from synthtumour_bids.segmentation.card_details import check_details
 from synthtumour_bids.segmentation.checked_values import text, texts
 from synthtumour_bids.segmentation.model_card import (
     CHECKED,
@@ -259,3 +260,4 @@ def _check_card(card: ModelCard, plan: NetworkPlan) -> None:
         raise ValueError(f"card and plans differ in resolution ({card.resolution}, {plan.spacing})")
     if plan.contrasts != 1 + len(card.more_contrasts) or len(plan.labels) != len(card.classes):
         raise ValueError("card and plans differ in contrasts or classes")
+    check_details(card.details)

@@ -18,7 +18,8 @@ from synthtumour_bids.files import hash_file, write_json
 from synthtumour_bids.safe_files import read_file, read_json
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.card_fields import SCHEMA, card_fields
-from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.segmentation.checked_values import short
+from synthtumour_bids.settings import STARTER, TEMPLATE
 
 CARD = "model.json"
 CHECKPOINT = "fold_0/checkpoint_best.pth"
@@ -194,7 +195,7 @@ class ModelCard:
         ------
         UnavailableError
             When a file is missing, a link, too large or other than the card says, or the card
-            cannot be read or was written by a newer version.
+            cannot be read, was written by a newer version or is of no starter.
         """
         try:
             content = read_json(folder, CARD)
@@ -210,6 +211,8 @@ class ModelCard:
             card = cls(**card_fields(content, fingerprint))
             if card.fingerprint != fingerprint:
                 raise ValueError(f"{WEIGHTS} does not have the fingerprint of {CARD}")
+            if card.name != STARTER:
+                raise ValueError(f"it calls itself {short(card.name)}, not {STARTER!r}")
         except KeyError as error:
             raise bundle_refusal(folder, f"{CARD} lacks {error}") from error
         except _BAD as error:

@@ -68,8 +68,6 @@ def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, 
     """Folder of a starter, a bundle or the networks of a run, and the card of what segments."""
     if given == STARTER:
         starter = find_starter(settings.contrast, settings.lesion)
-        if not starter.about.measured:
-            LOGGER.warning("%s: look at its masks before you believe them.", starter.words)
         return starter.folder, starter.card
     folder = Path(given)
     if is_bundle(folder):

@@ -15,6 +15,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import write_json, write_text
 from synthtumour_bids.job import Job, Preprocessing, networks_in
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method, RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
@@ -35,8 +36,9 @@ def write_methods(job: Job, method: Method) -> None:
     """Write how the results were made, ready to be copied.
 
     ``logs/<run>/CITATION.md`` tells of this run. ``logs/CITATION.md`` tells of how the networks of
-    this output folder were trained, if they were, and lists all its runs; as with the tables, the
-    last job of an array to write has seen what the others left.
+    this output folder were trained, if they were and made masks, which network made which where
+    several did, and lists all its runs; as with the tables, the last job of an array to write has
+    seen what the others left.
     """
     facts = _facts(job, job.settings)
     write_text(job.log_dir / "CITATION.md", methods_text(facts, method))
@@ -48,14 +50,16 @@ def write_methods(job: Job, method: Method) -> None:
 
 
 def of_output(job: Job, method: Method) -> str:
-    """Text on the whole output folder."""
-    card = _own_senior(job)
-    if job.settings.model is not None and card is not None:
+    """Text on the whole output folder; of networks that are given where its own made no mask."""
+    card, made = _own_senior(job), masks_by(job.ledger)
+    own = card is not None and (not made or f"{Network.SENIOR} {card.fingerprint}" in made)
+    if job.settings.model is not None and card is not None and own:
         method = method_of_card(card)
         settings = _as_trained(job.settings, card)
     else:
         settings = job.settings
-    text = methods_text(_facts(job, settings), method)
+    facts = _facts(job, settings)
+    text = methods_text(facts, method) + _several(made, facts)
     lines = "\n".join(_line(record) for record in _records(job))
     return f"{text}\n## Runs of this output folder\n\n{lines}\n"
 
@@ -64,6 +68,24 @@ def _own_senior(job: Job) -> ModelCard | None:
     with suppress(UnavailableError):
         return ModelCard.read(job.layout.network(Network.SENIOR))
     return None
+
+
+def masks_by(ledger: Ledger) -> Counter[str]:
+    """Count the masks of an output folder by the network whose they are."""
+    return Counter(
+        " ".join(list(models.items())[-1])
+        for _, stamp in ledger.of_scans(Step.SEGMENT)
+        if (models := stamp.details.get("models"))
+    )
+
+
+def _several(made: Mapping[str, int], facts: RunFacts) -> str:
+    """Say which masks are by which network, unless all are by the one that the text tells of."""
+    told = [f"{name} {card.fingerprint}" for name, card in facts.cards.items()][-1:]
+    if set(made) <= set(told):
+        return ""
+    lines = "".join(f"* {network}: {count}\n" for network, count in sorted(made.items()))
+    return f"\n## Scans by the network that made their masks\n\n{lines}"
 
 
 def _as_trained(settings: Settings, card: ModelCard) -> Settings:

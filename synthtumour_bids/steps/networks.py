@@ -14,6 +14,7 @@ from synthtumour_bids.methods import corrections, rounds
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.witness import Witness
+from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import (
@@ -61,6 +62,8 @@ class Networks:
     given
         Whether they come from elsewhere (``--model``): who has the name of a person that
         calibrated them is somebody else.
+    unmeasured
+        Names of those that are starters of which nobody knows what they do on real scans.
     """
 
     fingerprints: Mapping[str, str]
@@ -75,6 +78,7 @@ class Networks:
     calibration: Calibration | None = None
     witness: Witness | None = None
     given: bool = False
+    unmeasured: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -100,6 +104,7 @@ class Networks:
             main.calibration,
             witness,
             settings.model is not None,
+            tuple(name for name, card in cards.items() if unmeasured(card)),
         )
 
     @property

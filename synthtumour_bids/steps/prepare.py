@@ -22,7 +22,7 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.profile_choice import begin_with, choose
 from synthtumour_bids.segmentation.model_card import is_bundle
 from synthtumour_bids.settings import Method, Settings, Step
-from synthtumour_bids.steps import preprocess
+from synthtumour_bids.steps import cautions, preprocess
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.junior import with_junior
 from synthtumour_bids.steps.rounds import with_rounds
@@ -48,6 +48,9 @@ def prepare(settings: Settings) -> Job:
     job = with_rounds(job)
     if job.settings.model != settings.model:  # too few scans to learn from
         _, why = _with_profile(job.settings)
+    # A cohort's array of jobs, one a label, has some without a mask; a given network is for masks.
+    if settings.model is not None or (job.settings.model and not settings.participant_label):
+        cautions.refuse_nothing_to_segment(job)
     sentences = (_sentence(why), junior, _estimate(job).sentence())
     return dataclasses.replace(job, notes=tuple(filter(None, sentences)))
 

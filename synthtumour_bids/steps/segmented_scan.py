@@ -18,6 +18,7 @@ from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
 from synthtumour_bids.methods.comparison import described
 from synthtumour_bids.methods.replanting import Replanted
+from synthtumour_bids.reports.facts import MEASURED
 from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
@@ -184,6 +185,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "OtherSide": segmented.networks.comparison.to_json(),
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
+        **({MEASURED: False} if network in segmented.networks.unmeasured else {}),
         **({"JuniorSource": source} if source else {}),
         **(_verdict(segmented) if main else NOT_JUDGED),
         **({"CorrectedMasks": corrected} if main and corrected else {}),

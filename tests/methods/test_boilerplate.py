@@ -17,6 +17,7 @@ from synthtumour_bids.methods.references import REFERENCES
 from synthtumour_bids.methods.registry import method_for
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.profiles import PROFILES
+from synthtumour_bids.segmentation.bundle import NOT_MEASURED
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.settings import Method, Role, Settings
@@ -110,6 +111,22 @@ def test_methods_tell_what_a_verdict_takes_from_masks(settings: Settings) -> Non
         assert "nothing was kept" not in text(
             dataclasses.replace(settings, keep_mask=True), cards=networks, witness=witness
         )
+
+
+@pytest.mark.parametrize("limits", [[], [NOT_MEASURED]])
+def test_methods_tell_of_a_starter_that_was_never_measured(
+    settings: Settings, limits: list[str]
+) -> None:
+    told = {"Limits": limits, "MeasuredOnRealScans": not limits, "Data": "Simulated heads."}
+    cards = {"starter": {"details": told}}
+    given = dataclasses.replace(settings, model=Path("starter"))
+    words = "heads. It was tried on simulated heads alone, and not measured on real scans."
+    assert (words in text(given, cards=cards)) is bool(limits)
+    beside = RunFacts(
+        settings, VERSIONS, {}, Path("none"), cards={"junior": card("starter", details=told)}
+    )
+    written = methods_text(beside, method_for(settings.method, settings.preset))
+    assert (words in written) is bool(limits)
 
 
 def test_methods_follow_the_settings(settings: Settings) -> None:

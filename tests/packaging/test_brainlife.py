@@ -86,7 +86,9 @@ def write_cohort(folder: Path, *labels: str) -> Path:
         ({}, EXIT_USAGE, "flair (one scan) or bids (a dataset); found neither"),
         ({"flair": "", "bids": None}, EXIT_USAGE, "found neither"),
         ({"flair": "../x", "bids": "../y"}, EXIT_USAGE, "found flair and bids"),
-        ({"flair": "../x.nii.gz"}, EXIT_USAGE, "no model (model) to segment it with"),
+        ({"flair": "../x.nii.gz"}, EXIT_NO_DATA, "the input flair is ../x.nii.gz"),
+        ({"bids": "starter"}, EXIT_NO_DATA, "the input bids is starter, which is not there"),
+        ({"bids": "../data", "model": "other"}, EXIT_NO_DATA, "the input model is other, which is"),
         ({"flair": "../x.nii.gz", "model": "."}, EXIT_NO_DATA, "the input flair is ../x.nii.gz"),
         (
             {"bids": "../data", "tumourfree": ["../no"]},
@@ -165,6 +167,24 @@ def test_a_cohort_is_planned_with_the_settings(task: Path, tmp_path: Path) -> No
         "1 tumour and 2 tumour-free scans; method synthtumour, profile fast, preset default."
         in result.stdout
     )
+
+
+def test_a_starter_is_a_model(task: Path) -> None:
+    write_cohort(task.parent / "tumours", "01")
+    code, log = run(task, {"bids": "../tumours", "model": "starter"}, "--dry-run")
+    assert code == EXIT_DONE, log
+    assert "starter: given" in log
+
+
+@pytest.mark.parametrize("given", [{}, {"model": ""}, {"model": "starter"}])
+def test_one_scan_needs_no_model_of_its_own(
+    app: ModuleType, tmp_path: Path, given: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scan(tmp_path / "flair.nii.gz")
+    (tmp_path / "config.json").write_text(json.dumps({"flair": "flair.nii.gz", **given}))
+    monkeypatch.chdir(tmp_path)
+    line = app.command(app.read_config(Path("config.json")), [])
+    assert line == ["bids_input", "derivatives", "participant", "--model", "starter"]
 
 
 def test_a_stop_by_the_platform_reaches_the_app(task: Path) -> None:

@@ -214,6 +214,20 @@ def test_json_is_bounded_in_depth_and_size(
         ({"MirrorAxes": [2, 2]}, "different axes"),
         ({"MirrorAxes": [True]}, "MirrorAxes is True"),
         ({"MirrorAxes": "012"}, "different axes"),
+        ({"Name": "senior"}, "calls itself 'senior', not 'starter'"),
+        (
+            {"BorderRefinement": {"foo": 1}},
+            "BorderRefinement has 'foo', which this version does not",
+        ),
+        (
+            {"BorderRefinement": {"reach_mm": "12"}},
+            "BorderRefinement reach_mm is '12', not a number",
+        ),
+        ({"BorderRefinement": {"limit": -1}}, "BorderRefinement limit is -1, not a number from 0"),
+        ({"BorderRefinement": [2.0]}, "BorderRefinement is missing or no object"),
+        ({"Enclosed": "abc"}, "Enclosed is 'abc', not a number"),
+        ({"Enclosed": 0}, "Enclosed is 0, not a number"),
+        ({"Enclosed": None}, "Enclosed is None, not a number"),
     ],
 )
 def test_cards_that_cannot_be_used(changes: dict[str, Any], words: str, bundle: Path) -> None:

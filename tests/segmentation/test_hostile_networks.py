@@ -68,6 +68,16 @@ def teach(models: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", Name)
+@pytest.mark.parametrize(
+    "odd", [{"BorderRefinement": {"foo": 1}}, {"Enclosed": "abc"}, {"Enclosed": 1e300}]
+)
+def test_what_cards_tell_of_masks_is_checked(name: str, odd: dict[str, Any], models: Path) -> None:
+    change(CARD, **odd)(models / name)
+    with pytest.raises(UnavailableError, match=rf"cannot be used \(.*{next(iter(odd))}"):
+        use(models)
+
+
 # ---------------------------------------------------------------------- attacks
 
 

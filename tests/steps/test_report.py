@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,21 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_tsv
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
-from tests.builders.jobs import make_job, mark_preprocessed, method_of
+from tests.builders.jobs import (
+    make_job,
+    mark_preprocessed,
+    mark_trained,
+    method_of,
+    with_settings,
+)
 from tests.builders.reports import make_head, segmented, stored, task_of
+from tests.builders.starters import write_starter
 
 # ---------------------------------------------------------------------- scans
 
@@ -193,6 +202,32 @@ def test_each_job_of_an_array_tells_of_all_scans(tmp_path: Path) -> None:
         assert words in whole
     for scan in job.selected(Role.TUMOUR):
         assert methods(alone(job, scan)) == whole
+
+
+def test_the_text_is_of_the_network_that_made_the_masks(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    mark_trained(job)
+    starter = write_starter(tmp_path / "more")
+    own, (first, second) = {"junior": "a"}, job.selected(Role.TUMOUR)
+    own["senior"] = ModelCard.read(job.layout.network(Network.SENIOR)).fingerprint
+    given = {"starter": ModelCard.read(starter).fingerprint}
+
+    def made_by(*models: Mapping[str, str]) -> str:
+        for scan, one in zip((first, second), models, strict=False):
+            job.ledger.mark(Step.SEGMENT, scan.key, "p", scan=scan, models=one)
+        return methods(with_settings(job, model=starter))
+
+    assert "Stage 2" in made_by()
+    text = made_by(own, own)
+    assert "Stage 2" in text
+    assert "Scans by the network" not in text
+    text = made_by(given, own)
+    assert "Stage 2" in text
+    assert f"* senior {own['senior']}: 1\n* starter {given['starter']}: 1\n" in text
+    text = made_by(given, given)
+    assert "segmented by the starter" in text
+    assert "Stage 2" not in text
+    assert "Scans by the network" not in text
 
 
 def test_annotated_scans_that_another_job_preprocessed_are_counted(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted
+from synthtumour_bids.reports.facts import network_facts
 from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
@@ -160,6 +161,19 @@ def test_the_scan_refines_masks_and_maps_where_it_is_asked(task: SegmentTask) ->
         assert dice(found, wanted) > 0.95, name
         described = json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
         assert bool(described["Refinement"]) is refined
+
+
+@pytest.mark.parametrize("unmeasured", [(), ("junior",), ("junior", "senior")])
+def test_masks_tell_of_starters_that_were_never_measured(
+    task: SegmentTask, unmeasured: tuple[str, ...]
+) -> None:
+    segment_scan(replace(task, networks=replace(task.networks, unmeasured=unmeasured)))
+    folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
+    for network, name in (("junior", "label-L_desc-junior_mask"), ("senior", "label-L_mask")):
+        told = json.loads((folder / f"{task.scan.stem}_{name}.json").read_text())
+        assert told.get("MeasuredOnRealScans", True) is (network not in unmeasured)
+        shown = [label for label, _ in network_facts(told)]
+        assert ("Measured on real scans" in shown) is (network in unmeasured)
 
 
 @pytest.fixture

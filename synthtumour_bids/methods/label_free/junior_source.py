@@ -94,11 +94,11 @@ def choose(asked: Asked, there: There) -> Choice:
     few = there.persons < FEWEST_TO_LEARN_FROM
     if few and asked.learns and there.begun is None:
         persons = "1 person" if there.persons == 1 else f"{there.persons} persons"
+        otherwise = " --junior train learns from them all the same." if there.persons else ""
         return Choice(
             "alone",
             f"Nothing is learned, and {there.starter} segments alone: the scans to learn from are "
-            f"of {persons} with a tumour, fewer than {FEWEST_TO_LEARN_FROM}. --junior train learns "
-            "from them all the same.",
+            f"of {persons} with a tumour, fewer than {FEWEST_TO_LEARN_FROM}.{otherwise}",
         )
     if there.begun == STARTER:
         return Choice(STARTER, f"The junior is {there.starter}: the output folder has it.")

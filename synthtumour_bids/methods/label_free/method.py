@@ -29,13 +29,12 @@ from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED
 from synthtumour_bids.methods.pseudo_labels import unlabelled
+from synthtumour_bids.segmentation.card_details import ENCLOSED, EVIDENCE
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Role, Step
 from synthtumour_bids.synthesis.borders import Evidence
-
-ENCLOSED = "Enclosed"  # of cards: what is added to masks
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class LabelFree:
     def _card(self, job: Job) -> Mapping[str, Any]:
         """What the model cards tell besides."""
         evidence = dataclasses.asdict(self._evidence) if self._evidence else None
-        told: dict[str, Any] = {"BorderRefinement": evidence}
+        told: dict[str, Any] = {EVIDENCE: evidence}
         if (enclosing := self._enclosing(job)) < 1:
             told[ENCLOSED] = enclosing
         if self.starter is not None:
@@ -211,7 +210,7 @@ class LabelFree:
 
     def border_evidence(self, card: ModelCard | None = None) -> Evidence | None:
         """Refine the borders of our own synthesis; networks of the published one are left so."""
-        stored = card.details.get("BorderRefinement") if card else None
+        stored = card.details.get(EVIDENCE) if card else None
         return Evidence(**stored) if stored else self._evidence
 
     def enclosed(self, card: ModelCard) -> float:

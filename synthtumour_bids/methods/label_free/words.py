@@ -8,7 +8,7 @@ from synthtumour_bids.methods.base import Cite, RunFacts
 from synthtumour_bids.methods.corrections import TIMES, with_annotation
 from synthtumour_bids.methods.label_free import simulated_hosts
 from synthtumour_bids.methods.label_free.recipes import Recipe
-from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
+from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained, unmeasured
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.starters import Starter
 from synthtumour_bids.settings import STARTER, Role
@@ -84,7 +84,7 @@ def _stage_one(
             f"synthtumour_bids, a network of nnU-Net{facts.version('nnunetv2')} {cite('nnunet')} "
             f"(version {starter.details.get('Version', 'not recorded')}, weights "
             f"{starter.fingerprint}, at {starter.resolution:g} mm). "
-            f"{starter.details.get('Data', '')}"
+            f"{starter.details.get('Data', '')}{unmeasured(starter)}"
         )
     return (
         f"{drawn}A junior network, nnU-Net{facts.version('nnunetv2')} "

@@ -41,6 +41,10 @@ def test_the_choice_and_its_reason(asked: Asked, there: There, source: str, word
     assert words in choice.why
 
 
+def test_nobody_is_no_one_to_learn_from() -> None:
+    assert "--junior train" not in choose(Asked("starter"), There(STARTER, persons=0)).why
+
+
 @given(
     asked=st.builds(
         Asked,

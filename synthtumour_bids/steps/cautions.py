@@ -1,0 +1,115 @@
+"""What a run leaves out, or does, that whoever started it may not expect: said before it begins."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.job import Job
+from synthtumour_bids.methods.words import unmeasured
+from synthtumour_bids.settings import Settings, Step
+
+LOGGER = logging.getLogger(__name__)
+
+
+def refuse_nothing_to_segment(job: Job) -> None:
+    """Refuse a run with given networks whose scans are all of people without a tumour.
+
+    Raises
+    ------
+    DataError
+        Saying how they are segmented all the same.
+    """
+    scans = job.selected()
+    wanted = Step.SEGMENT in job.steps and not job.settings.boilerplate_only
+    # What cannot be read is told of as a failure of its own.
+    if not wanted or not scans or job.selection.refused or _to_segment(job):
+        return
+    people = listed(sorted({scan.subject for scan in scans}), 5)
+    msg = (
+        f"Nothing is to be segmented: the scans asked for ({len(scans)}) are of tumour-free "
+        f"participants ({people}). {_way_out(job.settings)}"
+    )
+    raise DataError(msg)
+
+
+def tell(job: Job) -> None:
+    """Log what the user should know beforehand, as warnings."""
+    for sentence in _sentences(job):
+        LOGGER.warning("%s", sentence)
+
+
+def _sentences(job: Job) -> list[str]:
+    return list(filter(None, (_left_out(job), _unmeasured(job), _made_again(job))))
+
+
+def _left_out(job: Job) -> str:
+    """Name those who were asked for and get no mask."""
+    settings = job.settings
+    if settings.model is None or Step.SEGMENT not in job.steps:
+        return ""
+    segmented = {scan.subject for scan in _to_segment(job)}
+    free = {scan.subject for scan in job.selected()} - segmented
+    named = [label for label in settings.participant_label if label in free]
+    if not named:
+        return ""
+    return (
+        f"Participants {listed(named)} (--participant-label) are tumour-free and left out. "
+        f"{_way_out(settings)}"
+    )
+
+
+def _unmeasured(job: Job) -> str:
+    """Tell of a given starter that nobody has tried on real scans."""
+    if job.settings.model is None or Step.SEGMENT not in job.steps:
+        return ""
+    model = job.main_network
+    if not (said := unmeasured(model.card)):
+        return ""
+    return (
+        f"{model.folder.name} segments ({model.card.contrast}, {model.card.lesion}).{said} Look at "
+        "its masks before you believe them."
+    )
+
+
+def _made_again(job: Job) -> str:
+    """Tell of masks by other networks, which those of this run will take the place of.
+
+    A senior that is trained further may replace its own masks; a network that was given, or the
+    first senior of a folder, those of another.
+    """
+    if Step.SEGMENT not in job.steps:
+        return ""
+    scans, given = _to_segment(job), job.settings.model is not None
+    ours = {name: model.card.fingerprint if given else "" for name, model in job.networks.items()}
+    others: Counter[str] = Counter()
+    for scan in scans:
+        stamp = job.ledger.finished(Step.SEGMENT, scan.key)
+        models = dict(stamp.details.get("models", {})) if stamp else {}
+        if models and (models != ours if given else models.keys() != ours.keys()):
+            others[" ".join(list(models.items())[-1])] += 1
+    if not others:
+        return ""
+    name, fingerprint = list(ours.items())[-1]
+    card = job.main_network.card if given else None
+    what = f" {fingerprint} (for {card.lesion} in {card.contrast} images)" if card else ""
+    return (
+        f"{others.total()} of {len(scans)} masks in {job.settings.output_dir} are by another "
+        f"network ({listed(others)}), and are made again by the {name}{what} of this run. Choose "
+        "another output folder to keep them."
+    )
+
+
+def _to_segment(job: Job) -> list[Scan]:
+    return [scan for scan in job.selected() if scan.role.is_segmented]
+
+
+def _way_out(settings: Settings) -> str:
+    return (
+        "--hold-out with their labels has them segmented, too. Who has a tumour is told by column "
+        f"{settings.group_column!r} of participants.tsv (--group-column, --tumour-value); in a "
+        "dataset of --tumourfree-dir nobody has."
+    )

@@ -1,0 +1,125 @@
+"""What is said before a run begins: nothing to segment, who is left out, whose masks go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.__main__ import main
+from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
+from synthtumour_bids.segmentation import starters
+from synthtumour_bids.segmentation.bundle import NOT_MEASURED
+from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps import cautions
+from tests.builders.datasets import make
+from tests.builders.jobs import make_job, with_settings
+from tests.builders.starters import change_card, write_starter
+
+
+@pytest.fixture(autouse=True)
+def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one starter that there is."""
+    monkeypatch.setattr(starters, "SHIPPED", tmp_path / "none")
+    bundle = write_starter(tmp_path / "more")
+    monkeypatch.setenv(starters.VARIABLE, str(bundle.parent))
+    return bundle
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    """A plan for a patient and two controls, who are told apart by a table."""
+    bids = make(tmp_path / "bids", *(f"sub-{n}_FLAIR.nii.gz" for n in ("01", "02", "03")))
+    tell(bids, "patient", "control", "control")
+    return [str(bids), str(tmp_path / "out"), "participant", "--dry-run", "--nprocs", "1"]
+
+
+def tell(bids: Path, *groups: str) -> None:
+    rows = (f"sub-{n:02d}\t{group}\n" for n, group in enumerate(groups, 1))
+    (bids / "participants.tsv").write_text("participant_id\tgroup\n" + "".join(rows))
+
+
+def asked(*labels: str) -> list[str]:
+    return ["--participant-label", *labels]
+
+
+def test_nothing_to_segment_is_a_sentence(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, "--model", "starter"]
+    told = "of tumour-free participants (02). --hold-out with their labels"
+    assert main([*command, *asked("02")]) == EXIT_NO_DATA
+    assert told in capsys.readouterr().err
+    assert main([*command, *asked("02"), "--hold-out", "02"]) == EXIT_DONE
+    assert main([*command, *asked("02"), "--steps", "report"]) == EXIT_DONE
+    tell(tmp_path / "bids", *["control"] * 3)
+    capsys.readouterr()
+    assert main(command) == EXIT_NO_DATA
+    told = capsys.readouterr().err
+    for words in ("(3) are of tumour-free participants (01, 02, 03)", "'group'", "--tumour-value"):
+        assert words in told
+
+
+def test_whoever_is_named_and_left_out_is_told_of(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, "--model", "starter"]
+    assert main([*command, *asked("01", "03")]) == EXIT_DONE
+    told = capsys.readouterr().err
+    assert "Participants 03 (--participant-label) are tumour-free and left out. --hold-out" in told
+    for quiet in (asked("01"), [], ["--hold-out", "03", *asked("01", "03")]):
+        assert main([*command, *quiet]) == EXIT_DONE
+        assert "left out" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_starter_that_nobody_measured_is_told_of_in_the_log(
+    command: list[str], starter: Path, by_name: bool, measured: bool
+) -> None:
+    if measured:
+        change_card(starter, MeasuredOnRealScans=True)
+    else:
+        change_card(starter, Limits=[NOT_MEASURED])
+    given = ["--model", "starter" if by_name else str(starter), "--skip-bids-validation"]
+    assert main([*command[:3], *given, *command[4:]]) == EXIT_NO_DATA, "none of these is an image"
+    (log,) = (Path(command[1]) / "logs").glob("*/synthtumour.log")
+    told = f"{starter.name} segments (FLAIR, glioma). It was tried on simulated heads alone"
+    assert (told in log.read_text()) is not measured
+    methods = (Path(command[1]) / "logs" / "CITATION.md").read_text()
+    assert ("tried on simulated heads alone, and not measured" in methods) is not measured
+
+
+def test_masks_of_another_network_are_not_replaced_without_a_word(
+    tmp_path: Path, starter: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = make_job(tmp_path, tumours=3)
+    first, second, _ = job.selected(Role.TUMOUR)
+    given = with_settings(job, model=starter)
+    ours = {"starter": ModelCard.read(starter).fingerprint}
+    for scan, models in ((first, {"junior": "a", "senior": "b"}), (second, ours)):
+        job.ledger.mark(Step.SEGMENT, scan.key, "p", scan=scan, models=models)
+    for asked_for, words in (
+        (given, ("1 of 3 masks", "(senior b)", f"{ours['starter']} (for glioma in FLAIR images)")),
+        (job, ("1 of 3 masks", f"(starter {ours['starter']})", "by the senior of this run")),
+        (with_settings(given, steps=(Step.PREPROCESS,)), ()),
+    ):
+        caplog.clear()
+        cautions.tell(asked_for)
+        told = [one.getMessage() for one in caplog.records if "made again" in one.getMessage()]
+        assert len(told) == bool(words)
+        assert all(word in told[0] for word in words)
+
+
+def test_a_starter_that_takes_over_needs_somebody_too(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, "--junior", "starter"]
+    assert main([*command, *asked("02")]) == EXIT_DONE, "a job of a cohort's array"
+    assert "Participants 02" in capsys.readouterr().err
+    tell(tmp_path / "bids", *["control"] * 3)
+    assert main(command) == EXIT_NO_DATA
+    told = capsys.readouterr().err
+    assert "Nothing is to be segmented" in told
+    assert "--junior train" not in told
