@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from synthtumour_bids.bids.inputs import is_narrow
+from synthtumour_bids.bids.patients import possible_patients
 from synthtumour_bids.errors import DataError, advice
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
@@ -65,7 +67,7 @@ def with_junior(job: Job) -> tuple[Job, str]:
     asked = Asked(
         None if isinstance(settings.junior, Path) else settings.junior,
         _own_tumours(settings),
-        Step.TRAIN in job.steps,
+        Step.SYNTHESISE in job.steps and Step.TRAIN not in job.steps,
     )
     called = _name(starter) if starter else ""
     there = There(called, begun, _persons(job))
@@ -74,7 +76,7 @@ def with_junior(job: Job) -> tuple[Job, str]:
         return _with(job, junior=TRAIN), choice.why
     if choice.source == STARTER:
         return _with(job, junior=starter.folder), choice.why
-    if Step.SEGMENT not in job.steps:
+    if Step.TRAIN in job.steps and Step.SEGMENT not in job.steps:
         msg = f"{choice.why} To segment with the starter: level participant, --model starter."
         raise DataError(msg)
     why = choice.why
@@ -146,5 +148,8 @@ def _own_tumours(settings: Settings) -> str:
 
 
 def _persons(job: Job) -> int:
+    """Persons with a tumour who may teach, by the names of folders where scans were not read."""
+    if is_narrow(job.settings):
+        return len(possible_patients(job.settings))
     tumours = (scan for scan in job.selection.everything if scan.role is Role.TUMOUR)
     return len({scan.person for scan in tumours if not job.is_held_out(scan)})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.cli.parser import parse_settings
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.execution.outcome import Status
@@ -135,11 +137,32 @@ def test_a_small_cohort_is_segmented_by_the_starter(tmp_path: Path, starter: Pat
     assert Step.TRAIN not in alone.steps
     assert "of 3 persons with a tumour, fewer than 4. --junior train learns" in why
     assert settled(few, junior="train").junior == "train"
-    assert settled(few, steps=(Step.PREPROCESS,)).model is None
+    for steps in ((Step.PREPROCESS,), (Step.SEGMENT, Step.REPORT), (Step.REPORT,)):
+        assert settled(few, steps=steps).model == starter, "whichever steps one run does"
+    assert settled(few, reports_only=True).model == starter
+    assert settled(few, analysis_level="group", steps=(Step.REPORT,)).model == starter
+    assert settled(few, steps=(Step.SYNTHESISE,)).model is None, "samples to be looked at"
     with pytest.raises(DataError, match="--model starter"):
         settled(few, analysis_level="group")
     held_out = make_job(tmp_path / "held", tumours=4, hold_out=("tumour0",))
     assert settled(held_out).model == starter
+
+
+def test_a_job_for_one_participant_goes_by_the_whole_cohort(tmp_path: Path, starter: Path) -> None:
+    """Of an array that preprocesses first, each job looks at its own scans alone."""
+    steps = (Step.PREPROCESS,)
+    for tumours, alone in ((4, False), (3, True)):
+        whole = make_job(tmp_path / str(tumours), tumours=tumours, tumourfree=2, steps=steps)
+        rows = "".join(f"sub-tumour{n}\ttumour\nsub-tumourfree{n}\tcontrol\n" for n in range(5))
+        table = whole.settings.bids_dir / "participants.tsv"
+        table.write_text(f"participant_id\tgroup\n{rows}")
+        first = replace(whole, selection=Selection(*((whole.selected()[0],),) * 2))
+        asked = {"participant_label": ("tumour0",)}
+        assert settled(first, **asked).model == (starter if alone else None)
+        if not alone:
+            assert settled(first, **asked, hold_out=("tumour1",)).model == starter
+            table.unlink()
+            assert settled(first, **asked).model is None
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
-from tests.builders.jobs import make_job, mark_preprocessed, method_of
+from tests.builders.jobs import make_job, mark_preprocessed, mark_trained, method_of, with_settings
 from tests.builders.reports import make_head, segmented, stored, task_of
 
 # ---------------------------------------------------------------------- scans
@@ -195,8 +195,20 @@ def test_each_job_of_an_array_tells_of_all_scans(tmp_path: Path) -> None:
         assert methods(alone(job, scan)) == whole
 
 
+def test_no_training_is_told_of_before_there_is_a_senior(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    for untrained in (job, with_settings(job, steps=(Step.REPORT,))):
+        written = methods(untrained)
+        assert "There is no trained senior network in the output folder yet." in written
+        for words in ("Stage 1", "Stage 2", "was trained", "The senior's tumour probability"):
+            assert words not in written
+    assert "A senior network" in methods(with_settings(job, boilerplate_only=True)), "the plan"
+    mark_trained(job)
+    assert "A senior network" in methods(with_settings(job, steps=(Step.REPORT,)))
+
+
 def test_annotated_scans_that_another_job_preprocessed_are_counted(tmp_path: Path) -> None:
-    job = make_job(tmp_path, method=Method.FABRICATION)
+    job = make_job(tmp_path, method=Method.FABRICATION, boilerplate_only=True)
     first, *others = job.selected()
     annotated = [
         replace(first, entities=(("sub", name),), role=Role.ANNOTATED, dataset_name="annotated")
@@ -246,6 +258,7 @@ def test_pseudo_labels_that_did_not_pass_are_told_apart(
     tmp_path: Path, method: Method, accepted: int, relaxed: int
 ) -> None:
     job = make_job(tmp_path, method=method, semi_supervised=method is Method.FABRICATION)
+    job = with_settings(job, boilerplate_only=True)
     verdicts = [(True, True)] * accepted + [(True, False)] * relaxed + [(False, False)] * 4
     rows = [
         {"scan": f"raw/sub-{number}_FLAIR", "used": used, "accepted": passed}
