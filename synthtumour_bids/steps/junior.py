@@ -62,8 +62,9 @@ def with_junior(job: Job) -> tuple[Job, str]:
         return job, ""
     if settings.method is Method.FABRICATION:
         return _with_start(job)
-    begun = None if lineage.starts_anew(job) else _begun(job.layout.network(Network.JUNIOR))
-    starter = _starter(job, begun)
+    own = None if _asks_for_training(settings) else _own_starter(job)
+    begun = _begun(job, own)
+    starter = own or _starter(job)
     asked = Asked(
         None if isinstance(settings.junior, Path) else settings.junior,
         _own_tumours(settings),
@@ -115,24 +116,34 @@ def _with(job: Job, *, junior: Path | JuniorSource) -> Job:
     return dataclasses.replace(job, settings=dataclasses.replace(job.settings, junior=junior))
 
 
-def _begun(folder: Path) -> JuniorSource | None:
-    """Where the junior in an output folder comes from, finished or not."""
-    if is_bundle(folder):
-        return "starter"
-    return TRAIN if (folder / "fold_0").is_dir() else None
+def _begun(job: Job, own: Starter | None) -> JuniorSource | None:
+    """Where the junior that the output folder has for this run comes from, finished or not."""
+    if own is not None:
+        return STARTER
+    begun = (job.layout.network(Network.JUNIOR) / "fold_0").is_dir()
+    return TRAIN if begun and not lineage.starts_anew(job) else None
 
 
-def _starter(job: Job, begun: JuniorSource | None) -> Starter | None:
-    """The starter that the output folder has, else the newest there is, if one may be needed."""
-    settings = job.settings
-    own = job.layout.network(Network.JUNIOR)
-    if settings.junior == TRAIN or (settings.junior is None and _own_tumours(settings)):
+def _asks_for_training(settings: Settings) -> bool:
+    tumours_of_its_own = settings.junior is None and bool(_own_tumours(settings))
+    return settings.junior == TRAIN or tumours_of_its_own
+
+
+def _own_starter(job: Job) -> Starter | None:
+    """The starter that is the output folder's junior, where it is for these scans."""
+    folder = job.layout.network(Network.JUNIOR)
+    if lineage.starts_anew(job) or not is_bundle(folder):
         return None
-    if begun == STARTER:
-        with advice(ADVICE_OWN):
-            starter = read_starter(own)
-        if starter.fits(settings.contrast, settings.lesion):
-            return starter
+    with advice(ADVICE_OWN):
+        starter = read_starter(folder)
+    return starter if starter.fits(job.settings.contrast, job.settings.lesion) else None
+
+
+def _starter(job: Job) -> Starter | None:
+    """The newest starter there is, if one may be needed."""
+    settings = job.settings
+    if _asks_for_training(settings):
+        return None
     wanted = settings.contrast, settings.lesion
     if settings.junior == STARTER and starter_for(*wanted) is None:
         return find_starter(*wanted, flag="--junior starter", otherwise=WITHOUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from synthtumour_bids.steps import train
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.junior import with_junior
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_trained, with_settings, write_networks
+from tests.builders.jobs import make_job, mark_trained, with_scans, with_settings, write_networks
 from tests.builders.starters import change_card, write_starter
 
 
@@ -115,6 +116,24 @@ def test_the_starter_is_copied_and_stays_whatever_comes_later(
     (own / CARD).write_text(json.dumps({}))
     with pytest.raises(UnavailableError, match=r"cannot be used.*--retrain"):
         with_junior(job)
+
+
+def test_that_of_the_folder_may_be_for_something_else(job: Job, tmp_path: Path) -> None:
+    now, _ = with_junior(job)
+    train.run(now, method_of_run(now), Network.JUNIOR)
+    root = tmp_path / "for-metastases"
+    other = write_starter(root, lesion="metastasis")
+    shutil.copytree(other, tmp_path / "more" / "starters" / other.name)
+    for settings in ({"lesion": "metastasis"}, {"lesion": "metastasis", "junior": "starter"}):
+        later, why = with_junior(with_settings(job, **settings))
+        assert later.settings.junior == tmp_path / "more" / "starters" / other.name
+        assert "--junior train trains one instead" in why
+        assert "has it" not in why
+    few = with_scans(job, *job.selected()[:1])
+    assert settled(few, lesion="metastasis").model is not None, "the folder's is no reason to train"
+    assert settled(few).model is None
+    _, why = with_junior(with_settings(job, lesion="stroke"))
+    assert "no starter" in why
 
 
 def test_an_output_folder_with_it_is_a_model(job: Job, tmp_path: Path) -> None:
