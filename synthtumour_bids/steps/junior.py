@@ -85,6 +85,8 @@ def with_junior(job: Job) -> tuple[Job, str]:
         why = f"{why} The masks of --corrections teach nothing then."
     if settings.rounds is not None:
         why = f"{why} There are no --rounds then."
+    if settings.retrain:
+        why = f"{why} There is nothing to --retrain then."
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
     return dataclasses.replace(job, settings=alone), why
 

@@ -165,6 +165,9 @@ def test_a_small_cohort_is_segmented_by_the_starter(tmp_path: Path, starter: Pat
         settled(few, analysis_level="group")
     held_out = make_job(tmp_path / "held", tumours=4, hold_out=("tumour0",))
     assert settled(held_out).model == starter
+    again, why = with_junior(with_settings(few, retrain=True))
+    assert again.settings.model == starter
+    assert "There is nothing to --retrain then" in why
 
 
 def test_a_job_for_one_participant_goes_by_the_whole_cohort(tmp_path: Path, starter: Path) -> None:

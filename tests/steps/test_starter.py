@@ -141,6 +141,34 @@ def test_what_only_training_heeds_is_refused(
     assert "--contrast asks for T1w" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "trained"),
+    [
+        ("--lesion", "stroke", "glioma"),
+        ("--preset", "reference", "default"),
+        ("--method", "fabrication", "synthtumour"),
+    ],
+)
+def test_another_network_than_the_given_one_is_refused(
+    flag: str,
+    value: str,
+    trained: str,
+    starter: Path,
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = flag[2:]
+    given = [*command[:-1], str(starter), flag]
+    assert main([*given, value, "--dry-run"]) == EXIT_USAGE
+    told = capsys.readouterr().err
+    assert f"{starter} was trained with {name} {trained}; {flag} asks for {value}. Leave" in told
+    assert main([*given, trained, "--dry-run"]) == EXIT_DONE
+    change_card(starter, Lesion="stroke")
+    if name == "lesion":
+        assert main([*given, value, "--dry-run"]) == EXIT_DONE
+        assert main([*given[:-1], "--dry-run"]) == EXIT_DONE, "it is the model that tells"
+
+
 def test_starters_that_are_shipped_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", SHIPPED)
