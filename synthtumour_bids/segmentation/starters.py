@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,14 @@ def starter_for(contrast: str, lesion: str) -> Starter | None:
     """
     fitting = (one for one in starters() if one.fits(contrast, lesion))
     return next(fitting, None)
+
+
+def way_out(contrast: str, lesion: str) -> str:
+    """Say in refusals that a starter could segment; empty where none can be used."""
+    with suppress(UnavailableError):
+        if starter_for(contrast, lesion) is not None:
+            return " Or train nothing: level participant, --model starter."
+    return ""
 
 
 def find_starter(

@@ -10,7 +10,13 @@ import pytest
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.cli.parser import parse_settings
-from synthtumour_bids.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, UnavailableError
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_NO_DATA,
+    EXIT_UNAVAILABLE,
+    EXIT_USAGE,
+    UnavailableError,
+)
 from synthtumour_bids.execution.logs import settings_as_toml
 from synthtumour_bids.segmentation.model_card import CARD, WEIGHTS
 from synthtumour_bids.segmentation.starters import SHIPPED, VARIABLE, find_starter, starters
@@ -167,6 +173,28 @@ def test_another_network_than_the_given_one_is_refused(
     if name == "lesion":
         assert main([*given, value, "--dry-run"]) == EXIT_DONE
         assert main([*given[:-1], "--dry-run"]) == EXIT_DONE, "it is the model that tells"
+
+
+def test_what_cannot_be_trained_can_be_segmented_by_a_starter(
+    tmp_path: Path, command: list[str], starter: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose refusals say so, where there is a starter."""
+    out = "Or train nothing: level participant, --model starter."
+    without = [*command[:3], "--dry-run"]
+    change_card(starter, Contrast="T2w")
+    make(tmp_path / "bids", *(f"sub-{n}_T2w.nii.gz" for n in range(5)))
+    told = {}
+    for contrast in ("T2w", "FLAIR"):
+        assert main([*without, "--contrast", contrast]) == EXIT_NO_DATA
+        told[contrast] = capsys.readouterr().err
+        assert "It cannot be told which participants have a tumour" in told[contrast]
+        assert (out in told[contrast]) is (contrast == "T2w")
+    assert main([*without, "--contrast", "T2w", "--group-column", "Dx"]) == EXIT_NO_DATA
+    assert out not in capsys.readouterr().err, "who names a column must have it"
+    assert main([*without, "--contrast", "T2w", "--junior", "starter"]) == EXIT_NO_DATA
+    said = capsys.readouterr().err
+    assert "Training needs at least 2 tumour-free participants" in said
+    assert out in said
 
 
 def test_starters_that_are_shipped_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
