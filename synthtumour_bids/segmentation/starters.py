@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.errors import UnavailableError, advice
 from synthtumour_bids.segmentation.bundle import About, read_files
-from synthtumour_bids.segmentation.model_card import CARD, Model, ModelCard
+from synthtumour_bids.segmentation.model_card import Model, ModelCard
+from synthtumour_bids.segmentation.starter_labels import Label
 from synthtumour_bids.settings import STARTER
 
 SHIPPED = Path(__file__).parents[1] / "starters"
@@ -64,33 +65,37 @@ def read_starter(folder: Path) -> Starter:
     return Starter(folder, files.card, files.about)
 
 
-def starters() -> list[Starter]:
-    """Read all starters: those of the folder that `VARIABLE` names, then those shipped.
+def bundles() -> list[Path]:
+    """Find the folders of all starters: those of the folder that `VARIABLE` names go first.
 
-    Newer versions come first.
-
-    Raises
-    ------
-    UnavailableError
-        When one of them cannot be used.
+    Newer versions come before others. Cards are read, as far as they can be; see `read_starter`.
     """
-    found: list[Starter] = []
+    found: list[Path] = []
     for place in _places():
-        here = [read_starter(path.parent) for path in sorted(place.glob(f"starter-*/{CARD}"))]
-        found += sorted(here, key=lambda one: one.about.order, reverse=True)
+        here = (path for path in sorted(place.glob("starter-*")) if not path.is_file())
+        found += sorted(here, key=lambda one: Label.of(one).order, reverse=True)
     return found
 
 
 def starter_for(contrast: str, lesion: str) -> Starter | None:
     """Find the newest starter for a contrast and a lesion; ``None`` where there is none.
 
+    Those for something else are not looked at any further than their cards, or, where these cannot
+    be read, their names.
+
     Raises
     ------
     UnavailableError
-        When one of those there are cannot be used.
+        When it cannot be used.
     """
-    fitting = (one for one in starters() if one.fits(contrast, lesion))
-    return next(fitting, None)
+    fitting = (one for one in bundles() if Label.of(one).is_for(contrast, lesion))
+    folder = next(fitting, None)
+    if folder is None:
+        return None
+    if folder.parent == SHIPPED:
+        return read_starter(folder)
+    with advice(f"It lies in the folder that the variable {VARIABLE} names."):
+        return read_starter(folder)
 
 
 def way_out(contrast: str, lesion: str) -> str:
@@ -126,13 +131,20 @@ def find_starter(
     if found is not None:
         return found
     places = " and ".join(map(str, _places()))
-    there = ", ".join(one.words for one in starters()) or "none at all"
+    there = ", ".join(map(_words, bundles())) or "none at all"
     msg = (
         f"{flag}: looked in {places} for a starter for {lesion} in {contrast} images; "
         f"found {there}. Choose --contrast and --lesion of one that is there, name a folder with "
         f"another in the variable {VARIABLE}, or {otherwise}."
     )
     raise UnavailableError(msg)
+
+
+def _words(folder: Path) -> str:
+    try:
+        return read_starter(folder).words
+    except UnavailableError:
+        return f"{folder.name} (cannot be used)"
 
 
 def _places() -> Iterator[Path]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from pathlib import Path
 
 from synthtumour_bids.bids.inputs import is_narrow
 from synthtumour_bids.bids.patients import possible_patients
-from synthtumour_bids.errors import DataError, advice
+from synthtumour_bids.errors import DataError, UnavailableError, advice
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT
@@ -64,7 +65,7 @@ def with_junior(job: Job) -> tuple[Job, str]:
         return _with_start(job)
     own = None if _asks_for_training(settings) else _own_starter(job)
     begun = _begun(job, own)
-    starter = own or _starter(job)
+    starter = own or _starter(job, begun)
     asked = Asked(
         None if isinstance(settings.junior, Path) else settings.junior,
         _own_tumours(settings),
@@ -141,12 +142,16 @@ def _own_starter(job: Job) -> Starter | None:
     return starter if starter.fits(job.settings.contrast, job.settings.lesion) else None
 
 
-def _starter(job: Job) -> Starter | None:
+def _starter(job: Job, begun: JuniorSource | None) -> Starter | None:
     """The newest starter there is, if one may be needed."""
     settings = job.settings
     if _asks_for_training(settings):
         return None
     wanted = settings.contrast, settings.lesion
+    if begun == TRAIN and settings.junior is None:  # it would only be mentioned
+        with suppress(UnavailableError):
+            return starter_for(*wanted)
+        return None
     if settings.junior == STARTER and starter_for(*wanted) is None:
         return find_starter(*wanted, flag="--junior starter", otherwise=WITHOUT)
     with advice(ADVICE):

@@ -91,6 +91,10 @@ def test_a_trained_junior_stays(job: Job, starter: Path) -> None:
     assert lineage.is_trained(later, method_of_run(later))
     assert settled(job, junior="starter").junior == starter
     assert settled(job, retrain=True).junior == starter
+    change_card(starter, Template="other")  # which is mentioned only
+    later, why = with_junior(job)
+    assert later.settings.junior == "train"
+    assert "--junior starter" not in why
 
 
 def test_the_starter_is_copied_and_stays_whatever_comes_later(

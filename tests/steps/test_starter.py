@@ -19,7 +19,14 @@ from synthtumour_bids.errors import (
 )
 from synthtumour_bids.execution.logs import settings_as_toml
 from synthtumour_bids.segmentation.model_card import CARD, WEIGHTS
-from synthtumour_bids.segmentation.starters import SHIPPED, VARIABLE, find_starter, starters
+from synthtumour_bids.segmentation.starters import (
+    SHIPPED,
+    VARIABLE,
+    bundles,
+    find_starter,
+    read_starter,
+    starter_for,
+)
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps.given_networks import with_networks
 from tests.builders.datasets import make
@@ -76,7 +83,7 @@ def test_the_newest_is_taken_and_the_folder_of_the_variable_goes_first(
         other = tmp_path / place / f"starter-flair-4mm-{version}"
         shutil.copytree(starter, other)
         change_card(other, Version=version)
-    assert [one.about.version for one in starters()] == ["1.10", "1.9", "1.0", "7"]
+    assert [read_starter(one).about.version for one in bundles()] == ["1.10", "1.9", "1.0", "7"]
     found = find_starter("FLAIR", "glioma")
     assert found.about.version == "1.10"
     assert found.model.card == found.card
@@ -135,7 +142,41 @@ def test_a_damaged_starter_is_a_sentence(
     assert main([*command, "--dry-run"]) == EXIT_UNAVAILABLE
     told = capsys.readouterr().err
     assert told.startswith(f"synthtumour-bids: error: The network in {starter} cannot be used: ")
+    assert VARIABLE in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("damage", ["weights", "card", "none"])
+def test_one_for_something_else_may_be_damaged(
+    damage: str, starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = starter.with_name("starter-stroke-dwi-4mm-1.0")
+    shutil.copytree(starter, other)
+    change_card(other, Contrast="DWI", Lesion="stroke")
+    match damage:
+        case "weights":
+            (other / WEIGHTS).write_bytes(b"")
+        case "card":
+            (other / CARD).write_text("{")
+        case "none":
+            (other / CARD).unlink()
+    assert main([*command, "--dry-run"]) == EXIT_DONE
+    capsys.readouterr()
+    assert main([*command, "--dry-run", "--lesion", "metastasis"]) == EXIT_UNAVAILABLE
+    assert f"{other.name} (cannot be used)" in capsys.readouterr().err
+    with pytest.raises(UnavailableError, match=f"{other} cannot be used.*{VARIABLE}"):
+        starter_for("DWI", "stroke")
+
+
+@pytest.mark.parametrize("name", ["starter-flair-4mm-1.1", "starter-mine"])
+def test_one_that_may_be_meant_may_not(name: str, starter: Path) -> None:
+    """Or an older one would segment without a word."""
+    shutil.copytree(starter, starter.with_name(name))
+    (starter.with_name(name) / CARD).unlink()
+    with pytest.raises(UnavailableError, match=f"{name} cannot be used: {CARD} cannot be read"):
+        starter_for("FLAIR", "glioma")
+    if "flair" in name:
+        assert starter_for("T2w", "glioma") is None
 
 
 def test_what_only_training_heeds_is_refused(
@@ -200,6 +241,6 @@ def test_what_cannot_be_trained_can_be_segmented_by_a_starter(
 def test_starters_that_are_shipped_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", SHIPPED)
-    for one in starters():
+    for one in map(read_starter, bundles()):
         assert one.folder.parent == SHIPPED
         assert "Copyright" in json.dumps(one.card.details)
