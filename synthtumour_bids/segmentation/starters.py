@@ -10,7 +10,7 @@ from pathlib import Path
 
 from synthtumour_bids.errors import UnavailableError, advice
 from synthtumour_bids.segmentation.bundle import About, read_files
-from synthtumour_bids.segmentation.model_card import Model, ModelCard
+from synthtumour_bids.segmentation.model_card import Model, ModelCard, is_bundle
 from synthtumour_bids.segmentation.starter_labels import Label
 from synthtumour_bids.settings import STARTER
 
@@ -69,11 +69,15 @@ def bundles() -> list[Path]:
     """Find the folders of all starters: those of the folder that `VARIABLE` names go first.
 
     Newer versions come before others. Cards are read, as far as they can be; see `read_starter`.
+
+    Raises
+    ------
+    UnavailableError
+        When that variable leads nowhere.
     """
     found: list[Path] = []
     for place in _places():
-        here = (path for path in sorted(place.glob("starter-*")) if not path.is_file())
-        found += sorted(here, key=lambda one: Label.of(one).order, reverse=True)
+        found += sorted(_inside(place), key=lambda one: Label.of(one).order, reverse=True)
     return found
 
 
@@ -86,7 +90,7 @@ def starter_for(contrast: str, lesion: str) -> Starter | None:
     Raises
     ------
     UnavailableError
-        When it cannot be used.
+        When it cannot be used, or the variable leads nowhere.
     """
     fitting = (one for one in bundles() if Label.of(one).is_for(contrast, lesion))
     folder = next(fitting, None)
@@ -149,5 +153,23 @@ def _words(folder: Path) -> str:
 
 def _places() -> Iterator[Path]:
     if further := os.environ.get(VARIABLE):
-        yield Path(further).absolute()
+        place = Path(further).absolute()
+        if not _inside(place):
+            raise UnavailableError(_nowhere(place))
+        yield place
     yield SHIPPED
+
+
+def _inside(place: Path) -> list[Path]:
+    try:
+        return [path for path in sorted(place.glob("starter-*")) if not path.is_file()]
+    except OSError:  # the folder may not be read
+        return []
+
+
+def _nowhere(place: Path) -> str:
+    advice = "Correct the variable, or unset it to take the starters of the package."
+    if is_bundle(place):
+        advice = f"It is a starter itself: name the folder that it lies in, {place.parent}."
+    found = "found none" if os.path.isdir(place) else "there is no such folder"
+    return f"{VARIABLE}: looked in {place} for folders starter-*, {found}. {advice}"

@@ -146,6 +146,39 @@ def test_a_damaged_starter_is_a_sentence(
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("nowhere", "there is no such folder"),
+        ("empty", "found none"),
+        ("file", "there is no such folder"),
+        ("bundle", "name the folder that it lies in"),
+    ],
+)
+def test_a_variable_that_leads_nowhere_is_refused(
+    place: str,
+    told: str,
+    starter: Path,
+    command: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """And no starter of the package segments in its place."""
+    monkeypatch.setattr("synthtumour_bids.segmentation.starters.SHIPPED", starter.parent)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    further = starter if place == "bundle" else tmp_path / place
+    monkeypatch.setenv(VARIABLE, str(further))
+    for flags in (command, [*command[:3], "--junior", "starter"]):
+        assert main([*flags, "--dry-run"]) == EXIT_UNAVAILABLE
+        said = capsys.readouterr().err
+        assert f"{VARIABLE}: looked in {further} for folders starter-*, " in said
+        assert told in said
+    monkeypatch.delenv(VARIABLE)
+    assert main([*command, "--dry-run"]) == EXIT_DONE
+
+
 @pytest.mark.parametrize("damage", ["weights", "card", "none"])
 def test_one_for_something_else_may_be_damaged(
     damage: str, starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
