@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthtumour_bids.bids.folders import is_folder
 from synthtumour_bids.errors import UnavailableError, advice
 from synthtumour_bids.segmentation.bundle import About, read_files
 from synthtumour_bids.segmentation.model_card import Model, ModelCard, is_bundle
@@ -171,5 +172,5 @@ def _nowhere(place: Path) -> str:
     advice = "Correct the variable, or unset it to take the starters of the package."
     if is_bundle(place):
         advice = f"It is a starter itself: name the folder that it lies in, {place.parent}."
-    found = "found none" if os.path.isdir(place) else "there is no such folder"
+    found = "found none" if is_folder(place) else "there is no such folder"
     return f"{VARIABLE}: looked in {place} for folders starter-*, {found}. {advice}"
