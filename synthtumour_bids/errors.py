@@ -44,6 +44,10 @@ class UnknownRoleError(DataError):
     """A participant's group is neither of the tumour nor of the tumour-free values."""
 
 
+class NoRolesError(DataError):
+    """Nothing says which participants have a tumour; given networks would segment all of them."""
+
+
 class PriorsError(UsageError):
     """A priors file has a key or a value that cannot be used."""
 

@@ -25,7 +25,7 @@ from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError, UsageError
 from synthtumour_bids.settings import Role, Settings, Step
 
-__all__ = ["Selection", "collect_scans", "find_brain_mask", "find_truth"]
+__all__ = ["Selection", "collect_scans", "find_brain_mask", "find_truth", "is_narrow"]
 
 LOGGER = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def collect_scans(settings: Settings) -> Selection:
     filters = read_filters(settings.bids_filter_file)
     used = datasets(settings)
     _check_folders(settings, labels, used)
-    narrow = bool(labels) and not _trains(settings)
+    narrow = is_narrow(settings)
     everything: list[Scan] = []
     refused: list[Refusal] = []
     t1w_images: list[Scan] = []
@@ -136,6 +136,11 @@ def _annotated_dataset(used: Sequence[Dataset], settings: Settings, filters: Fil
         return []
     (dataset,) = (one for one in used if one.root.resolve() == folder.resolve())
     return list(scans_of(dataset, settings, filters, None).scans)
+
+
+def is_narrow(settings: Settings) -> bool:
+    """Whether a run looks for the scans of the participants asked for alone."""
+    return bool(settings.participant_label) and not _trains(settings)
 
 
 def _trains(settings: Settings) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.tables import Table, read_table
 from synthtumour_bids.bids.wording import listed
-from synthtumour_bids.errors import DataError, UnknownRoleError, UsageError
+from synthtumour_bids.errors import DataError, NoRolesError, UnknownRoleError, UsageError
 from synthtumour_bids.settings import Role, Settings
 
 LOGGER = logging.getLogger(__name__)
@@ -205,7 +205,8 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
     UnknownRoleError
         When a participant's group is neither a tumour nor a tumour-free value.
     DataError
-        When the table, the column, or a participant's row or value is missing.
+        When the table, the column (`NoRolesError` where nobody spoke of it), or a participant's
+        row or value is missing.
     UsageError
         When a value is given for both roles.
     """
@@ -215,7 +216,8 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
     if table is None:
         if _can_do_without(settings):
             return dict.fromkeys(subjects, Role.TUMOUR)
-        raise DataError(_no_table_message(root, settings.group_column))
+        message = _no_table_message(root, settings.group_column)
+        raise DataError(message) if _is_spoken_of(settings) else NoRolesError(message)
     groups = table.of(subjects)
     _check_values(table, groups, values.tumourfree | values.tumour)
     return {
@@ -282,16 +284,17 @@ def _can_do_without(settings: Settings) -> bool:
 
     It is, if nobody spoke of the column, or another dataset has it.
     """
-    spoken = (
-        settings.group_column != _default("group_column")
-        or settings.tumourfree_values
-        or settings.tumour_values
-    )
-    if spoken:
+    if _is_spoken_of(settings):
         column = settings.group_column
         return any(read_groups(root, column) is not None for root in settings.tumourfree_dir)
     networks = settings.model is not None or settings.junior is not None
     return bool(settings.tumourfree_dir) or networks
+
+
+def _is_spoken_of(settings: Settings) -> bool:
+    """Whether the user said something of the group column."""
+    values = settings.tumourfree_values or settings.tumour_values
+    return bool(settings.group_column != _default("group_column") or values)
 
 
 def _lower(values: Iterable[str]) -> frozenset[str]:

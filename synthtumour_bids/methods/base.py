@@ -98,6 +98,8 @@ class RunFacts:
         The network that tells whether there is a tumour, where networks are there.
     n_compared
         Participants whose sessions were compared.
+    untrained
+        Whether the run is over and there is no senior: of a training nothing can be told.
     """
 
     settings: Settings
@@ -112,6 +114,7 @@ class RunFacts:
     witness: Witness | None = None
     n_corrected: int = 0
     n_compared: int = 0
+    untrained: bool = False
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""

@@ -27,6 +27,11 @@ _INTRODUCTION = """\
 unchanged or not.*
 """
 
+_UNTRAINED = (
+    "**Model.** There is no trained senior network in the output folder yet. This text tells of "
+    "training and segmentation once there is one."
+)
+
 
 class _Bibliography:
     """Numbers references in the order in which the text cites them."""
@@ -58,19 +63,22 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     Returns
     -------
     Markdown, with the references that the text cites. It tells of the whole procedure whichever
-    steps one run covers, apart from training where a model was given.
+    steps one run covers, apart from training where a model was given or nothing is trained yet.
     """
     bibliography = _Bibliography()
     cite, settings = bibliography.cite, facts.settings
     paragraphs = [_overview(facts, method, cite), _preprocessing(facts, cite)]
-    if settings.model is None:
+    if facts.untrained:
+        paragraphs.append(_UNTRAINED)
+    elif settings.model is None:
         paragraphs += method.paragraphs(facts, cite)
     else:
         paragraphs.append(_given_model(facts, cite))
     main = facts.cards.get(STARTER if STARTER in facts.cards else Network.SENIOR)
     lesion = main.lesion if main else settings.lesion
     comparison = Comparison.of(settings, lesion)
-    paragraphs.append(_segmentation(facts, method, comparison, cite))
+    if not facts.untrained:
+        paragraphs.append(_segmentation(facts, method, comparison, cite))
     if facts.n_t1w:
         paragraphs.append(_t1w(facts, cite))
     if spaces := _standard_spaces(settings.output_spaces):

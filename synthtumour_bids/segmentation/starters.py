@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.bids.folders import is_folder
+from synthtumour_bids.errors import UnavailableError, advice
 from synthtumour_bids.segmentation.bundle import About, read_files
-from synthtumour_bids.segmentation.model_card import CARD, Model, ModelCard
+from synthtumour_bids.segmentation.model_card import Model, ModelCard, is_bundle
+from synthtumour_bids.segmentation.starter_labels import Label
 from synthtumour_bids.settings import STARTER
 
 SHIPPED = Path(__file__).parents[1] / "starters"
@@ -63,33 +66,49 @@ def read_starter(folder: Path) -> Starter:
     return Starter(folder, files.card, files.about)
 
 
-def starters() -> list[Starter]:
-    """Read all starters: those of the folder that `VARIABLE` names, then those shipped.
+def bundles() -> list[Path]:
+    """Find the folders of all starters: those of the folder that `VARIABLE` names go first.
 
-    Newer versions come first.
+    Newer versions come before others. Cards are read, as far as they can be; see `read_starter`.
 
     Raises
     ------
     UnavailableError
-        When one of them cannot be used.
+        When that variable leads nowhere.
     """
-    found: list[Starter] = []
+    found: list[Path] = []
     for place in _places():
-        here = [read_starter(path.parent) for path in sorted(place.glob(f"starter-*/{CARD}"))]
-        found += sorted(here, key=lambda one: one.about.order, reverse=True)
+        found += sorted(_inside(place), key=lambda one: Label.of(one).order, reverse=True)
     return found
 
 
 def starter_for(contrast: str, lesion: str) -> Starter | None:
     """Find the newest starter for a contrast and a lesion; ``None`` where there is none.
 
+    Those for something else are not looked at any further than their cards, or, where these cannot
+    be read, their names.
+
     Raises
     ------
     UnavailableError
-        When one of those there are cannot be used.
+        When it cannot be used, or the variable leads nowhere.
     """
-    fitting = (one for one in starters() if one.fits(contrast, lesion))
-    return next(fitting, None)
+    fitting = (one for one in bundles() if Label.of(one).is_for(contrast, lesion))
+    folder = next(fitting, None)
+    if folder is None:
+        return None
+    if folder.parent == SHIPPED:
+        return read_starter(folder)
+    with advice(f"It lies in the folder that the variable {VARIABLE} names."):
+        return read_starter(folder)
+
+
+def way_out(contrast: str, lesion: str) -> str:
+    """Say in refusals that a starter could segment; empty where none can be used."""
+    with suppress(UnavailableError):
+        if starter_for(contrast, lesion) is not None:
+            return " Or train nothing: level participant, --model starter."
+    return ""
 
 
 def find_starter(
@@ -117,7 +136,7 @@ def find_starter(
     if found is not None:
         return found
     places = " and ".join(map(str, _places()))
-    there = ", ".join(one.words for one in starters()) or "none at all"
+    there = ", ".join(map(_words, bundles())) or "none at all"
     msg = (
         f"{flag}: looked in {places} for a starter for {lesion} in {contrast} images; "
         f"found {there}. Choose --contrast and --lesion of one that is there, name a folder with "
@@ -126,7 +145,32 @@ def find_starter(
     raise UnavailableError(msg)
 
 
+def _words(folder: Path) -> str:
+    try:
+        return read_starter(folder).words
+    except UnavailableError:
+        return f"{folder.name} (cannot be used)"
+
+
 def _places() -> Iterator[Path]:
     if further := os.environ.get(VARIABLE):
-        yield Path(further).absolute()
+        place = Path(further).absolute()
+        if not _inside(place):
+            raise UnavailableError(_nowhere(place))
+        yield place
     yield SHIPPED
+
+
+def _inside(place: Path) -> list[Path]:
+    try:
+        return [path for path in sorted(place.glob("starter-*")) if not path.is_file()]
+    except OSError:  # the folder may not be read
+        return []
+
+
+def _nowhere(place: Path) -> str:
+    advice = "Correct the variable, or unset it to take the starters of the package."
+    if is_bundle(place):
+        advice = f"It is a starter itself: name the folder that it lies in, {place.parent}."
+    found = "found none" if is_folder(place) else "there is no such folder"
+    return f"{VARIABLE}: looked in {place} for folders starter-*, {found}. {advice}"

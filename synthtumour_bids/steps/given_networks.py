@@ -34,7 +34,8 @@ def with_networks(settings: Settings) -> Settings:
     UnavailableError
         When a folder does not hold the networks, or there is no starter.
     UsageError
-        When the model was trained on another contrast than ``--contrast`` names.
+        When the model was trained on another contrast than ``--contrast`` names, or ``--lesion``,
+        ``--method`` or ``--preset`` ask for another one.
     """
     if settings.model is not None:
         return _with_model(settings, settings.model)
@@ -53,6 +54,7 @@ def _with_model(settings: Settings, given: Path | Literal["starter"]) -> Setting
             f"--contrast asks for {settings.contrast}."
         )
         raise UsageError(msg)
+    _check_agreement(settings, given, card)
     profile = _of_resolution(card.resolution) or PROFILES.get(card.profile, settings.profile)
     return dataclasses.replace(
         settings,
@@ -62,6 +64,18 @@ def _with_model(settings: Settings, given: Path | Literal["starter"]) -> Setting
         more_contrasts=cast("tuple[FurtherContrast, ...]", card.more_contrasts),
         annotated_dir=None,
     )
+
+
+def _check_agreement(settings: Settings, given: Path | Literal["starter"], card: ModelCard) -> None:
+    """Refuse flags that ask for another network than the given one; defaults ask for nothing."""
+    for name in ("lesion", "method", "preset"):
+        asked, trained = str(getattr(settings, name)), str(getattr(card, name))
+        if asked not in (str(getattr(Settings, name)), trained):
+            msg = (
+                f"--model {given} was trained with {name} {trained}; --{name} asks for {asked}. "
+                f"Leave --{name} out, or name another model."
+            )
+            raise UsageError(msg)
 
 
 def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, ModelCard]:

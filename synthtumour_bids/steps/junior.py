@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 from pathlib import Path
 
-from synthtumour_bids.errors import DataError, advice
+from synthtumour_bids.bids.inputs import is_narrow
+from synthtumour_bids.bids.patients import possible_patients
+from synthtumour_bids.errors import DataError, UnavailableError, advice
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT
@@ -60,12 +63,13 @@ def with_junior(job: Job) -> tuple[Job, str]:
         return job, ""
     if settings.method is Method.FABRICATION:
         return _with_start(job)
-    begun = None if lineage.starts_anew(job) else _begun(job.layout.network(Network.JUNIOR))
-    starter = _starter(job, begun)
+    own = None if _asks_for_training(settings) else _own_starter(job)
+    begun = _begun(job, own)
+    starter = own or _starter(job, begun)
     asked = Asked(
         None if isinstance(settings.junior, Path) else settings.junior,
         _own_tumours(settings),
-        Step.TRAIN in job.steps,
+        Step.SYNTHESISE in job.steps and Step.TRAIN not in job.steps,
     )
     called = _name(starter) if starter else ""
     there = There(called, begun, _persons(job))
@@ -74,7 +78,7 @@ def with_junior(job: Job) -> tuple[Job, str]:
         return _with(job, junior=TRAIN), choice.why
     if choice.source == STARTER:
         return _with(job, junior=starter.folder), choice.why
-    if Step.SEGMENT not in job.steps:
+    if Step.TRAIN in job.steps and Step.SEGMENT not in job.steps:
         msg = f"{choice.why} To segment with the starter: level participant, --model starter."
         raise DataError(msg)
     why = choice.why
@@ -82,6 +86,8 @@ def with_junior(job: Job) -> tuple[Job, str]:
         why = f"{why} The masks of --corrections teach nothing then."
     if settings.rounds is not None:
         why = f"{why} There are no --rounds then."
+    if settings.retrain:
+        why = f"{why} There is nothing to --retrain then."
     alone = with_networks(dataclasses.replace(settings, model=starter.folder, junior=None))
     return dataclasses.replace(job, settings=alone), why
 
@@ -113,25 +119,39 @@ def _with(job: Job, *, junior: Path | JuniorSource) -> Job:
     return dataclasses.replace(job, settings=dataclasses.replace(job.settings, junior=junior))
 
 
-def _begun(folder: Path) -> JuniorSource | None:
-    """Where the junior in an output folder comes from, finished or not."""
-    if is_bundle(folder):
-        return "starter"
-    return TRAIN if (folder / "fold_0").is_dir() else None
+def _begun(job: Job, own: Starter | None) -> JuniorSource | None:
+    """Where the junior that the output folder has for this run comes from, finished or not."""
+    if own is not None:
+        return STARTER
+    begun = (job.layout.network(Network.JUNIOR) / "fold_0").is_dir()
+    return TRAIN if begun and not lineage.starts_anew(job) else None
+
+
+def _asks_for_training(settings: Settings) -> bool:
+    tumours_of_its_own = settings.junior is None and bool(_own_tumours(settings))
+    return settings.junior == TRAIN or tumours_of_its_own
+
+
+def _own_starter(job: Job) -> Starter | None:
+    """The starter that is the output folder's junior, where it is for these scans."""
+    folder = job.layout.network(Network.JUNIOR)
+    if lineage.starts_anew(job) or not is_bundle(folder):
+        return None
+    with advice(ADVICE_OWN):
+        starter = read_starter(folder)
+    return starter if starter.fits(job.settings.contrast, job.settings.lesion) else None
 
 
 def _starter(job: Job, begun: JuniorSource | None) -> Starter | None:
-    """The starter that the output folder has, else the newest there is, if one may be needed."""
+    """The newest starter there is, if one may be needed."""
     settings = job.settings
-    own = job.layout.network(Network.JUNIOR)
-    if settings.junior == TRAIN or (settings.junior is None and _own_tumours(settings)):
+    if _asks_for_training(settings):
         return None
-    if begun == STARTER:
-        with advice(ADVICE_OWN):
-            starter = read_starter(own)
-        if starter.fits(settings.contrast, settings.lesion):
-            return starter
     wanted = settings.contrast, settings.lesion
+    if begun == TRAIN and settings.junior is None:  # it would only be mentioned
+        with suppress(UnavailableError):
+            return starter_for(*wanted)
+        return None
     if settings.junior == STARTER and starter_for(*wanted) is None:
         return find_starter(*wanted, flag="--junior starter", otherwise=WITHOUT)
     with advice(ADVICE):
@@ -146,5 +166,8 @@ def _own_tumours(settings: Settings) -> str:
 
 
 def _persons(job: Job) -> int:
+    """Persons with a tumour who may teach, by the names of folders where scans were not read."""
+    if is_narrow(job.settings):
+        return len(possible_patients(job.settings))
     tumours = (scan for scan in job.selection.everything if scan.role is Role.TUMOUR)
     return len({scan.person for scan in tumours if not job.is_held_out(scan)})

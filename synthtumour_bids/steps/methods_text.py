@@ -120,6 +120,8 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         _witness(models_dir, cards),
         _n_corrected(job, cards.get(Network.SENIOR)),
         len(read_changes(job.layout.changes)),
+        # What a training will be is told where nothing but that is asked for.
+        settings.model is None and Network.SENIOR not in cards and not settings.boilerplate_only,
     )
 
 

@@ -12,8 +12,8 @@ from typing import cast
 
 from synthtumour_bids.bids.description import check_folders, write_dataset_description
 from synthtumour_bids.bids.images import MAIN
-from synthtumour_bids.bids.inputs import collect_scans, datasets
-from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.bids.inputs import Selection, collect_scans, datasets
+from synthtumour_bids.errors import NoRolesError, SynthTumourError
 from synthtumour_bids.estimates import DeviceKind, Estimate, estimate
 from synthtumour_bids.execution.logs import open_run_log
 from synthtumour_bids.execution.resources import has_cuda_device, limit_threads
@@ -21,6 +21,7 @@ from synthtumour_bids.job import Job, cluster_of
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.profile_choice import begin_with, choose
 from synthtumour_bids.segmentation.model_card import is_bundle
+from synthtumour_bids.segmentation.starters import way_out
 from synthtumour_bids.settings import Method, Settings, Step
 from synthtumour_bids.steps import cautions, preprocess
 from synthtumour_bids.steps.given_networks import with_networks
@@ -42,7 +43,7 @@ def prepare(settings: Settings) -> Job:
     check_folders(settings)
     limit_threads(settings.omp_nthreads)
     settings, why = _with_profile(with_networks(settings))
-    selection = collect_scans(settings)
+    selection = _selection(settings)
     job = Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
     job, junior = with_junior(job)
     job = with_rounds(job)
@@ -53,6 +54,13 @@ def prepare(settings: Settings) -> Job:
         cautions.refuse_nothing_to_segment(job)
     sentences = (_sentence(why), junior, _estimate(job).sentence())
     return dataclasses.replace(job, notes=tuple(filter(None, sentences)))
+
+
+def _selection(settings: Settings) -> Selection:
+    try:
+        return collect_scans(settings)
+    except NoRolesError as error:
+        raise NoRolesError(f"{error}{way_out(settings.contrast, settings.lesion)}") from error
 
 
 def begin(job: Job, given: Settings) -> Job:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.cli.parser import parse_settings
 from synthtumour_bids.errors import DataError, UnavailableError, UsageError
 from synthtumour_bids.execution.outcome import Status
@@ -22,7 +25,7 @@ from synthtumour_bids.steps import train
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.junior import with_junior
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_trained, with_settings, write_networks
+from tests.builders.jobs import make_job, mark_trained, with_scans, with_settings, write_networks
 from tests.builders.starters import change_card, write_starter
 
 
@@ -88,6 +91,10 @@ def test_a_trained_junior_stays(job: Job, starter: Path) -> None:
     assert lineage.is_trained(later, method_of_run(later))
     assert settled(job, junior="starter").junior == starter
     assert settled(job, retrain=True).junior == starter
+    change_card(starter, Template="other")  # which is mentioned only
+    later, why = with_junior(job)
+    assert later.settings.junior == "train"
+    assert "--junior starter" not in why
 
 
 def test_the_starter_is_copied_and_stays_whatever_comes_later(
@@ -115,6 +122,24 @@ def test_the_starter_is_copied_and_stays_whatever_comes_later(
         with_junior(job)
 
 
+def test_that_of_the_folder_may_be_for_something_else(job: Job, tmp_path: Path) -> None:
+    now, _ = with_junior(job)
+    train.run(now, method_of_run(now), Network.JUNIOR)
+    root = tmp_path / "for-metastases"
+    other = write_starter(root, lesion="metastasis")
+    shutil.copytree(other, tmp_path / "more" / "starters" / other.name)
+    for settings in ({"lesion": "metastasis"}, {"lesion": "metastasis", "junior": "starter"}):
+        later, why = with_junior(with_settings(job, **settings))
+        assert later.settings.junior == tmp_path / "more" / "starters" / other.name
+        assert "--junior train trains one instead" in why
+        assert "has it" not in why
+    few = with_scans(job, *job.selected()[:1])
+    assert settled(few, lesion="metastasis").model is not None, "the folder's is no reason to train"
+    assert settled(few).model is None
+    _, why = with_junior(with_settings(job, lesion="stroke"))
+    assert "no starter" in why
+
+
 def test_an_output_folder_with_it_is_a_model(job: Job, tmp_path: Path) -> None:
     now, _ = with_junior(job)
     train.run(now, method_of_run(now), Network.JUNIOR)
@@ -135,11 +160,35 @@ def test_a_small_cohort_is_segmented_by_the_starter(tmp_path: Path, starter: Pat
     assert Step.TRAIN not in alone.steps
     assert "of 3 persons with a tumour, fewer than 4. --junior train learns" in why
     assert settled(few, junior="train").junior == "train"
-    assert settled(few, steps=(Step.PREPROCESS,)).model is None
+    for steps in ((Step.PREPROCESS,), (Step.SEGMENT, Step.REPORT), (Step.REPORT,)):
+        assert settled(few, steps=steps).model == starter, "whichever steps one run does"
+    assert settled(few, reports_only=True).model == starter
+    assert settled(few, analysis_level="group", steps=(Step.REPORT,)).model == starter
+    assert settled(few, steps=(Step.SYNTHESISE,)).model is None, "samples to be looked at"
     with pytest.raises(DataError, match="--model starter"):
         settled(few, analysis_level="group")
     held_out = make_job(tmp_path / "held", tumours=4, hold_out=("tumour0",))
     assert settled(held_out).model == starter
+    again, why = with_junior(with_settings(few, retrain=True))
+    assert again.settings.model == starter
+    assert "There is nothing to --retrain then" in why
+
+
+def test_a_job_for_one_participant_goes_by_the_whole_cohort(tmp_path: Path, starter: Path) -> None:
+    """Of an array that preprocesses first, each job looks at its own scans alone."""
+    steps = (Step.PREPROCESS,)
+    for tumours, alone in ((4, False), (3, True)):
+        whole = make_job(tmp_path / str(tumours), tumours=tumours, tumourfree=2, steps=steps)
+        rows = "".join(f"sub-tumour{n}\ttumour\nsub-tumourfree{n}\tcontrol\n" for n in range(5))
+        table = whole.settings.bids_dir / "participants.tsv"
+        table.write_text(f"participant_id\tgroup\n{rows}")
+        first = replace(whole, selection=Selection(*((whole.selected()[0],),) * 2))
+        asked = {"participant_label": ("tumour0",)}
+        assert settled(first, **asked).model == (starter if alone else None)
+        if not alone:
+            assert settled(first, **asked, hold_out=("tumour1",)).model == starter
+            table.unlink()
+            assert settled(first, **asked).model is None
 
 
 @pytest.mark.parametrize(

@@ -230,8 +230,20 @@ def test_the_text_is_of_the_network_that_made_the_masks(tmp_path: Path) -> None:
     assert "Scans by the network" not in text
 
 
+def test_no_training_is_told_of_before_there_is_a_senior(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    for untrained in (job, with_settings(job, steps=(Step.REPORT,))):
+        written = methods(untrained)
+        assert "There is no trained senior network in the output folder yet." in written
+        for words in ("Stage 1", "Stage 2", "was trained", "The senior's tumour probability"):
+            assert words not in written
+    assert "A senior network" in methods(with_settings(job, boilerplate_only=True)), "the plan"
+    mark_trained(job)
+    assert "A senior network" in methods(with_settings(job, steps=(Step.REPORT,)))
+
+
 def test_annotated_scans_that_another_job_preprocessed_are_counted(tmp_path: Path) -> None:
-    job = make_job(tmp_path, method=Method.FABRICATION)
+    job = make_job(tmp_path, method=Method.FABRICATION, boilerplate_only=True)
     first, *others = job.selected()
     annotated = [
         replace(first, entities=(("sub", name),), role=Role.ANNOTATED, dataset_name="annotated")
@@ -281,6 +293,7 @@ def test_pseudo_labels_that_did_not_pass_are_told_apart(
     tmp_path: Path, method: Method, accepted: int, relaxed: int
 ) -> None:
     job = make_job(tmp_path, method=method, semi_supervised=method is Method.FABRICATION)
+    job = with_settings(job, boilerplate_only=True)
     verdicts = [(True, True)] * accepted + [(True, False)] * relaxed + [(False, False)] * 4
     rows = [
         {"scan": f"raw/sub-{number}_FLAIR", "used": used, "accepted": passed}

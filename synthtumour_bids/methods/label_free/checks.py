@@ -5,6 +5,7 @@ from __future__ import annotations
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.label_free import simulated_hosts
+from synthtumour_bids.segmentation.starters import way_out
 from synthtumour_bids.settings import Role, Step
 
 
@@ -34,4 +35,6 @@ def check_numbers(job: Job) -> None:
             f"{len(tumours)} tumour scans, {n_held_out} of them held out. Name tumour-free scans "
             "with --tumourfree-dir, or mark them in participants.tsv (--group-column)."
         )
+        if tumours:
+            msg += way_out(job.settings.contrast, job.settings.lesion)
         raise DataError(msg)

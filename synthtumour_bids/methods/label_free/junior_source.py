@@ -25,13 +25,13 @@ class Asked:
     own_tumours
         The flag that asks for synthetic tumours of another kind, which a starter does not know;
         empty where there is none.
-    learns
-        Whether the run has a network to train.
+    samples_only
+        Whether the run draws synthetic tumours and trains nothing with them.
     """
 
     junior: JuniorSource | None = None
     own_tumours: str = ""
-    learns: bool = True
+    samples_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def choose(asked: Asked, there: There) -> Choice:
     if not there.starter:
         return Choice(TRAIN, "The junior is trained: there is no starter for these scans.")
     few = there.persons < FEWEST_TO_LEARN_FROM
-    if few and asked.learns and there.begun is None:
+    if few and not asked.samples_only and there.begun is None:
         persons = "1 person" if there.persons == 1 else f"{there.persons} persons"
         otherwise = " --junior train learns from them all the same." if there.persons else ""
         return Choice(

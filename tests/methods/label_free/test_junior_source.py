@@ -31,7 +31,7 @@ FEW = FEWEST_TO_LEARN_FROM - 1
         (Asked("starter"), There(STARTER, persons=1), "alone", "of 1 person with a tumour"),
         (Asked("train"), There(STARTER, persons=1), "train", "--junior train"),
         (Asked(), There(persons=1), "train", "no starter"),
-        (Asked(learns=False), There(STARTER, persons=1), "starter", STARTER),
+        (Asked(samples_only=True), There(STARTER, persons=1), "starter", STARTER),
         (Asked(), There(STARTER, begun="starter", persons=1), "starter", STARTER),
     ],
 )
