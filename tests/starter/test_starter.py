@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from synthtumour_bids.segmentation.trained_network import read_network
 from synthtumour_bids.starter.__main__ import main
 from synthtumour_bids.starter.bundle import bundle_starter
 from synthtumour_bids.starter.calibration import likeness_of_heads
-from synthtumour_bids.starter.heads import load_tissues, read_head, render_heads
+from synthtumour_bids.starter.heads import heads_folder, load_tissues, read_head, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
-from synthtumour_bids.starter.samples import DrawFromHeads
+from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
+from synthtumour_bids.starter.stamp import STAMP, claim
 from synthtumour_bids.starter.train import train_starter
 from synthtumour_bids.synthesis.priors import load_priors
 
@@ -135,3 +137,44 @@ def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixtu
     other = ["--contrast", "T2w", "--ingredients", "solid"]
     assert main(["train", str(tmp_path), *other]) == EXIT_USAGE
     assert "synthtumour-starter train" in capsys.readouterr().err
+
+
+def test_a_folder_is_for_one_starter(heads: list[Path], tmp_path: Path) -> None:
+    tissues = load_tissues(RESOLUTION)
+    claim(SMALL, tmp_path, tissues)
+    claim(replace(SMALL, ingredients=("solid",)), tmp_path, tissues)
+    for change, words in (
+        ({"seed": 1}, r"this command asks for glioma in FLAIR images with seed 1 \(seed: not"),
+        ({"contrast": "T2w"}, "starter for glioma in FLAIR images with seed 527; .*T2w"),
+        ({"lesion": "metastasis"}, "lesion, priors: not the same"),
+        ({"n_validation_heads": 3}, "validation heads: not the same"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            claim(replace(SMALL, **change), tmp_path, tissues)
+    (tmp_path / STAMP).write_text("{")
+    with pytest.raises(UsageError, match=r"recipe\.json, .*, cannot be read"):
+        claim(SMALL, tmp_path, tissues)
+
+
+def test_what_a_folder_that_tells_nothing_is_for_is_seen_in_its_files(
+    heads: list[Path], tmp_path: Path
+) -> None:
+    """As of folders that were begun when nothing was written down."""
+    tissues = load_tissues(RESOLUTION)
+    place = heads_folder(tmp_path)
+    shutil.copytree(heads[0].parent, place)
+    with pytest.raises(UsageError, match="are not those of a starter for glioma in T2w"):
+        claim(replace(SMALL, contrast="T2w"), tmp_path, tissues)
+    stored_cases(SMALL, heads, heads[1:], tissues, tmp_path / "cases")
+    with pytest.raises(UsageError, match="Name another folder"):  # a head of theirs is missing
+        claim(SMALL, tmp_path, tissues)
+    shutil.rmtree(tmp_path / "cases")
+    [validation] = render_heads(
+        place, 1, seed=SMALL.seed, purpose="validation", resolution=RESOLUTION, nprocs=1
+    )
+    stored_cases(SMALL, heads, [validation], tissues, tmp_path / "cases")
+    with pytest.raises(UsageError, match="metastasis"):
+        claim(replace(SMALL, lesion="metastasis"), tmp_path, tissues)
+    assert not (tmp_path / STAMP).exists()
+    claim(SMALL, tmp_path, tissues)
+    assert (tmp_path / STAMP).is_file()
