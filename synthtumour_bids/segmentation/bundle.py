@@ -33,6 +33,7 @@ from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
 from synthtumour_bids.segmentation.presence_file import controls_of
 
 NOT_MEASURED = "Not measured on real scans: it was tried on simulated heads alone."
+VERSION = r"\d{1,6}(\.\d{1,6}){0,3}"  # of a bundle
 LONGEST_TEXT = 5000  # characters
 LONGEST_REASON = 300  # of a library's that is quoted
 ICBM_NOTICE = (
@@ -85,7 +86,7 @@ class About:
 
     def __post_init__(self) -> None:
         """Hold what names and sorting rely on."""
-        if not re.fullmatch(r"\d{1,6}(\.\d{1,6}){0,3}", self.version):
+        if not re.fullmatch(VERSION, self.version):
             raise ValueError(f"version {self.version!r} is not made of numbers")
 
     @property
