@@ -13,6 +13,7 @@ from synthtumour_bids.errors import EXIT_STOPPED, EXIT_UNAVAILABLE, EXIT_USAGE, 
 from synthtumour_bids.files import TEMPORARY_PREFIX
 from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.drawn_cases import DrawnCases
 from synthtumour_bids.segmentation.model_card import CARD, ModelCard
 from synthtumour_bids.segmentation.presence import Controls
@@ -120,7 +121,7 @@ def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Pat
     assert read_controls(bundle, read_starter(bundle).card) == known
     assert bundle.name == "starter-flair-2mm-0.1"
     starter = read_starter(bundle)
-    assert not starter.about.measured
+    assert starter.card.details[MEASURED] is False
     assert starter.card.recipe
     assert "no scan of any person" in starter.about.data
     assert sum(path.stat().st_size for path in bundle.iterdir()) < 10e6
