@@ -13,6 +13,7 @@ from typing import Any
 
 MOST_JSON_BYTES = 1_000_000
 DEEPEST_JSON = 16  # brackets inside one another
+_REASONS = {errno.ELOOP: "is a link", errno.ENOENT: "is missing"}
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -45,7 +46,7 @@ def read_file(folder: Path, name: str, most_bytes: int, *, follow: bool = False)
         # A pipe would otherwise be waited for, and a link followed.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
-        reason = "is a link" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
+        reason = _REASONS.get(error.errno or 0, f"cannot be read ({error.strerror})")
         raise ValueError(f"{name} {reason}") from error
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(handle).st_mode):

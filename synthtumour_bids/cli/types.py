@@ -26,6 +26,14 @@ def positive(text: str) -> int:
     return number
 
 
+def seed(text: str) -> int:
+    """Accept whole numbers from 0, as long as PyTorch takes them."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        msg = f"expected a whole number from 0 to {2**63 - 1}, found {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def volume(text: str) -> float:
     """Accept volumes above 0, in mL."""
     try:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthtumour_bids.segmentation.bundle import NOT_MEASURED
+from synthtumour_bids.segmentation.bundle import is_measured
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.presence import PEOPLE, Controls
 from synthtumour_bids.segmentation.presence_file import read_controls, shipped_controls
-from synthtumour_bids.settings import STARTER
 
 
 @dataclass(frozen=True)
@@ -75,11 +74,3 @@ def witness_beside(models: Path, cards: Mapping[str, ModelCard]) -> Witness | No
         if shipped is not None and card.resolution >= cards[main].resolution:
             return Witness(name, shipped, beside=True, measured=is_measured(card))
     return None
-
-
-def is_measured(card: ModelCard) -> bool:
-    """Whether a network is a starter that was tried on real scans.
-
-    Of one that was trained in a run, nobody knows before people without a tumour calibrate it.
-    """
-    return card.name == STARTER and NOT_MEASURED not in card.details.get("Limits", ())

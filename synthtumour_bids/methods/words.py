@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import RunFacts
-from synthtumour_bids.methods.witness import is_measured
 from synthtumour_bids.profiles import Training
+from synthtumour_bids.segmentation.bundle import is_measured
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import STARTER
 

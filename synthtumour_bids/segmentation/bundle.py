@@ -15,14 +15,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.safe_files import parse_json, read_json
 from synthtumour_bids.segmentation.card_details import check_details
-from synthtumour_bids.segmentation.checked_values import text, texts
+from synthtumour_bids.segmentation.checked_values import text, texts, truth
 from synthtumour_bids.segmentation.model_card import (
     CHECKED,
     NEEDED,
@@ -32,8 +32,12 @@ from synthtumour_bids.segmentation.model_card import (
 )
 from synthtumour_bids.segmentation.network_plan import NetworkPlan, mirror_axes
 from synthtumour_bids.segmentation.presence_file import controls_of
+from synthtumour_bids.settings import STARTER
 
 NOT_MEASURED = "Not measured on real scans: it was tried on simulated heads alone."
+MEASURED = "MeasuredOnRealScans"  # in a card
+MEASURED_BEFORE = "58dd43b70e8ac58f"  # fingerprint of a measured starter whose card did not say so
+VERSION = r"\d{1,6}(\.\d{1,6}){0,3}"  # of a bundle
 LONGEST_TEXT = 5000  # characters
 LONGEST_REASON = 300  # of a library's that is quoted
 ICBM_NOTICE = (
@@ -75,6 +79,8 @@ class About:
         What it cannot do, one sentence each.
     intended_use
         What it is for, and what it is not for.
+    measured
+        Whether it is known what it does on real scans; see `is_measured`.
     """
 
     version: str
@@ -83,21 +89,17 @@ class About:
     figures: tuple[Figure, ...]
     limits: tuple[str, ...]
     intended_use: str
+    measured: bool = False
 
     def __post_init__(self) -> None:
         """Hold what names and sorting rely on."""
-        if not re.fullmatch(r"\d{1,6}(\.\d{1,6}){0,3}", self.version):
+        if not re.fullmatch(VERSION, self.version):
             raise ValueError(f"version {self.version!r} is not made of numbers")
 
     @property
     def order(self) -> tuple[int, ...]:
         """The version as numbers; newer ones are larger."""
         return tuple(map(int, self.version.split(".")))
-
-    @property
-    def measured(self) -> bool:
-        """Whether anything is known of what it does on real scans."""
-        return NOT_MEASURED not in self.limits
 
     def to_details(self) -> dict[str, Any]:
         """Return what a model card tells besides."""
@@ -111,6 +113,7 @@ class About:
             ],
             "Limits": list(self.limits),
             "IntendedUse": self.intended_use,
+            MEASURED: self.measured,
         }
 
     @classmethod
@@ -137,7 +140,18 @@ class About:
             ),
             limits=texts(details.get("Limits"), "Limits", LONGEST_TEXT),
             intended_use=text(details.get("IntendedUse"), "IntendedUse", LONGEST_TEXT),
+            measured=truth(details.get(MEASURED, False), MEASURED),
         )
+
+
+def is_measured(card: ModelCard) -> bool:
+    """Whether a network is a starter whose card says that it was measured on real scans.
+
+    Where a card says nothing, nobody has. Of a network that was trained in a run, nobody knows
+    before people without a tumour calibrate it.
+    """
+    said = card.details.get(MEASURED, card.fingerprint == MEASURED_BEFORE)
+    return card.name == STARTER and said is True
 
 
 @dataclass(frozen=True)
@@ -185,7 +199,7 @@ def read_files(folder: Path) -> BundleFiles:
             *(parse_json(content[name], name) for name in ("plans.json", "dataset.json"))
         )
         axes = mirror_axes(card.details.get("MirrorAxes"))
-        about = About.from_details(card.details)
+        about = replace(About.from_details(card.details), measured=is_measured(card))
         controls_of(card)
         _check_card(card, plan)
     except ValueError as error:

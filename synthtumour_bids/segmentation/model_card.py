@@ -249,8 +249,18 @@ def weights_fingerprint(folder: Path) -> str:
 
 
 def is_bundle(folder: Path) -> bool:
-    """Whether a folder holds one network to be handed on, not those of a run."""
-    return os.path.lexists(folder / WEIGHTS)
+    """Whether a folder holds one network to be handed on, not those of a run.
+
+    One without its weights is a bundle as well, so that these are missed and nothing else.
+    """
+    if os.path.lexists(folder / WEIGHTS):
+        return True
+    if os.path.lexists(folder / CHECKPOINT):
+        return False
+    try:
+        return bool(read_json(folder, CARD, follow=True).get("Name") == STARTER)
+    except ValueError:
+        return False
 
 
 def bundle_refusal(folder: Path, reason: str) -> UnavailableError:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from synthtumour_bids import __version__
+from synthtumour_bids.cli import types
 from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
-from synthtumour_bids.errors import StoppedError, SynthTumourError
+from synthtumour_bids.errors import EXIT_DONE, UsageError
+from synthtumour_bids.execution.ending import exit_code
+from synthtumour_bids.execution.logs import start_logging
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.ingredients.mix import INGREDIENTS, in_order
 from synthtumour_bids.settings import CONTRASTS, LESIONS
@@ -34,14 +36,21 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train a starter")
     default = StarterRecipe()
+    # As it is given: what training goes on with is told by the paths of its files.
     train.add_argument("folder", type=Path, metavar="OUT", help="folder for everything")
     train.add_argument("--lesion", choices=LESIONS, default=default.lesion, help="what to look for")
     train.add_argument(
         "--contrast", choices=CONTRASTS, default=default.contrast, help="images to look at"
     )
-    train.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of everything")
     train.add_argument(
-        "--steps", type=int, default=default.steps, metavar="N", help="training steps, in hundreds"
+        "--seed", type=types.seed, default=default.seed, metavar="S", help="of everything"
+    )
+    train.add_argument(
+        "--steps",
+        type=types.positive,
+        default=default.steps,
+        metavar="N",
+        help="training steps, in hundreds",
     )
     train.add_argument(
         "--ingredients",
@@ -52,9 +61,11 @@ def build_parser() -> Parser:
         help=f"what samples have beside a tumour (default: nothing): {', '.join(INGREDIENTS)}",
     )
     train.add_argument("--bundle-version", default="0.1", metavar="V", help="of the bundle")
-    train.add_argument("--device", default="auto", help="auto, cuda, cuda:N, mps or cpu")
     train.add_argument(
-        "--nprocs", type=int, default=available_cores(), metavar="N", help="cores to use"
+        "--device", type=types.device, default="auto", help="auto, cuda, cuda:N, mps or cpu"
+    )
+    train.add_argument(
+        "--nprocs", type=types.positive, default=available_cores(), metavar="N", help="cores to use"
     )
     return parser
 
@@ -73,30 +84,53 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code; see docs/outputs.md.
     """
     os.environ["MPLBACKEND"] = "Agg"  # with Jupyter's, Matplotlib cannot be imported elsewhere
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    try:
-        args = build_parser().parse_args(argv)
-        recipe = StarterRecipe(
-            lesion=args.lesion,
-            contrast=args.contrast,
-            seed=args.seed,
-            ingredients=in_order(args.ingredients),
-        )
-        recipe = replace(recipe, training=recipe.training_of(args.steps))
-        from synthtumour_bids.starter.bundle import bundle_starter
-        from synthtumour_bids.starter.calibration import calibrate_starter
-        from synthtumour_bids.starter.train import train_starter
+    return exit_code("synthtumour-starter", lambda: _run(argv))
 
-        trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
-        calibration = calibrate_starter(
-            trained.folder, recipe, args.folder, device=args.device, nprocs=args.nprocs
+
+def _run(argv: Sequence[str] | None) -> int:
+    args = build_parser().parse_args(argv)
+    recipe = StarterRecipe(
+        lesion=args.lesion,
+        contrast=args.contrast,
+        seed=args.seed,
+        ingredients=in_order(args.ingredients),
+    )
+    recipe = replace(recipe, training=recipe.training_of(args.steps))
+    _check(args.folder, args.bundle_version)
+    from synthtumour_bids.segmentation.environment import resolve_device
+    from synthtumour_bids.starter.bundle import bundle_starter
+    from synthtumour_bids.starter.calibration import calibrate_starter
+    from synthtumour_bids.starter.train import train_starter
+
+    resolve_device(args.device)
+    start_logging()
+    trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
+    calibration = calibrate_starter(
+        trained.folder, recipe, args.folder, device=args.device, nprocs=args.nprocs
+    )
+    print(bundle_starter(trained, recipe, args.folder, args.bundle_version, calibration))
+    return EXIT_DONE
+
+
+def _check(out: Path, version: str) -> None:
+    """Refuse what would come to light after hours.
+
+    Raises
+    ------
+    UsageError
+        The folder cannot be written to, or no bundle has such a version.
+    """
+    from synthtumour_bids.bids.description import check_writable
+    from synthtumour_bids.segmentation.bundle import VERSION
+
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"OUT is {out}, which is a file; name a folder.")
+    check_writable(out, out)
+    if not re.fullmatch(VERSION, version):
+        raise UsageError(
+            f"--bundle-version {version!r} is not made of numbers with points between them, as "
+            "1.0 is."
         )
-        bundle = bundle_starter(trained, recipe, args.folder, args.bundle_version, calibration)
-    except (SynthTumourError, StoppedError) as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(bundle)
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from synthtumour_bids.files import fingerprint
+from synthtumour_bids.files import TEMPORARY_PREFIX, fingerprint
 from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, NOT_MEASURED, About, Figure
 from synthtumour_bids.segmentation.bundle_writing import bundle_name, write_bundle
 from synthtumour_bids.segmentation.curve import read_curve
@@ -105,6 +105,15 @@ def bundle_starter(
         intended_use=INTENDED_USE,
     )
     bundle = folder / bundle_name(card, version)
-    shutil.rmtree(bundle, ignore_errors=True)
-    write_bundle(Model(STARTER, trained.folder), bundle, about, calibration)
+    # Beside the one that is there, which may be in use until the new one is whole.
+    new, old = (
+        bundle.with_name(f"{TEMPORARY_PREFIX}{word}-{bundle.name}") for word in ("new", "old")
+    )
+    shutil.rmtree(new, ignore_errors=True)
+    write_bundle(Model(STARTER, trained.folder), new, about, calibration)
+    shutil.rmtree(old, ignore_errors=True)
+    if bundle.exists():
+        bundle.rename(old)
+    new.rename(bundle)
+    shutil.rmtree(old, ignore_errors=True)
     return bundle

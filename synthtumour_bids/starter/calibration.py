@@ -15,12 +15,9 @@ from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.presence import Controls
-from synthtumour_bids.simulation.head import SIMULATION_VERSION
-from synthtumour_bids.starter.heads import render_heads
-from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
+from synthtumour_bids.starter.heads import heads_folder, render_heads
+from synthtumour_bids.starter.recipe import CALIBRATION, RESOLUTION, StarterRecipe
 from synthtumour_bids.volumes import template_image
-
-PURPOSE = "calibration"
 
 
 def calibrate_starter(
@@ -59,17 +56,22 @@ def likeness_of_heads(
         A head could not be segmented.
     """
     heads = render_heads(
-        folder / f"heads-{SIMULATION_VERSION}",
+        heads_folder(folder),
         recipe.n_calibration,
         seed=recipe.seed,
-        purpose=PURPOSE,
+        purpose=CALIBRATION,
         resolution=RESOLUTION,
         contrast=recipe.contrast,
         nprocs=nprocs,
     )
-    images = {head.stem: _image(head, folder / PURPOSE, recipe.contrast) for head in heads}
+    images = {head.stem: _image(head, folder / CALIBRATION, recipe.contrast) for head in heads}
     predictions = predict(
-        model, images, folder / PURPOSE / "probseg", device=device, mirroring=True, nprocs=nprocs
+        model,
+        images,
+        folder / CALIBRATION / "probseg",
+        device=device,
+        mirroring=True,
+        nprocs=nprocs,
     )
     comparison = Comparison.between(recipe.lesion, recipe.contrast)
     evidence = RECIPES["default"].evidence

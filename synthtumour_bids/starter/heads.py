@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,12 @@ from synthtumour_bids.execution.pool import map_items
 from synthtumour_bids.files import replacing
 from synthtumour_bids.preprocessing.templates import standard_brain, standard_tissues
 from synthtumour_bids.simulation.appearance import APPEARANCES
-from synthtumour_bids.simulation.head import render, sample
+from synthtumour_bids.simulation.head import SIMULATION_VERSION, render, sample
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.seeds import stream
+
+Item = TypeVar("Item")
+ROUNDING = 0.01  # where white matter is about 1
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,7 @@ def render_heads(
     list of Path
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = [
-        HeadTask(folder / f"{purpose}-{index:04d}.npy", seed, purpose, index, resolution, contrast)
-        for index in range(count)
-    ]
+    tasks = _tasks(folder, count, seed, purpose, resolution, contrast)
     missing = [task for task in tasks if not task.path.is_file()]
     results = map_items(
         _render, missing, nprocs=nprocs, label="Simulated heads", describe=lambda t: t.path.stem
@@ -73,6 +74,38 @@ def render_heads(
         if result.failed:
             raise RuntimeError(f"{result.item.path.stem}: {result.error}")
     return [task.path for task in tasks]
+
+
+def heads_folder(folder: Path) -> Path:
+    """Where the heads of a starter are, in its folder."""
+    return folder / f"heads-{SIMULATION_VERSION}"
+
+
+def head_paths(folder: Path, purpose: str, count: int) -> list[Path]:
+    """Files of heads, in the order of their numbers."""
+    return [folder / f"{purpose}-{index:04d}.npy" for index in range(count)]
+
+
+def are_of(
+    folder: Path, count: int, *, seed: int, purpose: str, resolution: float, contrast: str
+) -> bool:
+    """Whether the heads that are there are those that :func:`render_heads` would make.
+
+    The first and the last of them are rendered again: those that another call added come later.
+    """
+    tasks = _tasks(folder, count, seed, purpose, resolution, contrast)
+    there = [task for task in tasks if task.path.is_file()]
+    return all(alike(np.load(task.path), _image(task)) for task in ends(there))
+
+
+def ends(items: list[Item]) -> list[Item]:
+    """The first and the last of a list, which may be the same or missing."""
+    return [items[index] for index in sorted({0, len(items) - 1}) if items]
+
+
+def alike(found: NDArray[np.generic], made: NDArray[np.generic]) -> bool:
+    """Whether images are the same but for how machines round."""
+    return found.shape == made.shape and np.allclose(found, made, atol=ROUNDING)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +134,25 @@ def read_head(path: Path, resolution: float, tissues: Tissues) -> Brain:
     )
 
 
+def _tasks(
+    folder: Path, count: int, seed: int, purpose: str, resolution: float, contrast: str
+) -> list[HeadTask]:
+    return [
+        HeadTask(path, seed, purpose, index, resolution, contrast)
+        for index, path in enumerate(head_paths(folder, purpose, count))
+    ]
+
+
 def _render(task: HeadTask) -> None:
+    image = _image(task)
+    with replacing(task.path) as partial, partial.open("wb") as file:
+        np.save(file, image)
+
+
+def _image(task: HeadTask) -> NDArray[np.float16]:
     grid = standard_brain(task.resolution)
     rng = stream(task.seed, "head", index=task.index, purpose=task.purpose)
     x, y, z = grid.shape
     head = render(sample(rng, APPEARANCES[task.contrast]), (x, y, z), grid.affine)
-    image = head.host.astype(np.float16)
-    with replacing(task.path) as partial, partial.open("wb") as file:
-        np.save(file, image)
+    image: NDArray[np.float16] = head.host.astype(np.float16)
+    return image

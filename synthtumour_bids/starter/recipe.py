@@ -8,6 +8,7 @@ from synthtumour_bids.errors import UsageError
 from synthtumour_bids.profiles import PROFILES, Training
 
 RESOLUTION = 2.0  # mm
+CALIBRATION = "calibration"  # what names the heads that neither teach nor validate
 EPOCH = 100  # steps
 STEPS = 4000
 # Network and patch of profile fast.

@@ -15,7 +15,7 @@ from synthtumour_bids.ingredients.atlas import Atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
-from synthtumour_bids.starter.heads import Tissues, read_head
+from synthtumour_bids.starter.heads import Tissues, alike, ends, read_head
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.priors import Priors, load_priors
@@ -105,27 +105,79 @@ def stored_cases(
     list of Case
     """
     folder.mkdir(parents=True, exist_ok=True)
-    priors = load_priors(recipe.lesion, recipe.contrast)
     cases = []
-    for kind, hosts, count, purpose in (
-        ("planning", heads, recipe.n_planning, Purpose.TRAIN),
-        ("shifted", validation_heads, recipe.n_validation, Purpose.SHIFTED),
-        ("negative", validation_heads[::-1], recipe.n_negative, None),
-    ):
-        for index in range(count):
-            name = f"{kind}-{index:04d}"
-            image, label = (folder / f"{name}_{part}.nii" for part in ("image", "label"))
-            if not label.is_file():
-                host = read_head(hosts[index % len(hosts)], RESOLUTION, tissues)
-                values, truth = _tumour_free(host)
-                if purpose is not None:
-                    rng = stream(recipe.seed, kind, index=index, purpose=purpose)
-                    made = synthesise(rng, host, priors, purpose=purpose)
-                    values, truth = made.image, made.label
-                _save(values, image)
-                _save(truth, label)
-            cases.append(Case(name, image, label, validation=kind != "planning"))
+    for one in _planned(recipe, heads, validation_heads):
+        case = one.case(folder)
+        if not case.label.is_file():
+            values, truth = _made(recipe, one, tissues)
+            _save(values, case.image)
+            _save(truth, case.label)
+        cases.append(case)
     return cases
+
+
+def cases_are_of(
+    recipe: StarterRecipe,
+    heads: list[Path],
+    validation_heads: list[Path],
+    tissues: Tissues,
+    folder: Path,
+) -> bool:
+    """Whether the cases that are there are those that :func:`stored_cases` would make.
+
+    The first and the last of each kind are made again.
+    """
+    planned = _planned(recipe, heads, validation_heads)
+    for kind in {one.kind for one in planned}:
+        there = [one for one in planned if one.kind == kind and one.case(folder).label.is_file()]
+        for one in ends(there):
+            stored = nib.Nifti1Image.from_filename(one.case(folder).image)
+            made = _made(recipe, one, tissues)[0] if one.host.is_file() else np.empty(0)
+            if not alike(np.asarray(stored.dataobj), made):
+                return False
+    return True
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A case to store: its host, and what of tumours (``None``: without)."""
+
+    kind: str
+    index: int
+    host: Path
+    purpose: Purpose | None
+
+    def case(self, folder: Path) -> Case:
+        """The case, in its files."""
+        name = f"{self.kind}-{self.index:04d}"
+        image, label = (folder / f"{name}_{part}.nii" for part in ("image", "label"))
+        return Case(name, image, label, validation=self.kind != "planning")
+
+
+def _planned(
+    recipe: StarterRecipe, heads: list[Path], validation_heads: list[Path]
+) -> list[_Planned]:
+    return [
+        _Planned(kind, index, hosts[index % len(hosts)], purpose)
+        for kind, hosts, count, purpose in (
+            ("planning", heads, recipe.n_planning, Purpose.TRAIN),
+            ("shifted", validation_heads, recipe.n_validation, Purpose.SHIFTED),
+            ("negative", validation_heads[::-1], recipe.n_negative, None),
+        )
+        for index in range(count)
+    ]
+
+
+def _made(
+    recipe: StarterRecipe, one: _Planned, tissues: Tissues
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    host = read_head(one.host, RESOLUTION, tissues)
+    if one.purpose is None:
+        return _tumour_free(host)
+    rng = stream(recipe.seed, one.kind, index=one.index, purpose=one.purpose)
+    priors = load_priors(recipe.lesion, recipe.contrast)
+    made = synthesise(rng, host, priors, purpose=one.purpose)
+    return made.image, made.label
 
 
 def _tumour_free(host: Brain) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -10,10 +10,10 @@ from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
 from synthtumour_bids.segmentation.training import train
-from synthtumour_bids.simulation.head import SIMULATION_VERSION
-from synthtumour_bids.starter.heads import load_tissues, render_heads
+from synthtumour_bids.starter.heads import heads_folder, load_tissues, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
 from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
+from synthtumour_bids.starter.stamp import claim
 from synthtumour_bids.synthesis.priors import load_priors
 
 
@@ -37,7 +37,8 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     recipe
         What to train.
     folder
-        Gets ``heads-<version of the simulation>``, ``cases``, ``nnunet`` and ``model``.
+        Gets ``recipe.json``, ``heads-<version of the simulation>``, ``cases``, ``nnunet`` and
+        ``model``.
     device
         See :func:`.environment.resolve_device`.
     nprocs
@@ -51,6 +52,8 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     ------
     StoppedError
         SIGTERM came; the state is saved.
+    UsageError
+        The folder is another starter's.
     """
     material = prepare(recipe, folder, nprocs=nprocs)
     model = folder / "model"
@@ -90,10 +93,17 @@ def prepare(recipe: StarterRecipe, folder: Path, *, nprocs: int) -> Material:
     ----------
     recipe, folder, nprocs
         As in :func:`train_starter`.
+
+    Raises
+    ------
+    UsageError
+        The folder is another starter's.
     """
+    tissues = load_tissues(RESOLUTION)
+    claim(recipe, folder, tissues)
     heads, validation_heads = (
         render_heads(
-            folder / f"heads-{SIMULATION_VERSION}",
+            heads_folder(folder),
             count,
             seed=recipe.seed,
             purpose=purpose,
@@ -106,7 +116,6 @@ def prepare(recipe: StarterRecipe, folder: Path, *, nprocs: int) -> Material:
             ("validation", recipe.n_validation_heads),
         )
     )
-    tissues = load_tissues(RESOLUTION)
     cases = stored_cases(recipe, heads, validation_heads, tissues, folder / "cases")
     prepared = build_dataset(
         cases,

@@ -28,6 +28,7 @@ ABOUT = About(
     figures=(Figure("Dice", "0.5", "python benchmarks/x.py"),),
     limits=("It was made for tests.",),
     intended_use="Tests, and nothing else.",
+    measured=True,
 )
 
 

@@ -10,7 +10,7 @@ from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.job import networks_in
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.witness import Witness, find_witness
-from synthtumour_bids.segmentation.bundle import NOT_MEASURED
+from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD, write_controls
@@ -27,7 +27,7 @@ def witness(models: Path) -> Witness:
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     """A starter that is the junior, and a senior."""
-    details = {IN_CARD: SHIPPED.to_json()}
+    details = {IN_CARD: SHIPPED.to_json(), MEASURED: True}
     write_network(tmp_path / Network.JUNIOR, "starter", details=details)
     write_network(tmp_path / Network.SENIOR)
     return tmp_path
@@ -40,15 +40,16 @@ def test_the_starter_tells_where_the_senior_was_not_calibrated(models: Path) -> 
     assert witness(models) == Witness("senior", OWN, measured=True)
 
 
-@pytest.mark.parametrize("limits", [(), (NOT_MEASURED,)])
+@pytest.mark.parametrize("told", [{}, {MEASURED: False}, {MEASURED: True}, {MEASURED: "true"}])
 def test_only_what_is_known_of_real_scans_may_empty_masks(
-    tmp_path: Path, limits: tuple[str, ...]
+    tmp_path: Path, told: dict[str, object]
 ) -> None:
-    details = {IN_CARD: SHIPPED.to_json(), "Limits": list(limits)}
+    """Whatever else the card says, or does not say."""
+    details = {IN_CARD: SHIPPED.to_json(), "Limits": ["It is measured well."], **told}
     write_network(tmp_path, "starter", details=details)
     card = Model("starter", tmp_path).card
     assert find_witness(tmp_path, {"starter": card}) == Witness(
-        "starter", SHIPPED, measured=not limits
+        "starter", SHIPPED, measured=told == {MEASURED: True}
     )
 
 
@@ -76,7 +77,7 @@ def test_a_calibration_that_cannot_be_used_is_named(models: Path) -> None:
 def test_on_a_coarser_grid_than_its_own_a_starter_is_no_witness(
     tmp_path: Path, starter: float, senior: float, tells: bool
 ) -> None:
-    details = {IN_CARD: SHIPPED.to_json(), "Limits": [NOT_MEASURED]}
+    details = {IN_CARD: SHIPPED.to_json(), MEASURED: False}
     write_network(tmp_path / Network.JUNIOR, "starter", details=details, resolution=starter)
     write_network(tmp_path / Network.SENIOR, resolution=senior)
     found = witness(tmp_path)

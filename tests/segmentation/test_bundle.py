@@ -21,6 +21,7 @@ from synthtumour_bids.segmentation.model_card import (
     WEIGHTS,
     Model,
     ModelCard,
+    is_bundle,
 )
 from synthtumour_bids.segmentation.network import Network
 from synthtumour_bids.segmentation.network_plan import ARCHITECTURES
@@ -139,10 +140,16 @@ def test_what_tumour_free_heads_look_like_is_checked(
     refused(bundle, reason)
 
 
-@pytest.mark.parametrize("name", [CARD, "plans.json", "dataset.json"])
+@pytest.mark.parametrize("name", [CARD, "plans.json", "dataset.json", WEIGHTS])
 def test_files_that_are_missing(name: str, bundle: Path) -> None:
     (bundle / name).unlink()
-    refused(bundle, f"{name} cannot be read")
+    refused(bundle, f"{name} is missing")
+
+
+def test_a_starter_that_was_trained_and_is_not_bundled_is_no_bundle(tmp_path: Path) -> None:
+    folder = write_untrained(tmp_path / "model", name="starter")
+    assert not is_bundle(folder)
+    assert read_network(folder).plan == PLAN
 
 
 @pytest.mark.parametrize("name", ["plans.json", "dataset.json", WEIGHTS])

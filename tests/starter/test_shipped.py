@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -11,8 +13,11 @@ import torch
 
 import synthtumour_bids
 from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.segmentation.bundle import MEASURED, NOT_MEASURED
 from synthtumour_bids.segmentation.bundle_writing import bundle_name
+from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS
 from synthtumour_bids.segmentation.presence_file import read_controls
@@ -37,6 +42,22 @@ def test_a_shipped_starter_is_whole(bundle: Path) -> None:
     assert controls is not None
     assert len(controls.likeness) >= FEWEST_PERSONS
     assert all(figure.command.startswith("synthtumour-starter") for figure in starter.about.figures)
+
+
+def test_what_was_measured_on_real_scans_says_so(tmp_path: Path) -> None:
+    measured = [bundle.name for bundle in BUNDLES if read_starter(bundle).about.measured]
+    assert measured == ["starter-flair-2mm-0.1"]
+    for bundle in BUNDLES:
+        content = json.loads((bundle / CARD).read_text())
+        assert content[MEASURED] is (NOT_MEASURED not in content["Limits"])
+        # Output folders have copies of the card from before it said so.
+        copy = shutil.copytree(bundle, tmp_path / bundle.name)
+        del content[MEASURED]
+        (copy / CARD).write_text(json.dumps(content))
+        assert read_starter(copy).about.measured is (bundle.name in measured)
+        (copy / CARD).write_text(json.dumps({**content, MEASURED: "yes"}))
+        with pytest.raises(UnavailableError, match="MeasuredOnRealScans is 'yes', neither true"):
+            read_starter(copy)
 
 
 def test_there_is_one_for_glioma_in_flair() -> None:

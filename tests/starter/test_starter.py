@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import shutil
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from synthtumour_bids.errors import EXIT_USAGE, UsageError
+from synthtumour_bids.errors import EXIT_STOPPED, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
+from synthtumour_bids.files import TEMPORARY_PREFIX
 from synthtumour_bids.ingredients.atlas import load_atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
+from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.drawn_cases import DrawnCases
+from synthtumour_bids.segmentation.model_card import CARD, ModelCard
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import read_starter
@@ -17,9 +23,10 @@ from synthtumour_bids.segmentation.trained_network import read_network
 from synthtumour_bids.starter.__main__ import main
 from synthtumour_bids.starter.bundle import bundle_starter
 from synthtumour_bids.starter.calibration import likeness_of_heads
-from synthtumour_bids.starter.heads import load_tissues, read_head, render_heads
+from synthtumour_bids.starter.heads import heads_folder, load_tissues, read_head, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
-from synthtumour_bids.starter.samples import DrawFromHeads
+from synthtumour_bids.starter.samples import DrawFromHeads, stored_cases
+from synthtumour_bids.starter.stamp import STAMP, claim
 from synthtumour_bids.starter.train import train_starter
 from synthtumour_bids.synthesis.priors import load_priors
 
@@ -114,15 +121,37 @@ def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Pat
     assert read_controls(bundle, read_starter(bundle).card) == known
     assert bundle.name == "starter-flair-2mm-0.1"
     starter = read_starter(bundle)
-    assert not starter.about.measured
+    assert starter.card.details[MEASURED] is False
     assert starter.card.recipe
     assert "no scan of any person" in starter.about.data
     assert sum(path.stat().st_size for path in bundle.iterdir()) < 10e6
     assert read_network(bundle).weights
     assert starter.card.best_epoch == SMALL.training.epochs
+    before = (bundle / CARD).read_bytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModelCard, "write", write_if(trained.folder))
+        with pytest.raises(OSError, match="full"):
+            bundle_starter(trained, SMALL, tmp_path, "0.1", known)
+    assert read_starter(bundle).about.version == "0.1"
+    assert (bundle / CARD).read_bytes() == before
+    assert bundle_starter(trained, SMALL, tmp_path, "0.1") == bundle
+    assert (bundle / CARD).read_bytes() != before
+    assert not list(tmp_path.glob(f"{TEMPORARY_PREFIX}*"))
     weights = (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns
     assert train_starter(SMALL, tmp_path, device="cpu", nprocs=1) == trained
     assert (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns == weights
+
+
+def write_if(folder: Path) -> Callable[[ModelCard, Path], Path]:
+    """Write cards there alone, as a disk that is full meanwhile."""
+    write = ModelCard.write
+
+    def write_or_fail(card: ModelCard, where: Path) -> Path:
+        if where != folder:
+            raise OSError("full")
+        return write(card, where)
+
+    return write_or_fail
 
 
 def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,3 +164,93 @@ def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixtu
     other = ["--contrast", "T2w", "--ingredients", "solid"]
     assert main(["train", str(tmp_path), *other]) == EXIT_USAGE
     assert "synthtumour-starter train" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--nprocs", "0"], EXIT_USAGE, "--nprocs: must be 1 or more"),
+        (["--seed", "-1"], EXIT_USAGE, "--seed: expected a whole number from 0"),
+        (["--seed", str(2**63)], EXIT_USAGE, "--seed: expected a whole number from 0"),
+        (["--bundle-version", "1.0rc1"], EXIT_USAGE, "--bundle-version '1.0rc1' is not made"),
+        (["--device", "tpu"], EXIT_USAGE, "--device: expected auto"),
+        (["--device", "cuda:99"], EXIT_UNAVAILABLE, "--device cuda:99 was asked for"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_made(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    out = tmp_path / "out"
+    assert main(["train", str(out), *arguments]) == code
+    assert words in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_folder_that_is_a_file_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["train", str(tmp_path / "file")]) == EXIT_USAGE
+    assert "which is a file" in capsys.readouterr().err
+    assert main(["train", str(tmp_path / "file" / "out")]) == EXIT_USAGE
+    assert "cannot be written to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_stopped_it_says_how_to_go_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: int,
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("synthtumour_bids.starter.train.train_starter", stopped)
+    assert main(["train", str(tmp_path)]) == EXIT_STOPPED
+    assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_folder_is_for_one_starter(heads: list[Path], tmp_path: Path) -> None:
+    tissues = load_tissues(RESOLUTION)
+    claim(SMALL, tmp_path, tissues)
+    claim(replace(SMALL, ingredients=("solid",)), tmp_path, tissues)
+    for change, words in (
+        ({"seed": 1}, r"this command asks for glioma in FLAIR images with seed 1 \(seed: not"),
+        ({"contrast": "T2w"}, "starter for glioma in FLAIR images with seed 527; .*T2w"),
+        ({"lesion": "metastasis"}, "lesion, priors: not the same"),
+        ({"n_validation_heads": 3}, "validation heads: not the same"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            claim(replace(SMALL, **change), tmp_path, tissues)
+    (tmp_path / STAMP).write_text("{")
+    with pytest.raises(UsageError, match=r"recipe\.json, .*, cannot be read"):
+        claim(SMALL, tmp_path, tissues)
+
+
+def test_what_a_folder_that_tells_nothing_is_for_is_seen_in_its_files(
+    heads: list[Path], tmp_path: Path
+) -> None:
+    """As of folders that were begun when nothing was written down."""
+    tissues = load_tissues(RESOLUTION)
+    place = heads_folder(tmp_path)
+    shutil.copytree(heads[0].parent, place)
+    with pytest.raises(UsageError, match="are not those of a starter for glioma in T2w"):
+        claim(replace(SMALL, contrast="T2w"), tmp_path, tissues)
+    stored_cases(SMALL, heads, heads[1:], tissues, tmp_path / "cases")
+    with pytest.raises(UsageError, match="Name another folder"):  # a head of theirs is missing
+        claim(SMALL, tmp_path, tissues)
+    shutil.rmtree(tmp_path / "cases")
+    [validation] = render_heads(
+        place, 1, seed=SMALL.seed, purpose="validation", resolution=RESOLUTION, nprocs=1
+    )
+    stored_cases(SMALL, heads, [validation], tissues, tmp_path / "cases")
+    with pytest.raises(UsageError, match="metastasis"):
+        claim(replace(SMALL, lesion="metastasis"), tmp_path, tissues)
+    assert not (tmp_path / STAMP).exists()
+    claim(SMALL, tmp_path, tissues)
+    assert (tmp_path / STAMP).is_file()

@@ -21,6 +21,7 @@ from synthtumour_bids.methods import control_heads
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation import presence as controls
+from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD, PRESENCE, write_controls
@@ -150,7 +151,7 @@ def test_a_starter_that_is_the_junior_needs_no_heads_of_the_run(
     profile = replace(PROFILES["sloppy"], n_controls=39)
     job = make_job(tmp_path, tumours=1, tumourfree=1, profile=profile)
     junior, senior = (job.layout.network(network) for network in Network)
-    write_network(junior, "starter", details={IN_CARD: shipped.to_json()})
+    write_network(junior, "starter", details={IN_CARD: shipped.to_json(), MEASURED: True})
     write_network(senior, Network.SENIOR, calibration=CALIBRATION)
     assert presence.is_done(job)
     with caplog.at_level("INFO"):

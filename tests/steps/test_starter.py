@@ -61,6 +61,16 @@ def test_the_word_and_the_folder_mean_the_same(
     assert with_networks(Settings(tmp_path, tmp_path, model="starter")).model == starter
 
 
+def test_a_starter_without_its_weights_is_told_from_the_networks_of_a_run(
+    starter: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (starter / WEIGHTS).unlink()
+    for given in ("starter", str(starter)):
+        assert main([*command[:-1], given, "--dry-run"]) == EXIT_UNAVAILABLE
+        told = capsys.readouterr().err
+        assert f"The network in {starter} cannot be used: {WEIGHTS} is missing." in told
+
+
 def test_a_folder_of_that_name_is_told_apart(
     tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

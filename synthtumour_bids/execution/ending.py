@@ -1,0 +1,110 @@
+"""How a command ends: whatever is raised becomes last words and a documented exit code."""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_INTERNAL,
+    EXIT_STOPPED,
+    EXIT_UNAVAILABLE,
+    StoppedError,
+    SynthTumourError,
+)
+from synthtumour_bids.execution.disk import disk_advice
+from synthtumour_bids.execution.logs import end_logging, last_words
+from synthtumour_bids.execution.stopping import stop_by_exception
+
+STOPPED = "Stopped. What is done is kept: run the same command again to continue."
+
+NO_MEMORY = (
+    "memory ran out. Use fewer processes (--nprocs), tell the limit (--mem), or give the run more; "
+    "then run the same command again: what is done is kept."
+)
+
+
+def exit_code(program: str, work: Callable[[], int]) -> int:
+    """Do the work of a command, and end as documented.
+
+    Parameters
+    ----------
+    program
+        Its name, for the last words.
+    work
+        Returns the exit code where nothing is raised.
+
+    Returns
+    -------
+    Exit code: see :mod:`synthtumour_bids.errors`. The last words on standard error are made
+    from the same value.
+    """
+    _settle_streams()
+    # Nobody here works with joblib, which other packages load: its semaphores would outlive a run
+    # that is killed.
+    os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
+    with stop_by_exception():
+        return _ended(program, work)
+
+
+def _ended(program: str, work: Callable[[], int]) -> int:
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read the words has read enough, as head does
+        sys.stdout = _nowhere()
+        return EXIT_DONE
+    except (StoppedError, KeyboardInterrupt):
+        last_words(STOPPED, logging.WARNING)
+        return EXIT_STOPPED
+    except SynthTumourError as error:
+        last_words(f"{program}: error: {error}")
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - turns any defect into the documented code
+        if _was_stopped(error):
+            last_words(STOPPED, logging.WARNING)
+            return EXIT_STOPPED
+        if advice := disk_advice(error):
+            last_words(f"{program}: error: {error}. {advice}")
+            return EXIT_UNAVAILABLE
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            last_words(f"{program}: error: {NO_MEMORY}")
+            return EXIT_UNAVAILABLE
+        last_words(traceback.format_exc().rstrip())
+        last_words(f"{program}: internal error, please report it with the log.")
+        return EXIT_INTERNAL
+    finally:
+        end_logging()
+
+
+def _nowhere() -> TextIO:
+    """A stream that swallows words, as long as the process lives."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _settle_streams() -> None:
+    """Make words reach the user whatever the streams are: closed, or in another encoding."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, _nowhere())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Whether an error came of a signal, which may fall into the clean-up of any library."""
+    while error is not None:
+        if isinstance(error, StoppedError | KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False

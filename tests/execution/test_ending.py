@@ -1,0 +1,54 @@
+"""Whatever a command meets becomes last words and a documented exit code."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_INTERNAL,
+    EXIT_NO_DATA,
+    EXIT_STOPPED,
+    EXIT_UNAVAILABLE,
+    DataError,
+    StoppedError,
+)
+from synthtumour_bids.execution.ending import exit_code
+
+
+def stopped_while_cleaning_up() -> Exception:
+    error = ValueError("half a file")
+    error.__context__ = KeyboardInterrupt()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (StoppedError(), EXIT_STOPPED, "Stopped. What is done is kept"),
+        (KeyboardInterrupt(), EXIT_STOPPED, "Stopped. What is done is kept"),
+        (stopped_while_cleaning_up(), EXIT_STOPPED, "Stopped. What is done is kept"),
+        (DataError("Nothing there."), EXIT_NO_DATA, "any: error: Nothing there."),
+        (OSError(errno.ENOSPC, "full"), EXIT_UNAVAILABLE, "Make room"),
+        (MemoryError(), EXIT_UNAVAILABLE, "any: error: memory ran out"),
+        (KeyError("x"), EXIT_INTERNAL, "any: internal error"),
+        (BrokenPipeError(), EXIT_DONE, ""),
+    ],
+)
+def test_errors_end_as_documented(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    words: str,
+) -> None:
+    def work() -> int:
+        raise error
+
+    monkeypatch.setattr("sys.stdout", None)
+    assert exit_code("any", work) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert ("Traceback" in said) is (code == EXIT_INTERNAL)
