@@ -35,7 +35,7 @@ def test_bright_lesions_are_compared(tmp_path: Path, lesion: str, contrast: str)
 
 def test_where_the_sign_is_not_known_nothing_is_compared(tmp_path: Path) -> None:
     settings = make_job(tmp_path, contrast="T1w").settings
-    assert Comparison.of(settings, "glioma") == Comparison(OtherSide(sign=-1))
+    assert Comparison.of(settings, "glioma") == Comparison(OtherSide(sign=-1, least_difference=0.3))
     unsure = Comparison.of(settings, "metastasis")
     assert unsure.rules is None
     assert unsure.to_json() == {
