@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.classes import DSEG, WHOLE_TUMOUR, TumourClass, read_classes
 from synthtumour_bids.bids.description import is_ours
-from synthtumour_bids.bids.lookup import find_classes, find_truth
+from synthtumour_bids.bids.lookup import find_classes, find_correction, has_mask
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
@@ -91,6 +91,8 @@ def annotate(
         return {key: kinds for key, kinds in found.items() if kinds}
 
     drawn = drawings(scans)
+    without = [one for one in _candidates(scans, folder, held_out) if one.key not in drawn]
+    _tell_of_other_masks(without, roots)
     deciding = drawings(everyone()) if everyone is not None and _undecided(drawn) else drawn
     annotations = _annotations(drawn, _kind(deciding, roots))
     if everyone is None:
@@ -129,12 +131,23 @@ def _roots(folder: Path, derivatives: Sequence[Path]) -> list[Path]:
 def _drawings(scan: Scan, roots: Sequence[Path]) -> dict[str, tuple[Path, Path]]:
     """First mask and first class image of a scan, each with the folder it was found in."""
     found: dict[str, tuple[Path, Path]] = {}
-    for kind, find in ((DSEG, find_classes), (MASK, find_truth)):
+    for kind, find in ((DSEG, find_classes), (MASK, find_correction)):
         for root in roots:
             path = find(scan, root)
             if path is not None:
                 found.setdefault(kind, (path, root))
     return found
+
+
+def _tell_of_other_masks(scans: Sequence[Scan], roots: Sequence[Path]) -> None:
+    """Say where the only mask of a scan is one like the junior's, which nobody has drawn."""
+    keys = [scan.key for scan in scans if any(has_mask(scan, root) for root in roots)]
+    if keys:
+        LOGGER.warning(
+            "Masks with desc-... in their names are no annotations, and there is no other of %s: "
+            "take it out of the names of those that a person has drawn (--annotated-dir).",
+            listed(keys, 5),
+        )
 
 
 def _undecided(drawn: Drawings) -> bool:
@@ -188,7 +201,7 @@ def _check_number(scans: Sequence[Scan], folder: Path, roots: Sequence[Path]) ->
         msg = (
             f"Fabrication needs at least {FEWEST_SCANS} annotated scans of at least "
             f"{FEWEST_PERSONS} persons; found {len(scans)} of {len(persons)} in {folder} "
-            f"(--annotated-dir). A scan counts when a {MASK} or a {DSEG} is named after it in "
-            f"{', '.join(map(str, roots))}."
+            f"(--annotated-dir). A scan counts when a {MASK}, without desc, or a {DSEG} is "
+            f"named after it in {', '.join(map(str, roots))}."
         )
         raise DataError(msg)

@@ -68,12 +68,18 @@ def find_truth(scan: Scan, truth_dir: Path) -> Path | None:
 
 
 def find_correction(scan: Scan, root: Path) -> Path | None:
-    """Find the tumour mask of a scan that a person has edited, named as this app names its own.
+    """Find the tumour mask of a scan that a person has drawn or edited, named as this app's own.
 
     That is a ``*_label-L_mask.nii[.gz]`` without ``desc``, lest the junior's masks be taken for
-    corrected ones; see ``find_brain_mask`` for how names are matched.
+    a person's; see ``find_brain_mask`` for how names are matched.
     """
     return _find(scan, root, _CORRECTION)
+
+
+def has_mask(scan: Scan, root: Path) -> bool:
+    """Whether a ``*_label-L_mask.nii[.gz]``, with ``desc`` or without, is named after a scan."""
+    found = _drawings(scan, root, _TRUTH.suffix)
+    return any(_rank(scan, parsed, _TRUTH) is not None for _, parsed in found)
 
 
 def find_classes(scan: Scan, root: Path) -> Path | None:

@@ -101,17 +101,29 @@ def unlabelled(job: Job) -> list[Scan]:
 def pseudo_labelled(
     job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
 ) -> list[Labelled]:
-    """Segment tumour scans with a network, keep the labels that are good enough, and record all.
+    """Segment tumour scans with a network, keep labels that pass quality control, and record all.
 
-    See ``judge`` and ``record_pseudo_labels``.
+    There may be none. See ``judge`` and ``record_pseudo_labels``.
     """
-    assessed, found = judge(job, model, evidence, tumours)
+    assessed, found = judge(job, model, evidence, tumours, fill_up=False)
     record_pseudo_labels(job, assessed, {one.scan.key for one in found})
+    if not found:
+        LOGGER.warning(
+            "No pseudo-label of %d scans passed the quality control, so none is learned from; why "
+            "is in %s.",
+            len(tumours),
+            pseudo_label_table(job.layout.models),
+        )
     return found
 
 
 def judge(
-    job: Job, model: Model, evidence: Evidence | None, tumours: Sequence[Scan]
+    job: Job,
+    model: Model,
+    evidence: Evidence | None,
+    tumours: Sequence[Scan],
+    *,
+    fill_up: bool = True,
 ) -> tuple[list[Assessed], list[Labelled]]:
     """Segment tumour scans with a network and tell which labels pass quality control.
 
@@ -128,6 +140,8 @@ def judge(
         How the scan refines the borders that it draws; ``None``: not at all.
     tumours
         Preprocessed scans.
+    fill_up
+        Whether the best of the others join those that passed, where too few did.
 
     Returns
     -------
@@ -163,7 +177,8 @@ def judge(
         if result.failed:
             LOGGER.warning("%s: no pseudo-label (%s)", result.item.scan.key, result.error)
     assessed = [result.value for result in results if result.value is not None]
-    selection = select({one.scan.key: one.pseudo for one in assessed})
+    verdicts = {one.scan.key: one.pseudo for one in assessed}
+    selection = select(verdicts) if fill_up else select(verdicts, minimum=0, share=0.0)
     if selection.note:
         LOGGER.warning("%s", selection.note)
     n_good, n_all = len(selection.names), len(tumours)

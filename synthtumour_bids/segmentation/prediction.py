@@ -114,6 +114,8 @@ def iter_predict(
                 )
             if len(classes) > 1:
                 _write(np.moveaxis(classes, 0, -1), image, classes_path(target))
+            else:
+                classes_path(target).unlink(missing_ok=True)  # of a network that came before
             _write(classes.sum(axis=0).clip(0, 1), image, target)
         except torch.OutOfMemoryError:
             message = f"{paths[0]} needs more memory than {network.device} has; use --device cpu."

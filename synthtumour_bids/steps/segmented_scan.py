@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.bids.classes import write_classes
-from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.derivatives import remove_outputs, write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
@@ -138,8 +138,16 @@ def write_segmentation(segmented: SegmentedScan, layout: Layout) -> list[Path]:
         write_image(path, image, _sidecar(segmented, layout, on_template, fields))
     written = [path for path, *_ in images]
     if len(segmented.networks.classes) > 1:
-        written += _write_classes(segmented, layout)
+        return written + _write_classes(segmented, layout)
+    for path in _class_images(scan, layout):  # of a network that came before
+        remove_outputs([path, class_table(path)])
     return written
+
+
+def _class_images(scan: Scan, layout: Layout) -> tuple[Path, Path]:
+    """Where the tumour's classes go, on the scan's grid and on the template's."""
+    names = {"desc": "tumour", "suffix": "dseg"}
+    return layout.native(scan, **names), layout.standard(scan, **names)
 
 
 def _junior(segmented: SegmentedScan, layout: Layout) -> tuple[_Image, ...]:
@@ -254,14 +262,10 @@ def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:
     )
     indices = np.array([0, *(one.index for one in segmented.networks.classes)], np.uint8)
     written = []
+    on_scans_grid, on_templates_grid = _class_images(scan, layout)
     for path, mask, values, standard in (
-        (layout.native(scan, desc="tumour", suffix="dseg"), native_mask, on_scan, False),
-        (
-            layout.standard(scan, desc="tumour", suffix="dseg"),
-            segmented.template_mask,
-            on_template,
-            True,
-        ),
+        (on_scans_grid, native_mask, on_scan, False),
+        (on_templates_grid, segmented.template_mask, on_template, True),
     ):
         numbers = strongest(values, np.asanyarray(mask.dataobj) > 0)
         voxel_ml = float(np.prod(nib.affines.voxel_sizes(mask.affine))) / 1000

@@ -157,6 +157,16 @@ def test_what_this_app_segmented_is_no_annotation(tmp_path):
         collect(*folders)
 
 
+def test_masks_like_the_juniors_are_no_annotations(tmp_path, caplog):
+    junior = "sub-d_label-L_desc-junior_mask.nii.gz"
+    folders = cohort(tmp_path, *masks("a", "b", "c"), junior)
+    make(folders[1], "sub-d_FLAIR.nii.gz")
+    with caplog.at_level(logging.WARNING):
+        selection = collect(*folders)
+    assert annotated_keys(selection) == [f"annotated/sub-{k}_FLAIR" for k in "abc"]
+    assert "there is no other of annotated/sub-d_FLAIR: take it out" in caplog.text
+
+
 def test_scans_without_annotation_are_left_out_with_a_warning(tmp_path, caplog):
     folders = cohort(tmp_path, *masks("a", "b", "c"))
     make(folders[1], "sub-d_FLAIR.nii.gz")

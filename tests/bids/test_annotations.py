@@ -168,6 +168,21 @@ def test_persons_stay_on_one_side_and_every_class_is_learned():
         split_annotated(people(a={1}, b={2}), 0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "fewest_held"),
+    [({"a": 9, "b": 1}, 1), ({"a": 2, "b": 1}, 1), ({"a": 5, "b": 5}, 5), ({"a": 6, "b": 4}, 4)],
+)
+def test_no_more_is_held_out_than_learned_from(sizes, fewest_held):
+    keys = [f"{person}{number}" for person, count in sizes.items() for number in range(count)]
+    for seed in range(10):
+        train, held = split_annotated(people(**{key: {1} for key in keys}), seed)
+        assert len(held) == fewest_held
+        assert sorted(train + held) == sorted(keys)
+    last = keys[-1]  # who alone has a class teaches it
+    alone = people(**{key: {1, 2} if key == last else {1} for key in keys})
+    assert last in split_annotated(alone, 0)[0]
+
+
 def test_rare_and_absent_classes_are_told():
     rare, absent = rare_classes(people(a={1, 2}, b={1}, c={1}), ("oedema", "core", "necrosis"))
     assert rare == ["Class 'core' is in 1 of 3 annotated scans; it is missing in b, c."]

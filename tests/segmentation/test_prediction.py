@@ -13,6 +13,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from scipy import ndimage
 
 from synthtumour_bids.errors import UnavailableError, UnusableScanError
+from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.segmentation.network import Network, check_answer
@@ -169,6 +170,9 @@ def test_one_bad_scan_fails_alone(model: Path, tmp_path: Path) -> None:
         "flat": write_image(tmp_path / "flat.nii.gz", good[..., 0]),
         "good": write_image(tmp_path / "good.nii.gz", good),
     }
+    stale = classes_path(tmp_path / "out" / "good.nii.gz")  # of a network of several classes
+    stale.parent.mkdir()
+    stale.write_bytes(b"other maps")
     made = {one.name: one for one in iter_predict(model, images, tmp_path / "out", **OPTIONS)}
     assert list(made) == list(images)
     assert made["good"].path is not None

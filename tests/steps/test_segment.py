@@ -195,6 +195,16 @@ def doubtful(task: SegmentTask) -> SegmentTask:
     return replace(task, networks=replace(task.networks, classes=classes, comparison=rules))
 
 
+def test_classes_go_with_the_network_that_told_them(doubtful: SegmentTask) -> None:
+    def there() -> set[str]:
+        return {path.name for path in doubtful.layout.output_dir.rglob("*_desc-tumour_dseg.*")}
+
+    segment_scan(doubtful)
+    assert len(there()) == 6
+    segment_scan(replace(doubtful, networks=replace(doubtful.networks, classes=WHOLE_TUMOUR)))
+    assert not there()
+
+
 @pytest.mark.parametrize("kept", [False, True])
 def test_what_is_like_the_other_side_is_dropped_and_told_of(
     doubtful: SegmentTask, kept: bool

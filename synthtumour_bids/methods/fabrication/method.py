@@ -18,6 +18,7 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import corrections, lineage
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.fabrication import pairs, words
+from synthtumour_bids.methods.fabrication.checks import check_cohort
 from synthtumour_bids.methods.fabrication.coarse_samples import ANNOTATED_SHARE
 from synthtumour_bids.methods.fabrication.refined_samples import gan_settings
 from synthtumour_bids.methods.learners import learnable
@@ -171,7 +172,7 @@ class Fabrication:
         )
 
     def refuse(self, job: Job) -> None:
-        """Refuse a teacher that cannot label the scans of this run.
+        """Refuse a teacher that cannot label the scans, and cohorts too small to learn from.
 
         Raises
         ------
@@ -180,10 +181,14 @@ class Fabrication:
         UsageError
             When its senior was trained on other contrasts, another voxel size, or other classes
             than the annotations have.
+        DataError
+            With too few participants, or a mask of places that cannot be used.
         """
         teacher = _teacher(job.settings)
         if teacher is not None:
             _check_teacher(job.settings, teacher.card, self.classes(job))
+        if not lineage.is_trained(job, self):
+            check_cohort(job)
 
     def check_material(self, job: Job) -> None:
         """Raise what would stop the training, before networks that are there are removed for it."""

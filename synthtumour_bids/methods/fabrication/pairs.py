@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from synthtumour_bids.bids.annotations import FEWEST_PERSONS, FEWEST_SCANS
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError, advice
@@ -20,6 +19,7 @@ from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods.fabrication.checks import check_numbers
 from synthtumour_bids.methods.fabrication.coarse_samples import (
     Sample,
     Source,
@@ -201,25 +201,8 @@ def _by_role(scans: Sequence[Scan]) -> list[Scan]:
 
 
 def _check_numbers(job: Job, scans: Sequence[Scan]) -> None:
-    hosts, annotated = (
-        [scan for scan in scans if scan.role is role] for role in (Role.TUMOURFREE, Role.ANNOTATED)
-    )
-    n_hosts, n_persons = (len({scan.person for scan in part}) for part in (hosts, annotated))
-    if n_hosts < 2:
-        msg = (
-            "Fabrication needs at least 2 tumour-free participants, one to train on and one to "
-            f"validate on; {n_hosts} preprocessed under {job.settings.output_dir}. Name more with "
-            "--tumourfree-dir, or mark them in participants.tsv (--group-column)."
-        )
-        raise DataError(msg)
-    if len(annotated) < FEWEST_SCANS or n_persons < FEWEST_PERSONS:
-        msg = (
-            f"Fabrication needs at least {FEWEST_SCANS} annotated scans of at least "
-            f"{FEWEST_PERSONS} persons; {len(annotated)} of {n_persons} could be preprocessed "
-            f"with their annotations under {job.settings.output_dir} (--annotated-dir); see the "
-            "failures above."
-        )
-        raise DataError(msg)
+    with advice("See the failures above."):
+        check_numbers(scans, f"preprocessed under {job.settings.output_dir}")
 
 
 def _split_annotated(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,8 @@ def split_annotated(
     seed
         Fixes the choice; the order of `scans` does not matter.
     share
-        Of the scans wanted held out; at least one person is.
+        Of the scans wanted held out; at least one person is. Where everybody who can be has far
+        more scans than that, it is who has fewest.
 
     Returns
     -------
@@ -48,18 +50,22 @@ def split_annotated(
     everything = frozenset().union(*(scan.classes for scan in scans.values()))
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, len(persons)])))
     wanted = max(1, round(len(scans) * share))
+    sizes = Counter(scan.person for scan in scans.values())
+    persons = [persons[index] for index in rng.permutation(len(persons))]
     held: set[str] = set()
     count = 0
-    for index in rng.permutation(len(persons)):
-        person = persons[index]
-        own = sum(scan.person == person for scan in scans.values())
-        if count and count + own > wanted:
+    for person in persons:
+        # The first one is to bring the count nearer to what is wanted, those after not beyond it.
+        if count + sizes[person] > (wanted if count else 2 * wanted - 1):
             continue
         if everything <= _classes_without(scans, {*held, person}):
             held.add(person)
-            count += own
+            count += sizes[person]
         if count >= wanted:
             break
+    if not held:
+        able = [one for one in persons if everything <= _classes_without(scans, {one})]
+        held = set(sorted(able, key=sizes.__getitem__)[:1])
     if not held:
         raise DataError(
             f"None of the {len(persons)} annotated persons can be held out to measure with: "
