@@ -88,10 +88,12 @@ def known_before(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
 
 def held_out_among(job: Job, scans: Iterable[Scan]) -> list[Scan]:
     """Those of the scans that are held out as tumour-free, by their own or another name."""
-    if all(scan.role is not Role.HELD_OUT for scan in job.selection.everything):
+    held_out = [scan for scan in job.selection.everything if scan.role is Role.HELD_OUT]
+    if not held_out:
         return []
-    first = job.copies()
-    return [scan for scan in scans if first.get(scan.key, scan).role is Role.HELD_OUT]
+    persons = job.persons()
+    people = {persons[scan.key] for scan in held_out}
+    return [scan for scan in scans if persons.get(scan.key, scan.person) in people]
 
 
 def learned_from(job: Job) -> set[str]:
