@@ -179,10 +179,14 @@ class Job:
             and (role is not Role.TUMOURFREE or first.get(scan.key, scan).role is role)
         ]
 
+    def image(self, scan: Scan) -> str:
+        """Hash of a scan's values; empty where it is not known."""
+        record = self.preprocessing(scan)
+        return record.image if record is not None else ""
+
     def copies(self) -> dict[str, Scan]:
         """Scans that hold the very image of another person's, by their keys: the first of these."""
-        records = {scan.key: self.preprocessing(scan) for scan in self.selection.everything}
-        images = {key: record.image for key, record in records.items() if record is not None}
+        images = {scan.key: self.image(scan) for scan in self.selection.everything}
         return find_copies(self.selection.everything, images)
 
     def persons(self) -> dict[str, str]:

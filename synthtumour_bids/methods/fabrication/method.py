@@ -102,7 +102,12 @@ class Fabrication:
         if not job.settings.semi_supervised:
             return []
         validating = pairs.validating_persons(job, made)
-        return [scan for scan in unlabelled(job) if scan.person not in validating]
+        annotated = pairs.annotated_images(job, made)
+        return [
+            scan
+            for scan in unlabelled(job)
+            if scan.person not in validating and job.image(scan) not in annotated
+        ]
 
     def _labelling_model(self, job: Job) -> Model:
         """Which network makes the pseudo-labels: the given teacher's senior, or the junior."""

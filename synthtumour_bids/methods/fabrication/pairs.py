@@ -156,11 +156,18 @@ def known_cases(job: Job) -> list[Case]:
 
 def validating_persons(job: Job, pairs: Sequence[Pair]) -> set[str]:
     """Persons whose annotated scans validate."""
-    validating = {
-        pair.files.name for pair in pairs if (pair.kind, pair.purpose) == (ANNOTATED, VALIDATION)
-    }
-    scans = job.preprocessed(Role.ANNOTATED)
-    return {scan.person for scan in scans if stored_name(scan) in validating}
+    validating = [pair for pair in pairs if pair.purpose == VALIDATION]
+    return {scan.person for scan in _annotated_scans(job, validating)}
+
+
+def annotated_images(job: Job, pairs: Sequence[Pair]) -> set[str]:
+    """Images of the annotated scans, which need no pseudo-label under another name."""
+    return {job.image(scan) for scan in _annotated_scans(job, pairs)} - {""}
+
+
+def _annotated_scans(job: Job, pairs: Sequence[Pair]) -> list[Scan]:
+    names = {pair.files.name for pair in pairs if pair.kind == ANNOTATED}
+    return [scan for scan in job.preprocessed(Role.ANNOTATED) if stored_name(scan) in names]
 
 
 def _coarse_sides(

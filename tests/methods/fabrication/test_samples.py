@@ -197,9 +197,8 @@ def cohort(job: Job) -> Job:
     return job
 
 
-def test_no_session_of_a_validating_person_gets_a_pseudo_label(
-    cohort: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def senior_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Scan], Material]:
+    """Scans that pseudo-labels are asked for, all of them good, and what the senior learns from."""
     asked: list[Scan] = []
 
     def label(_: Job, __: Any, ___: Any, tumours: list[Scan]) -> list[Labelled]:
@@ -207,12 +206,33 @@ def test_no_session_of_a_validating_person_gets_a_pseudo_label(
         return [Labelled(scan, Path(f"{scan.slug}.nii")) for scan in tumours]
 
     monkeypatch.setattr(method, "pseudo_labelled", label)
-    material = method_of(cohort).material(cohort, Network.SENIOR)
+    return asked, method_of(job).material(job, Network.SENIOR)
+
+
+def test_no_session_of_a_validating_person_gets_a_pseudo_label(
+    cohort: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, material = senior_of(cohort, monkeypatch)
     tumours = [scan for scan in cohort.selection.everything if scan.role is Role.TUMOUR]
     assert {scan.key for scan in asked} == {scan.key for scan in tumours[1:]}
     real = [case for case in material.cases if not case.validation and "coarse" not in case.name]
     assert len(real) == 4
     assert material.card["SemiSupervised"] is True
+
+
+@pytest.mark.parametrize("subject", ["03", "02"])
+def test_an_annotated_scan_gets_no_pseudo_label_under_another_name(
+    cohort: Job, monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    """Whether the other name is another person's or another session of the same."""
+    _, two, *tumours = cohort.selection.everything
+    copy = next(scan for scan in tumours if scan.subject == subject)
+    mark_preprocessed(cohort, two, copy, fingerprint="p", image="same")
+    asked, material = senior_of(cohort, monkeypatch)
+    assert copy.key not in {scan.key for scan in asked}
+    assert {"02", "03"} - {subject} <= {scan.subject for scan in asked}
+    real = [case for case in material.cases if not case.validation and "coarse" not in case.name]
+    assert len(real) == 3
 
 
 def test_the_junior_learns_from_both_kinds_of_pairs(cohort: Job) -> None:
