@@ -193,6 +193,12 @@ class Job:
         """Person of each scan, by its key; names that share an image are one person's."""
         return find_persons(self.selection.everything, self.copies())
 
+    def held_out_persons(self) -> set[str]:
+        """Persons who are kept out of all training, by whatever name."""
+        held_out = [scan for scan in self.selection.everything if self.is_held_out(scan)]
+        persons = self.persons() if held_out else {}
+        return {persons[scan.key] for scan in held_out}
+
     def preprocessing_fingerprints(self, scans: Iterable[Scan]) -> dict[str, str]:
         """Fingerprint of the finished preprocessing of each scan, by its key."""
         records = {scan.key: self.preprocessing(scan) for scan in scans}

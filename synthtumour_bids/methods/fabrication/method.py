@@ -72,7 +72,7 @@ class Fabrication:
         The junior: annotated scans and coarse samples, from the weights of a starter where there is
         one. The senior: the refined samples, too, and, semi-supervised, pseudo-labelled scans.
         """
-        made, sources = pairs.read_pairs(job), self._sources(job)
+        made, sources = pairs.read_pairs(job), self._made_from(job)
         if network is Network.JUNIOR:
             cases = pairs.cases(made, refined=False)
             junior = job.settings.junior  # a starter's weights, or none
@@ -97,6 +97,11 @@ class Fabrication:
         """Scans that the samples are made from: all, or those that a finished junior has seen."""
         scans = [*learnable(job, Role.TUMOURFREE), *learnable(job, Role.ANNOTATED)]
         return lineage.known_before(job, self, scans)
+
+    def _made_from(self, job: Job) -> list[Scan]:
+        """Those of them that the samples which are there were made from."""
+        current = self._samples_fingerprint(job)
+        return lineage.made_from(job, pairs.NAME, current, self._sources(job))
 
     def _pseudo_labelled_scans(self, job: Job, made: Sequence[pairs.Pair]) -> list[Scan]:
         if not job.settings.semi_supervised:
@@ -193,6 +198,7 @@ class Fabrication:
     def check_material(self, job: Job) -> None:
         """Raise what would stop the training, before networks that are there are removed for it."""
         pairs.read_pairs(job)
+        self._made_from(job)
 
     # ------------------------------------------------------------------ what its networks do
 

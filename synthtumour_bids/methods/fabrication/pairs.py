@@ -20,6 +20,7 @@ from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.fabrication.coarse_samples import (
     Sample,
     Source,
@@ -109,6 +110,7 @@ def make_pairs(
         With too few annotated scans or tumour-free persons preprocessed, or a class that no
         annotation has.
     """
+    job.ledger.clear(COHORT, NAME)  # what is there is written over
     used = job.preprocessing_fingerprints(scans)
     records, train, held_out = _coarse_sides(job, scans, classes)
     recipe = fingerprint(settings=settings_fingerprint, members=used)
@@ -120,8 +122,9 @@ def make_pairs(
     show_samples(job, samples, refined)
     folder = job.layout.fabricator
     outputs = [path, folder / "fabricator.pt", folder / QUALITY]
-    if not any(record.status is Status.FAILED for record in records):
-        job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used)
+    failed = sorted({record.key for record in records if record.status is Status.FAILED})
+    told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
+    job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used, **told)
     return records
 
 

@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods.base import Material
 from synthtumour_bids.methods.fabrication import method, pairs
 from synthtumour_bids.methods.fabrication.coarse_samples import Sample, stored_name
@@ -194,7 +196,36 @@ def cohort(job: Job) -> Job:
         pair(two, "coarse", "train", two.person, "raw/h2"),
     ]
     write_json(pairs.list_file(job), [one.to_json() for one in made])
+    mark_made(job)
     return job
+
+
+def mark_made(job: Job, **details: Any) -> None:
+    """Say that the pairs were made from the annotated scans."""
+    members = job.preprocessing_fingerprints(job.preprocessed(Role.ANNOTATED))
+    current = method_of(job)._samples_fingerprint(job)
+    job.ledger.mark(COHORT, pairs.NAME, current, members=members, **details)
+
+
+def test_nothing_is_trained_on_samples_of_another_run(cohort: Job) -> None:
+    one, two, *tumours = cohort.selection.everything
+    for other in (
+        with_settings(cohort, seed=1),
+        with_settings(cohort, hold_out=("02",)),
+        with_scans(cohort, one, *tumours),
+    ):
+        for network in Network:
+            with pytest.raises(DataError, match=r"not those of this run.*--steps synthesise train"):
+                method_of(other).material(other, network)
+        with pytest.raises(DataError, match="not those of this run"):
+            method_of(other).check_material(other)
+    new = make_scan(cohort.settings.bids_dir, "04", Role.ANNOTATED)
+    mark_preprocessed(cohort, new, fingerprint="p")
+    more = with_scans(cohort, *cohort.selection.everything, new)
+    assert method_of(more).material(more, Network.JUNIOR).scans == (one, two)
+    mark_made(cohort, failed=[two.key])
+    assert method_of(cohort).material(cohort, Network.JUNIOR).cases
+    assert not method_of(cohort).has_samples(cohort)
 
 
 def senior_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Scan], Material]:
