@@ -188,8 +188,8 @@ class Fabrication:
         UnavailableError
             When its folder holds no senior.
         UsageError
-            When its senior was trained on other contrasts, another voxel size, or other classes
-            than the annotations have.
+            When its senior was trained on other contrasts, another kind of lesion, another voxel
+            size, or other classes than the annotations have.
         """
         teacher = _teacher(job.settings)
         if teacher is not None:
@@ -235,6 +235,12 @@ def _check_teacher(settings: Settings, card: ModelCard, classes: Sequence[Tumour
     given = f"--teacher {settings.teacher}"
     if card.contrast != settings.contrast:
         msg = f"{given} was trained on {card.contrast} images; --contrast is {settings.contrast}."
+        raise UsageError(msg)
+    if card.lesion != settings.lesion:
+        msg = (
+            f"{given} was trained for {card.lesion}; --lesion is {settings.lesion}. Choose "
+            f"--lesion {card.lesion}, or another teacher."
+        )
         raise UsageError(msg)
     others = card.more_contrasts
     if others and others != settings.more_contrasts:
