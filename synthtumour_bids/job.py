@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from synthtumour_bids.bids.copies import find_copies, of_person
+from synthtumour_bids.bids.copies import find_copies, find_persons, of_person
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
@@ -151,9 +151,9 @@ class Job:
 
     def to_segment(self) -> list[Scan]:
         """Those of them that get a mask; copies bear the person that they are of."""
-        first = self.copies()
+        persons = self.persons()
         return [
-            of_person(scan, first) for scan in self.selection.selected if scan.role.is_segmented
+            of_person(scan, persons) for scan in self.selection.selected if scan.role.is_segmented
         ]
 
     def preprocessing(self, scan: Scan) -> Preprocessing | None:
@@ -170,20 +170,34 @@ class Job:
         Whoever is there under two names counts as one person, or the validation would be on what
         was learned; what is a tumour scan by one name is no tumour-free one by another.
         """
-        first = self.copies()
+        first, persons = self.copies(), self.persons()
         return [
-            of_person(scan, first)
+            of_person(scan, persons)
             for scan in self.selection.everything
             if scan.role is role
             and self.preprocessing(scan) is not None
             and (role is not Role.TUMOURFREE or first.get(scan.key, scan).role is role)
         ]
 
+    def image(self, scan: Scan) -> str:
+        """Hash of a scan's values; empty where it is not known."""
+        record = self.preprocessing(scan)
+        return record.image if record is not None else ""
+
     def copies(self) -> dict[str, Scan]:
         """Scans that hold the very image of another person's, by their keys: the first of these."""
-        records = {scan.key: self.preprocessing(scan) for scan in self.selection.everything}
-        images = {key: record.image for key, record in records.items() if record is not None}
+        images = {scan.key: self.image(scan) for scan in self.selection.everything}
         return find_copies(self.selection.everything, images)
+
+    def persons(self) -> dict[str, str]:
+        """Person of each scan, by its key; names that share an image are one person's."""
+        return find_persons(self.selection.everything, self.copies())
+
+    def held_out_persons(self) -> set[str]:
+        """Persons who are kept out of all training, by whatever name."""
+        held_out = [scan for scan in self.selection.everything if self.is_held_out(scan)]
+        persons = self.persons() if held_out else {}
+        return {persons[scan.key] for scan in held_out}
 
     def preprocessing_fingerprints(self, scans: Iterable[Scan]) -> dict[str, str]:
         """Fingerprint of the finished preprocessing of each scan, by its key."""

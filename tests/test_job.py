@@ -8,7 +8,7 @@ from pathlib import Path
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import cluster_of, steps_of
 from synthtumour_bids.settings import Role, Step
-from tests.builders.jobs import make_job, mark_preprocessed, with_settings
+from tests.builders.jobs import make_job, make_scan, mark_preprocessed, with_settings
 
 
 def test_steps_are_narrowed_by_level_model_and_reports_only(tmp_path: Path) -> None:
@@ -55,6 +55,22 @@ def test_one_image_under_two_names_is_one_person(tmp_path: Path) -> None:
     assert [scan.key for scan in job.preprocessed(Role.TUMOURFREE)] == [h.key for h in hosts[:2]]
     assert {scan.person for scan in job.preprocessed(Role.TUMOURFREE)} == {hosts[0].person}
     assert job.preprocessed(Role.TUMOUR) == tumours, "a scan is what it was"
+
+
+def test_all_scans_of_two_names_that_share_an_image_are_of_one_person(tmp_path: Path) -> None:
+    root = tmp_path / "bids"
+    named = (("01", "1"), ("02", "1"), ("02", "2"), ("03", "1"), ("03", "2"), ("04", "1"))
+    scans = tuple(make_scan(root, name, session=session) for name, session in named)
+    job = make_job(tmp_path, scans=scans)
+    for scan, image in zip(scans, "abccde", strict=True):
+        mark_preprocessed(job, scan, fingerprint="p", image=image)
+    # 03 is 02 by its first scan; its second has the image of no other person.
+    persons = ["raw/01", "raw/02", "raw/02", "raw/02", "raw/02", "raw/04"]
+    assert [scan.person for scan in job.preprocessed(Role.TUMOUR)] == persons
+    assert [scan.person for scan in job.to_segment()] == persons
+    for scan, image in zip(scans, "aabbcc", strict=True):  # a chain of copies
+        mark_preprocessed(job, scan, fingerprint="p", image=image)
+    assert {scan.person for scan in job.preprocessed(Role.TUMOUR)} == {"raw/01"}
 
 
 def test_stamps_without_a_hash_of_the_image_tell_nothing(tmp_path: Path) -> None:

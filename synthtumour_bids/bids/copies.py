@@ -34,6 +34,38 @@ def find_copies(scans: Iterable[Scan], images: Mapping[str, str]) -> dict[str, S
     return found
 
 
-def of_person(scan: Scan, first: Mapping[str, Scan]) -> Scan:
-    """Give a scan that knows whose it is, where :func:`find_copies` found it to be a copy."""
-    return replace(scan, same_as=first[scan.key].person) if scan.key in first else scan
+def find_persons(scans: Iterable[Scan], first: Mapping[str, Scan]) -> dict[str, str]:
+    """Tell who was scanned, where some of a person's scans have copies under another name.
+
+    Parameters
+    ----------
+    scans
+        Of a run.
+    first
+        What :func:`find_copies` found among them.
+
+    Returns
+    -------
+    By the key of each scan its person. One copy is enough for all scans of both names to be of
+    one person.
+    """
+    joined: dict[str, str] = {}
+
+    def known_as(person: str) -> str:
+        while person in joined:
+            person = joined[person]
+        return person
+
+    scans = list(scans)
+    for scan in scans:
+        if scan.key in first:
+            one, other = known_as(first[scan.key].person), known_as(scan.person)
+            if one != other:
+                joined[other] = one
+    return {scan.key: known_as(scan.person) for scan in scans}
+
+
+def of_person(scan: Scan, persons: Mapping[str, str]) -> Scan:
+    """Give a scan that knows whose it is, where :func:`find_persons` found another name."""
+    person = persons.get(scan.key, scan.person)
+    return scan if person == scan.person else replace(scan, same_as=person)

@@ -17,10 +17,5 @@ def learnable(job: Job, role: Role) -> list[Scan]:
     role
         Of the scans; of `Role.HELD_OUT` there are none.
     """
-    held_out = {
-        scan.person
-        for segmented in (Role.TUMOUR, Role.HELD_OUT)
-        for scan in job.preprocessed(segmented)
-        if job.is_held_out(scan)
-    }
+    held_out = job.held_out_persons()
     return [scan for scan in job.preprocessed(role) if scan.person not in held_out]

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT, Stamp
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method
-from synthtumour_bids.settings import Role
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
+FAILED = "failed"  # a detail of samples: keys of the scans of which none could be made
 TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
 
 
@@ -20,7 +21,7 @@ def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
     """Stamp of a result of the cohort that is still good.
 
     It is, when it was made with the same settings, no scan it was made from has changed, and
-    nobody is held out since who was tumour-free there. Scans that came or went since do not call
+    nobody whom it was made from is held out. Scans that came or went since do not call
     for training anew; ``--retrain`` does.
     """
     stamp = job.ledger.finished(COHORT, name)
@@ -37,9 +38,37 @@ def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
 def is_made_from(job: Job, name: str, fingerprint: str, scans: Iterable[Scan]) -> bool:
     """Whether a result is still good and was made from just these scans."""
     stamp = finished(job, name, fingerprint)
-    if stamp is None:
+    if stamp is None or stamp.details.get(FAILED):
         return False
     return bool(stamp.details["members"] == job.preprocessing_fingerprints(scans))
+
+
+def made_from(job: Job, name: str, fingerprint: str, scans: Sequence[Scan]) -> list[Scan]:
+    """Tell which scans the samples that are there were made from.
+
+    Parameters
+    ----------
+    job, name, fingerprint
+        As for :func:`finished`.
+    scans
+        That may be learned from; more than then do no harm.
+
+    Raises
+    ------
+    DataError
+        When the samples were made with other settings, or from scans that are not among these.
+    """
+    stamp = finished(job, name, fingerprint)
+    if stamp is not None:
+        members, failed = stamp.details["members"], stamp.details.get(FAILED, ())
+        if members.keys() - {*failed} <= {scan.key for scan in scans}:
+            return [scan for scan in scans if scan.key in members]
+    msg = (
+        f"The samples in {job.settings.work_dir} are not those of this run: they were made with "
+        "other settings, from scans that have changed or are left out or held out now, or not to "
+        "the end. Make them anew: --steps synthesise train."
+    )
+    raise DataError(msg)
 
 
 def is_finished(job: Job, method: Method, network: Network) -> bool:
@@ -87,11 +116,10 @@ def known_before(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
 
 
 def held_out_among(job: Job, scans: Iterable[Scan]) -> list[Scan]:
-    """Those of the scans that are held out as tumour-free, by their own or another name."""
-    if all(scan.role is not Role.HELD_OUT for scan in job.selection.everything):
-        return []
-    first = job.copies()
-    return [scan for scan in scans if first.get(scan.key, scan).role is Role.HELD_OUT]
+    """Those of the scans that are of people who are held out, by their own or another name."""
+    people = job.held_out_persons()
+    persons = job.persons() if people else {}
+    return [scan for scan in scans if persons.get(scan.key, scan.person) in people]
 
 
 def learned_from(job: Job) -> set[str]:

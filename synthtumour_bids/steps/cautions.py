@@ -9,7 +9,9 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.words import unmeasured
+from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.settings import Settings, Step
 
 LOGGER = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ def tell(job: Job) -> None:
 
 
 def _sentences(job: Job) -> list[str]:
-    return list(filter(None, (_left_out(job), _unmeasured(job), _made_again(job))))
+    told = (_left_out(job), _unmeasured(job), _known_to_the_teacher(job), _made_again(job))
+    return list(filter(None, told))
 
 
 def _left_out(job: Job) -> str:
@@ -72,6 +75,32 @@ def _unmeasured(job: Job) -> str:
     return (
         f"{model.folder.name} segments ({model.card.contrast}, {model.card.lesion}).{said} Look at "
         "its masks before you believe them."
+    )
+
+
+def _known_to_the_teacher(job: Job) -> str:
+    """Name those held out whom the teacher may have learned from.
+
+    Its card has names only, which other people in another dataset may bear: nothing is refused.
+    """
+    settings = job.settings
+    people = job.held_out_persons()
+    if settings.teacher is None or not people or Step.TRAIN not in job.steps:
+        return ""
+    persons = job.persons()
+    taught = Model(Network.SENIOR, settings.teacher / Network.SENIOR).card.scans
+    known = {
+        scan.subject
+        for scan in job.selection.everything
+        if persons[scan.key] in people
+        and any(uri.startswith(f"bids:{scan.dataset_name}:sub-{scan.subject}/") for uri in taught)
+    }
+    if not known:
+        return ""
+    return (
+        f"--teacher {settings.teacher} has learned from participants of the same names as some who "
+        f"are held out (--hold-out): {listed(sorted(known))}. If they are the same people, its "
+        "pseudo-labels bring them into the training: train it with the same --hold-out first."
     )
 
 

@@ -104,8 +104,8 @@ def _check_held_out(job: Job) -> None:
     if taught := lineage.held_out_among(job, known):
         labels = ", ".join(sorted({scan.subject for scan in taught}))
         msg = (
-            f"--hold-out: the networks in {job.layout.models} have learned from tumour-free "
-            f"participants that are held out, or from copies of their scans: {labels}. Train "
+            f"--hold-out: the networks in {job.layout.models} have learned from participants that "
+            f"are held out, or from scans of theirs by another name: {labels}. Train "
             "without them (--steps synthesise train, level group) before they are segmented, or "
             "leave the flag out."
         )

@@ -11,14 +11,15 @@ from synthtumour_bids.bids.patients import possible_patients
 from synthtumour_bids.errors import DataError, UnavailableError, advice
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
-from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.base import STARTED_FROM
 from synthtumour_bids.methods.label_free.junior_source import (
     TRAIN,
     Asked,
     There,
     choose,
 )
+from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.segmentation.model_card import is_bundle
 from synthtumour_bids.segmentation.starters import (
     Starter,
@@ -31,6 +32,10 @@ from synthtumour_bids.steps.given_networks import with_networks
 
 WITHOUT = "choose --junior train to train a junior on synthetic tumours"
 ADVICE = "Without a starter, --junior train trains a junior."
+ADVICE_STARTED = (
+    "The junior of this output folder started from the weights of a starter, and stays: --junior "
+    "train has no effect without --retrain."
+)
 ADVICE_OWN = "It is the junior of this output folder; --retrain takes or trains another one."
 
 
@@ -93,21 +98,33 @@ def with_junior(job: Job) -> tuple[Job, str]:
 
 
 def _with_start(job: Job) -> tuple[Job, str]:
-    """Settle what the training of fabrication's junior starts from."""
+    """Settle what the training of fabrication's junior starts from.
+
+    A finished one has a start as well: it is trained anew where a scan turns out to have changed.
+    """
     settings, starter = job.settings, None
+    if Step.TRAIN not in job.steps:
+        return _with(job, junior=TRAIN), ""
     several = any(len(one.classes) > 1 for one in job.selection.annotations.values())
-    trained = job.ledger.finished(COHORT, Network.JUNIOR) is not None and not settings.retrain
-    wanted = settings.junior is None and Step.TRAIN in job.steps and not trained
-    if wanted and not (several or settings.more_contrasts):
-        with advice("--junior train starts from random weights."):
+    trained = lineage.is_finished(job, method_of_run(job), Network.JUNIOR)
+    if settings.junior is None and not (several or settings.more_contrasts):
+        said = advice("--junior train starts from random weights.")
+        with suppress(UnavailableError) if trained else said:
             starter = starter_for(settings.contrast, settings.lesion)
     if starter is None or starter.card.resolution != settings.profile.resolution:
-        return _with(job, junior=TRAIN), ""
+        return _with(job, junior=TRAIN), ADVICE_STARTED if trained and _has_started(job) else ""
+    if trained:
+        return _with(job, junior=starter.folder), ""
     why = (
         f"The junior's training starts from the weights of {_name(starter)}; --junior train starts "
         "from random ones."
     )
     return _with(job, junior=starter.folder), why
+
+
+def _has_started(job: Job) -> bool:
+    """Whether the junior is to be trained from random weights, and the finished one was not."""
+    return job.settings.junior == TRAIN and STARTED_FROM in job.model(Network.JUNIOR).card.details
 
 
 def _name(starter: Starter) -> str:

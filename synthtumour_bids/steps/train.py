@@ -194,6 +194,7 @@ def _train(
         LOGGER.info("The %s starts from random weights: its grid or network is another.", network)
         start, training = None, dataclasses.replace(training, from_junior=False)
     if start is not None and network is Network.JUNIOR:  # as a senior's
+        LOGGER.info("The junior starts from the weights in %s.", start)
         rate = settings.profile.senior.learning_rate
         training = dataclasses.replace(training, learning_rate=rate)
     with Progress(f"{rounds.title(job, network).capitalize()} epoch", training.epochs) as bar:

@@ -15,6 +15,7 @@ from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT, Ledger
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.label_free import stage_one
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import CHECKPOINT, ModelCard, weights_fingerprint
@@ -124,6 +125,13 @@ def write_networks(models: Path, **changes: Any) -> Path:
     for network in Network:
         write_network(models / network, network, **changes)
     return models
+
+
+def mark_drawn(job: Job) -> None:
+    """Say that the stage-1 samples were drawn into all hosts that are preprocessed."""
+    members = job.preprocessing_fingerprints(job.preprocessed(Role.TUMOURFREE))
+    current = stage_one.settings_fingerprint(job.settings)
+    job.ledger.mark(COHORT, stage_one.NAME, current, members=members)
 
 
 def mark_trained(job: Job, *networks: Network, **details: Any) -> None:

@@ -55,6 +55,27 @@ def test_nobody_who_is_held_out_is_learned_from_by_any_name(
         assert not held_out & {key.split("sub-")[1].split("_")[0] for key in learned}
 
 
+def test_another_session_of_a_held_out_person_teaches_by_no_name(tmp_path: Path) -> None:
+    named = (("01", "1"), ("02", "1"), ("02", "2"), ("03", "1"))
+    scans = tuple(make_scan(tmp_path / "bids", name, session=session) for name, session in named)
+    job = make_job(tmp_path, scans=scans, hold_out=("01",))
+    for scan, image in zip(scans, "aabc", strict=True):
+        mark_preprocessed(job, scan, fingerprint="p", image=image)
+    assert [scan.subject for scan in learnable(job, Role.TUMOUR)] == ["03"]
+
+
+def test_a_network_that_a_held_out_person_taught_by_another_name_is_trained_anew(
+    tmp_path: Path,
+) -> None:
+    named = (("host", "1"), ("copy", "1"), ("copy", "2"))
+    scans = [make_scan(tmp_path / "bids", n, Role.TUMOURFREE, session=s) for n, s in named]
+    job = make_job(tmp_path, scans=tuple(with_held_out(scans, ("host",))), hold_out=("host",))
+    for scan, image in zip(scans, "aab", strict=True):
+        mark_preprocessed(job, scan, fingerprint="p", image=image)
+    taught = lineage.held_out_among(job, job.selection.everything[2:])
+    assert [scan.session for scan in taught] == ["2"]
+
+
 def test_a_label_that_tumour_and_host_share_means_the_tumour(tmp_path: Path) -> None:
     tumour = make_scan(tmp_path, "01")
     host = make_scan(tmp_path, "01", Role.TUMOURFREE, dataset="tumourfree")

@@ -14,7 +14,7 @@ from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import cautions
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, with_settings
+from tests.builders.jobs import make_job, mark_preprocessed, with_settings, write_network
 from tests.builders.starters import change_card, write_starter
 
 
@@ -123,3 +123,19 @@ def test_a_starter_that_takes_over_needs_somebody_too(
     told = capsys.readouterr().err
     assert "Nothing is to be segmented" in told
     assert "--junior train" not in told
+
+
+def test_a_teacher_who_knows_those_held_out_is_told_of(tmp_path: Path) -> None:
+    uris = tuple(f"bids:raw:sub-tumour{n}/ses-1/anat/scan.nii.gz" for n in (1, 10, 2))
+    write_network(tmp_path / "models" / "senior", scans=uris)
+    job = make_job(tmp_path, tumours=4, teacher=tmp_path / "models", hold_out=("tumour0",))
+    mark_preprocessed(job, *job.selection.everything)
+    assert not cautions._sentences(job)
+    known = with_settings(job, hold_out=("tumour0", "tumour1"))
+    (told,) = cautions._sentences(known)
+    assert "as some who are held out (--hold-out): tumour1. If" in told
+    assert not cautions._sentences(with_settings(known, steps=(Step.SEGMENT,)))
+    assert not cautions._sentences(with_settings(known, teacher=None))
+    mark_preprocessed(job, *job.selected(Role.TUMOUR)[::2], image="of one person")
+    (told,) = cautions._sentences(job)
+    assert "tumour2" in told, "by another name"

@@ -92,6 +92,16 @@ def test_who_has_taught_is_not_called_held_out(tmp_path: Path) -> None:
         refuse(with_scans(job, *scans))
 
 
+def test_nor_who_has_taught_with_a_tumour(tmp_path: Path) -> None:
+    steps = (Step.SEGMENT, Step.REPORT)
+    job = make_job(tmp_path, steps=steps, hold_out=("tumour0",))
+    mark_preprocessed(job, *job.selection.everything)
+    mark_trained(job, members={"raw/sub-tumour1_FLAIR": "p"})
+    refuse(job)
+    with pytest.raises(UsageError, match=r"--hold-out: .* have learned from .*: tumour1\."):
+        refuse(with_settings(job, hold_out=("tumour1",)))
+
+
 def test_synthetic_tumours_alone_need_no_real_ones(tmp_path: Path) -> None:
     refuse(make_job(tmp_path, tumours=0, steps=(Step.SYNTHESISE,)))
 

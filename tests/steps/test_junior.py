@@ -16,6 +16,7 @@ from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.base import STARTED_FROM
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation import starters
@@ -25,7 +26,14 @@ from synthtumour_bids.steps import train
 from synthtumour_bids.steps.given_networks import with_networks
 from synthtumour_bids.steps.junior import with_junior
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_trained, with_scans, with_settings, write_networks
+from tests.builders.jobs import (
+    make_job,
+    mark_trained,
+    with_scans,
+    with_settings,
+    write_network,
+    write_networks,
+)
 from tests.builders.starters import change_card, write_starter
 
 
@@ -71,7 +79,35 @@ def test_fabrication_starts_from_it_where_it_fits(job: Job, starter: Path, tmp_p
         assert with_junior(with_settings(fabricating, **other))[0].settings.junior == "train"
     assert settled(fabricating, model=tmp_path).junior is None
     mark_trained(fabricating, Network.JUNIOR)
+    there = with_junior(fabricating)
+    assert there == (with_settings(fabricating, junior=starter), ""), "should a scan have changed"
+    change_card(starter, Template="other")
     assert with_junior(fabricating) == (with_settings(fabricating, junior="train"), "")
+
+
+def test_a_junior_of_fabrication_that_is_trained_anew_starts_as_the_first(
+    job: Job, starter: Path
+) -> None:
+    fabricating = with_settings(job, method=Method.FABRICATION)
+    mark_trained(fabricating, Network.JUNIOR)
+    for other in ({"hold_out": ("tumour0",)}, {"seed": 1}, {"retrain": True}):
+        later, why = with_junior(with_settings(fabricating, **other))
+        assert later.settings.junior == starter
+        assert "starts from the weights of the starter 1.0" in why
+    fabricating.ledger.clear("cohort", Network.JUNIOR)  # a training that was stopped goes on
+    assert settled(fabricating, seed=1).junior == starter
+
+
+def test_one_that_started_from_a_starter_stays_and_that_is_said(job: Job, starter: Path) -> None:
+    fabricating = with_settings(job, method=Method.FABRICATION, junior="train")
+    mark_trained(fabricating, Network.JUNIOR)
+    assert with_junior(fabricating)[1] == ""
+    write_network(job.layout.network(Network.JUNIOR), "junior", details={STARTED_FROM: "1234"})
+    later, why = with_junior(fabricating)
+    assert later.settings.junior == "train"
+    assert "--junior train has no effect without --retrain" in why
+    for other in ({"retrain": True}, {"seed": 1}, {"steps": (Step.SEGMENT,)}):
+        assert with_junior(with_settings(fabricating, **other))[1] == ""
 
 
 def test_one_that_is_not_there_is_explained(job: Job, starter: Path) -> None:

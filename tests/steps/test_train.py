@@ -22,6 +22,7 @@ from synthtumour_bids.tensors import load_tensors
 from tests.builders.blob_cases import write_cases
 from tests.builders.jobs import (
     make_job,
+    mark_drawn,
     mark_preprocessed,
     mark_trained,
     method_of,
@@ -63,6 +64,10 @@ def test_retraining_starts_anew_once_and_then_goes_on(
     samples = job.settings.work_dir / "stage_one" / "samples.json"
     samples.parent.mkdir(parents=True)
     samples.write_text("[]")
+    with pytest.raises(DataError, match="not those of this run"):
+        train.run(retraining, method, Network.JUNIOR)
+    assert all(folder.exists() for folder in old)
+    mark_drawn(job)
 
     def stopped(*_: object) -> None:
         raise StoppedError("no time left")

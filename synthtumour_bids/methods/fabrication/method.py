@@ -73,7 +73,7 @@ class Fabrication:
         The junior: annotated scans and coarse samples, from the weights of a starter where there is
         one. The senior: the refined samples, too, and, semi-supervised, pseudo-labelled scans.
         """
-        made, sources = pairs.read_pairs(job), self._sources(job)
+        made, sources = pairs.read_pairs(job), self._made_from(job)
         if network is Network.JUNIOR:
             cases = pairs.cases(made, refined=False)
             junior = job.settings.junior  # a starter's weights, or none
@@ -99,11 +99,21 @@ class Fabrication:
         scans = [*learnable(job, Role.TUMOURFREE), *learnable(job, Role.ANNOTATED)]
         return lineage.known_before(job, self, scans)
 
+    def _made_from(self, job: Job) -> list[Scan]:
+        """Those of them that the samples which are there were made from."""
+        current = self._samples_fingerprint(job)
+        return lineage.made_from(job, pairs.NAME, current, self._sources(job))
+
     def _pseudo_labelled_scans(self, job: Job, made: Sequence[pairs.Pair]) -> list[Scan]:
         if not job.settings.semi_supervised:
             return []
         validating = pairs.validating_persons(job, made)
-        return [scan for scan in unlabelled(job) if scan.person not in validating]
+        annotated = pairs.annotated_images(job, made)
+        return [
+            scan
+            for scan in unlabelled(job)
+            if scan.person not in validating and job.image(scan) not in annotated
+        ]
 
     def _labelling_model(self, job: Job) -> Model:
         """Which network makes the pseudo-labels: the given teacher's senior, or the junior."""
@@ -179,8 +189,8 @@ class Fabrication:
         UnavailableError
             When its folder holds no senior.
         UsageError
-            When its senior was trained on other contrasts, another voxel size, or other classes
-            than the annotations have.
+            When its senior was trained on other contrasts, another kind of lesion, another voxel
+            size, or other classes than the annotations have.
         DataError
             With too few participants, or a mask of places that cannot be used.
         """
@@ -193,6 +203,7 @@ class Fabrication:
     def check_material(self, job: Job) -> None:
         """Raise what would stop the training, before networks that are there are removed for it."""
         pairs.read_pairs(job)
+        self._made_from(job)
 
     # ------------------------------------------------------------------ what its networks do
 
@@ -229,6 +240,12 @@ def _check_teacher(settings: Settings, card: ModelCard, classes: Sequence[Tumour
     given = f"--teacher {settings.teacher}"
     if card.contrast != settings.contrast:
         msg = f"{given} was trained on {card.contrast} images; --contrast is {settings.contrast}."
+        raise UsageError(msg)
+    if card.lesion != settings.lesion:
+        msg = (
+            f"{given} was trained for {card.lesion}; --lesion is {settings.lesion}. Choose "
+            f"--lesion {card.lesion}, or another teacher."
+        )
         raise UsageError(msg)
     others = card.more_contrasts
     if others and others != settings.more_contrasts:

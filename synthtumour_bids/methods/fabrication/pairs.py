@@ -19,6 +19,7 @@ from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.fabrication.checks import check_numbers
 from synthtumour_bids.methods.fabrication.coarse_samples import (
     Sample,
@@ -109,6 +110,7 @@ def make_pairs(
         With too few annotated scans or tumour-free persons preprocessed, or a class that no
         annotation has.
     """
+    job.ledger.clear(COHORT, NAME)  # what is there is written over
     used = job.preprocessing_fingerprints(scans)
     records, train, held_out = _coarse_sides(job, scans, classes)
     recipe = fingerprint(settings=settings_fingerprint, members=used)
@@ -120,8 +122,9 @@ def make_pairs(
     show_samples(job, samples, refined)
     folder = job.layout.fabricator
     outputs = [path, folder / "fabricator.pt", folder / QUALITY]
-    if not any(record.status is Status.FAILED for record in records):
-        job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used)
+    failed = sorted({record.key for record in records if record.status is Status.FAILED})
+    told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
+    job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used, **told)
     return records
 
 
@@ -156,11 +159,18 @@ def known_cases(job: Job) -> list[Case]:
 
 def validating_persons(job: Job, pairs: Sequence[Pair]) -> set[str]:
     """Persons whose annotated scans validate."""
-    validating = {
-        pair.files.name for pair in pairs if (pair.kind, pair.purpose) == (ANNOTATED, VALIDATION)
-    }
-    scans = job.preprocessed(Role.ANNOTATED)
-    return {scan.person for scan in scans if stored_name(scan) in validating}
+    validating = [pair for pair in pairs if pair.purpose == VALIDATION]
+    return {scan.person for scan in _annotated_scans(job, validating)}
+
+
+def annotated_images(job: Job, pairs: Sequence[Pair]) -> set[str]:
+    """Images of the annotated scans, which need no pseudo-label under another name."""
+    return {job.image(scan) for scan in _annotated_scans(job, pairs)} - {""}
+
+
+def _annotated_scans(job: Job, pairs: Sequence[Pair]) -> list[Scan]:
+    names = {pair.files.name for pair in pairs if pair.kind == ANNOTATED}
+    return [scan for scan in job.preprocessed(Role.ANNOTATED) if stored_name(scan) in names]
 
 
 def _coarse_sides(

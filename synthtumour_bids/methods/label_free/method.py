@@ -82,6 +82,7 @@ class LabelFree:
         """
         if network is Network.JUNIOR and self.starter is not None:
             return Material((), (), details={lineage.TAKEN: True}, bundle=self.starter.folder)
+        stage_one.check_drawn(job, self)
         samples = stage_one.read_samples(job)
         train, shifted = stage_one.sides(job, samples)
         if network is Network.JUNIOR:
@@ -195,7 +196,7 @@ class LabelFree:
 
     def check_material(self, job: Job) -> None:
         """Raise what would stop the training, before networks that are there are removed for it."""
-        stage_one.read_samples(job)
+        stage_one.check_drawn(job, self)
         unlabelled(job)
 
     # ------------------------------------------------------------------ what its networks do

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
@@ -102,6 +103,18 @@ def is_drawn(job: Job, method: Method, recipe: Recipe) -> bool:
     return lineage.is_made_from(job, NAME, current, scans) and _list_file(job).is_file()
 
 
+def check_drawn(job: Job, method: Method) -> None:
+    """Raise what keeps the samples that are there from being learned from.
+
+    Raises
+    ------
+    DataError
+        When they are not there, or not those of this run.
+    """
+    read_samples(job)
+    lineage.made_from(job, NAME, _fingerprint(job, method), learnable(job, Role.TUMOURFREE))
+
+
 def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
     """Draw the stage-1 samples; where a junior is finished, into its hosts alone.
 
@@ -112,6 +125,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
         side must train, one validate.
     """
     tasks = _tasks(job, method, recipe)
+    job.ledger.clear(COHORT, NAME)  # what is there is written over
     _tell_roles(tasks)
     if any(simulated_hosts.is_simulated(task.host) for task in tasks):
         simulated_hosts.render_missing(job)
@@ -138,10 +152,11 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
         "Stage 1: synthetic tumours in tumour-free brains",
     )
     keep_parameters(job, samples)
-    if not any(result.failed for result in results):
-        used = job.preprocessing_fingerprints(simulated_hosts.real([task.host for task in tasks]))
-        current = _fingerprint(job, method)
-        job.ledger.mark(COHORT, NAME, current, [_list_file(job)], members=used)
+    used = job.preprocessing_fingerprints(simulated_hosts.real([task.host for task in tasks]))
+    failed = sorted({result.item.host.scan.key for result in results if result.failed})
+    told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
+    current = _fingerprint(job, method)
+    job.ledger.mark(COHORT, NAME, current, [_list_file(job)], members=used, **told)
     return _outcomes(job, results)
 
 

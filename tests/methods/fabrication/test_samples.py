@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods.base import Material
 from synthtumour_bids.methods.fabrication import method, pairs
 from synthtumour_bids.methods.fabrication.coarse_samples import Sample, stored_name
@@ -194,12 +196,40 @@ def cohort(job: Job) -> Job:
         pair(two, "coarse", "train", two.person, "raw/h2"),
     ]
     write_json(pairs.list_file(job), [one.to_json() for one in made])
+    mark_made(job)
     return job
 
 
-def test_no_session_of_a_validating_person_gets_a_pseudo_label(
-    cohort: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def mark_made(job: Job, **details: Any) -> None:
+    """Say that the pairs were made from the annotated scans."""
+    members = job.preprocessing_fingerprints(job.preprocessed(Role.ANNOTATED))
+    current = method_of(job)._samples_fingerprint(job)
+    job.ledger.mark(COHORT, pairs.NAME, current, members=members, **details)
+
+
+def test_nothing_is_trained_on_samples_of_another_run(cohort: Job) -> None:
+    one, two, *tumours = cohort.selection.everything
+    for other in (
+        with_settings(cohort, seed=1),
+        with_settings(cohort, hold_out=("02",)),
+        with_scans(cohort, one, *tumours),
+    ):
+        for network in Network:
+            with pytest.raises(DataError, match=r"not those of this run.*--steps synthesise train"):
+                method_of(other).material(other, network)
+        with pytest.raises(DataError, match="not those of this run"):
+            method_of(other).check_material(other)
+    new = make_scan(cohort.settings.bids_dir, "04", Role.ANNOTATED)
+    mark_preprocessed(cohort, new, fingerprint="p")
+    more = with_scans(cohort, *cohort.selection.everything, new)
+    assert method_of(more).material(more, Network.JUNIOR).scans == (one, two)
+    mark_made(cohort, failed=[two.key])
+    assert method_of(cohort).material(cohort, Network.JUNIOR).cases
+    assert not method_of(cohort).has_samples(cohort)
+
+
+def senior_of(job: Job, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Scan], Material]:
+    """Scans that pseudo-labels are asked for, all of them good, and what the senior learns from."""
     asked: list[Scan] = []
 
     def label(_: Job, __: Any, ___: Any, tumours: list[Scan]) -> list[Labelled]:
@@ -207,12 +237,33 @@ def test_no_session_of_a_validating_person_gets_a_pseudo_label(
         return [Labelled(scan, Path(f"{scan.slug}.nii")) for scan in tumours]
 
     monkeypatch.setattr(method, "pseudo_labelled", label)
-    material = method_of(cohort).material(cohort, Network.SENIOR)
+    return asked, method_of(job).material(job, Network.SENIOR)
+
+
+def test_no_session_of_a_validating_person_gets_a_pseudo_label(
+    cohort: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, material = senior_of(cohort, monkeypatch)
     tumours = [scan for scan in cohort.selection.everything if scan.role is Role.TUMOUR]
     assert {scan.key for scan in asked} == {scan.key for scan in tumours[1:]}
     real = [case for case in material.cases if not case.validation and "coarse" not in case.name]
     assert len(real) == 4
     assert material.card["SemiSupervised"] is True
+
+
+@pytest.mark.parametrize("subject", ["03", "02"])
+def test_an_annotated_scan_gets_no_pseudo_label_under_another_name(
+    cohort: Job, monkeypatch: pytest.MonkeyPatch, subject: str
+) -> None:
+    """Whether the other name is another person's or another session of the same."""
+    _, two, *tumours = cohort.selection.everything
+    copy = next(scan for scan in tumours if scan.subject == subject)
+    mark_preprocessed(cohort, two, copy, fingerprint="p", image="same")
+    asked, material = senior_of(cohort, monkeypatch)
+    assert copy.key not in {scan.key for scan in asked}
+    assert {"02", "03"} - {subject} <= {scan.subject for scan in asked}
+    real = [case for case in material.cases if not case.validation and "coarse" not in case.name]
+    assert len(real) == 3
 
 
 def test_the_junior_learns_from_both_kinds_of_pairs(cohort: Job) -> None:

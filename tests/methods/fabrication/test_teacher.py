@@ -133,6 +133,7 @@ def test_the_folder_may_be_the_output_of_the_earlier_run_or_its_senior(tmp_path:
     ("changes", "sentence"),
     [
         ({"contrast": "T2w"}, "trained on T2w images; --contrast is FLAIR"),
+        ({"lesion": "metastasis"}, "trained for metastasis; --lesion is glioma. Choose --lesion"),
         ({"resolution": 2.0, "profile": "fast"}, "Choose --profile fast"),
         ({"more_contrasts": ("T1w",)}, "--more-contrasts T1w; this run has none"),
         (

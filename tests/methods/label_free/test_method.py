@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import Status
@@ -24,10 +25,12 @@ from synthtumour_bids.settings import Role
 from tests.builders.jobs import (
     make_job,
     make_scan,
+    mark_drawn,
     mark_preprocessed,
     mark_trained,
     method_of,
     with_scans,
+    with_settings,
 )
 
 
@@ -44,6 +47,7 @@ def sample(host: Scan, purpose: str, index: int = 0) -> stage_one.Sample:
 def store(job: Job, *samples: stage_one.Sample) -> None:
     path = job.settings.work_dir / "stage_one" / "samples.json"
     write_json(path, [one.to_json() for one in samples])
+    mark_drawn(job)
 
 
 def test_hosts_keep_the_side_that_their_samples_were_drawn_for(job: Job) -> None:
@@ -93,6 +97,61 @@ def test_hosts_stay_on_their_side_when_a_finished_junior_has_not_seen_all_of_the
     label_free.make_samples(job)
     assert len(drawn) == 36
     assert stage_one.sides(job, stage_one.read_samples(job)) == sides
+
+
+def test_nothing_is_trained_on_samples_of_another_run(job: Job) -> None:
+    hosts = [one for one in job.selection.everything if one.role is Role.TUMOURFREE]
+    mark_preprocessed(job, *job.selection.everything, fingerprint="p")
+    mark_preprocessed(job, hosts[2], resolution=1.0)  # to come
+    store(job, sample(hosts[0], stage_one.SHIFTED), sample(hosts[1], stage_one.TRAIN))
+    everyone = job.selection.everything
+    held_out = with_held_out(everyone, (hosts[1].subject,))
+    for other in (
+        with_settings(job, seed=1),
+        with_settings(job, lesion="metastasis"),
+        with_scans(job, *(scan for scan in everyone if scan != hosts[1])),
+        with_scans(with_settings(job, hold_out=(hosts[1].subject,)), *held_out),
+    ):
+        for looked_at in (
+            lambda run: method_of(run).material(run, Network.JUNIOR),
+            lambda run: method_of(run).check_material(run),
+        ):
+            with pytest.raises(DataError, match=r"not those of this run.*--steps synthesise train"):
+                looked_at(other)
+    mark_preprocessed(job, hosts[2], fingerprint="p")  # one who is new does no harm
+    assert len(method_of(job).material(job, Network.JUNIOR).cases) == 2
+    mark_preprocessed(job, hosts[0], fingerprint="changed")
+    with pytest.raises(DataError, match="scans that have changed"):
+        method_of(job).material(job, Network.JUNIOR)
+
+
+def test_samples_of_which_some_failed_are_learned_from_and_made_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_preprocessed(job, *job.selection.everything)
+    tasks = stage_one._tasks(job, method_of(job), method_of(job).recipe)
+    training = [one.host.scan.key for one in tasks if one.purpose == stage_one.TRAIN]
+    assert len(training) > 1
+
+    def draw(task: stage_one.DrawTask) -> list[stage_one.Sample]:
+        if task.host.scan.key == training[0]:
+            raise DataError("no tumour fits")
+        folder = job.settings.work_dir
+        drawn = [sample(task.host.scan, task.purpose, index) for index in task.indices]
+        for one in drawn:
+            write_json(folder / f"{one.name}.json", {})
+        return [dataclasses.replace(one, image=folder / f"{one.name}.nii") for one in drawn]
+
+    monkeypatch.setattr(stage_one, "draw", draw)
+    monkeypatch.setattr(stage_one, "draw_sheet", lambda *_: None)
+    label_free = method_of(job)
+    assert Status.FAILED in [one.status for one in label_free.make_samples(job)]
+    assert not label_free.has_samples(job)
+    material = label_free.material(job, Network.JUNIOR)
+    assert training[0] not in {scan.key for scan in material.scans}
+    members = job.preprocessing_fingerprints(material.scans)
+    mark_trained(job, Network.JUNIOR, members=members, **material.details)
+    label_free.check_material(job)
 
 
 def test_samples_are_drawn_again_while_the_senior_may_need_them(job: Job) -> None:

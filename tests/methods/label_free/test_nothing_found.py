@@ -15,7 +15,13 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.settings import Role
-from tests.builders.jobs import make_job, mark_preprocessed, method_of, write_network
+from tests.builders.jobs import (
+    make_job,
+    mark_drawn,
+    mark_preprocessed,
+    method_of,
+    write_network,
+)
 
 
 def say_everywhere(job: Job, value: float) -> None:
@@ -59,6 +65,7 @@ def test_the_run_ends_with_a_sentence(
     job = make_job(tmp_path, tumours=1, keep_mask=keep_mask)
     say_everywhere(job, value)
     write_json(job.layout.scratch(Scratch.STAGE_ONE) / "samples.json", [])
+    mark_drawn(job)
     with pytest.raises(DataError, match=r"no usable tumour.*\(1 looked at\)") as stopped:
         method_of(job).material(job, Network.SENIOR)
     assert stopped.value.exit_code == EXIT_NO_DATA
