@@ -9,7 +9,6 @@ import pytest
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
 from synthtumour_bids.segmentation import starters
-from synthtumour_bids.segmentation.bundle import NOT_MEASURED
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import cautions
@@ -78,10 +77,7 @@ def test_whoever_is_named_and_left_out_is_told_of(
 def test_a_starter_that_nobody_measured_is_told_of_in_the_log(
     command: list[str], starter: Path, by_name: bool, measured: bool
 ) -> None:
-    if measured:
-        change_card(starter, MeasuredOnRealScans=True)
-    else:
-        change_card(starter, Limits=[NOT_MEASURED])
+    change_card(starter, MeasuredOnRealScans=measured)
     given = ["--model", "starter" if by_name else str(starter), "--skip-bids-validation"]
     assert main([*command[:3], *given, *command[4:]]) == EXIT_NO_DATA, "none of these is an image"
     (log,) = (Path(command[1]) / "logs").glob("*/synthtumour.log")

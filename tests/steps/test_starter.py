@@ -216,7 +216,7 @@ def test_one_that_may_be_meant_may_not(name: str, starter: Path) -> None:
     """Or an older one would segment without a word."""
     shutil.copytree(starter, starter.with_name(name))
     (starter.with_name(name) / CARD).unlink()
-    with pytest.raises(UnavailableError, match=f"{name} cannot be used: {CARD} cannot be read"):
+    with pytest.raises(UnavailableError, match=f"{name} cannot be used: {CARD} is missing"):
         starter_for("FLAIR", "glioma")
     if "flair" in name:
         assert starter_for("T2w", "glioma") is None
