@@ -211,7 +211,11 @@ def test_stopped_it_says_how_to_go_on(
         signal.raise_signal(number)
 
     monkeypatch.setattr("synthtumour_bids.starter.train.train_starter", stopped)
-    assert main(["train", str(tmp_path)]) == EXIT_STOPPED
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
+    try:
+        assert main(["train", str(tmp_path)]) == EXIT_STOPPED
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert "run the same command again" in capsys.readouterr().err
 
 
