@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.segmentation import starters
 from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, About, Figure
 from synthtumour_bids.segmentation.bundle_writing import bundle_name, write_bundle
 from synthtumour_bids.segmentation.model_card import CARD, CHECKPOINT, Model
@@ -60,6 +61,14 @@ def write_starter(root: Path, network: Path | None = None, **card: Any) -> Path:
     write_bundle(model, folder, ABOUT)
     shutil.rmtree(source)
     return folder
+
+
+def write_only_starter(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bundle beside which there is no other, not even those of the package."""
+    monkeypatch.setattr(starters, "SHIPPED", root / "none")
+    bundle = write_starter(root / "more")
+    monkeypatch.setenv(starters.VARIABLE, str(bundle.parent))
+    return bundle
 
 
 def change_card(folder: Path, **changes: Any) -> None:

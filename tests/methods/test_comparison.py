@@ -168,20 +168,26 @@ def test_people_without_a_tumour_are_judged_as_patients_are(tmp_path: Path) -> N
     assert likeness_of(replace(seen, upheld_by=replace(seen, comparison=Comparison(KEEPS)))) > 0
 
 
-def test_a_large_part_across_the_midline_counts_as_its_core(tmp_path: Path) -> None:
-    """A ball of 65 mL, alike on both sides, in a mask that reaches beyond it."""
+def ball_of_65_ml(x: float, contrast: float) -> tuple[nib.Nifti1Image, np.ndarray, np.ndarray]:
+    """A ball in noise of 10; the image, its brain, and how far voxels are from the middle."""
     shape, affine = (70, 80, 70), np.diag([2.0, 2.0, 2.0, 1.0])
     affine[0, 3] = -(shape[0] - 1.0)
     brain = np.zeros(shape, bool)
     brain[2:-2, 2:-2, 2:-2] = True
-    place = np.indices(shape) - np.array([34.5, 40, 35])[:, None, None, None]
+    place = np.indices(shape) - np.array([x, 40, 35])[:, None, None, None]
     distance = np.sqrt((place**2).sum(0))
     image = np.where(brain, np.random.default_rng(0).normal(100, 10, shape), 0).astype(np.float32)
-    image[distance < 12.5] += 27
+    image[distance < 12.5] += contrast
+    return nib.Nifti1Image(image, affine), brain, distance
+
+
+def test_a_large_part_across_the_midline_counts_as_its_core(tmp_path: Path) -> None:
+    """A ball of 65 mL, alike on both sides, in a mask that reaches beyond it."""
+    image, brain, distance = ball_of_65_ml(34.5, 27)
     probability = np.where(distance < 15, 0.6, 0)
     probability[distance < 12.5] = 0.95
     path = tmp_path / "image.nii.gz"
-    write_image(path, nib.Nifti1Image(image, affine), {})
+    write_image(path, image, {})
     volume = replace(load_volume(path), data=probability.astype(np.float32))
     found = compared(volume, path, brain, "glioma", Comparison(OtherSide()))
     (whole,) = found.verdicts
@@ -207,19 +213,12 @@ def test_a_large_part_is_judged_by_where_the_network_is_sure(
     tmp_path: Path, sign: int, margin: float, sure: float, contrast: float, kept: bool
 ) -> None:
     """A ball of 65 mL in a mask that reaches beyond it, and a small part that comes first."""
-    shape, affine = (70, 80, 70), np.diag([2.0, 2.0, 2.0, 1.0])
-    affine[0, 3] = -(shape[0] - 1.0)
-    brain = np.zeros(shape, bool)
-    brain[2:-2, 2:-2, 2:-2] = True
-    place = np.indices(shape) - np.array([20, 40, 35])[:, None, None, None]
-    distance = np.sqrt((place**2).sum(0))
-    image = np.where(brain, np.random.default_rng(0).normal(100, 10, shape), 0).astype(np.float32)
-    image[distance < 12.5] += sign * contrast
+    image, brain, distance = ball_of_65_ml(20, sign * contrast)
     probability = np.where(distance < 12.5 + margin, 0.6, 0)
     probability[distance < sure] = 0.95
     probability[4:9, 10:15, 10:15] = 0.95
     path = tmp_path / "image.nii.gz"
-    write_image(path, nib.Nifti1Image(image, affine), {})
+    write_image(path, image, {})
     volume = replace(load_volume(path), data=probability.astype(np.float32))
     rules = Comparison(OtherSide(sign=sign))
     small, large = compared(volume, path, brain, "glioma", rules).verdicts

@@ -8,22 +8,18 @@ import pytest
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
-from synthtumour_bids.segmentation import starters
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import cautions
 from tests.builders.datasets import make
 from tests.builders.jobs import make_job, mark_preprocessed, with_settings, write_network
-from tests.builders.starters import change_card, write_starter
+from tests.builders.starters import change_card, write_only_starter
 
 
 @pytest.fixture(autouse=True)
 def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The one starter that there is."""
-    monkeypatch.setattr(starters, "SHIPPED", tmp_path / "none")
-    bundle = write_starter(tmp_path / "more")
-    monkeypatch.setenv(starters.VARIABLE, str(bundle.parent))
-    return bundle
+    return write_only_starter(tmp_path, monkeypatch)
 
 
 @pytest.fixture

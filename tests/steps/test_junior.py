@@ -34,16 +34,13 @@ from tests.builders.jobs import (
     write_network,
     write_networks,
 )
-from tests.builders.starters import change_card, write_starter
+from tests.builders.starters import change_card, write_only_starter, write_starter
 
 
 @pytest.fixture(autouse=True)
 def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The one starter that there is."""
-    monkeypatch.setattr(starters, "SHIPPED", tmp_path / "none")
-    bundle = write_starter(tmp_path / "more")
-    monkeypatch.setenv(starters.VARIABLE, str(bundle.parent))
-    return bundle
+    return write_only_starter(tmp_path, monkeypatch)
 
 
 @pytest.fixture
