@@ -2,13 +2,11 @@
 
 Real gliomas beside stage-1 tumours drawn into healthy halves of gliomas' own scans, so that scanner
 and brain are the same on both sides, on the template grid, each where most of its tumour is. The
-pseudo-label says where that is in real scans; no truth is read. With ``--ingredients`` tumours are
-drawn anew, with these, into the same halves.
+pseudo-label says where that is in real scans; no truth is read.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/cohort.py run OUT --profile fast        # leaves its samples in OUT/work
     python benchmarks/blind_sheet.py OUT SHEET --panels 24 --seed 1
-    python benchmarks/blind_sheet.py OUT SHEET2 --ingredients mass-effect solid necrosis oedema
 
 ``SHEET/sheet.png`` is to be judged, ``SHEET/key.json`` tells afterwards. With real scans in it, a
 sheet is subject to their terms.
@@ -27,15 +25,7 @@ import numpy as np
 from cohort import load
 from numpy.typing import NDArray
 
-from synthtumour_bids.ingredients import mix
-from synthtumour_bids.ingredients.atlas import load_atlas
-from synthtumour_bids.synthesis.brain import Brain
-from synthtumour_bids.synthesis.priors import load_priors
-from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.volumes import load_volume
-
 COLUMNS = 6
-
 
 Pair = tuple[NDArray[np.float32], NDArray[np.bool_]]  # a scan on the template grid, its tumour
 
@@ -68,40 +58,17 @@ def drawn(out: Path) -> list[Pair]:
     return [pair for pair in pairs if pair[1].any()]
 
 
-def with_ingredients(out: Path, ingredients: list[str], seed: int, count: int) -> list[Pair]:
-    priors, index = load_priors("glioma", "FLAIR"), 0
-    pairs: list[Pair] = []
-    hosts = sorted((out / "work").glob("*/healthy_halves/*_mask.nii"))
-    while len(pairs) < count:
-        path = hosts[index % len(hosts)]
-        half = load_volume(path.with_name(path.name.replace("_mask", "_image")))
-        host = Brain(half.data, load_volume(path).mask, half.spacing)
-        rng = stream(seed, "sheet", index=index)
-        mixed = mix.sample(rng, host, priors, mix.in_order(ingredients))
-        image, label = mix.render(host, load_atlas(half.data.shape, half.affine), mixed)
-        if label.any():  # a few samples are tumour-free
-            pairs.append((image, label > 0))
-        index += 1
-    return pairs
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--panels", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--ingredients", nargs="+", choices=mix.INGREDIENTS, default=[])
     options = parser.parse_args()
     rng = random.Random(options.seed)
     half = options.panels // 2
     chosen = [(True, pair) for pair in rng.sample(real(options.out), half)]
-    other = options.panels - half
-    if options.ingredients:
-        made = with_ingredients(options.out, options.ingredients, options.seed, other)
-    else:
-        made = rng.sample(drawn(options.out), other)
-    chosen += [(False, pair) for pair in made]
+    chosen += [(False, pair) for pair in rng.sample(drawn(options.out), options.panels - half)]
     rng.shuffle(chosen)
     mpl.use("Agg")
     import matplotlib.pyplot as plt

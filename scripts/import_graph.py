@@ -20,7 +20,7 @@ FLOORS = (
     ("files", "profiles", "safe_files", "tensors", "versions", "volumes"),
     ("settings", "synthesis", "measures"),
     ("bids", "simulation"),
-    ("execution", "ingredients", "layout", "ledger"),
+    ("execution", "layout", "ledger"),
     ("estimates", "preprocessing", "segmentation", "reports"),
     ("profile_choice", "spaces"),
     ("job",),

@@ -16,7 +16,6 @@ from synthtumour_bids.errors import EXIT_DONE, UsageError
 from synthtumour_bids.execution.ending import exit_code
 from synthtumour_bids.execution.logs import start_logging
 from synthtumour_bids.execution.resources import available_cores
-from synthtumour_bids.ingredients.mix import INGREDIENTS, in_order
 from synthtumour_bids.settings import CONTRASTS, LESIONS
 from synthtumour_bids.starter.recipe import StarterRecipe
 
@@ -52,14 +51,6 @@ def build_parser() -> Parser:
         metavar="N",
         help="training steps, in hundreds",
     )
-    train.add_argument(
-        "--ingredients",
-        nargs="+",
-        choices=INGREDIENTS,
-        default=list(default.ingredients),
-        metavar="NAME",
-        help=f"what samples have beside a tumour (default: nothing): {', '.join(INGREDIENTS)}",
-    )
     train.add_argument("--bundle-version", default="0.1", metavar="V", help="of the bundle")
     train.add_argument(
         "--device", type=types.device, default="auto", help="auto, cuda, cuda:N, mps or cpu"
@@ -89,12 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
-    recipe = StarterRecipe(
-        lesion=args.lesion,
-        contrast=args.contrast,
-        seed=args.seed,
-        ingredients=in_order(args.ingredients),
-    )
+    recipe = StarterRecipe(lesion=args.lesion, contrast=args.contrast, seed=args.seed)
     recipe = replace(recipe, training=recipe.training_of(args.steps))
     _check(args.folder, args.bundle_version)
     from synthtumour_bids.segmentation.environment import resolve_device

@@ -88,8 +88,6 @@ def bundle_starter(
         f"synthtumour-starter train OUT --lesion {recipe.lesion} --contrast {recipe.contrast} "
         f"--seed {recipe.seed} --steps {recipe.steps}"
     )
-    if recipe.ingredients:
-        command += f" --ingredients {' '.join(recipe.ingredients)}"
     about = About(
         version=version,
         data=DATA,

@@ -37,8 +37,6 @@ class StarterRecipe:
         Stored samples: nnU-Net plans from the first; tumours and tumour-free heads validate.
     negatives
         Share of the training samples that stay tumour-free.
-    ingredients
-        Of :data:`.mix.INGREDIENTS`: what training samples have beside a tumour.
     training
         Network and schedule.
     """
@@ -53,23 +51,7 @@ class StarterRecipe:
     n_validation: int = 36
     n_negative: int = 12
     negatives: float = 0.25
-    ingredients: tuple[str, ...] = ()
     training: Training = TRAINING
-
-    def __post_init__(self) -> None:
-        """Check what goes together.
-
-        Raises
-        ------
-        UsageError
-            When it does not.
-        """
-        if self.ingredients and self.contrast != "FLAIR":
-            raise UsageError(
-                f"--ingredients {' '.join(self.ingredients)}: they are drawn as FLAIR shows them, "
-                f"and this starter is for {self.contrast}. Leave them out, or choose "
-                "--contrast FLAIR."
-            )
 
     @property
     def steps(self) -> int:

@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.files import fingerprint, replacing
-from synthtumour_bids.ingredients import mix
-from synthtumour_bids.ingredients.atlas import Atlas
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.simulation.head import SIMULATION_VERSION
@@ -40,18 +38,12 @@ class DrawFromHeads:
         Loaded before processes are forked: ITK, which loads them, does not work in a fork.
     negatives
         Share of the samples without tumour.
-    ingredients
-        What else samples have; see :mod:`synthtumour_bids.ingredients`.
-    atlas
-        Of the heads' grid, where there are ingredients.
     """
 
     heads: tuple[Path, ...]
     tissues: Tissues
     priors: Priors
     negatives: float
-    ingredients: tuple[str, ...] = ()
-    atlas: Atlas | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -62,19 +54,12 @@ class DrawFromHeads:
             heads=[path.name for path in self.heads],
             priors=asdict(self.priors),
             negatives=self.negatives,
-            **(
-                {"ingredients": self.ingredients, "mixing": mix.VERSION} if self.ingredients else {}
-            ),
         )
 
     def __call__(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Draw one sample."""
         host = read_head(self.heads[int(rng.integers(len(self.heads)))], RESOLUTION, self.tissues)
-        tumour_free = bool(rng.random() < self.negatives)
-        if self.atlas is not None:
-            mixed = mix.sample(rng, host, self.priors, self.ingredients, tumour_free=tumour_free)
-            return mix.render(host, self.atlas, mixed)
-        if tumour_free:
+        if rng.random() < self.negatives:
             return _tumour_free(host)
         made = synthesise(rng, host, self.priors)
         return made.image, made.label

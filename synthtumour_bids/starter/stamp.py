@@ -51,7 +51,8 @@ def claim(recipe: StarterRecipe, folder: Path, tissues: Tissues) -> None:
         msg = f"{path}, which tells what the folder is for, cannot be read ({error}). {way_out}"
         raise UsageError(msg) from error
     if found != wanted:
-        others = ", ".join(key for key, value in wanted.items() if found.get(key) != value)
+        # What another version wrote may have more entries.
+        others = ", ".join(key for key in {**wanted, **found} if found.get(key) != wanted.get(key))
         raise UsageError(
             f"{folder} has heads and samples of a starter for {words}; this command asks for "
             f"{_words(wanted)} ({others}: not the same). {way_out}"

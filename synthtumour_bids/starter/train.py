@@ -6,9 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthtumour_bids.ingredients.atlas import load_atlas
-from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.segmentation.dataset import PreparedDataset, build_dataset
+from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.starter.heads import heads_folder, load_tissues, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION, StarterRecipe
@@ -55,50 +53,6 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     UsageError
         The folder is another starter's.
     """
-    material = prepare(recipe, folder, nprocs=nprocs)
-    model = folder / "model"
-    train(
-        material.prepared,
-        model,
-        training=recipe.training,
-        device=device,
-        seed=recipe.seed,
-        nprocs=nprocs,
-        progress=_tell,
-        draw=material.draw,
-    )
-    return Trained(model, material.draw.fingerprint)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a starter learns from.
-
-    Attributes
-    ----------
-    prepared
-        Cases that nnU-Net plans from, and that validate.
-    draw
-        Draws the training samples.
-    """
-
-    prepared: PreparedDataset
-    draw: DrawFromHeads
-
-
-def prepare(recipe: StarterRecipe, folder: Path, *, nprocs: int) -> Material:
-    """Render the heads of a recipe and prepare its stored cases; what is there is kept.
-
-    Parameters
-    ----------
-    recipe, folder, nprocs
-        As in :func:`train_starter`.
-
-    Raises
-    ------
-    UsageError
-        The folder is another starter's.
-    """
     tissues = load_tissues(RESOLUTION)
     claim(recipe, folder, tissues)
     heads, validation_heads = (
@@ -125,16 +79,20 @@ def prepare(recipe: StarterRecipe, folder: Path, *, nprocs: int) -> Material:
         training=recipe.training,
         n_processes=nprocs,
     )
-    grid = standard_brain(RESOLUTION)
-    draw = DrawFromHeads(
-        tuple(heads),
-        tissues,
-        load_priors(recipe.lesion, recipe.contrast),
-        recipe.negatives,
-        recipe.ingredients,
-        load_atlas(grid.shape, grid.affine) if recipe.ingredients else None,
+    priors = load_priors(recipe.lesion, recipe.contrast)
+    draw = DrawFromHeads(tuple(heads), tissues, priors, recipe.negatives)
+    model = folder / "model"
+    train(
+        prepared,
+        model,
+        training=recipe.training,
+        device=device,
+        seed=recipe.seed,
+        nprocs=nprocs,
+        progress=_tell,
+        draw=draw,
     )
-    return Material(prepared, draw)
+    return Trained(model, draw.fingerprint)
 
 
 def _tell(epoch: int, epochs: int, loss: float, dice: float, left: float) -> None:

@@ -6,7 +6,7 @@ and grows outwards: other influences on the border are added to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,9 +55,7 @@ class Body:
     core: Mask | None
 
 
-def bodies(
-    host: Brain, params: TumourParams, territory: Callable[[Lesion], Mask] | None = None
-) -> Iterator[Body]:
+def bodies(host: Brain, params: TumourParams) -> Iterator[Body]:
     """Find out where in its host each lesion lies; lesions without a voxel are left out.
 
     Parameters
@@ -66,18 +64,15 @@ def bodies(
         The brain that the parameters were drawn for.
     params
         From :func:`.lesion.sample_tumour`.
-    territory
-        Gives the part of the brain that a lesion may spread in, (X, Y, Z); all of it if left out.
     """
     tissue = _Tissue(
         host.image, host.mask, host.white_matter, host.spacing, host.normal, params.csf
     )
     for lesion in params.lesions:
-        own = tissue if territory is None else replace(tissue, brain=territory(lesion))
         rim = margin(in_voxels(lesion.look.edge_mm, host.spacing), SHORT)
-        box, whole, depth = _body(lesion, own, rim)
+        box, whole, depth = _body(lesion, tissue, rim)
         if not box.empty:
-            yield Body(lesion, box, whole, depth, _core(lesion, whole, depth, box, own))
+            yield Body(lesion, box, whole, depth, _core(lesion, whole, depth, box, tissue))
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +172,7 @@ def _level(
         part = level[own.within(box)]
         np.minimum(part, levels(surface, own, spacing), out=part)
 
-    wet = fluid(tissue.image[box.slices], tissue.normal, tissue.csf)
+    wet = _fluid(tissue.image[box.slices], tissue.normal, tissue.csf)
     level += np.float32(lesion.csf_avoidance) * wet
     if lesion.infiltration > 0:
         wobble = texture(
@@ -207,18 +202,8 @@ def _height(level: NDArray[np.float32], lesion: Lesion, tissue: _Tissue) -> floa
     return max(float(np.partition(candidates, wanted)[wanted]), 1e-3)
 
 
-def fluid(image: Numbers, normal: float, csf: Csf) -> NDArray[np.float32]:
-    """How much each voxel looks like CSF, 0 to 1.
-
-    Parameters
-    ----------
-    image
-        Of any shape.
-    normal
-        Brightness of normal brain.
-    csf
-        Whether CSF is darker or brighter than tissue.
-    """
+def _fluid(image: Numbers, normal: float, csf: Csf) -> NDArray[np.float32]:
+    """How much each voxel looks like CSF, 0 to 1."""
     if csf == "dark":
         return np.clip((0.75 * normal - image) / (0.5 * normal), 0, 1).astype(np.float32)
     return np.clip((image - 1.5 * normal) / (0.5 * normal), 0, 1).astype(np.float32)

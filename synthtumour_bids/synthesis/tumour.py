@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import lesion_brightness, raw_brightness, soft_mask
-from .bodies import Body, bodies
+from .bodies import bodies
 from .brain import Brain
 from .lesion import TumourParams
 from .purpose import Purpose
@@ -36,47 +36,19 @@ def render_tumour(
     label : ndarray of uint8
         (X, Y, Z), 1 in the tumour.
     """
-    out = np.array(host.image, dtype=np.float32)
+    image, brain, spacing, normal = host.image, host.mask, host.spacing, host.normal
+    out = np.array(image, dtype=np.float32)
     label = np.zeros(out.shape, dtype=np.uint8)
     for body in bodies(host, params):
+        box, whole, look = body.box, body.whole, body.lesion.look
         if params.purpose is Purpose.SHIFTED:
-            box, look = body.box, body.lesion.look
-            bright = raw_brightness(host.image, box, body.depth, body.core, look, host.normal)
-            out[box.slices][body.whole] = bright[body.whole]
-            label[box.slices] |= body.whole
-        else:
-            blend(body, brightness(body, host), host, out, label)
+            bright = raw_brightness(image, box, body.depth, body.core, look, normal)
+            out[box.slices][whole] = bright[whole]
+            label[box.slices] |= whole
+            continue
+        soft = soft_mask(whole, brain, box, look.edge_mm, spacing)
+        bright = lesion_brightness(image, brain, box, spacing, body.depth, body.core, look, normal)
+        region = out[box.slices]
+        region += soft * (bright - region)
+        label[box.slices] |= (soft >= LABEL_THRESHOLD) & brain[box.slices]
     return out, label
-
-
-def brightness(body: Body, host: Brain) -> NDArray[np.float32]:
-    """Brightness of a lesion over its box, blended with nothing yet; float32."""
-    look = body.lesion.look
-    return lesion_brightness(
-        host.image, host.mask, body.box, host.spacing, body.depth, body.core, look, host.normal
-    )
-
-
-def blend(
-    body: Body,
-    bright: NDArray[np.float32],
-    host: Brain,
-    out: NDArray[np.float32],
-    label: NDArray[np.uint8],
-) -> None:
-    """Put a lesion into an image and its label, both changed in place.
-
-    Parameters
-    ----------
-    body, bright
-        The lesion, and its brightness over its box.
-    host
-        Whose brain no lesion leaves.
-    out, label
-        (X, Y, Z).
-    """
-    box = body.box
-    soft = soft_mask(body.whole, host.mask, box, body.lesion.look.edge_mm, host.spacing)
-    region = out[box.slices]
-    region += soft * (bright - region)
-    label[box.slices] |= (soft >= LABEL_THRESHOLD) & host.mask[box.slices]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Callable
@@ -11,8 +12,6 @@ import pytest
 
 from synthtumour_bids.errors import EXIT_STOPPED, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
 from synthtumour_bids.files import TEMPORARY_PREFIX
-from synthtumour_bids.ingredients.atlas import load_atlas
-from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.drawn_cases import DrawnCases
 from synthtumour_bids.segmentation.model_card import CARD, ModelCard
@@ -84,18 +83,6 @@ def test_samples_are_drawn_anew_and_the_same_numbers_give_the_same(heads: list[P
     assert any(np.array_equal(image, np.load(path).astype(np.float32)) for path in heads)
 
 
-def test_ingredients_make_other_samples_of_another_fingerprint(heads: list[Path]) -> None:
-    plain = drawing(heads, negatives=0.0)
-    grid = standard_brain(RESOLUTION)
-    atlas = load_atlas(grid.shape, grid.affine)
-    mixed = replace(plain, ingredients=("solid", "shading"), atlas=atlas)
-    assert mixed.fingerprint != plain.fingerprint
-    image, label = mixed(np.random.default_rng(1))
-    other, _ = plain(np.random.default_rng(1))
-    assert label.any()
-    assert not np.array_equal(image, other)
-
-
 def test_a_drawn_case_is_what_nnunet_would_have_stored(heads: list[Path]) -> None:
     np.random.seed(3)  # noqa: NPY002
     cases = DrawnCases(drawing(heads, negatives=0.0), [1])
@@ -160,9 +147,6 @@ def test_a_schedule_has_whole_epochs(tmp_path: Path, capsys: pytest.CaptureFixtu
         StarterRecipe().training_of(250)
     assert main(["train", str(tmp_path), "--steps", "0"]) == EXIT_USAGE
     assert main(["train"]) == EXIT_USAGE
-    assert main(["train", str(tmp_path), "--ingredients", "salt"]) == EXIT_USAGE
-    other = ["--contrast", "T2w", "--ingredients", "solid"]
-    assert main(["train", str(tmp_path), *other]) == EXIT_USAGE
     assert "synthtumour-starter train" in capsys.readouterr().err
 
 
@@ -222,7 +206,7 @@ def test_stopped_it_says_how_to_go_on(
 def test_a_folder_is_for_one_starter(heads: list[Path], tmp_path: Path) -> None:
     tissues = load_tissues(RESOLUTION)
     claim(SMALL, tmp_path, tissues)
-    claim(replace(SMALL, ingredients=("solid",)), tmp_path, tissues)
+    claim(SMALL, tmp_path, tissues)
     for change, words in (
         ({"seed": 1}, r"this command asks for glioma in FLAIR images with seed 1 \(seed: not"),
         ({"contrast": "T2w"}, "starter for glioma in FLAIR images with seed 527; .*T2w"),
@@ -231,6 +215,10 @@ def test_a_folder_is_for_one_starter(heads: list[Path], tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=words):
             claim(replace(SMALL, **change), tmp_path, tissues)
+    known = json.loads((tmp_path / STAMP).read_text())
+    (tmp_path / STAMP).write_text(json.dumps({**known, "noise": 2}))
+    with pytest.raises(UsageError, match=r"\(noise: not the same\)"):
+        claim(SMALL, tmp_path, tissues)
     (tmp_path / STAMP).write_text("{")
     with pytest.raises(UsageError, match=r"recipe\.json, .*, cannot be read"):
         claim(SMALL, tmp_path, tissues)
