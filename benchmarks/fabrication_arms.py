@@ -28,17 +28,6 @@ N_GAN = 60  # coarse samples that the GAN learns from
 N_JUDGED = 10  # coarse samples that every evaluation of it refines
 HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
 SHOWN = 6
-GAN = replace(
-    FAST,
-    patch=(24, 24, 24),
-    warm_up=150,
-    steps=250,
-    evaluate_every=50,
-    patience=3,
-    average=0.95,
-    generator_rate=1e-3,
-    discriminator_rate=1e-3,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +103,7 @@ def train_gan(
         classes=1,
     )
     labels = " ".join(one.member.label for one in annotated)
-    return train(data, replace(GAN, seed=seed), folder, recipe=labels)
+    return train(data, replace(FAST, seed=seed), folder, recipe=labels)
 
 
 def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sample]:

@@ -40,8 +40,8 @@ SIZE: Columns = {
 }
 EXPECTED: Columns = {
     "expected_dice": {
-        "Description": "Dice that the replant test expects of the mask and a truth that nobody "
-        "knows, as on known tumours; n/a where the test could not be done"
+        "Description": "Dice to be expected of the mask and a truth that nobody knows, as on known "
+        "tumours; n/a where that is not known"
     },
     "expected_dice_low": {"Description": "Lower end of the interval that held 90 % of these"},
     "expected_dice_high": {"Description": "Upper end of that interval"},

@@ -16,6 +16,7 @@ from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.segmentation.presence import NO, USUAL, YES
+from synthtumour_bids.segmentation.uncertainty import SURE
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 from synthtumour_bids.spaces.references import references_of
 
@@ -234,12 +235,17 @@ def _calibration(card: ModelCard | None, cite: Cite) -> str:
         f"{cite('temperature')} of {calibration.temperature:.2f}, fitted on {calibration.cases} "
         f"cases with known tumours ({calibration.origin}), which leaves the masks as they are."
     )
-    if calibration.expected_dice is None:
+    line = calibration.expected_dice
+    if line is None:
         return said
+    sure = f"the share of it with a probability of at least {SURE:g}"
+    known = f"was calibrated on masks of {line.masks} of these cases"
+    if not line.replants:
+        return f"{said} The Dice to be expected of each mask, by {sure}, {known}."
     return (
         f"{said} To know the Dice to be expected of each mask, the tumour was planted along it "
-        "into brain without a tumour and segmented again; the overlaps were calibrated on masks of "
-        f"{calibration.expected_dice.masks} of these cases."
+        f"into brain without a tumour and segmented again; what the overlaps and {sure} say "
+        f"{known}."
     )
 
 

@@ -23,13 +23,13 @@ from synthtumour_bids.methods.replanting import Hosts, replanted, tumour_free
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.segmentation.expected_dice import fit_line
+from synthtumour_bids.segmentation.expected_dice import Signs, fit_line
 from synthtumour_bids.segmentation.model_card import Model, ModelCard
 from synthtumour_bids.segmentation.reliability import reliability, write_picture
 from synthtumour_bids.segmentation.temperature import at_temperature, fit_temperature
+from synthtumour_bids.segmentation.uncertainty import sure_share
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.geometry import dice
-from synthtumour_bids.synthesis.replanting import Overlaps
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.volumes import load_volume
 
@@ -47,15 +47,15 @@ class Answer:
     ----------
     probabilities, labels
         Of voxels drawn from its brain, (N,), and whether they are tumour.
-    overlaps
-        Of the replant test; ``None`` where it could not be done.
+    signs
+        Of its mask; ``None`` where that is empty, or the replant test could not be done.
     dice
         Of the network's mask with what was drawn or mixed.
     """
 
     probabilities: NDArray[np.float32]
     labels: NDArray[np.bool_]
-    overlaps: Overlaps | None
+    signs: Signs | None
     dice: float
 
 
@@ -172,13 +172,25 @@ def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int, hosts:
     brains = [Brain(one.data, brain, one.spacing) for one in volumes]
     probability = mirroring.probability(brains)
     mask = mirroring.mask(probability, brains[0])
+    test, sure = replanted(plain, brains, probability, mask, hosts), sure_share(probability, mask)
+    signs = None if sure is None or test.overlaps is None else Signs(sure, test.overlaps)
+    drawn = drawn_voxels(brain, seed, case.name)
+    return Answer(probability.ravel()[drawn], label.ravel()[drawn], signs, dice(mask, label))
+
+
+def drawn_voxels(brain: NDArray[np.bool_], seed: int, name: str) -> NDArray[np.intp]:
+    """Draw the voxels of a known case that the temperature is fitted on, as flat indices.
+
+    Parameters
+    ----------
+    brain
+        (X, Y, Z).
+    seed, name
+        Of the run and the case.
+    """
     inside = np.flatnonzero(brain)
-    rng = stream(seed, case.name, purpose="calibration")
-    drawn = rng.choice(inside, min(VOXELS, inside.size), replace=False)
-    test = replanted(plain, brains, probability, mask, hosts)
-    return Answer(
-        probability.ravel()[drawn], label.ravel()[drawn], test.overlaps, dice(mask, label)
-    )
+    rng = stream(seed, name, purpose="calibration")
+    return rng.choice(inside, min(VOXELS, inside.size), replace=False)
 
 
 def calibration_of(answered: Sequence[Answer], origin: str) -> Calibration | None:
@@ -195,14 +207,14 @@ def calibration_of(answered: Sequence[Answer], origin: str) -> Calibration | Non
     after = reliability(at_temperature(said, temperature), known)
     if after.error > before.error:
         temperature, after = 1.0, before
-    tested = [one for one in answered if one.overlaps is not None]
+    tested = [(one.signs, one.dice) for one in answered if one.signs is not None]
     return Calibration(
         temperature,
         len(answered),
         before,
         after,
         origin,
-        fit_line([one.overlaps for one in tested if one.overlaps], [one.dice for one in tested]),
+        fit_line([signs for signs, _ in tested], [found for _, found in tested]),
     )
 
 

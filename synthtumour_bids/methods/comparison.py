@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from synthtumour_bids.errors import PriorsError
+from synthtumour_bids.segmentation import uncertainty
 from synthtumour_bids.segmentation.likeness import BY_ITSELF, tumour_likeness
 from synthtumour_bids.segmentation.other_side import NEIGHBOURS, compare, dropped_territory
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
@@ -27,7 +28,6 @@ LEAST_DIFFERENCE = {"T1w": 0.3}
 # A part that reaches far beyond its tumour is like the other side on average. What is no tumour,
 # such as a band of hyperintensities, had 57 mL at most in 25 tumour-free scans.
 LARGE_ML = 100.0
-SURE_VOXEL = 0.9  # probability from which a voxel of a large part belongs to its core
 CORE_SHARE = 0.5  # of the part, that its core must have for its word to count
 UPHELD_SHARE = 0.5  # of a part, that another network found, from which on it stays
 KEPT = "--keep-mask was given"
@@ -246,7 +246,7 @@ def _by_their_cores(
     for index, one in enumerate(verdicts):
         if one.reason is not Reason.LIKE_OTHER_SIDE or one.volume_ml < LARGE_ML:
             continue
-        core = (labels == index + 1) & (probability.data >= SURE_VOXEL)
+        core = (labels == index + 1) & (probability.data >= uncertainty.SURE)
         cores = compare(values, brain, core, probability.affine, rules) if core.any() else []
         largest = max(cores, key=lambda part: part.volume_ml, default=one)
         if largest.kept and largest.volume_ml >= CORE_SHARE * one.volume_ml:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from synthtumour_bids.methods.border_refinement import refined
 from synthtumour_bids.methods.comparison import Compared, Comparison, compared
 from synthtumour_bids.synthesis.borders import Evidence
+from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.enclosure import add_enclosed
+from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import load_volume
 
 
@@ -42,6 +45,28 @@ def judged(
     volume = load_volume(prediction)
     volume = replace(volume, data=refined(volume, image, brain, evidence))
     return compared(volume, image, brain, lesion, comparison)
+
+
+def final_masks(
+    found: Compared, image: Path, brain: NDArray[np.bool_], lesion: str, enclosed: float
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Make masks of what is left of a map, on the template grid: as marked, and all they enclose.
+
+    Parameters
+    ----------
+    found
+        What `judged` gave.
+    image, brain, lesion
+        As for `judged`.
+    enclosed
+        What is added; see :func:`.enclosure.add_enclosed`.
+    """
+    left, spacing = found.without(found.probability.data), found.probability.spacing
+    marked = assess(left, brain, spacing, criteria=final_criteria(lesion)).mask
+    if enclosed == 1:
+        return marked, marked
+    scan = Brain(load_volume(image).data, brain, spacing)
+    return marked, add_enclosed(marked, scan, enclosed, found.territory)
 
 
 @dataclass(frozen=True)

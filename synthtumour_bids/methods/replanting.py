@@ -46,6 +46,7 @@ LITTLE_CHANGED = 0.1  # of a mask, after the test
 EMPTY = "no tumour was found"
 NO_GROUND = "both sides may be ill where the tumour lies, and there is no tumour-free scan"
 UNCALIBRATED = "the network has no expected Dice: it was not measured on known tumours"
+NO_SAY = "the expected Dice of this network goes by how sure it is alone"
 OTHER_MASK = "much of the mask was dropped or kept after it, for what the {} found"
 EMPTIED = "nothing was kept of what was found"
 FAILED = "the network could not segment the planted tumour ({})"
@@ -113,8 +114,9 @@ def replant_all(
     """
     card, step = model.card, f"replant-{model.name}"
     line = card.calibration.expected_dice if card.calibration else None
-    if line is None:
-        return {scan.key: Replanted(skipped=UNCALIBRATED) for scan in predicted}
+    if line is None or not line.replants:
+        skipped = Replanted(skipped=UNCALIBRATED if line is None else NO_SAY)
+        return dict.fromkeys((scan.key for scan in predicted), skipped)
     preprocessed = job.preprocessing_fingerprints(predicted)
     current = {
         scan.key: fingerprint(

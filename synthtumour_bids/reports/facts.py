@@ -130,13 +130,19 @@ def network_facts(sidecar: Mapping[str, Any]) -> list[Fact]:
 
 
 def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[Fact]:
-    """Dice to be expected, or why it is not known; nothing for masks of before there was a test."""
+    """Dice to be expected, or why it is not known.
+
+    Nothing is said of masks of before there was a test, and where there is no tumour.
+    """
+    if result.get("expected_dice") is None and result.get("tumour_present") == "no":
+        return []
     if result.get("expected_dice") is None:
         return [("Expected Dice", f"not known: {test['Skipped']}")] if "Skipped" in test else []
     low, high = result["expected_dice_low"], result["expected_dice_high"]
     words = f"{result['expected_dice']:.2f} (nine of ten known masks: {low:.2f} to {high:.2f})"
-    ground = test.get("Ground", "n/a")
-    return [("Expected Dice", f"{words}, from planting the tumour into {ground}")]
+    ground = test.get("Ground")
+    by = f"planting the tumour into {ground}" if ground else "how sure the network is"
+    return [("Expected Dice", f"{words}, from {by}")]
 
 
 def truth_facts(scores: Mapping[str, Any]) -> list[Fact]:

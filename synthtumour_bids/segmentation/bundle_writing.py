@@ -36,7 +36,7 @@ def bundle_name(card: ModelCard, version: str) -> str:
 
 
 def write_bundle(
-    model: Model, folder: Path, about: About, calibration: Controls | None = None
+    model: Model, folder: Path, about: About, controls: Controls | None = None
 ) -> ModelCard:
     """Write a trained network as a bundle; its card comes last, and it is read again.
 
@@ -48,7 +48,7 @@ def write_bundle(
         Of the bundle, which must not be there yet; `bundle_name` gives its name.
     about
         What its users should know.
-    calibration
+    controls
         What tumour-free heads look like to it; ``None``: scans get no p-value.
 
     Returns
@@ -87,7 +87,7 @@ def write_bundle(
             **card.details,
             **about.to_details(),
             "MirrorAxes": list(network.mirror_axes),
-            **({IN_CARD: calibration.to_json()} if calibration else {}),
+            **({IN_CARD: controls.to_json()} if controls else {}),
         },
         files=hashes,
     )

@@ -1,9 +1,12 @@
-"""The Dice to be expected of a mask whose truth nobody knows, from the replant test."""
+"""The Dice to be expected of a mask whose truth nobody knows, by what can be known of it.
+
+That is how much of it the network is sure of, and where it was done, what the replant test says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -29,13 +32,29 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class DiceLine:
-    """Dice as a linear function of the overlaps of the replant test.
+class Signs:
+    """What is known of a mask without its truth.
 
     Attributes
     ----------
-    intercept, same, grown, shrunk
-        Its coefficients.
+    sure
+        Share of what the network marked that it is sure of; see :func:`.uncertainty.sure_share`.
+    overlaps
+        Of the replant test; ``None`` where it was not done.
+    """
+
+    sure: float
+    overlaps: Overlaps | None = None
+
+
+@dataclass(frozen=True)
+class DiceLine:
+    """Dice as a linear function of the signs of a mask.
+
+    Attributes
+    ----------
+    intercept, same, grown, shrunk, sure
+        Its coefficients; the middle three, of the replant test, are 0 where that has no say.
     margin
         Half the width of the interval: what known masks that had no part in the line miss it by.
     masks
@@ -48,11 +67,20 @@ class DiceLine:
     shrunk: float
     margin: float
     masks: int
+    sure: float = 0.0
 
-    def at(self, overlaps: Overlaps) -> Estimate:
-        """Dice to be expected of a mask, in [0, 1]."""
-        slopes = np.array((self.same, self.grown, self.shrunk))
-        value = self.intercept + float(slopes @ _row(overlaps))
+    @property
+    def replants(self) -> bool:
+        """Whether the replant test has a say."""
+        return any((self.same, self.grown, self.shrunk))
+
+    def at(self, signs: Signs) -> Estimate | None:
+        """Dice to be expected of a mask, in [0, 1]; ``None`` without the test that it asks for."""
+        if self.replants and signs.overlaps is None:
+            return None
+        overlaps = signs.overlaps or Overlaps(0, 0, 0)
+        slopes = np.array((self.sure, self.same, self.grown, self.shrunk))
+        value = self.intercept + float(slopes @ (signs.sure, *astuple(overlaps)))
         low, middle, high = np.clip((value - self.margin, value, value + self.margin), 0, 1)
         return Estimate(float(middle), float(low), float(high))
 
@@ -83,16 +111,18 @@ class DiceLine:
             slope("Shrunk"),
             number(content.get("Margin"), "Margin", 0, 1),
             whole(content.get("Masks"), "Masks", FEWEST, MOST_MASKS),
+            slope("Sure") if "Sure" in content else 0.0,  # cards of before have none
         )
 
 
-def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | None:
+def fit_line(signs: Sequence[Signs], dice: Sequence[float]) -> DiceLine | None:
     """Fit the line on masks whose Dice is known, by ridge regression.
 
     Parameters
     ----------
-    overlaps
-        What the replant test says of a network's masks, one of each case.
+    signs
+        Of a network's masks, one of each case. The replant test has a say where it was done for
+        all of them.
     dice
         Their Dice with what is known to be there, in [0, 1].
 
@@ -106,11 +136,14 @@ def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | 
     ValueError
         If there is not one Dice for each mask.
     """
-    if len(overlaps) != len(dice):
-        raise ValueError(f"There are {len(overlaps)} masks, but {len(dice)} values of Dice.")
+    if len(signs) != len(dice):
+        raise ValueError(f"There are {len(signs)} masks, but {len(dice)} values of Dice.")
     if len(dice) < FEWEST:
         return None
-    rows, target = np.array([_row(one) for one in overlaps]), np.array(dice)
+    tested = [astuple(one.overlaps) for one in signs if one.overlaps is not None]
+    replanted = tested if len(tested) == len(signs) else [()] * len(signs)
+    rows = np.array([(one.sure, *more) for one, more in zip(signs, replanted, strict=True)])
+    target = np.array(dice)
     errors = []
     for index, row in enumerate(rows):
         intercept, slopes = _ridge(np.delete(rows, index, axis=0), np.delete(target, index))
@@ -119,12 +152,8 @@ def fit_line(overlaps: Sequence[Overlaps], dice: Sequence[float]) -> DiceLine | 
     rank = min(COVERED * (1 + 1 / len(errors)), 1)
     margin = float(np.quantile(errors, rank, method="higher"))
     intercept, slopes = _ridge(rows, target)
-    same, grown, shrunk = slopes.tolist()
-    return DiceLine(intercept, same, grown, shrunk, margin, len(errors))
-
-
-def _row(overlaps: Overlaps) -> NDArray[np.float64]:
-    return np.array((overlaps.same, overlaps.grown, overlaps.shrunk))
+    sure, same, grown, shrunk = (*slopes.tolist(), 0.0, 0.0, 0.0)[:4]
+    return DiceLine(intercept, same, grown, shrunk, margin, len(errors), sure)
 
 
 def _ridge(

@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from synthtumour_bids.synthesis.borders import THRESHOLD
+
+SURE = 0.9  # probability from which a network is sure of a voxel
+
 
 def entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     """Binary entropy H(p) = -p log2 p - (1 - p) log2 (1 - p), voxel by voxel.
@@ -25,6 +29,26 @@ def entropy(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     q = p[unsure].astype(np.float64)
     bits[unsure] = -q * np.log2(q) - (1 - q) * np.log2(1 - q)
     return bits
+
+
+def sure_share(probability: NDArray[np.floating], mask: NDArray[np.bool_]) -> float | None:
+    """Share of what a network marked that it is sure of.
+
+    Parameters
+    ----------
+    probability
+        Of tumour, as the network says, (X, Y, Z), in [0, 1].
+    mask
+        Made of it, (X, Y, Z); what it encloses beyond p = .5 has no say.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; ``None`` where nothing is marked.
+    """
+    marked = np.asarray(probability)[np.asarray(mask, dtype=bool)]
+    marked = marked[marked >= THRESHOLD]
+    return float(np.mean(marked >= SURE)) if marked.size else None
 
 
 def mirrored_probability(

@@ -86,15 +86,16 @@ def _run(argv: Sequence[str] | None) -> int:
     from synthtumour_bids.segmentation.environment import resolve_device
     from synthtumour_bids.starter.bundle import bundle_starter
     from synthtumour_bids.starter.calibration import calibrate_starter
+    from synthtumour_bids.starter.known_tumours import calibration_by_tumours
     from synthtumour_bids.starter.train import train_starter
 
     resolve_device(args.device)
     start_logging()
     trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
-    calibration = calibrate_starter(
-        trained.folder, recipe, args.folder, device=args.device, nprocs=args.nprocs
-    )
-    print(bundle_starter(trained, recipe, args.folder, args.bundle_version, calibration))
+    where = {"device": args.device, "nprocs": args.nprocs}
+    controls = calibrate_starter(trained.folder, recipe, args.folder, **where)
+    calibration = calibration_by_tumours(trained.folder, recipe, args.folder, controls, **where)
+    print(bundle_starter(trained, recipe, args.folder, args.bundle_version, controls, calibration))
     return EXIT_DONE
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from synthtumour_bids.files import TEMPORARY_PREFIX, fingerprint
 from synthtumour_bids.segmentation.bundle import ICBM_NOTICE, NOT_MEASURED, About, Figure
 from synthtumour_bids.segmentation.bundle_writing import bundle_name, write_bundle
+from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.curve import read_curve
 from synthtumour_bids.segmentation.model_card import (
     Model,
@@ -43,7 +44,8 @@ def bundle_starter(
     recipe: StarterRecipe,
     folder: Path,
     version: str,
-    calibration: Controls | None = None,
+    controls: Controls | None = None,
+    calibration: Calibration | None = None,
 ) -> Path:
     """Write the card of a trained starter, and its bundle, anew.
 
@@ -57,8 +59,10 @@ def bundle_starter(
         Gets the bundle in a folder of its name.
     version
         Of the bundle: numbers with points between them.
-    calibration
+    controls
         What :func:`.calibration.calibrate_starter` found.
+    calibration
+        What :func:`.known_tumours.calibration_by_tumours` found.
 
     Returns
     -------
@@ -82,6 +86,7 @@ def bundle_starter(
         stopped_early=curve.stopped_early,
         training_seconds=round(curve.seconds, 1),
         versions=versions(),
+        calibration=calibration,
     )
     card.write(trained.folder)
     command = (
@@ -108,7 +113,7 @@ def bundle_starter(
         bundle.with_name(f"{TEMPORARY_PREFIX}{word}-{bundle.name}") for word in ("new", "old")
     )
     shutil.rmtree(new, ignore_errors=True)
-    write_bundle(Model(STARTER, trained.folder), new, about, calibration)
+    write_bundle(Model(STARTER, trained.folder), new, about, controls)
     shutil.rmtree(old, ignore_errors=True)
     if bundle.exists():
         bundle.rename(old)

@@ -55,15 +55,7 @@ def likeness_of_heads(
     SynthTumourError
         A head could not be segmented.
     """
-    heads = render_heads(
-        heads_folder(folder),
-        recipe.n_calibration,
-        seed=recipe.seed,
-        purpose=CALIBRATION,
-        resolution=RESOLUTION,
-        contrast=recipe.contrast,
-        nprocs=nprocs,
-    )
+    heads = unseen_heads(recipe, folder, nprocs)
     images = {head.stem: _image(head, folder / CALIBRATION, recipe.contrast) for head in heads}
     predictions = predict(
         model,
@@ -89,6 +81,19 @@ def likeness_of_heads(
         if result.failed:
             raise RuntimeError(f"{result.item.image.name}: {result.error}")
     return {name: result.value or 0.0 for name, result in zip(images, results, strict=True)}
+
+
+def unseen_heads(recipe: StarterRecipe, folder: Path, nprocs: int) -> list[Path]:
+    """Render the heads that calibrate a starter, in the folder of its training."""
+    return render_heads(
+        heads_folder(folder),
+        recipe.n_calibration,
+        seed=recipe.seed,
+        purpose=CALIBRATION,
+        resolution=RESOLUTION,
+        contrast=recipe.contrast,
+        nprocs=nprocs,
+    )
 
 
 def _image(head: Path, folder: Path, contrast: str) -> Path:

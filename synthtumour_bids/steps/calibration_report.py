@@ -16,7 +16,7 @@ IDEAL = "as it should be"
 
 
 def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
-    """Temperature, and what the replant test is worth."""
+    """Temperature, and what an expected Dice is worth."""
     before, after = calibration.before.error, calibration.after.error
     cases = f"fitted on {calibration.cases} {calibration.origin}"
     errors = f"mean error of the probability {before:.4f} before and {after:.4f} after"
@@ -25,8 +25,9 @@ def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
     if line is None:
         yield "Expected Dice", "not known: there were too few cases"
         return
-    test = f"from the replant test; of {line.masks} masks of these"
-    yield "Expected Dice", f"{test}, nine of ten were within {line.margin:.2f} of it"
+    signs = "how sure the network is" + (" and the replant test" if line.replants else "")
+    within = f"of {line.masks} masks of these, nine of ten were within {line.margin:.2f} of it"
+    yield "Expected Dice", f"by {signs}; {within}"
 
 
 def reliability_chart(calibration: Calibration) -> Chart:

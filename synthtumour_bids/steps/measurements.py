@@ -12,6 +12,8 @@ from scipy import ndimage
 from synthtumour_bids.methods.replanting import Replanted
 from synthtumour_bids.reports.summary import MARKED_ML
 from synthtumour_bids.segmentation.calibration import Calibration
+from synthtumour_bids.segmentation.expected_dice import Signs
+from synthtumour_bids.segmentation.presence import Presence
 from synthtumour_bids.synthesis.geometry import dice
 
 # Limits of plausibility, not tuned on any truth: beyond them a person should look.
@@ -70,24 +72,35 @@ def _compared(
     }
 
 
-def expected_dice(test: Replanted, calibration: Calibration | None) -> dict[str, float | None]:
-    """Dice to be expected of a mask, with its interval; all ``None`` where it is not known.
+def expected_dice(
+    sure: float | None, test: Replanted, calibration: Calibration | None, present: Presence
+) -> dict[str, float | None]:
+    """Dice to be expected of a mask, with its interval, and how sure the network is of it.
+
+    What is not known is ``None``, and so is the Dice where there is no tumour by the verdict.
 
     Parameters
     ----------
+    sure
+        Share of it that the network is sure of; see :func:`.uncertainty.sure_share`.
     test
         What the replant test said of the mask.
     calibration
         Of the network that made it.
+    present
+        The verdict on the scan.
     """
+    told = {"sure_share": None if sure is None else round(sure, 4)}
     line = None if calibration is None else calibration.expected_dice
-    if line is None or test.overlaps is None:
-        return dict.fromkeys(("expected_dice", "expected_dice_low", "expected_dice_high"))
-    found = line.at(test.overlaps)
-    return {
-        "expected_dice": round(found.value, 4),
-        "expected_dice_low": round(found.low, 4),
-        "expected_dice_high": round(found.high, 4),
+    if line is None or sure is None or present is Presence.NO:
+        found = None
+    else:
+        found = line.at(Signs(sure, test.overlaps))
+    values = (None,) * 3 if found is None else (found.value, found.low, found.high)
+    names = ("expected_dice", "expected_dice_low", "expected_dice_high")
+    return told | {
+        name: None if value is None else round(value, 4)
+        for name, value in zip(names, values, strict=True)
     }
 
 

@@ -20,7 +20,7 @@ from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
-from synthtumour_bids.methods.judging import judged
+from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.methods.replanting import (
     UNCALIBRATED,
@@ -30,15 +30,13 @@ from synthtumour_bids.methods.replanting import (
 )
 from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
-from synthtumour_bids.segmentation.uncertainty import entropy
+from synthtumour_bids.segmentation.uncertainty import entropy, sure_share
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
 from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.segmented_scan import THRESHOLD, SegmentedScan, write_segmentation
-from synthtumour_bids.synthesis.brain import Brain
-from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.geometry import extended
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume, template_image
@@ -212,33 +210,35 @@ def segment(task: SegmentTask) -> SegmentedScan:
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
     }
     main = standard[networks.main].probability
+    image = layout.standard_image(scan)
     masks, on_template = {}, {}
     for name, one in standard.items():
-        there, on_template[name] = _on_template(task, one, template_brain)
+        there, on_template[name] = final_masks(
+            one, image, template_brain, networks.lesion, networks.enclosed
+        )
         added = (on_template[name] & ~there).astype(np.float32)
         masks[name] = verdicts[name].mask
         if added.any():
             reached = (carried(added, one.probability) >= THRESHOLD) & brain
             masks[name] = extended(masks[name], reached)
+    sure = sure_share(main.data, on_template[networks.main])
     probability = native.pop(networks.main)
     del native, left  # of a fine grid, hundreds of megabytes each
     probability *= brain
     probability = at_temperature(probability, networks.temperature)
     uncertainty = entropy(probability)
-    measurements = {
-        **measure(
-            masks[networks.main],
-            probability,
-            brain,
-            spacing,
-            uncertainty,
-            marked=verdicts[networks.main].mask,
-            junior=None if networks.junior is None else masks[networks.junior],
-        ),
-        **expected_dice(replanted, networks.calibration),
-    }
+    measurements = measure(
+        masks[networks.main],
+        probability,
+        brain,
+        spacing,
+        uncertainty,
+        marked=verdicts[networks.main].mask,
+        junior=None if networks.junior is None else masks[networks.junior],
+    )
     likeness = round(standard[networks.judged].likeness, DIGITS)
     presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
+    measurements |= expected_dice(sure, replanted, networks.calibration, presence.present)
     outside = verdicts[networks.main].stats["outside"]
     expected = scan.role is not Role.HELD_OUT
     flags = flags_of(measurements, outside, tumour_expected=expected)
@@ -258,20 +258,6 @@ def segment(task: SegmentTask) -> SegmentedScan:
         replanted,
         presence,
     )
-
-
-def _on_template(
-    task: SegmentTask, one: Compared, brain: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Mask of a network on the template grid, and the same with what it encloses."""
-    networks, grid = task.networks, one.probability
-    criteria = final_criteria(networks.lesion)
-    marked = assess(one.without(grid.data), brain, grid.spacing, criteria=criteria).mask
-    if networks.enclosed == 1:
-        return marked, marked
-    image = load_volume(task.layout.standard_image(task.scan)).data
-    scan = Brain(image, brain, grid.spacing)
-    return marked, add_enclosed(marked, scan, networks.enclosed, one.territory)
 
 
 def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, Compared]:

@@ -22,6 +22,7 @@ from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.replanting import HEALTHY_HALF, UNCALIBRATED, replant_all
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.cases import Case
+from synthtumour_bids.segmentation.expected_dice import Signs
 from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
 from synthtumour_bids.synthesis.replanting import Overlaps
@@ -132,12 +133,13 @@ def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept:
     assert (calibration.after.error < calibration.before.error) == kept
     assert calibration.expected_dice is None
     assert calibration_of([], "mixes") is None
-    tested = [Answer(said, labels, Overlaps(d, d, d), d) for d in np.linspace(0.3, 0.9, 10)]
+    shares = np.linspace(0.3, 0.9, 10)
+    tested = [Answer(said, labels, Signs(d, Overlaps(d, d, d)), d) for d in shares]
     untested = Answer(said, labels, None, 0.1)
     line = calibration_of([*tested, untested], "mixes").expected_dice  # type: ignore[union-attr]
     assert line is not None
     assert line.masks == 10
-    assert line.at(Overlaps(0.6, 0.6, 0.6)).value == pytest.approx(0.6, abs=0.02)
+    assert line.at(Signs(0.6, Overlaps(0.6, 0.6, 0.6))).value == pytest.approx(0.6, abs=0.02)
 
 
 def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

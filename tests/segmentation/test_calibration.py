@@ -11,9 +11,10 @@ import pytest
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.segmentation.calibration import Calibration
-from synthtumour_bids.segmentation.expected_dice import FEWEST, DiceLine, fit_line
+from synthtumour_bids.segmentation.expected_dice import FEWEST, DiceLine, Signs, fit_line
 from synthtumour_bids.segmentation.model_card import CARD, ModelCard
 from synthtumour_bids.segmentation.reliability import PICTURE, reliability, write_picture
+from synthtumour_bids.segmentation.uncertainty import sure_share
 from synthtumour_bids.synthesis.replanting import Overlaps
 from tests.builders.jobs import write_network
 from tests.builders.training import CALIBRATION
@@ -31,24 +32,45 @@ def test_reliability_compares_what_is_said_with_what_is_seen(tmp_path: Path) -> 
 def test_the_line_finds_what_the_overlaps_say_and_its_interval_holds_it() -> None:
     rng = np.random.default_rng(0)
 
-    def draw(count: int) -> tuple[list[Overlaps], list[float]]:
-        rows = [Overlaps(*row) for row in rng.uniform(0.2, 1, (count, 3))]
-        noise = rng.normal(0, 0.03, count)
-        dice = [0.1 + 0.6 * o.same + 0.2 * o.shrunk + e for o, e in zip(rows, noise, strict=True)]
-        return rows, dice
+    def draw(count: int) -> tuple[list[Signs], list[float]]:
+        rows, noise = rng.uniform(0.2, 1, (count, 4)), rng.normal(0, 0.03, count)
+        dice = 0.1 + rows @ (0.2, 0.4, 0, 0.2) + noise
+        return [Signs(sure, Overlaps(*others)) for sure, *others in rows], dice.tolist()
 
     line = fit_line(*draw(60))
     assert line is not None
-    assert (line.same, line.grown, line.shrunk) == pytest.approx((0.6, 0, 0.2), abs=0.05)
-    rows, dice = draw(400)
-    estimates = [line.at(row) for row in rows]
+    slopes = line.sure, line.same, line.grown, line.shrunk
+    assert slopes == pytest.approx((0.2, 0.4, 0, 0.2), abs=0.05)
+    assert line.replants
+    assert line.at(Signs(0.9)) is None, "the test that it asks for was not done"
+    signs, dice = draw(400)
+    estimates = [found for found in map(line.at, signs) if found is not None]
     held = np.mean([one.low <= d <= one.high for one, d in zip(estimates, dice, strict=True)])
     assert 0.82 < held < 0.98
     assert all(0 <= one.low <= one.value <= one.high <= 1 for one in estimates)
     assert fit_line(*draw(FEWEST - 1)) is None
-    assert DiceLine.from_json(json.loads(json.dumps(line.to_json()))).same == pytest.approx(
-        line.same, abs=1e-5
-    )
+    stored = json.loads(json.dumps(line.to_json()))
+    read = DiceLine.from_json(stored)
+    assert (read.same, read.sure) == pytest.approx((line.same, line.sure), abs=1e-5)
+    assert DiceLine.from_json({k: v for k, v in stored.items() if k != "Sure"}).sure == 0
+
+
+def test_without_the_replant_test_the_line_goes_by_how_sure_the_network_is() -> None:
+    shares = np.linspace(0.2, 1, 12)
+    line = fit_line([Signs(share) for share in shares], (0.9 * shares).tolist())
+    assert line is not None
+    assert not line.replants
+    surer, unsure = line.at(Signs(0.9)), line.at(Signs(0.3, Overlaps(1, 1, 1)))
+    assert surer is not None
+    assert unsure is not None
+    assert (surer.value, unsure.value) == pytest.approx((0.81, 0.27), abs=0.03)
+
+
+def test_a_network_is_sure_of_a_share_of_what_it_marked_itself() -> None:
+    probability = np.array([[[0.95, 0.9, 0.6, 0.2]]])
+    mask = np.ones(probability.shape, bool)
+    assert sure_share(probability, mask) == pytest.approx(2 / 3), "what it encloses has no say"
+    assert sure_share(probability, ~mask) is None
 
 
 def test_a_card_keeps_it_and_a_card_of_before_has_none(tmp_path: Path) -> None:

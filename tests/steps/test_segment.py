@@ -16,10 +16,11 @@ from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import KEPT, Comparison
-from synthtumour_bids.methods.replanting import UNCALIBRATED, Replanted
+from synthtumour_bids.methods.replanting import NO_SAY, UNCALIBRATED, Replanted
 from synthtumour_bids.reports.facts import network_facts
 from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
+from synthtumour_bids.segmentation.expected_dice import DiceLine
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps import segment, segmented_scan
@@ -306,6 +307,21 @@ def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: Segme
     assert figures["expected_dice"] == 0.43  # .1 + .5 * .4 + .1 * .3 + .2 * .5
     assert (figures["expected_dice_low"], figures["expected_dice_high"]) == (0.31, 0.55)
     assert "low_expected_dice" in figures["qc_flags"]
+
+
+def test_a_starter_says_what_to_expect_by_how_sure_it_is(task: SegmentTask) -> None:
+    line = DiceLine(0.1, 0, 0, 0, 0.2, 79, sure=0.5)
+    networks = replace(task.networks, calibration=replace(CALIBRATION, expected_dice=line))
+    segment_scan(replace(task, networks=networks, replanted=Replanted(skipped=NO_SAY)))
+    figures = json.loads(task.layout.result(task.scan).read_text())
+    assert figures["sure_share"] == 1, "it says .9 everywhere"
+    assert figures["expected_dice"] == 0.6
+    empty = save(task.probabilities["senior"], np.zeros(SHAPE, np.float32))
+    segment_scan(
+        replace(task, networks=networks, probabilities=dict.fromkeys(task.probabilities, empty))
+    )
+    figures = json.loads(task.layout.result(task.scan).read_text())
+    assert (figures["sure_share"], figures["expected_dice"]) == (None, None)
 
 
 def test_no_client_reads_the_figures_of_another_file(task: SegmentTask) -> None:

@@ -1,0 +1,123 @@
+"""Does TF-GAN bring synthetic lesions nearer to real ones, and does quality control keep those?
+
+    export SYNTHTUMOUR_COHORT=/data/cohort
+    python benchmarks/fabrication_realism.py RESULTS --out OUT    # both as for fabrication.py
+
+The GANs are those of ``fabrication.py``'s cells, with the settings of profile ``fast``; what is
+trained is used again, here and there. For each, samples that it never saw are put into tumour-free
+scans, refined and judged. Their energy distance to the lesions of all scans that were not annotated
+in the cell, of whom it knows nothing, is compared: of the coarse samples, the refined, those that
+quality control keeps and drops; and of real lesions to each other, half against half, which is the
+least that can be expected. A distance comes from no network; see ``synthesis.fabrication.realism``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import fabrication_arms as arms
+import numpy as np
+from fabrication import Cell
+from fabrication_arms import Labelled
+from fabrication_cohort import N_FOLDS, Cohort, open_cohort, take_cohort
+
+from synthtumour_bids.files import write_json
+from synthtumour_bids.synthesis.fabrication.realism import Reference, describe
+from synthtumour_bids.synthesis.fabrication.scans import BrainScan
+
+N_SAMPLES = 40
+N_SPLITS = 200  # of the real lesions into halves
+LEAST = 3  # lesions of a set, to have a distance
+KINDS = ("coarse", "refined", "kept", "dropped", "real")
+
+
+def measure(cell: Cell, cohort: Cohort) -> dict[str, object]:
+    """Train the GAN of a cell, and measure what it does to samples that it never saw."""
+    annotated, _ = cohort.fold(cell.fold, cell.n)
+    taught = {member.label for member in annotated}
+    real = [Labelled.of(member) for member in annotated]
+    hosts = [Labelled.of(member) for member in cohort.hosts]
+    start = time.monotonic()
+    gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed)
+    seconds = time.monotonic() - start
+    coarse = [one.made for one in arms.fabricated(real, hosts, N_SAMPLES, cell.seed, "realism")]
+    refined = [gan.refine(one) for one in coarse]
+    kept = [gan.judge(one).accepted for one in refined]
+    unseen = [Labelled.of(one).scan for one in cohort.scans if one.label not in taught]
+    reach = gan.settings.gate_mm
+    reference = Reference.of(unseen, [one.scan for one in real], 1, reach)
+    sets = {
+        "coarse": coarse,
+        "refined": refined,
+        "kept": [one for one, good in zip(refined, kept, strict=True) if good],
+        "dropped": [one for one, good in zip(refined, kept, strict=True) if not good],
+    }
+    return {
+        "helps": gan.helps,
+        "best_step": gan.best_step,
+        "evaluated": [[entry["step"], entry["distance"]] for entry in gan.history],
+        "seconds": seconds,
+        "counts": {name: len(scans) for name, scans in sets.items()},
+        "distances": {name: distance(reference, scans, reach) for name, scans in sets.items()}
+        | {"real": among_themselves(reference, cell.seed)},
+    }
+
+
+def distance(reference: Reference, scans: Sequence[BrainScan], reach: float) -> float | None:
+    if len(scans) < LEAST:
+        return None
+    return reference.distance(np.stack([describe(scan, 1, reach) for scan in scans]))[0]
+
+
+def among_themselves(reference: Reference, seed: int) -> float:
+    """Mean distance of one half of the real lesions to the other."""
+    rng, lesions = np.random.default_rng(seed), reference.lesions
+    found = []
+    for _ in range(N_SPLITS):
+        order = rng.permutation(len(lesions))
+        one, other = np.array_split(order, 2)
+        found.append(Reference(lesions[one], reference.spread).distance(lesions[other])[0])
+    return float(np.mean(found))
+
+
+def table(found: dict[Cell, dict]) -> None:
+    print(f"| annotated | fold | {' | '.join(KINDS)} | kept | helps | step | minutes |")
+    print("|---" * (len(KINDS) + 6) + "|")
+    for cell, one in found.items():
+        distances = [one["distances"][kind] for kind in KINDS]
+        words = ["n/a" if value is None else f"{value:.3f}" for value in distances]
+        print(
+            f"| {cell.n} | {cell.fold} | {' | '.join(words)} | {one['counts']['kept']} of "
+            f"{one['counts']['refined']} | {one['helps']} | {one['best_step']} "
+            f"| {one['seconds'] / 60:.0f} |"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--out", type=Path, help="OUT of cohort.py; without, RESULTS has its scans")
+    parser.add_argument("--n", type=int, nargs="+", default=(3, 10))
+    parser.add_argument("--folds", type=int, nargs="*", default=range(N_FOLDS))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    results = options.results.absolute()
+    scans = results / "scans"
+    cohort = take_cohort(options.out.absolute(), scans) if options.out else open_cohort(scans)
+    found = {}
+    for n in options.n:
+        for fold in options.folds:
+            cell = Cell("tf-gan", n, fold, options.seed, results)
+            path = cell.group / "realism.json"
+            if not path.is_file():
+                write_json(path, measure(cell, cohort))
+            found[cell] = json.loads(path.read_text())
+    table(found)
+
+
+if __name__ == "__main__":
+    main()

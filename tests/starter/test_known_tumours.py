@@ -1,0 +1,36 @@
+"""Starters know what to expect of their masks, by tumours drawn into heads they never saw."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from synthtumour_bids.segmentation.starters import SHIPPED, read_starter
+from synthtumour_bids.starter.known_tumours import ORIGIN, calibration_by_tumours
+from synthtumour_bids.starter.recipe import StarterRecipe
+
+
+def test_a_starter_is_asked_about_a_tumour_in_each_head(tmp_path: Path) -> None:
+    recipe = replace(StarterRecipe(), n_calibration=1)
+    bundle = SHIPPED / "starter-flair-2mm-0.1"
+    first, again = (
+        calibration_by_tumours(bundle, recipe, tmp_path, device="cpu", nprocs=1) for _ in range(2)
+    )
+    assert first is not None
+    assert first == again
+    assert (first.cases, first.origin) == (1, ORIGIN)
+    assert first.before.error < 0.2, "it does see the tumour"
+    assert first.expected_dice is None, "one mask makes no line"
+
+
+@pytest.mark.parametrize("bundle", sorted(SHIPPED.glob("starter-*")), ids=lambda path: path.name)
+def test_what_is_shipped_tells_it(bundle: Path) -> None:
+    calibration = read_starter(bundle).card.calibration
+    assert calibration is not None
+    assert (calibration.cases, calibration.origin) == (StarterRecipe().n_calibration, ORIGIN)
+    line = calibration.expected_dice
+    assert line is not None
+    assert line.sure > 0, "the surer the better"
+    assert not line.replants, "which would take longer than the segmentation"
