@@ -43,13 +43,15 @@ from synthtumour_bids.simulation.surroundings import sample_surroundings, surrou
 class Head:
     """A simulated scan with its truth, all on the scan's grid.
 
-    ``truth`` is ``None`` without a tumour; ``brain`` and ``truth`` are uint8 masks.
+    ``truth`` and ``density`` are ``None`` without a tumour; ``brain`` and ``truth`` are uint8
+    masks, ``density`` (X, Y, Z) is that of tumour cells, in [0, 1].
     """
 
     image: nib.Nifti1Image
     brain: nib.Nifti1Image
     truth: nib.Nifti1Image | None
     scanner: Scanner
+    density: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,8 @@ def simulate_head(
     brain = thicken(inside, block) >= 0.5
     truth = None
     if density is not None and growth is not None:
-        truth = (thicken(density, block) >= growth.visible) & brain
+        density = thicken(density, block)
+        truth = (density >= growth.visible) & brain
     if acquisition.stripped:
         signal = signal * brain
     numbers = np.clip(np.round(signal * scanner.scale), 0, 32767).astype(np.int16)
@@ -196,6 +199,7 @@ def simulate_head(
         brain=nifti(brain.astype(np.uint8), grid),
         truth=None if truth is None else nifti(truth.astype(np.uint8), grid),
         scanner=scanner,
+        density=density,
     )
 
 

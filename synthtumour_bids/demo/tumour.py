@@ -10,6 +10,8 @@ from scipy import ndimage
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 from synthtumour_bids.simulation.subject import Anatomy
 
+SOLID = (0.75, 0.98)  # densities from which a tumour begins to look solid, and is all solid
+
 
 @dataclass(frozen=True)
 class TumourSignals:
@@ -60,7 +62,7 @@ def add_tumour(
     # Oedema is brighter than the cellular part, and cortex takes up less water than white matter.
     oedema = signals.lesion * (1 - 0.12 * anatomy.gm)
     solid = 1 + 0.65 * (signals.lesion - 1)
-    cellular = smooth_step(density, 0.75, 0.98)
+    cellular = smooth_step(density, *SOLID)
     lesion = (oedema + (solid - oedema) * cellular) * (1 + 0.06 * mottle + 0.05 * coarse)
     depth = ndimage.distance_transform_edt(density > 0.9, sampling=spacing)
     necrotic = smooth_step(depth + 1.5 * mottle, 8, 11)

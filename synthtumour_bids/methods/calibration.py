@@ -90,7 +90,7 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
     write_picture(lines, model.folder, calibration.origin)
     replace(card, calibration=calibration).write(model.folder)
     LOGGER.info(
-        "The %s is calibrated on %d %s: temperature %.2f.",
+        "The %s is calibrated on %d cases with known tumours (%s): temperature %.2f.",
         model.name,
         calibration.cases,
         calibration.origin,

@@ -18,7 +18,7 @@ IDEAL = "as it should be"
 def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
     """Temperature, and what an expected Dice is worth."""
     before, after = calibration.before.error, calibration.after.error
-    cases = f"fitted on {calibration.cases} {calibration.origin}"
+    cases = f"fitted on {calibration.cases} cases with known tumours ({calibration.origin})"
     errors = f"mean error of the probability {before:.4f} before and {after:.4f} after"
     yield "Temperature", f"{calibration.temperature:.2f}, {cases}; {errors}"
     line = calibration.expected_dice

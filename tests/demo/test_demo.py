@@ -20,6 +20,7 @@ from synthtumour_bids.demo.first_mask import stripped_patient
 from synthtumour_bids.demo.growth import Growth, grow
 from synthtumour_bids.demo.head import simulate_head
 from synthtumour_bids.demo.phantom import DemoCohort, write_cohort
+from synthtumour_bids.demo.tumour import SOLID
 from synthtumour_bids.demo.words import USUAL_DICE, closing_words
 from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE, UsageError
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
@@ -181,6 +182,17 @@ def test_contrast_is_that_of_flair(tumour_head) -> None:
     assert head[~ndimage.binary_dilation(brain, iterations=2)].sum() > 1000  # scalp, face, neck
     edge = [scan[0], scan[-1], scan[:, 0], scan[:, -1], scan[..., -1]]
     assert max(np.median(side) for side in edge) < 0.2 * level  # air around
+
+
+def test_density_tells_the_tumour_and_its_solid_part() -> None:
+    head = simulate_head(np.random.default_rng(5), 4.0, Acquisition(), tumour_volume=110)
+    scan, density = head.image.get_fdata(), head.density
+    tumour, brain = head.truth.get_fdata() > 0, head.brain.get_fdata() > 0
+    assert density[tumour].min() > density[brain & ~tumour].max()
+    solid = tumour & (density >= sum(SOLID) / 2)
+    oedema = tumour & (density > 0.4) & (density < SOLID[0])
+    assert np.median(scan[solid]) < np.median(scan[oedema])
+    assert simulate_head(np.random.default_rng(3), 5.0, Acquisition()).density is None
 
 
 def test_a_stripped_scan_is_zero_outside_the_brain() -> None:

@@ -197,6 +197,7 @@ def test_fabrication_tells_its_samples_and_what_was_dropped(
         *("(epoch 17)", "(epoch 23)", "design is this software's own"),
     ):
         assert words in written
+    assert "and on the refined samples that were kept" in written
     assert "without manual annotations" not in written
     for words in ("semi-supervised", "other annotated scans"):
         assert words not in written
@@ -207,6 +208,12 @@ def test_fabrication_tells_its_samples_and_what_was_dropped(
     assert "(method synthtumour, without any annotation)" in text(semi, **more)
     write_quality(tmp_path, {**quality, "InAnnotatedScans": 116})
     assert "hosts of 116 of them were other annotated scans" in text(chosen, **more)
+    for kind, on in (
+        ("coarse samples", "the same, as no refined sample for training was kept"),
+        ("refined samples", "these and on the refined samples that were kept"),
+    ):
+        cards["senior"]["details"] = {"Cases": {"Training": {"annotated scans": 2, kind: 24}}}
+        assert f"(epoch 23) on {on}." in text(chosen, **more)
 
 
 def test_fabrication_claims_no_verdict_where_refinement_did_not_help(

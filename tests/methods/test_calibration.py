@@ -71,6 +71,17 @@ def test_a_senior_is_calibrated_once_and_on_no_pseudo_label(job: Job) -> None:
     assert (senior.folder / CARD).read_bytes() == card
 
 
+def test_the_log_tells_on_how_many_cases_and_of_which_kinds(
+    job: Job, caplog: pytest.LogCaptureFixture
+) -> None:
+    cases = [replace(case, kind="ab"[n % 2]) for n, case in enumerate(known(job, 8))]
+    path = job.layout.scratch(Scratch.STAGE_TWO) / "cases.json"
+    write_json(path, [case.to_json() for case in cases])
+    with caplog.at_level("INFO"):
+        calibrate(job, method_of(job), job.model(Network.SENIOR))
+    assert "calibrated on 8 cases with known tumours (a, b): temperature" in caplog.text
+
+
 def test_a_network_that_threads_share_says_the_same(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

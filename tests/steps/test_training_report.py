@@ -39,7 +39,7 @@ def test_it_tells_of_networks_samples_and_pseudo_labels(job: Job) -> None:
         "not finished: the same command goes on with it",  # the senior
         "Dice on 3 validation cases",
         "Reliability on mixes",
-        "1.50, fitted on 12 mixes; mean error of the probability",
+        "1.50, fitted on 12 cases with known tumours (mixes); mean error of the probability",
         "volume: 0.6 mL",
         "Shifted",
         "lesions 1, volume ml",

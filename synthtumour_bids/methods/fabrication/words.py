@@ -9,8 +9,10 @@ from typing import Any
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import STARTED_FROM, Cite, RunFacts
 from synthtumour_bids.methods.corrections import with_annotation
+from synthtumour_bids.methods.fabrication.pairs import KINDS, REFINED
 from synthtumour_bids.methods.fabrication.refined_samples import read_quality
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
+from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role
 
 
@@ -51,8 +53,8 @@ def _samples(
 def _networks(facts: RunFacts, quality: Mapping[str, Any] | None, cite: Cite) -> str:
     profile = facts.settings.profile
     start = ", started from the junior's weights, " if profile.senior.from_junior else " "
-    learned = "the same" if _useless(quality) else "these and on the refined samples that were kept"
     junior, schedule = facts.cards.get(Network.JUNIOR), profile.junior
+    senior = facts.cards.get(Network.SENIOR)
     first = ""
     if junior is not None and STARTED_FROM in junior.details:
         first = "started from the weights of a network that simulated heads had taught, "
@@ -61,11 +63,10 @@ def _networks(facts: RunFacts, quality: Mapping[str, Any] | None, cite: Cite) ->
         f"**Training.** A junior network, nnU-Net{facts.version('nnunetv2')} {cite('nnunet')}, "
         f"{first}{trained(schedule)}{best_epoch(facts, Network.JUNIOR)} on the "
         f"annotated scans and the coarse samples. A senior network{start}{trained(profile.senior)}"
-        f"{best_epoch(facts, Network.SENIOR)} on {learned}. Held-out annotated scans and "
-        "validation samples chose each network's checkpoint. Half of the draws in training were "
-        "real scans."
+        f"{best_epoch(facts, Network.SENIOR)} on {_learned(senior, quality)}. Held-out "
+        "annotated scans and validation samples chose each network's checkpoint. Half of the draws "
+        "in training were real scans."
     )
-    senior = facts.cards.get(Network.SENIOR)
     told = senior.details if senior else {}
     if not told.get("SemiSupervised", facts.settings.semi_supervised):
         return text
@@ -82,6 +83,16 @@ def _networks(facts: RunFacts, quality: Mapping[str, Any] | None, cite: Cite) ->
         f"{text} The senior's training was semi-supervised: {whose} of unlabelled tumour scans, "
         f"chosen by a quality control{pseudo_label_count(facts)}, joined it as pseudo-labels."
     )
+
+
+def _learned(senior: ModelCard | None, quality: Mapping[str, Any] | None) -> str:
+    """What the senior learned from beyond the junior; older cards do not count their cases."""
+    if _useless(quality):
+        return "the same"
+    counts = senior.details.get("Cases", {}).get("Training") if senior else None
+    if counts and KINDS[REFINED] not in counts:
+        return "the same, as no refined sample for training was kept"
+    return "these and on the refined samples that were kept"
 
 
 def _useless(quality: Mapping[str, Any] | None) -> bool:
