@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import SHIPPED, read_starter
 from synthtumour_bids.starter.known_tumours import ORIGIN, calibration_by_tumours
 from synthtumour_bids.starter.recipe import StarterRecipe
@@ -15,8 +16,11 @@ from synthtumour_bids.starter.recipe import StarterRecipe
 def test_a_starter_is_asked_about_a_tumour_in_each_head(tmp_path: Path) -> None:
     recipe = replace(StarterRecipe(), n_calibration=1)
     bundle = SHIPPED / "starter-flair-2mm-0.1"
+    controls = read_controls(bundle, read_starter(bundle).card)
+    assert controls is not None
     first, again = (
-        calibration_by_tumours(bundle, recipe, tmp_path, device="cpu", nprocs=1) for _ in range(2)
+        calibration_by_tumours(bundle, recipe, tmp_path, controls, device="cpu", nprocs=1)
+        for _ in range(2)
     )
     assert first is not None
     assert first == again

@@ -9,7 +9,7 @@ from typing import Any
 from ...files import replacing
 
 CURVE = "curve.png"
-_NO_LOSSES = ("step", "distance", "distances")
+_NO_LOSSES = ("step", "distance", "distances", "without_one")
 
 
 def plot_curve(history: Sequence[Mapping[str, Any]], best_step: int, path: Path) -> None:

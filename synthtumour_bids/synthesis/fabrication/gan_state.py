@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from .perceptual import Bank, Segmenter
 LOGGER = logging.getLogger(__name__)
 
 BETAS = (0.5, 0.999)  # of Adam, for generator and discriminator
+BEYOND_CHANCE = 2.0  # standard errors
 Weights = dict[str, Tensor]
 
 
@@ -88,31 +90,40 @@ class GanState:
         for name, value in {**losses, "count": 1.0}.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
 
-    def record(self, distance: float, each: tuple[float | None, ...]) -> None:
+    def record(
+        self, distance: float, each: tuple[float | None, ...], without_one: Sequence[float] = ()
+    ) -> None:
         """Close the present stretch of steps with its evaluation; keep the weights if best.
 
         Parameters
         ----------
         distance, each
             What :meth:`.realism.Reference.distance` said of the refined samples.
+        without_one
+            The same distance with each of the samples left out in turn.
         """
         count = self.sums.pop("count", 0.0)
         losses = {name: value / count for name, value in self.sums.items()} if count else {}
-        known = [e["distance"] for e in self.history]
-        if not self.best or distance < min(known):
+        entry = {
+            "step": self.step,
+            "distance": distance,
+            "distances": list(each),
+            "without_one": list(without_one),
+            **losses,
+        }
+        self.history.append(entry)
+        if self.best_step == self.step:
             networks = {"generator": self.average, "discriminator": self.discriminator}
             self.best = {
                 name: {key: value.detach().cpu().clone() for key, value in n.state_dict().items()}
                 for name, n in networks.items()
             }
-        entry = {"step": self.step, "distance": distance, "distances": list(each), **losses}
-        self.history.append(entry)
         self.sums = {}
 
     @property
     def best_step(self) -> int:
-        """Step of the best evaluation."""
-        return int(min(self.history, key=lambda e: (e["distance"], e["step"]))["step"])
+        """Step of the best evaluation; see :func:`best_of`."""
+        return best_of(self.history)
 
     @property
     def finished(self) -> bool:
@@ -122,7 +133,8 @@ class GanState:
             return True
         if not self.history:
             return False
-        since = sum(entry["step"] > self.best_step for entry in self.history)
+        nearest = min(self.history, key=lambda e: (e["distance"], e["step"]))["step"]
+        since = sum(entry["step"] > nearest for entry in self.history)
         return bool(since >= settings.patience)
 
     def save(self, path: Path, recipe: str) -> None:
@@ -183,6 +195,32 @@ class GanState:
             self.bank = Bank(tuple(saved["bank"]["values"]), saved["bank"]["spread"])
         LOGGER.info("TF-GAN goes on after step %d", self.step)
         return True
+
+
+def best_of(history: Sequence[Mapping[str, Any]]) -> int:
+    """Step of the evaluation that comes nearest to real lesions.
+
+    It must come nearer than the coarse samples, whose evaluation is the first, by more than chance
+    among the samples would: by two standard errors of the difference, by the jackknife. Else that
+    is the best. Records of before samples were left out in turn go by the distance alone.
+
+    Parameters
+    ----------
+    history
+        One record per evaluation.
+    """
+    coarse = history[0]
+
+    def counts(entry: Mapping[str, Any]) -> bool:
+        one, other = (np.array(e.get("without_one", ()), float) for e in (coarse, entry))
+        if entry is coarse or not one.size or one.size != other.size:
+            return True
+        gains = one - other
+        error = np.sqrt((gains.size - 1) / gains.size * np.sum((gains - gains.mean()) ** 2))
+        return bool(coarse["distance"] - entry["distance"] > BEYOND_CHANCE * error)
+
+    nearest = min(filter(counts, history), key=lambda e: (e["distance"], e["step"]))
+    return int(nearest["step"])
 
 
 def save_whole(content: Mapping[str, Any], path: Path) -> None:

@@ -13,7 +13,7 @@ from synthtumour_bids.synthesis.fabrication.coarse import render, sample
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from synthtumour_bids.synthesis.fabrication.gan_curve import CURVE, losses_of, plot_curve
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
-from synthtumour_bids.synthesis.fabrication.gan_state import GanState
+from synthtumour_bids.synthesis.fabrication.gan_state import GanState, best_of
 from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out
 from synthtumour_bids.synthesis.fabrication.quality import Scores, judge, report, thresholds_from
@@ -144,15 +144,31 @@ def test_training_changes_every_network_and_freezes_the_segmenter(data, tmp_path
 
 
 def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypatch):
-    distances = iter([1.0, 0.5, 0.8, 0.7, 0.1])
-    monkeypatch.setattr(
-        gan_training.Reference, "distance", lambda *_: (next(distances), (None, None, None))
-    )
+    distances, every = iter([1.0, 0.5, 0.8, 0.7, 0.1]), len(data.coarse_held_out)
+    told = [0.0]
+
+    def distance(_, samples):
+        if len(samples) == every:  # and not with one left out
+            told[0] = next(distances)
+        return told[0], (None, None, None)
+
+    monkeypatch.setattr(gan_training.Reference, "distance", distance)
     settings = replace(SLOPPY, steps=50, evaluate_every=1, patience=2)
     made = train(data, settings, tmp_path)
     assert [entry["distance"] for entry in made.history] == [1.0, 0.5, 0.8, 0.7]
     assert made.best_step == 4
     assert made.helps
+
+
+def test_refinement_must_come_nearer_by_more_than_chance_among_the_samples():
+    coarse = {"step": 0, "distance": 1.0, "without_one": [0.9, 1.0, 1.1, 1.0]}
+    alike = {"step": 1, "distance": 0.9, "without_one": [0.8, 0.9, 1.0, 0.9]}
+    by_one = {"step": 1, "distance": 0.9, "without_one": [0.9, 1.0, 1.1, 0.6]}
+    assert best_of([coarse, alike]) == 1, "all samples come nearer alike"
+    assert best_of([coarse, by_one]) == 0, "without one of them nothing is gained"
+    assert best_of([coarse, by_one, {**alike, "step": 2, "distance": 0.95}]) == 2
+    before = {"step": 1, "distance": 0.99}
+    assert best_of([{"step": 0, "distance": 1.0}, before]) == 1, "as it was before"
 
 
 def test_missing_data_and_unknown_classes_are_named(data, tmp_path):
