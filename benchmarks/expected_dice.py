@@ -66,9 +66,12 @@ def figures(known: list[Known]) -> str:
     """Say in a few lines how well it was expected."""
     errors = np.array([abs(one.expected - one.dice) for one in known])
     held = np.mean([one.low <= one.dice <= one.high for one in known])
+    pairs = np.array([(one.expected, one.dice) for one in known])
+    alike = np.corrcoef(pairs.T)[0, 1] if len(known) > 1 else float("nan")
     return (
         f"{len(known)} masks, {sum(one.dice < BAD for one in known)} of them below {BAD:g}\n"
         f"AUC for these: {auc(known):.3f}\n"
+        f"expected - true: mean {np.mean(pairs @ (1, -1)):+.3f}, correlation {alike:.2f}\n"
         f"|expected - true|: median {np.median(errors):.3f}, 90th percentile "
         f"{np.quantile(errors, 0.9):.3f}\n"
         f"intervals that hold the truth: {held:.0%} (90 % are meant to)"

@@ -11,12 +11,10 @@ from synthtumour_bids.methods import control_heads, rounds
 from synthtumour_bids.methods.base import Cite, Method, RunFacts
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.references import REFERENCES
-from synthtumour_bids.methods.witness import Witness
+from synthtumour_bids.methods.trust_words import calibration_words, presence_words
 from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
-from synthtumour_bids.segmentation.presence import NO, USUAL, YES
-from synthtumour_bids.segmentation.uncertainty import SURE
 from synthtumour_bids.settings import STARTER, TEMPLATE, Role, Step
 from synthtumour_bids.spaces.references import references_of
 
@@ -200,52 +198,8 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
         f"{border}carried back to each scan's own grid by the inverse transform, and thresholded "
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. "
         f"{_enclosed(facts.cards.get(main), method)}{measures}"
-        f"{_calibration(facts.cards.get(main), cite)}"
-        f"{_presence(facts.witness, comparison)}"
-    )
-
-
-def _presence(witness: Witness | None, comparison: Comparison) -> str:
-    if witness is None or witness.controls is None:
-        return ""
-    controls, dropped = witness.controls, ""
-    if witness.measured and comparison.rules is not None:
-        if witness.beside:
-            dropped = (
-                " Where it was absent by this, parts of the senior's mask that the "
-                f"{witness.network} had not found were dropped."
-            )
-        dropped += f" Where p > {USUAL:g}, nothing was kept of a mask."
-    return (
-        " Whether a scan has a tumour at all was judged by the strongest part of the "
-        f"{witness.network}'s mask (volume weighted by probability, times the brightness over the "
-        "other side of the brain), by "
-        f"conformal prediction against {len(controls.likeness)} {controls.source} that "
-        f"neither taught nor selected a network: a tumour is present where p ≤ {YES:g}, absent "
-        f"where p > {NO:g} or nothing is left of the mask, and else it is unsure.{dropped}"
-    )
-
-
-def _calibration(card: ModelCard | None, cite: Cite) -> str:
-    calibration = card.calibration if card else None
-    if calibration is None:
-        return ""
-    said = (
-        " The logits of that probability were then divided by a temperature "
-        f"{cite('temperature')} of {calibration.temperature:.2f}, fitted on {calibration.cases} "
-        f"cases with known tumours ({calibration.origin}), which leaves the masks as they are."
-    )
-    line = calibration.expected_dice
-    if line is None:
-        return said
-    sure = f"the share of it with a probability of at least {SURE:g}"
-    known = f"was calibrated on masks of {line.masks} of these cases"
-    if not line.replants:
-        return f"{said} The Dice to be expected of each mask, by {sure}, {known}."
-    return (
-        f"{said} To know the Dice to be expected of each mask, the tumour was planted along it "
-        f"into brain without a tumour and segmented again; what the overlaps and {sure} say "
-        f"{known}."
+        f"{calibration_words(facts.cards.get(main), cite)}"
+        f"{presence_words(facts.witness, comparison)}"
     )
 
 

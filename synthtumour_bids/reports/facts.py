@@ -136,13 +136,15 @@ def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[F
     """
     if result.get("expected_dice") is None and result.get("tumour_present") == "no":
         return []
+    if result.get("expected_dice") is None and result.get("sure_share", 0) is None:
+        return [("Expected Dice", "not known: too little is marked")]
     if result.get("expected_dice") is None:
         return [("Expected Dice", f"not known: {test['Skipped']}")] if "Skipped" in test else []
     low, high = result["expected_dice_low"], result["expected_dice_high"]
     words = f"{result['expected_dice']:.2f} (nine of ten known masks: {low:.2f} to {high:.2f})"
-    ground = test.get("Ground")
-    by = f"planting the tumour into {ground}" if ground else "how sure the network is"
-    return [("Expected Dice", f"{words}, from {by}")]
+    if "Ground" in test:
+        words += f"; to know it, the tumour was planted into {test['Ground']}"
+    return [("Expected Dice", words)]
 
 
 def truth_facts(scores: Mapping[str, Any]) -> list[Fact]:

@@ -89,6 +89,7 @@ class DiceLine:
         return {
             key.capitalize(): round(value, 5) if isinstance(value, float) else value
             for key, value in asdict(self).items()
+            if key != "sure" or value  # cards of before, whose prints are in stamps, have none
         }
 
     @classmethod
@@ -111,7 +112,7 @@ class DiceLine:
             slope("Shrunk"),
             number(content.get("Margin"), "Margin", 0, 1),
             whole(content.get("Masks"), "Masks", FEWEST, MOST_MASKS),
-            slope("Sure") if "Sure" in content else 0.0,  # cards of before have none
+            slope("Sure") if "Sure" in content else 0.0,
         )
 
 

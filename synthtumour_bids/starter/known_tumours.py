@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,10 @@ def calibration_by_tumours(
     device: str,
     nprocs: int,
 ) -> Calibration | None:
-    """Calibrate a starter's probabilities, and the Dice to be expected of its masks.
+    """Tell how reliable a starter's probabilities are, and the Dice to be expected of its masks.
+
+    The probabilities stay as they are: what temperature simulated heads ask for says little of
+    scans.
 
     Each head that calibrates the verdict is drawn anew as those that teach are, most with a tumour.
 
@@ -111,7 +114,8 @@ def calibration_by_tumours(
     for result in results:
         if result.failed:
             raise RuntimeError(f"{result.item.name}: {result.error}")
-    return calibration_of([result.value for result in results if result.value], ORIGIN)
+    found = calibration_of([result.value for result in results if result.value], ORIGIN)
+    return found and replace(found, temperature=1.0, after=found.before)
 
 
 def answer_of(drawn: Drawn) -> Answer:

@@ -121,7 +121,7 @@ def flags_of(
         flags.append("low_agreement")
     if measurements["volume_mL"] and (measurements["mean_entropy"] or 0) > HIGHEST_MEAN_ENTROPY:
         flags.append("uncertain")
-    # The line is fitted on mixes, whose tumours may be harder to find than those of scans.
+    # The line is fitted on mixed or drawn tumours, which may be harder to find than those of scans.
     at_best = measurements.get("expected_dice_high")
     if at_best is not None and at_best < LOWEST_EXPECTED_DICE:
         flags.append("low_expected_dice")

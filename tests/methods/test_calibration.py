@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +20,10 @@ from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_
 from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.label_free import known_cases
 from synthtumour_bids.methods.pseudo_labels import KIND
-from synthtumour_bids.methods.replanting import HEALTHY_HALF, UNCALIBRATED, replant_all
+from synthtumour_bids.methods.replanting import HEALTHY_HALF, NO_SAY, UNCALIBRATED, replant_all
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.segmentation.expected_dice import Signs
+from synthtumour_bids.segmentation.expected_dice import DiceLine, Signs
 from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
 from synthtumour_bids.synthesis.replanting import Overlaps
@@ -176,6 +177,9 @@ def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.Monk
     assert first.ground == HEALTHY_HALF
     monkeypatch.setattr(replanting, "Segmenter", None)
     assert test() == first, "what is done needs no network"
+    sure_alone = dataclasses.replace(CALIBRATION, expected_dice=DiceLine(0, 0, 0, 0, 0.2, 79, 1))
+    write_network(senior.folder, Network.SENIOR, resolution=VOXEL, calibration=sure_alone)
+    assert test().skipped == NO_SAY, "nor is one needed for nothing"
 
 
 def test_cases_are_taken_from_every_kind() -> None:

@@ -7,14 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import SHIPPED, read_starter
-from synthtumour_bids.starter.known_tumours import ORIGIN, calibration_by_tumours
-from synthtumour_bids.starter.recipe import StarterRecipe
+from synthtumour_bids.starter.known_tumours import (
+    ORIGIN,
+    Drawn,
+    answer_of,
+    calibration_by_tumours,
+)
+from synthtumour_bids.starter.recipe import CALIBRATION, StarterRecipe
 
 
 def test_a_starter_is_asked_about_a_tumour_in_each_head(tmp_path: Path) -> None:
-    recipe = replace(StarterRecipe(), n_calibration=1)
+    recipe = replace(StarterRecipe(), n_calibration=1, seed=1)
     bundle = SHIPPED / "starter-flair-2mm-0.1"
     controls = read_controls(bundle, read_starter(bundle).card)
     assert controls is not None
@@ -25,8 +31,19 @@ def test_a_starter_is_asked_about_a_tumour_in_each_head(tmp_path: Path) -> None:
     assert first is not None
     assert first == again
     assert (first.cases, first.origin) == (1, ORIGIN)
-    assert first.before.error < 0.2, "it does see the tumour"
+    assert (first.temperature, first.after) == (1, first.before), "its maps stay as they are"
     assert first.expected_dice is None, "one mask makes no line"
+    folder = tmp_path / CALIBRATION / "tumours"
+    image, label = (folder / f"calibration-0000_FLAIR{end}.nii" for end in ("", "_label"))
+    prediction = folder / "probseg" / "calibration-0000.nii.gz"
+    drawn = Drawn("calibration-0000", image, label, prediction, recipe, controls)
+    found = answer_of(drawn)
+    assert found.dice > 0.5, "it does see the tumour"
+    assert found.signs is not None
+    assert 0 < found.signs.sure < 1
+    assert found.signs.overlaps is None
+    everybody = Controls("people like that", dict.fromkeys(controls.likeness, 1e5))
+    assert answer_of(replace(drawn, controls=everybody)).signs is None, "absent, by the verdict"
 
 
 @pytest.mark.parametrize("bundle", sorted(SHIPPED.glob("starter-*")), ids=lambda path: path.name)
@@ -38,3 +55,4 @@ def test_what_is_shipped_tells_it(bundle: Path) -> None:
     assert line is not None
     assert line.sure > 0, "the surer the better"
     assert not line.replants, "which would take longer than the segmentation"
+    assert calibration.temperature == 1
