@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -19,12 +19,11 @@ from synthtumour_bids.execution.threads import side_by_side
 from synthtumour_bids.job import Job
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.network_grid import NetworkGrid
-from synthtumour_bids.methods.replanting import Hosts, replanted, tumour_free
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.segmentation.expected_dice import Signs, fit_line
-from synthtumour_bids.segmentation.model_card import Model, ModelCard
+from synthtumour_bids.segmentation.expected_dice import fit_line
+from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.segmentation.reliability import reliability, write_picture
 from synthtumour_bids.segmentation.temperature import at_temperature, fit_temperature
 from synthtumour_bids.segmentation.uncertainty import sure_share
@@ -47,15 +46,15 @@ class Answer:
     ----------
     probabilities, labels
         Of voxels drawn from its brain, (N,), and whether they are tumour.
-    signs
-        Of its mask; ``None`` where that is empty, or the replant test could not be done.
+    sure
+        Share of its mask that it is sure of; ``None`` where that is to have no say.
     dice
         Of the network's mask with what was drawn or mixed.
     """
 
     probabilities: NDArray[np.float32]
     labels: NDArray[np.bool_]
-    signs: Signs | None
+    sure: float | None
     dice: float
 
 
@@ -77,12 +76,17 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
             job.settings.work_dir,
         )
         return
-    both = [_segmenter(job, method, model, card, mirroring) for mirroring in (True, False)]
-
-    def hosts(case: Case) -> Hosts:
-        return tumour_free(job, case.persons, len(case.images))
-
-    answered = answers(both[0], both[1], cases, job.settings.seed, hosts)
+    segmenter = Segmenter(
+        model.folder,
+        method.border_evidence(card),
+        card.lesion,
+        method.enclosed(card),
+        NetworkGrid.of(job, card.resolution),
+        device=job.settings.device,
+        nprocs=job.settings.nprocs,
+        mem_gb=job.settings.mem_gb,
+    )
+    answered = answers(segmenter, cases, job.settings.seed)
     calibration = calibration_of(answered, listed(sorted({case.kind for case in cases})))
     if calibration is None:
         return
@@ -98,28 +102,20 @@ def calibrate(job: Job, method: Method, model: Model) -> None:
     )
 
 
-def answers(
-    mirroring: Segmenter,
-    plain: Segmenter,
-    cases: Sequence[Case],
-    seed: int,
-    hosts: Callable[[Case], Hosts],
-) -> list[Answer]:
+def answers(segmenter: Segmenter, cases: Sequence[Case], seed: int) -> list[Answer]:
     """Ask a network about known cases; those that it cannot segment are told of and left out.
 
     Parameters
     ----------
-    mirroring, plain, seed
+    segmenter, seed
         As for `answer`.
     cases
-        With their labels, on the segmenters' grid.
-    hosts
-        Gives a case's tumour-free brains of other persons.
+        With their labels, on the segmenter's grid.
     """
 
     def one(case: Case) -> Answer | None:
         try:
-            return answer(mirroring, plain, case, seed, hosts(case))
+            return answer(segmenter, case, seed)
         except SynthTumourError as error:
             LOGGER.warning("%s calibrates nothing: %s", case.name, error)
             return None
@@ -127,7 +123,7 @@ def answers(
     found = []
     with (
         Progress("Calibrating", len(cases)) as progress,
-        closing(side_by_side(one, cases, mirroring.at_once)) as answered,
+        closing(side_by_side(one, cases, segmenter.at_once)) as answered,
     ):
         for case, told in zip(cases, answered, strict=True):
             if told is not None:
@@ -136,46 +132,25 @@ def answers(
     return found
 
 
-def _segmenter(
-    job: Job, method: Method, model: Model, card: ModelCard, mirroring: bool
-) -> Segmenter:
-    return Segmenter(
-        model.folder,
-        method.border_evidence(card),
-        card.lesion,
-        method.enclosed(card),
-        NetworkGrid.of(job, card.resolution),
-        device=job.settings.device,
-        mirroring=mirroring,
-        nprocs=job.settings.nprocs,
-        mem_gb=job.settings.mem_gb,
-    )
-
-
-def answer(mirroring: Segmenter, plain: Segmenter, case: Case, seed: int, hosts: Hosts) -> Answer:
+def answer(segmenter: Segmenter, case: Case, seed: int) -> Answer:
     """Ask a network about one known case.
 
     Parameters
     ----------
-    mirroring, plain
-        The network with and without the mirror image: the maps that are written are made with it,
-        the replant test without.
+    segmenter
+        The network.
     case
         With its label.
     seed
         Of the voxels that are drawn.
-    hosts
-        Tumour-free brains of other persons, for tumours without a healthy side.
     """
     volumes, label = [load_volume(path) for path in case.images], load_volume(case.label).mask
     brain = ndimage.binary_fill_holes(np.any([one.data != 0 for one in volumes], axis=0))
     brains = [Brain(one.data, brain, one.spacing) for one in volumes]
-    probability = mirroring.probability(brains)
-    mask = mirroring.mask(probability, brains[0])
-    test, sure = replanted(plain, brains, probability, mask, hosts), sure_share(probability, mask)
-    signs = None if sure is None or test.overlaps is None else Signs(sure, test.overlaps)
-    drawn = drawn_voxels(brain, seed, case.name)
-    return Answer(probability.ravel()[drawn], label.ravel()[drawn], signs, dice(mask, label))
+    probability = segmenter.probability(brains)
+    mask = segmenter.mask(probability, brains[0])
+    drawn, sure = drawn_voxels(brain, seed, case.name), sure_share(probability, mask)
+    return Answer(probability.ravel()[drawn], label.ravel()[drawn], sure, dice(mask, label))
 
 
 def drawn_voxels(brain: NDArray[np.bool_], seed: int, name: str) -> NDArray[np.intp]:
@@ -202,19 +177,19 @@ def calibration_of(answered: Sequence[Answer], origin: str) -> Calibration | Non
     if not answered:
         return None
     said = np.concatenate([one.probabilities for one in answered])
-    known = np.concatenate([one.labels for one in answered])
-    temperature, before = round(fit_temperature(said, known), 4), reliability(said, known)
-    after = reliability(at_temperature(said, temperature), known)
+    true = np.concatenate([one.labels for one in answered])
+    temperature, before = round(fit_temperature(said, true), 4), reliability(said, true)
+    after = reliability(at_temperature(said, temperature), true)
     if after.error > before.error:
         temperature, after = 1.0, before
-    tested = [(one.signs, one.dice) for one in answered if one.signs is not None]
+    known = [(one.sure, one.dice) for one in answered if one.sure is not None]
     return Calibration(
         temperature,
         len(answered),
         before,
         after,
         origin,
-        fit_line([signs for signs, _ in tested], [found for _, found in tested]),
+        fit_line([share for share, _ in known], [found for _, found in known]),
     )
 
 

@@ -38,7 +38,7 @@ class Segmenter:
         What is added to its masks; see :func:`.enclosure.add_enclosed`.
     grid
         Where it sees the scans.
-    device, mirroring, nprocs
+    device, nprocs
         As for ``segmentation.prediction.iter_predict``.
     mem_gb
         Memory to use in all; left out: what this process may use.
@@ -58,13 +58,12 @@ class Segmenter:
         grid: NetworkGrid,
         *,
         device: str,
-        mirroring: bool,
         nprocs: int,
         mem_gb: float | None = None,
     ) -> None:
         from synthtumour_bids.segmentation.network import Network
 
-        self._network = Network(folder, device=device, mirroring=mirroring)
+        self._network = Network(folder, device=device, mirroring=True)
         self._evidence, self._grid, self._nprocs = evidence, grid, nprocs
         self._enclosed = enclosed
         self._mem_gb = memory_limit_gb() if mem_gb is None else mem_gb
@@ -107,9 +106,7 @@ class Segmenter:
         values = self._grid.back(classes.sum(axis=0).clip(0, 1), first.mask)
         return values if self._evidence is None else refine_borders(values, first, self._evidence)
 
-    def mask(
-        self, probability: NDArray[np.float32], brain: Brain, never: Mask | None = None
-    ) -> Mask:
+    def mask(self, probability: NDArray[np.float32], brain: Brain) -> Mask:
         """Mask of a probability map, cleaned as final masks are, with what it encloses.
 
         Parameters
@@ -118,8 +115,6 @@ class Segmenter:
             (X, Y, Z), in [0, 1].
         brain
             On the same grid.
-        never
-            What is not enclosed, (X, Y, Z).
         """
         mask = assess(probability, brain.mask, brain.spacing, criteria=self._criteria).mask
-        return add_enclosed(mask, brain, self._enclosed, never)
+        return add_enclosed(mask, brain, self._enclosed)

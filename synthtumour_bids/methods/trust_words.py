@@ -51,15 +51,10 @@ def _temperature(calibration: Calibration, cite: Cite) -> str:
 
 def _expected(calibration: Calibration) -> str:
     line = calibration.expected_dice
-    if line is None:
+    if line is None or line.planted:
         return ""
-    planted = (
-        "the overlaps of the tumour with what was found of it once it was planted along the mask "
-        "into brain without a tumour and segmented again"
-    )
-    sure = f"the share of what the network marked that it gave a probability of at least {SURE:g}"
-    signs = [*[sure] * bool(line.sure), *[planted] * line.replants]
     return (
-        f" The Dice to be expected of each mask was told from {' and '.join(signs)}, as calibrated "
-        f"on masks of {line.masks} known tumours ({calibration.origin})."
+        " The Dice to be expected of each mask was told from the share of what the network marked "
+        f"that it gave a probability of at least {SURE:g}, as calibrated on masks of {line.masks} "
+        f"known tumours ({calibration.origin})."
     )

@@ -110,7 +110,7 @@ def tumour_facts(
         if result.get("mean_entropy") is not None:
             certainty += f", entropy {result['mean_entropy']:.2f} bit"
         facts.append(("Mean of what the network marked", certainty))
-    facts += expected_facts(result, sidecar.get("ReplantTest", {}))
+    facts += expected_facts(result, sidecar)
     reasons = Counter(one["Reason"] for one in sidecar.get("DroppedComponents", ()))
     if reasons:
         told = (f"{n} part{'' if n == 1 else 's'}: {reason}" for reason, n in reasons.items())
@@ -129,22 +129,21 @@ def network_facts(sidecar: Mapping[str, Any]) -> list[Fact]:
     return facts
 
 
-def expected_facts(result: Mapping[str, Any], test: Mapping[str, Any]) -> list[Fact]:
+def expected_facts(result: Mapping[str, Any], sidecar: Mapping[str, Any]) -> list[Fact]:
     """Dice to be expected, or why it is not known.
 
-    Nothing is said of masks of before there was a test, and where there is no tumour.
+    Nothing is said of masks of before there was one, and where there is no tumour.
     """
-    if result.get("expected_dice") is None and result.get("tumour_present") == "no":
+    if result.get("expected_dice") is not None:
+        low, high = result["expected_dice_low"], result["expected_dice_high"]
+        words = f"{result['expected_dice']:.2f} (nine of ten known masks: {low:.2f} to {high:.2f})"
+        return [("Expected Dice", words)]
+    if result.get("tumour_present") == "no":
         return []
-    if result.get("expected_dice") is None and result.get("sure_share", 0) is None:
-        return [("Expected Dice", "not known: too little is marked")]
-    if result.get("expected_dice") is None:
-        return [("Expected Dice", f"not known: {test['Skipped']}")] if "Skipped" in test else []
-    low, high = result["expected_dice_low"], result["expected_dice_high"]
-    words = f"{result['expected_dice']:.2f} (nine of ten known masks: {low:.2f} to {high:.2f})"
-    if "Ground" in test:
-        words += f"; to know it, the tumour was planted into {test['Ground']}"
-    return [("Expected Dice", words)]
+    told = sidecar.get("ExpectedDice") or sidecar.get("ReplantTest") or {}  # as it was before
+    if "Skipped" in told:
+        return [("Expected Dice", f"not known: {told['Skipped']}")]
+    return [("Expected Dice", "not known: too little is marked")] if told else []
 
 
 def truth_facts(scores: Mapping[str, Any]) -> list[Fact]:

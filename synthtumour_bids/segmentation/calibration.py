@@ -31,7 +31,7 @@ class Calibration:
     origin
         Kinds of these cases, in words. No truth of real scans is read.
     expected_dice
-        What the signs of a mask say of it; ``None`` where there were too few cases.
+        What is to be expected of a mask; ``None`` where there were too few cases.
     """
 
     temperature: float

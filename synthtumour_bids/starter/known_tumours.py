@@ -15,7 +15,6 @@ from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.calibration import Calibration
-from synthtumour_bids.segmentation.expected_dice import Signs
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.presence import NO, Controls
 from synthtumour_bids.segmentation.uncertainty import sure_share
@@ -121,9 +120,8 @@ def calibration_by_tumours(
 def answer_of(drawn: Drawn) -> Answer:
     """Tell what the starter makes of a drawn tumour, with all that is done to the masks of scans.
 
-    Signs are told of a tumour that is there, and that the verdict does not call absent: whether
-    there is one at all is not what a Dice is expected for. The replant test is left out: it takes
-    longer than the segmentation.
+    Its mask has a say where there is a tumour, and the verdict does not call it absent: whether
+    there is one at all is not what a Dice is expected for.
     """
     recipe = drawn.recipe
     image, label = load_volume(drawn.image), load_volume(drawn.label).mask
@@ -139,7 +137,7 @@ def answer_of(drawn: Drawn) -> Answer:
     return Answer(
         probability.ravel()[voxels],
         label.ravel()[voxels],
-        None if sure is None or absent else Signs(sure),
+        None if absent else sure,
         dice(mask, label),
     )
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.methods.calibration import AFTER, BEFORE
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.line_chart import Chart
@@ -26,11 +25,11 @@ def calibration_facts(calibration: Calibration) -> Iterator[Fact]:
     if line is None:
         yield "Expected Dice", "not known: there were too few cases"
         return
-    signs = listed(
-        [*["how sure the network is"] * bool(line.sure), *["the replant test"] * line.replants]
-    )
+    if line.planted:
+        yield "Expected Dice", "not known: it was calibrated for a test that is not done any more"
+        return
     within = f"of {line.masks} masks of these, nine of ten were within {line.margin:.2f} of it"
-    yield "Expected Dice", f"by {signs}; {within}"
+    yield "Expected Dice", f"by how sure the network is; {within}"
 
 
 def reliability_chart(calibration: Calibration) -> Chart:

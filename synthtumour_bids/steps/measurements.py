@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthtumour_bids.methods.replanting import Replanted
 from synthtumour_bids.reports.summary import MARKED_ML
 from synthtumour_bids.segmentation.calibration import Calibration
-from synthtumour_bids.segmentation.expected_dice import Signs
 from synthtumour_bids.segmentation.presence import Presence
 from synthtumour_bids.synthesis.geometry import dice
 
@@ -73,7 +71,7 @@ def _compared(
 
 
 def expected_dice(
-    sure: float | None, test: Replanted, calibration: Calibration | None, present: Presence
+    sure: float | None, calibration: Calibration | None, present: Presence
 ) -> dict[str, float | None]:
     """Dice to be expected of a mask, with its interval, and how sure the network is of it.
 
@@ -83,8 +81,6 @@ def expected_dice(
     ----------
     sure
         Share of it that the network is sure of; see :func:`.uncertainty.sure_share`.
-    test
-        What the replant test said of the mask.
     calibration
         Of the network that made it.
     present
@@ -92,10 +88,9 @@ def expected_dice(
     """
     told = {"sure_share": None if sure is None else round(sure, 4)}
     line = None if calibration is None else calibration.expected_dice
-    if line is None or sure is None or present is Presence.NO:
-        found = None
-    else:
-        found = line.at(Signs(sure, test.overlaps))
+    found = None
+    if line is not None and sure is not None and present is not Presence.NO:
+        found = line.at(sure)
     values = (None,) * 3 if found is None else (found.value, found.low, found.high)
     names = ("expected_dice", "expected_dice_low", "expected_dice_high")
     return told | {

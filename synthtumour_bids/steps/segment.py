@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
@@ -22,12 +22,6 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
 from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.predictions import predict
-from synthtumour_bids.methods.replanting import (
-    UNCALIBRATED,
-    Replanted,
-    replant_all,
-    still_holds,
-)
 from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy, sure_share
@@ -54,7 +48,6 @@ class SegmentTask:
     preprocessing: Preprocessing
     networks: Networks
     layout: Layout
-    replanted: Replanted = field(default_factory=lambda: Replanted(skipped=UNCALIBRATED))
 
 
 def run(job: Job, method: Method) -> list[ScanOutcome]:
@@ -71,7 +64,6 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     ]
     todo = [scan for scan in selected if scan.key in ready and scan not in done]
     tasks, failures = _predicted(job, networks, todo, ready)
-    tasks = _replanted(job, networks, tasks)
     results = job.map(
         segment_scan,
         tasks,
@@ -108,20 +100,6 @@ def _predicted(
         paths = {name: result.value for name, result in maps.items() if result.value is not None}
         tasks.append(SegmentTask(scan, paths, ready[scan.key], networks, job.layout))
     return tasks, failures
-
-
-def _replanted(job: Job, networks: Networks, tasks: Sequence[SegmentTask]) -> list[SegmentTask]:
-    """Do the replant test for the masks that count."""
-    main = networks.main
-    found = replant_all(
-        job,
-        job.main_network,
-        {task.scan: task.probabilities[main] for task in tasks},
-        networks.evidence[main],
-        networks.comparison,
-        networks.enclosed,
-    )
-    return [replace(task, replanted=found[task.scan.key]) for task in tasks]
 
 
 def _not_preprocessed(job: Job) -> str:
@@ -204,8 +182,6 @@ def segment(task: SegmentTask) -> SegmentedScan:
         for name, one in standard.items()
     }
     networks, criteria = task.networks, final_criteria(task.networks.lesion)
-    other = networks.junior or networks.main
-    replanted = still_holds(task.replanted, standard[networks.main], other)
     verdicts = {
         name: assess(values, brain, spacing, criteria=criteria) for name, values in left.items()
     }
@@ -238,7 +214,7 @@ def segment(task: SegmentTask) -> SegmentedScan:
     )
     likeness = round(standard[networks.judged].likeness, DIGITS)
     presence = networks.judge(measurements["volume_mL"], likeness, scan.person)
-    measurements |= expected_dice(sure, replanted, networks.calibration, presence.present)
+    measurements |= expected_dice(sure, networks.calibration, presence.present)
     outside = verdicts[networks.main].stats["outside"]
     expected = scan.role is not Role.HELD_OUT
     flags = flags_of(measurements, outside, tumour_expected=expected)
@@ -255,7 +231,6 @@ def segment(task: SegmentTask) -> SegmentedScan:
         networks,
         task.probabilities[networks.main],
         {name: one.dropped for name, one in standard.items()},
-        replanted,
         presence,
     )
 

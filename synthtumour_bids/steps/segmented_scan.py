@@ -17,7 +17,6 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.layout import Layout, Network, class_table
 from synthtumour_bids.methods.comparison import described
-from synthtumour_bids.methods.replanting import Replanted
 from synthtumour_bids.reports.facts import MEASURED
 from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
@@ -29,6 +28,8 @@ from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 from synthtumour_bids.volumes import like_native, load_nifti
 
 THRESHOLD = 0.5
+UNCALIBRATED = "the network has none: it was not measured on known tumours"
+OTHER_TEST = "the network was calibrated before, for a test that is not done any more"
 NOT_JUDGED = {"TumourPresent": "n/a", "PresenceP": "n/a", "PresenceCalibration": {}}
 
 # Where to, the image, whether it is on the template grid, and fields of its sidecar.
@@ -61,8 +62,6 @@ class SegmentedScan:
         The main network's prediction; maps of its classes lie beside it.
     dropped
         By network: parts of the mask that went.
-    replanted
-        What the replant test said of the main network's mask.
     presence
         Whether there is a tumour.
     """
@@ -79,7 +78,6 @@ class SegmentedScan:
     networks: Networks
     probability_file: Path
     dropped: Mapping[str, tuple[ComponentVerdict, ...]]
-    replanted: Replanted
     presence: PresenceVerdict
 
     def native(self, values: NDArray[Any], dtype: type[np.generic]) -> nib.Nifti1Image:
@@ -202,7 +200,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         if main
         else {"volume_mL": segmented.measurements[f"{network}_volume_mL"]},
         "Flags": list(segmented.flags) if main else [],
-        "ReplantTest": _replant_test(segmented.replanted) if main else {},
+        "ExpectedDice": _expected_dice(segmented.networks) if main else {},
     }
 
 
@@ -234,11 +232,15 @@ def _verdict(segmented: SegmentedScan) -> dict[str, Any]:
     return {**told, "PresenceCalibration": {**calibration, **by}}
 
 
-def _replant_test(test: Replanted) -> dict[str, Any]:
-    if test.overlaps is None:
-        return {"Skipped": test.skipped}
-    overlaps = {key.capitalize(): round(value, 4) for key, value in asdict(test.overlaps).items()}
-    return {"Ground": test.ground, **overlaps}
+def _expected_dice(networks: Networks) -> dict[str, Any]:
+    """What a Dice is expected by, or why none is."""
+    calibration = networks.calibration
+    line = None if calibration is None else calibration.expected_dice
+    if calibration is None or line is None:
+        return {"Skipped": UNCALIBRATED}
+    if line.planted:
+        return {"Skipped": OTHER_TEST}
+    return {"Origin": calibration.origin, "Masks": line.masks}
 
 
 def _write_classes(segmented: SegmentedScan, layout: Layout) -> list[Path]:

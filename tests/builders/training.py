@@ -30,7 +30,7 @@ CALIBRATION = Calibration(
     Reliability((0.01, 0.45, 0.98), (0.02, 0.4, 0.8), (90, 5, 5)),
     Reliability((0.02, 0.46, 0.9), (0.02, 0.4, 0.8), (90, 5, 5)),
     "mixes",
-    DiceLine(0.1, 0.5, 0.1, 0.2, 0.12, 12),
+    DiceLine(0.1, 0.8, 0.12, 12),
 )
 REASON = "mean probability inside the label is 0.5, below 0.75"
 

@@ -1,13 +1,11 @@
-"""A small network is calibrated on cases that are known, and its masks are replanted."""
+"""A small network is calibrated on cases that are known."""
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 from scipy import special
@@ -15,23 +13,16 @@ from scipy import special
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
-from synthtumour_bids.methods import replanting
 from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
-from synthtumour_bids.methods.comparison import KEPT, Comparison
 from synthtumour_bids.methods.label_free import known_cases
 from synthtumour_bids.methods.pseudo_labels import KIND
-from synthtumour_bids.methods.replanting import HEALTHY_HALF, NO_SAY, UNCALIBRATED, replant_all
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.segmentation.expected_dice import DiceLine, Signs
 from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
-from synthtumour_bids.synthesis.replanting import Overlaps
-from synthtumour_bids.volumes import load_volume
 from tests.builders.blob_cases import write_cases
 from tests.builders.jobs import make_job, mark_preprocessed, method_of, write_network
 from tests.builders.networks import SHAPE, VOXEL
-from tests.builders.training import CALIBRATION
 
 
 @pytest.fixture
@@ -146,40 +137,12 @@ def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept:
     assert calibration.expected_dice is None
     assert calibration_of([], "mixes") is None
     shares = np.linspace(0.3, 0.9, 10)
-    tested = [Answer(said, labels, Signs(d, Overlaps(d, d, d)), d) for d in shares]
-    untested = Answer(said, labels, None, 0.1)
-    line = calibration_of([*tested, untested], "mixes").expected_dice  # type: ignore[union-attr]
+    known = [Answer(said, labels, share, share) for share in shares]
+    silent = Answer(said, labels, None, 0.1)
+    line = calibration_of([*known, silent], "mixes").expected_dice  # type: ignore[union-attr]
     assert line is not None
     assert line.masks == 10
-    assert line.at(Signs(0.6, Overlaps(0.6, 0.6, 0.6))).value == pytest.approx(0.6, abs=0.02)
-
-
-def test_the_mask_of_a_scan_is_replanted_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    (scan,) = job.selection.everything
-    case = known(job, 4)[3]  # on one side
-    layout, senior = job.layout, job.model(Network.SENIOR)
-    volume = load_volume(case.image)
-    layout.standard_image(scan).parent.mkdir(parents=True)
-    shutil.copy(case.image, layout.standard_image(scan))
-    nib.save(volume.with_data((volume.data != 0).astype(np.uint8)), layout.standard_brain(scan))
-    predicted = {scan: case.label}
-
-    def test() -> replanting.Replanted:
-        evidence = method_of(job).border_evidence(senior.card)
-        comparison = Comparison(None, KEPT)
-        return replant_all(job, senior, predicted, evidence, comparison, 0.8)[scan.key]
-
-    assert test().skipped == UNCALIBRATED
-    write_network(senior.folder, Network.SENIOR, resolution=VOXEL, calibration=CALIBRATION)
-    first = test()
-    assert first.overlaps is not None
-    assert first.overlaps.same > 0.3
-    assert first.ground == HEALTHY_HALF
-    monkeypatch.setattr(replanting, "Segmenter", None)
-    assert test() == first, "what is done needs no network"
-    sure_alone = dataclasses.replace(CALIBRATION, expected_dice=DiceLine(0, 0, 0, 0, 0.2, 79, 1))
-    write_network(senior.folder, Network.SENIOR, resolution=VOXEL, calibration=sure_alone)
-    assert test().skipped == NO_SAY, "nor is one needed for nothing"
+    assert line.at(0.6).value == pytest.approx(0.6, abs=0.02)
 
 
 def test_cases_are_taken_from_every_kind() -> None:

@@ -11,11 +11,10 @@ import pytest
 
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.segmentation.calibration import Calibration
-from synthtumour_bids.segmentation.expected_dice import FEWEST, DiceLine, Signs, fit_line
+from synthtumour_bids.segmentation.expected_dice import FEWEST, DiceLine, fit_line
 from synthtumour_bids.segmentation.model_card import CARD, ModelCard
 from synthtumour_bids.segmentation.reliability import PICTURE, reliability, write_picture
 from synthtumour_bids.segmentation.uncertainty import sure_share
-from synthtumour_bids.synthesis.replanting import Overlaps
 from tests.builders.jobs import write_network
 from tests.builders.training import CALIBRATION
 
@@ -29,42 +28,36 @@ def test_reliability_compares_what_is_said_with_what_is_seen(tmp_path: Path) -> 
     assert (tmp_path / PICTURE).stat().st_size > 1000
 
 
-def test_the_line_finds_what_the_overlaps_say_and_its_interval_holds_it() -> None:
+def test_the_line_finds_what_sureness_says_and_its_interval_holds_it() -> None:
     rng = np.random.default_rng(0)
 
-    def draw(count: int) -> tuple[list[Signs], list[float]]:
-        rows, noise = rng.uniform(0.2, 1, (count, 4)), rng.normal(0, 0.03, count)
-        dice = 0.1 + rows @ (0.2, 0.4, 0, 0.2) + noise
-        return [Signs(sure, Overlaps(*others)) for sure, *others in rows], dice.tolist()
+    def draw(count: int) -> tuple[list[float], list[float]]:
+        shares = rng.uniform(0.2, 1, count)
+        return shares.tolist(), (0.1 + 0.8 * shares + rng.normal(0, 0.03, count)).tolist()
 
     line = fit_line(*draw(60))
     assert line is not None
-    slopes = line.sure, line.same, line.grown, line.shrunk
-    assert slopes == pytest.approx((0.2, 0.4, 0, 0.2), abs=0.05)
-    assert line.replants
-    assert line.at(Signs(0.9)) is None, "the test that it asks for was not done"
-    signs, dice = draw(400)
-    estimates = [found for found in map(line.at, signs) if found is not None]
+    assert (line.intercept, line.sure) == pytest.approx((0.1, 0.8), abs=0.05)
+    shares, dice = draw(400)
+    estimates = [found for found in map(line.at, shares) if found is not None]
+    assert len(estimates) == 400
     held = np.mean([one.low <= d <= one.high for one, d in zip(estimates, dice, strict=True)])
     assert 0.82 < held < 0.98
     assert all(0 <= one.low <= one.value <= one.high <= 1 for one in estimates)
     assert fit_line(*draw(FEWEST - 1)) is None
     stored = json.loads(json.dumps(line.to_json()))
-    read = DiceLine.from_json(stored)
-    assert (read.same, read.sure) == pytest.approx((line.same, line.sure), abs=1e-5)
-    before = {key: value for key, value in stored.items() if key != "Sure"}
-    assert DiceLine.from_json(before).to_json() == before, "prints of what is finished stay"
+    assert DiceLine.from_json(stored).sure == pytest.approx(line.sure, abs=1e-5)
 
 
-def test_without_the_replant_test_the_line_goes_by_how_sure_the_network_is() -> None:
-    shares = np.linspace(0.2, 1, 12)
-    line = fit_line([Signs(share) for share in shares], (0.9 * shares).tolist())
-    assert line is not None
-    assert not line.replants
-    surer, unsure = line.at(Signs(0.9)), line.at(Signs(0.3, Overlaps(1, 1, 1)))
-    assert surer is not None
-    assert unsure is not None
-    assert (surer.value, unsure.value) == pytest.approx((0.81, 0.27), abs=0.03)
+def test_a_line_of_before_is_kept_as_it_is_and_tells_nothing() -> None:
+    stored = {
+        "Intercept": 0.1, "Same": 0.5, "Grown": 0.1, "Shrunk": 0.2, "Margin": 0.12, "Masks": 12
+    }  # fmt: skip
+    line = DiceLine.from_json(stored)
+    assert line.at(0.9) is None
+    assert line.to_json() == stored, "prints of what is finished stay"
+    with pytest.raises(ValueError, match="Grown"):
+        DiceLine.from_json({key: value for key, value in stored.items() if key != "Grown"})
 
 
 def test_a_network_is_sure_of_a_share_of_what_it_marked_itself() -> None:

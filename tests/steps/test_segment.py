@@ -16,7 +16,6 @@ from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import KEPT, Comparison
-from synthtumour_bids.methods.replanting import NO_SAY, UNCALIBRATED, Replanted
 from synthtumour_bids.reports.facts import network_facts
 from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path
@@ -27,7 +26,6 @@ from synthtumour_bids.steps import segment, segmented_scan
 from synthtumour_bids.steps.segment import STEP, Networks, SegmentTask, segment_scan
 from synthtumour_bids.synthesis.borders import Evidence
 from synthtumour_bids.synthesis.geometry import dice
-from synthtumour_bids.synthesis.replanting import Overlaps
 from tests.builders.jobs import make_job, mark_trained, method_of, with_settings
 from tests.builders.segmenting import (
     FALSE,
@@ -287,12 +285,11 @@ def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: Segme
 
     before = read()
     assert told(1, "Calibration") == {"Temperature": 1.0, "Skipped": UNKNOWN}
-    assert told(0, "ReplantTest") == {"Skipped": UNCALIBRATED}
+    assert told(0, "ExpectedDice") == {"Skipped": segmented_scan.UNCALIBRATED}
     out, record = task.layout.output_dir, task.preprocessing
     calibrated = replace(task.networks, calibration=CALIBRATION)
     assert calibrated.is_done(Ledger(out), task.scan, record), "finished outputs stay"
-    test = Replanted(Overlaps(0.4, 0.3, 0.5), "the healthy half")
-    segment_scan(replace(task, networks=calibrated, replanted=test))
+    segment_scan(replace(task, networks=calibrated))
     assert calibrated.is_done(Ledger(out), task.scan, record)
     assert not task.networks.is_done(Ledger(out), task.scan, record)
     after = read()
@@ -302,24 +299,27 @@ def test_a_calibrated_map_leaves_the_masks_alone_and_says_what_it_is(task: Segme
     )
     assert np.array_equal(after[1] >= 0.5, before[1] >= 0.5)
     assert told(1, "Calibration") == {"Temperature": 1.5, "Origin": "mixes", "Cases": 12}
-    assert told(0, "ReplantTest")["Same"] == 0.4
-    figures = json.loads(task.layout.result(task.scan).read_text())
-    assert figures["expected_dice"] == 0.43  # .1 + .5 * .4 + .1 * .3 + .2 * .5
-    assert (figures["expected_dice_low"], figures["expected_dice_high"]) == (0.31, 0.55)
-    assert "low_expected_dice" in figures["qc_flags"]
-
-
-def test_a_starter_says_what_to_expect_by_how_sure_it_is(task: SegmentTask) -> None:
-    line = DiceLine(0.1, 0, 0, 0, 0.2, 79, sure=0.5)
-    networks = replace(task.networks, calibration=replace(CALIBRATION, expected_dice=line))
-    segment_scan(replace(task, networks=networks, replanted=Replanted(skipped=NO_SAY)))
+    assert told(0, "ExpectedDice") == {"Origin": "mixes", "Masks": 12}
     figures = json.loads(task.layout.result(task.scan).read_text())
     assert figures["sure_share"] == 1, "it says .9 everywhere"
-    assert figures["expected_dice"] == 0.6
+    assert figures["expected_dice"] == 0.9  # .1 + .8
+    assert (figures["expected_dice_low"], figures["expected_dice_high"]) == (0.78, 1)
+
+
+def test_a_network_says_what_to_expect_by_how_sure_it_is(task: SegmentTask) -> None:
+    def expected(line: DiceLine) -> tuple[float | None, list[str]]:
+        networks = replace(task.networks, calibration=replace(CALIBRATION, expected_dice=line))
+        segment_scan(replace(task, networks=networks))
+        figures = json.loads(task.layout.result(task.scan).read_text())
+        return figures["expected_dice"], figures["qc_flags"]
+
+    assert expected(DiceLine(0.1, 0.5, 0.2, 79)) == (0.6, [])
+    assert expected(DiceLine(0.1, 0.2, 0.2, 79)) == (0.3, ["low_expected_dice"])
+    assert expected(DiceLine(0.1, 0, 0.2, 79, planted=(0.4, 0.3, 0.2))) == (None, [])
     empty = save(task.probabilities["senior"], np.zeros(SHAPE, np.float32))
-    segment_scan(
-        replace(task, networks=networks, probabilities=dict.fromkeys(task.probabilities, empty))
-    )
+    networks = replace(task.networks, calibration=CALIBRATION)
+    maps = dict.fromkeys(task.probabilities, empty)
+    segment_scan(replace(task, networks=networks, probabilities=maps))
     figures = json.loads(task.layout.result(task.scan).read_text())
     assert (figures["sure_share"], figures["expected_dice"]) == (None, None)
 

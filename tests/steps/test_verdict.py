@@ -13,7 +13,6 @@ import pytest
 
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import Comparison
-from synthtumour_bids.methods.replanting import EMPTIED
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.segmentation.presence import Controls
@@ -77,7 +76,6 @@ def test_nothing_is_kept_that_most_people_without_a_tumour_have(
     if reasons:
         assert (found["junior_volume_mL"], found["junior_senior_dice"]) == (0, 1)
         assert found["qc_flags"] == ["empty"]
-        assert sidecar["ReplantTest"] == {"Skipped": EMPTIED}
     probability = task.layout.native(task.scan, label="L", suffix="probseg")
     assert nib.load(probability).get_fdata().max() > 0.8, "the map stays whole"
 
@@ -106,8 +104,6 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     found = json.loads(task.layout.result(task.scan).read_text())
     assert (found["tumour_present"], found["volume_mL"]) == ("no", 0)
     assert "tumour_unlikely" not in found["qc_flags"]
-    test = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())["ReplantTest"]
-    assert test["Skipped"] == EMPTIED
     # A starter that no real scan has tried judges, but takes nothing away.
     witness = replace(witness, measured=False)
     networks = replace(networks, witness=witness)
