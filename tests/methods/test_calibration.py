@@ -119,6 +119,21 @@ def test_mixes_that_were_made_to_calibrate_are_all_that_does(job: Job) -> None:
     assert method_of(job).calibration_cases(job) == others, "7 tell nothing of the Dice"
 
 
+@pytest.mark.parametrize("tumours", [1, 2])
+def test_one_person_s_tumour_is_not_all_that_calibrates(job: Job, tumours: int) -> None:
+    made, drawn = known(job, 30)[:20], known(job, 30)[20:]
+    made = [
+        replace(case, persons=frozenset({f"tumour{number % tumours}", f"host{number}"}))
+        for number, case in enumerate(made)
+    ]
+    drawn = [replace(case, kind="shifted") for case in drawn]
+    path = job.layout.scratch(Scratch.STAGE_TWO) / known_cases.CASES
+    write_json(path, [case.to_json() for case in drawn])
+    known_cases.keep(job, made)
+    found = method_of(job).calibration_cases(job)
+    assert {case.kind for case in found} == ({"mixes", "shifted"} if tumours == 1 else {"mixes"})
+
+
 @pytest.mark.parametrize(("factor", "kept"), [(3.0, True), (1.0, False)])
 def test_a_temperature_is_kept_where_maps_get_more_reliable(factor: float, kept: bool) -> None:
     """Too sure is mended; too much, which is another fault, is not."""

@@ -28,13 +28,15 @@ def keep(job: Job, cases: Sequence[Case]) -> None:
 def known_cases(job: Job) -> list[Case]:
     """Mixes that were made to calibrate; without them, those that validated the senior.
 
-    Where these are few, shifted synthetic tumours as well. Mixes that validate are fainter than
+    Where these are few, or all have one person's tumour, shifted synthetic tumours as well: how
+    often one tumour is found again says little of others. Mixes that validate are fainter than
     scans on purpose, and shifted tumours are drawn to be harder than real ones, so that less is
     expected of a mask by them than it holds. Pseudo-labels, which nobody knows to be right, are
     left out, and so is what is gone.
     """
     made = _there(_stored(job, CALIBRATING))
-    if len(made) >= FEWEST:
+    alike = bool(made) and bool(frozenset.intersection(*(case.persons for case in made)))
+    if len(made) >= FEWEST and not alike:
         return made
     try:
         samples = [sample.case() for sample in stage_one.read_samples(job)]
@@ -47,6 +49,8 @@ def known_cases(job: Job) -> list[Case]:
         if case.validation and case.kind not in (KIND, Case.kind)  # 0.1.0 did not tell them apart
     ]
     mixes = [case for case in known if case.kind == MIXES]
+    if alike:
+        return [*made, *(case for case in known if case.kind != MIXES)]
     before = mixes if len(mixes) >= ENOUGH else known
     return max(made, before, key=len)
 
