@@ -17,19 +17,16 @@ import matplotlib as mpl
 import numpy as np
 
 from synthtumour_bids.bids.derivatives import write_image
-from synthtumour_bids.methods.comparison import Comparison, final_criteria
-from synthtumour_bids.methods.judging import judged
+from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.label_free.recipes import RECIPES
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.prediction import predict
 from synthtumour_bids.segmentation.starters import read_starter
 from synthtumour_bids.starter.heads import load_tissues, read_head, render_heads
 from synthtumour_bids.starter.recipe import RESOLUTION
-from synthtumour_bids.synthesis.brain import Brain
-from synthtumour_bids.synthesis.enclosure import add_enclosed
 from synthtumour_bids.synthesis.geometry import Mask, dice
 from synthtumour_bids.synthesis.priors import load_priors
-from synthtumour_bids.synthesis.pseudo_labels import assess
 from synthtumour_bids.synthesis.seeds import stream
 from synthtumour_bids.synthesis.stage_one import synthesise
 from synthtumour_bids.volumes import load_volume, template_image
@@ -80,13 +77,9 @@ def main() -> int:
     comparison = Comparison.between(card.lesion, card.contrast)
     masks = {}
     for name, path in predicted.items():
-        image = load_volume(images[name]).data
-        brain = image > 0
+        brain = load_volume(images[name]).data > 0
         found = judged(path, images[name], brain, card.lesion, recipe.evidence, comparison)
-        grid, criteria = found.probability, final_criteria(card.lesion)
-        left = assess(found.without(grid.data), brain, grid.spacing, criteria=criteria)
-        scan = Brain(image, brain, grid.spacing)
-        masks[name] = add_enclosed(left.mask, scan, share, found.territory)
+        masks[name] = final_masks(found, images[name], brain, card.lesion, share)[1]
     report(masks, truth)
     draw(images, masks, truth, options.out / "masks.png")
     return 0

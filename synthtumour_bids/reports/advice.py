@@ -79,9 +79,8 @@ _ADVICE = {
         ),
         Advice(
             "low_expected_dice",
-            "The network is sure of little in the mask or, planted into brain without a tumour, it "
-            "was found again badly: its expected Dice is below 0.6, even at the upper end of its "
-            "interval.",
+            "The network is sure of little in the mask: its expected Dice is below 0.6, even at "
+            "the upper end of its interval.",
             "Look at the mask: does it hold normal brain, or a tumour that the networks hardly "
             "see? Correct it by hand.",
         ),

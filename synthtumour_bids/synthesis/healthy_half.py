@@ -39,14 +39,11 @@ class HealthyHalf:
         Which end of array axis 0 the half is from: ``"low"`` or ``"high"``.
     suspect
         Share of the half's brain that may be tumour.
-    doubtful
-        Where the brain may still be tumour, (X, Y, Z).
     """
 
     brain: Brain
     side: Side
     suspect: float
-    doubtful: Mask
 
 
 def mirror_healthy_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> HealthyHalf | None:
@@ -113,5 +110,4 @@ def mirror_better_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> H
     weight = np.where(brain & brain[::-1], weight, brain).astype(np.float32)
     mixed = weight * image + (1 - weight) * image[::-1]
     made = Brain(np.where(whole, mixed, 0).astype(np.float32), whole, spacing)
-    doubtful = np.where(inwards >= 0, suspect, suspect[::-1]) & whole
-    return HealthyHalf(made, side, float(shares[side]), doubtful)
+    return HealthyHalf(made, side, float(shares[side]))
