@@ -18,6 +18,7 @@ from synthtumour_bids.steps import (
     checks,
     corrections,
     dry_run,
+    norm,
     preprocess,
     presence,
     report,
@@ -90,5 +91,6 @@ def _run_steps(do: Sequence, job: Job, method: Method) -> None:
                 do(Step.TRAIN, train.run, so_far, method, Network.SENIOR)
             do(Step.TRAIN, train.conclude, job, method)  # how far the last can be trusted
             do(Step.TRAIN, presence.run, job, method)  # what brains without a tumour look like
+            do(Step.TRAIN, norm.run, job)  # and how bright they are, where enough people have none
         do(Step.SEGMENT, segment.run, job, method)  # the senior's masks on every scan's own grid
         do(Step.SEGMENT, spaces.run, job)  # and on the grids that other tools want them on

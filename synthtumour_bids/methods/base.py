@@ -100,6 +100,8 @@ class RunFacts:
         Participants whose sessions were compared.
     untrained
         Whether the run is over and there is no senior: of a training nothing can be told.
+    n_norm
+        People without a tumour whose brightness masks are compared with; 0 for none.
     """
 
     settings: Settings
@@ -115,6 +117,7 @@ class RunFacts:
     n_corrected: int = 0
     n_compared: int = 0
     untrained: bool = False
+    n_norm: int = 0
 
     def version(self, package: str) -> str:
         """Version of a package with a space before it; empty where it is unknown."""

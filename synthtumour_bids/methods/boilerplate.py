@@ -199,7 +199,7 @@ def _segmentation(facts: RunFacts, method: Method, comparison: Comparison, cite:
         f"at 0.5 inside the brain; specks were removed{_other_side(comparison.rules)}. "
         f"{_enclosed(facts.cards.get(main), method)}{measures}"
         f"{calibration_words(facts.cards.get(main), cite)}"
-        f"{presence_words(facts.witness, comparison)}"
+        f"{presence_words(facts.witness, comparison, facts.n_norm)}"
     )
 
 

@@ -14,6 +14,7 @@ from scipy import ndimage
 from synthtumour_bids.errors import PriorsError
 from synthtumour_bids.segmentation import uncertainty
 from synthtumour_bids.segmentation.likeness import BY_ITSELF, tumour_likeness
+from synthtumour_bids.segmentation.norm import Norm
 from synthtumour_bids.segmentation.other_side import NEIGHBOURS, compare, dropped_territory
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, OtherSide, Reason
 from synthtumour_bids.settings import Settings
@@ -29,6 +30,7 @@ LEAST_DIFFERENCE = {"T1w": 0.3}
 # such as a band of hyperintensities, had 57 mL at most in 25 tumour-free scans.
 LARGE_ML = 100.0
 CORE_SHARE = 0.5  # of the part, that its core must have for its word to count
+BEYOND_SHARE = 0.5  # of a part, up to which it is as bright as people without a tumour are there
 UPHELD_SHARE = 0.5  # of a part, that another network found, from which on it stays
 KEPT = "--keep-mask was given"
 NO_PRIORS = "nothing is known of how bright a {lesion} is in {contrast} images"
@@ -172,6 +174,30 @@ class Compared:
             one if seen or not one.kept else replace(one, reason=Reason.UNCONFIRMED)
             for one, seen in zip(self.verdicts, found, strict=True)
         ]
+        return self._judged(verdicts)
+
+    def beyond(self, norm: Norm, brightness: NDArray[np.floating]) -> Compared:
+        """Drop the parts most of which is no brighter than people without a tumour are there.
+
+        Nothing is dropped that is too small to be compared, or where masks are not compared.
+
+        Parameters
+        ----------
+        norm
+            Of these people.
+        brightness
+            Of the scan, (X, Y, Z), as :func:`.other_side.brightness_of` gives it.
+        """
+        if not self.verdicts:
+            return self
+        labels, _ = ndimage.label(self.mask, NEIGHBOURS)
+        verdicts = list(self.verdicts)
+        for index, one in enumerate(verdicts):
+            if not one.kept or one.reason is Reason.TOO_SMALL:
+                continue
+            part = labels == index + 1
+            if norm.share_beyond(brightness, part, self.probability.affine) <= BEYOND_SHARE:
+                verdicts[index] = replace(one, reason=Reason.USUAL_HERE)
         return self._judged(verdicts)
 
     def emptied(self) -> Compared:

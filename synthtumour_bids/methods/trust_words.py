@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from synthtumour_bids.methods.base import Cite
-from synthtumour_bids.methods.comparison import Comparison
+from synthtumour_bids.methods.comparison import BEYOND_SHARE, Comparison
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.norm import REACH_MM
 from synthtumour_bids.segmentation.presence import NO, USUAL, YES
 from synthtumour_bids.segmentation.uncertainty import SURE
 
 
-def presence_words(witness: Witness | None, comparison: Comparison) -> str:
-    """How it was judged whether there is a tumour; nothing where it was not."""
+def presence_words(witness: Witness | None, comparison: Comparison, n_norm: int = 0) -> str:
+    """How it was judged whether there is a tumour; nothing where it was not.
+
+    Parameters
+    ----------
+    witness
+        That judged.
+    comparison
+        How masks were compared with the other side.
+    n_norm
+        People without a tumour whose brightness they were compared with.
+    """
     if witness is None or witness.controls is None:
         return ""
     controls, dropped = witness.controls, ""
@@ -21,6 +32,12 @@ def presence_words(witness: Witness | None, comparison: Comparison) -> str:
             dropped = (
                 " Where it was absent by this, parts of the senior's mask that the "
                 f"{witness.network} had not found were dropped."
+            )
+        if n_norm:
+            dropped += (
+                f" Where it was absent, parts with at most {BEYOND_SHARE:.0%} of their voxels "
+                f"brighter than any of {n_norm} people without a tumour within {REACH_MM:g} mm of "
+                "the place, or of the one that mirrors it, were dropped, too."
             )
         dropped += f" Where p > {USUAL:g}, nothing was kept of a mask."
     return (

@@ -148,6 +148,21 @@ def midplane_of(
     return Midplane() if known is None else _midplane(*known, brain, grid)
 
 
+def brightness_of(
+    scan: NDArray[np.number],
+    brain: NDArray[np.bool_],
+    affine: NDArray[np.floating],
+    settings: OtherSide,
+) -> NDArray[np.float32] | None:
+    """Brightness by which sides are compared: over the brain's median, smoothed, (X, Y, Z), SD.
+
+    Parameters are as for :func:`compare`. ``None`` where the scan has no spread.
+    """
+    inside = brain & np.isfinite(scan)
+    known = _brightness(scan, inside, np.asarray(affine, dtype=float), settings)
+    return None if known is None else known[0]
+
+
 def _midplane(
     brightness: NDArray[np.float32],
     cover: NDArray[np.float32],

@@ -74,11 +74,17 @@ class Reason(StrEnum):
     LIKE_OTHER_SIDE = "like the other side"
     UNCONFIRMED = "not found by the network that sees no tumour in this scan"
     USUAL = "most of those without a tumour look at least as much like one"
+    USUAL_HERE = "no tumour seen in this scan, and mostly as bright as people without one are here"
 
     @property
     def keeps(self) -> bool:
         """Whether the part stays."""
-        return self not in (Reason.LIKE_OTHER_SIDE, Reason.UNCONFIRMED, Reason.USUAL)
+        return self not in (
+            Reason.LIKE_OTHER_SIDE,
+            Reason.UNCONFIRMED,
+            Reason.USUAL,
+            Reason.USUAL_HERE,
+        )
 
 
 @dataclass(frozen=True)

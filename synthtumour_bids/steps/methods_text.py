@@ -19,11 +19,13 @@ from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method, RunFacts
 from synthtumour_bids.methods.boilerplate import methods_text
+from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.pseudo_labels import count_used
 from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.methods.witness import Witness, find_witness
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.norm_file import find_norm
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.steps.change import read_changes
 from synthtumour_bids.steps.t1w import in_t1w
@@ -122,7 +124,17 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         len(read_changes(job.layout.changes)),
         # What a training will be is told where nothing but that is asked for.
         settings.model is None and Network.SENIOR not in cards and not settings.boilerplate_only,
+        _n_norm(models_dir, settings, cards),
     )
+
+
+def _n_norm(models_dir: Path, settings: Settings, cards: Mapping[str, ModelCard]) -> int:
+    """People whose brightness the masks of the last network are compared with."""
+    lesion = [settings.lesion, *(card.lesion for card in cards.values())][-1]
+    with suppress(UnavailableError):
+        norm = find_norm(models_dir, Comparison.of(settings, lesion).rules)
+        return 0 if norm is None else norm.people
+    return 0
 
 
 def _witness(models_dir: Path, cards: Mapping[str, ModelCard]) -> Witness | None:

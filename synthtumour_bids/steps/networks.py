@@ -17,6 +17,7 @@ from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
+from synthtumour_bids.segmentation.norm_file import StoredNorm
 from synthtumour_bids.segmentation.presence import (
     USUAL,
     Controls,
@@ -64,6 +65,8 @@ class Networks:
         calibrated them is somebody else.
     unmeasured
         Names of those that are starters of which nobody knows what they do on real scans.
+    norm
+        How bright people without a tumour are; ``None`` where that is not known.
     """
 
     fingerprints: Mapping[str, str]
@@ -79,6 +82,7 @@ class Networks:
     witness: Witness | None = None
     given: bool = False
     unmeasured: tuple[str, ...] = ()
+    norm: StoredNorm | None = None
 
     @classmethod
     def of(
@@ -87,6 +91,7 @@ class Networks:
         method: Method,
         settings: Settings,
         witness: Witness | None = None,
+        norm: StoredNorm | None = None,
     ) -> Networks:
         """Of their cards, the one last whose masks are the result, and the settings of a run."""
         *others, main = cards.values()
@@ -105,6 +110,7 @@ class Networks:
             witness,
             settings.model is not None,
             tuple(name for name, card in cards.items() if unmeasured(card)),
+            norm,
         )
 
     @property
@@ -142,6 +148,8 @@ class Networks:
         compared: dict[str, object] = {"other_side": self.comparison.to_json()}
         if self.enclosed < 1:
             compared["enclosed"] = self.enclosed
+        if self.norm is not None:
+            compared["norm"] = self.norm.voxels
         if self.calibration is None:
             return self._fingerprint(preprocessing, **compared)
         told = self.calibration.to_json()
@@ -150,11 +158,12 @@ class Networks:
     def is_done(self, ledger: Ledger, scan: Scan, preprocessing: Preprocessing) -> bool:
         """Whether a scan is segmented, and judged by these controls.
 
-        Outputs of before the network was calibrated stay as they are, and so do masks of 0.1.0,
-        which compared and judged nothing.
+        Outputs of before the network was calibrated, or there was a norm, stay as they are, and so
+        do masks of 0.1.0, which compared and judged nothing.
         """
-        before = replace(self, calibration=None).fingerprint(preprocessing)
-        good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
+        before = replace(self, norm=None), replace(self, norm=None, calibration=None)
+        good = [one.fingerprint(preprocessing) for one in (self, *before)]
+        good.append(self._fingerprint(preprocessing))
         done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
         stamp = ledger.read(Step.SEGMENT, scan.key)
         return done and (stamp is None or is_judged_by(self.witness, stamp))
@@ -164,11 +173,16 @@ class Networks:
         return judge(volume_ml, likeness, self.controls, None if self.given else person)
 
     def refutes(self, likeness: float, person: str) -> bool:
-        """Whether another network than the main one, by this likeness, sees no tumour in a scan.
+        """Whether another network than the main one, by this likeness, sees no tumour in a scan."""
+        beside = self.witness is not None and self.witness.beside
+        return beside and self.sees_none(likeness, person)
 
-        One that was never measured on real scans refutes nothing.
+    def sees_none(self, likeness: float, person: str) -> bool:
+        """Whether the network that judges sees no tumour in a scan, by this likeness.
+
+        One that was never measured on real scans tells of none.
         """
-        if self.witness is None or not (self.witness.beside and self.witness.measured):
+        if self.witness is None or not self.witness.measured:
             return False
         return self.judge(1.0, likeness, person).present is Presence.NO
 

@@ -22,6 +22,8 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
 from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.segmentation.norm import Norm
+from synthtumour_bids.segmentation.other_side import brightness_of
 from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy, sure_share
@@ -29,6 +31,7 @@ from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
+from synthtumour_bids.steps.norm import norm_of
 from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.segmented_scan import THRESHOLD, SegmentedScan, write_segmentation
 from synthtumour_bids.synthesis.geometry import extended
@@ -53,7 +56,7 @@ class SegmentTask:
 def run(job: Job, method: Method) -> list[ScanOutcome]:
     """Segment the selected scans that are preprocessed, of tumours and held out."""
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method, job.settings, witness_of(job))
+    networks = Networks.of(cards, method, job.settings, witness_of(job), norm_of(job))
     selected = job.to_segment()
     records = {scan.key: job.preprocessing(scan) for scan in selected}
     ready = {key: record for key, record in records.items() if record is not None}
@@ -239,8 +242,9 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
     """Tell what is left of each network's mask on the template grid.
 
     What the starter holds for tumour, the comparison with the other side does not take from the
-    senior's. Where it sees none, the senior's keeps what both find; where most of those without a
-    tumour look as much like one, nothing is kept.
+    senior's. Where it sees none, the senior's keeps what both find and what is brighter than people
+    without a tumour are there; where most of those without one look as much like one, nothing is
+    kept.
     """
     networks, image = task.networks, task.layout.standard_image(task.scan)
     found = {
@@ -258,4 +262,17 @@ def left_on_template(task: SegmentTask, brain: NDArray[np.bool_]) -> dict[str, C
         return {name: one.emptied() for name, one in found.items()}
     if networks.refutes(likeness, person):
         found[main] = found[main].confirmed_by(witness)
+    if networks.norm is not None and networks.sees_none(likeness, person):
+        found[main] = _beyond(found[main], networks, networks.norm.load(), image, brain)
     return found
+
+
+def _beyond(
+    found: Compared, networks: Networks, norm: Norm, image: Path, brain: NDArray[np.bool_]
+) -> Compared:
+    """Keep what is brighter than people without a tumour are; all, where masks are not compared."""
+    rules, scan = networks.comparison.rules, load_volume(image)
+    if rules is None:
+        return found
+    brightness = brightness_of(scan.data, brain, scan.affine, rules)
+    return found if brightness is None else found.beyond(norm, brightness)

@@ -109,6 +109,9 @@ def test_methods_tell_what_a_verdict_takes_from_masks(settings: Settings) -> Non
     ):
         told = text(settings, cards=networks, witness=witness)
         assert ("had not found were dropped" in told) is parts
+        assert "people without a tumour" not in told
+        compared = text(settings, cards=networks, witness=witness, n_norm=12)
+        assert ("any of 12 people without a tumour within 4 mm" in compared) is emptied
         assert ("Where p > 0.5, nothing was kept of a mask." in told) is emptied
         assert "nothing was kept" not in text(
             dataclasses.replace(settings, keep_mask=True), cards=networks, witness=witness

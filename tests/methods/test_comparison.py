@@ -14,6 +14,8 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.methods.candidates import Candidate, assess_candidate
 from synthtumour_bids.methods.comparison import KEPT, Compared, Comparison, compared
 from synthtumour_bids.methods.judging import Seen, likeness_of
+from synthtumour_bids.segmentation.norm import Norm
+from synthtumour_bids.segmentation.other_side import brightness_of
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.settings import LESIONS
 from synthtumour_bids.volumes import load_volume
@@ -112,6 +114,36 @@ def test_an_empty_mask_is_no_matter(tmp_path: Path) -> None:
     assert not found.without(everywhere).any(), "specks here are specks on the scan's grid, too"
     kept = compared(type(probability).of(nothing), tmp_path, brain, "glioma", Comparison(None))
     assert kept.without(everywhere).all()
+
+
+def test_parts_go_that_are_mostly_as_bright_as_people_without_a_tumour(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=1)
+    probability, scan = load_volume(write_case(job)), job.selection.everything[0]
+    brain, image = (
+        load_volume(path)
+        for path in (job.layout.standard_brain(scan), job.layout.standard_image(scan))
+    )
+    found = compared(
+        probability, job.layout.standard_image(scan), brain.mask, "glioma", Comparison(KEEPS)
+    )
+    brightness = brightness_of(image.data, brain.mask, image.affine, KEEPS)
+    assert brightness is not None
+    assert len(found.kept) == 2
+    nobody_has_it = Norm(np.full(SHAPE, -np.inf, np.float32), image.affine, 12)
+    assert not found.beyond(nobody_has_it, brightness).dropped
+    # Half of the one part is as bright in others, and a voxel less than half of the other.
+    highest = nobody_has_it.highest.copy()
+    for place, usual in ((FALSE, 0.5), (LESION, 0.49)):
+        inside = np.full(highest[place].size, -np.inf, np.float32)
+        inside[: int(usual * inside.size)] = np.inf
+        highest[place] = inside.reshape(highest[place].shape)
+    left = found.beyond(replace(nobody_has_it, highest=highest), brightness)
+    assert [one.reason for one in left.dropped] == [Reason.USUAL_HERE]
+    assert left.without(probability.data)[LESION].all()
+    assert not left.without(probability.data)[FALSE].any()
+    assert left.likeness == found.likeness, "that is calibrated without it"
+    kept = replace(found, verdicts=())
+    assert kept.beyond(replace(nobody_has_it, highest=highest), brightness) is kept
 
 
 def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ import pytest
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.witness import Witness
+from synthtumour_bids.segmentation.norm import Norm
+from synthtumour_bids.segmentation.norm_file import find_norm, write_norm
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.steps.segment import SegmentTask, segment_scan
+from synthtumour_bids.volumes import load_volume
 from tests.builders.segmenting import LESION, SHAPE, make_task, save
 
 
@@ -144,3 +147,47 @@ def test_what_the_starter_holds_for_a_tumour_stays_whoever_judges(
     found = json.loads(task.layout.result(task.scan).read_text())
     assert found["tumour_present"] == ("yes" if starter else "no")
     assert (found["volume_mL"] > 12) is bool(starter)
+
+
+@pytest.mark.parametrize(
+    ("alike", "measured", "bright", "left"),
+    [
+        (10, True, True, False),
+        (10, True, False, True),
+        (10, False, True, True),
+        (4, True, True, True),
+        (0, True, True, True),
+    ],
+)
+def test_what_people_without_a_tumour_have_there_goes_where_none_is_seen(
+    task: SegmentTask, tmp_path: Path, alike: int, measured: bool, bright: bool, left: bool
+) -> None:
+    """Of 40 people, so many look as much like a tumour; some of them are, or are not, as bright."""
+    affine = load_volume(task.layout.standard_brain(task.scan)).affine
+    highest = np.full(SHAPE, 100.0 if bright else -100.0, np.float32)
+    rules = OtherSide(least_difference=-100)
+    write_norm(tmp_path / "models", Norm(highest, affine, 12), rules)
+    noise = np.random.default_rng(0).normal(100, 5, SHAPE).astype(np.float32)
+    save(task.layout.standard_image(task.scan), noise)
+    values = [1e5] * alike + [0.0] * (40 - alike)
+    people = Controls("tumour-free scans", {f"raw/{n}": one for n, one in enumerate(values)})
+    before = replace(
+        task.networks,
+        witness=Witness("senior", people, measured=measured),
+        comparison=Comparison(rules),
+    )
+    networks = replace(before, norm=find_norm(tmp_path / "models", rules))
+    segment_scan(replace(task, networks=networks))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert found["tumour_likeness"] > 1
+    assert (found["volume_mL"] > 1) is left
+    mask = task.layout.native(task.scan, label="L", suffix="mask")
+    sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
+    reasons = {one["Reason"] for one in sidecar["DroppedComponents"]}
+    assert reasons == (set() if left else {Reason.USUAL_HERE.value})
+    ledger = Ledger(task.layout.output_dir)
+    assert networks.is_done(ledger, task.scan, task.preprocessing)
+    assert not before.is_done(ledger, task.scan, task.preprocessing)
+    # What was segmented before there was a norm stays.
+    segment_scan(replace(task, networks=before))
+    assert networks.is_done(ledger, task.scan, task.preprocessing)
