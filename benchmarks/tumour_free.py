@@ -28,7 +28,6 @@ from synthtumour_bids.methods.predictions import predict
 from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.networks import Networks
-from synthtumour_bids.steps.norm import norm_of
 from synthtumour_bids.steps.prepare import prepare
 from synthtumour_bids.steps.presence import witness_of
 from synthtumour_bids.steps.scratch import with_own_work_dir
@@ -46,7 +45,7 @@ def main() -> int:
     job = prepare(parse_settings(arguments(options.out, ["--profile", "fast", *more])))
     job = dataclasses.replace(job, settings=with_own_work_dir(job.settings))
     cards = {name: model.card for name, model in job.networks.items()}
-    networks = Networks.of(cards, method_of_run(job), job.settings, witness_of(job), norm_of(job))
+    networks = Networks.of(cards, method_of_run(job), job.settings, witness_of(job))
     print(f"judged by the {networks.judged}")
     for role in (Role.TUMOURFREE, Role.TUMOUR):
         scans = job.preprocessed(role)

@@ -169,19 +169,13 @@ def drawn_voxels(brain: NDArray[np.bool_], seed: int, name: str) -> NDArray[np.i
 
 
 def calibration_of(answered: Sequence[Answer], origin: str) -> Calibration | None:
-    """Fit a temperature and the line of expected Dice; ``None`` without any answer.
-
-    A network that marks too much is not too sure, and no temperature mends it: where the map gets
-    less reliable by the fitted one, it stays as it is.
-    """
+    """Fit a temperature and the line of expected Dice; ``None`` without any answer."""
     if not answered:
         return None
     said = np.concatenate([one.probabilities for one in answered])
     true = np.concatenate([one.labels for one in answered])
     temperature, before = round(fit_temperature(said, true), 4), reliability(said, true)
     after = reliability(at_temperature(said, temperature), true)
-    if after.error > before.error:
-        temperature, after = 1.0, before
     known = [(one.sure, one.dice) for one in answered if one.sure is not None]
     return Calibration(
         temperature,

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
+
+from synthtumour_bids.segmentation.reliability import reliability
 
 HIGHEST = 10.0  # temperature; the lowest is its inverse
-_LEAST = 1e-6  # probability of either outcome, so that one sure mistake does not decide alone
+STEP = 1.02  # between temperatures that are tried
 _BELOW = np.nextafter(np.float32(0.5), np.float32(0))
 
 
 def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.bool_]) -> float:
-    """Find the temperature at which known voxels are likeliest (least cross-entropy).
+    """Find the temperature at which known voxels are tumour as often as is said.
+
+    That is the one with the least error of :func:`.reliability.reliability`. The likeliest one is
+    higher: it makes room for a few sure mistakes by taking all that is sure for less so.
 
     Parameters
     ----------
@@ -27,8 +32,8 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.bool
     Returns
     -------
     float
-        From 0.1 to 10; above 1 where the probabilities were too sure. 1 where nothing is to be
-        learned: no voxel, or all of one kind.
+        From 0.1 to 10; above 1 where the probabilities were too sure. 1 where none is better, and
+        where nothing is to be learned: no voxel, or all of one kind.
 
     Raises
     ------
@@ -41,15 +46,12 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.bool
         )
     if not labels.any() or labels.all():
         return 1.0
-    clipped = np.clip(probabilities.astype(np.float64), _LEAST, 1 - _LEAST)
-    against = np.where(labels, -1, 1) * special.logit(clipped)  # log odds against what is so
-
-    def cross_entropy(log_temperature: float) -> float:
-        return float(np.logaddexp(0, against / np.exp(log_temperature)).mean())
-
-    limit = np.log(HIGHEST)
-    found = optimize.minimize_scalar(cross_entropy, bounds=(-limit, limit), method="bounded")
-    return float(np.exp(found.x))
+    steps = int(np.log(HIGHEST) / np.log(STEP))
+    nearest_first = sorted(range(-steps, steps + 1), key=abs)
+    return min(
+        (STEP**step for step in nearest_first),
+        key=lambda one: reliability(at_temperature(probabilities, one), labels).error,
+    )
 
 
 def at_temperature(probability: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:

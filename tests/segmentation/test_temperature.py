@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import special
 
+from synthtumour_bids.segmentation.reliability import reliability
 from synthtumour_bids.segmentation.temperature import HIGHEST, at_temperature, fit_temperature
 
 MAPS = arrays(np.float32, 20, elements=st.floats(0, 1, width=32))
@@ -22,6 +23,13 @@ def test_the_temperature_of_a_network_that_is_too_sure_is_found(temperature: flo
     said = special.expit(temperature * special.logit(np.clip(true, 1e-6, 1 - 1e-6)))
     found = fit_temperature(said.astype(np.float32), labels)
     assert found == pytest.approx(temperature, rel=0.06)
+
+
+@settings(max_examples=20, deadline=None)
+@given(MAPS, arrays(bool, 20))
+def test_no_map_gets_less_reliable(said: np.ndarray, labels: np.ndarray) -> None:
+    after = at_temperature(said, fit_temperature(said, labels))
+    assert reliability(after, labels).error <= reliability(said, labels).error
 
 
 @settings(max_examples=50)
