@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import DTypeLike, NDArray
 
+# What reading a file raises that is no image, or a broken one: its header, and its voxels.
+HEADER_ERRORS = (
+    *(HeaderDataError, ImageFileError, WrapStructError),
+    *(ValueError, LookupError, ArithmeticError, OSError, EOFError),
+)
+VOXEL_ERRORS = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, zlib.error)
 # Header fields that place an image in space; all else describes its values.
 _GEOMETRY_FIELDS = (
     *("pixdim", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d"),

@@ -35,9 +35,10 @@ def presence_words(witness: Witness | None, comparison: Comparison, n_norm: int 
             )
         if n_norm:
             dropped += (
-                f" Where it was absent, parts with at most {BEYOND_SHARE:.0%} of their voxels "
-                f"brighter than any of {n_norm} people without a tumour within {REACH_MM:g} mm of "
-                "the place, or of the one that mirrors it, were dropped, too."
+                " Where it was absent, parts of the senior's mask (all but the smallest) with at "
+                f"most {BEYOND_SHARE:.0%} of their voxels brighter than any of {n_norm} people "
+                f"without a tumour within {REACH_MM:g} mm of the place, or of the one that mirrors "
+                "it, were dropped, too."
             )
         dropped += f" Where p > {USUAL:g}, nothing was kept of a mask."
     return (

@@ -18,11 +18,10 @@ from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing.padding import is_background, without_fills
 from synthtumour_bids.preprocessing.reading import (
     TRUNCATED,
-    VOXEL_ERRORS,
     UnreadableError,
     open_scan,
 )
-from synthtumour_bids.volumes import like_native
+from synthtumour_bids.volumes import VOXEL_ERRORS, like_native
 
 THICK_SLICE_MM = 6.0
 SMALL_VIEW_MM = 80.0

@@ -14,18 +14,11 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
-from nibabel.wrapstruct import WrapStructError
 
-from synthtumour_bids.volumes import like_native
+from synthtumour_bids.volumes import HEADER_ERRORS, VOXEL_ERRORS, like_native
 
 GZIP_MAGIC = b"\x1f\x8b"
-_HEADER_ERRORS = (
-    *(HeaderDataError, ImageFileError, WrapStructError),
-    *(ValueError, LookupError, ArithmeticError, OSError, EOFError),
-)
-VOXEL_ERRORS = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, zlib.error)
 _CHUNK = 1 << 20
 _LEAST_EXTENSION = 16  # bytes
 MAX_BYTES = 16 * 2**30  # far above any head scan, below what a broken header asks for
@@ -152,7 +145,7 @@ def open_scan(path: Path) -> OpenedScan:
         _settle(image.header)
         proxy: Any = image.dataobj
         offset = int(proxy.offset)
-    except _HEADER_ERRORS as error:
+    except HEADER_ERRORS as error:
         raise UnreadableError(BAD_HEADER.format(reason=str(error).rstrip("."))) from error
     size = math.prod(map(float, image.shape)) * image.get_data_dtype().itemsize
     if size > MAX_BYTES:
@@ -180,7 +173,7 @@ def open_header(path: Path) -> nib.Nifti1Header:
             try:
                 header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
                 header.get_data_shape()  # which a broken one does not have
-            except _HEADER_ERRORS as error:
+            except HEADER_ERRORS as error:
                 raise UnreadableError(BAD_HEADER.format(reason=error)) from error
             return header
     raise UnreadableError(NOT_NIFTI)

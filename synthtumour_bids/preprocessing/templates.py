@@ -16,7 +16,7 @@ from scipy import ndimage
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.head_model import build_head
-from synthtumour_bids.preprocessing.reading import VOXEL_ERRORS, UnreadableError, open_scan
+from synthtumour_bids.preprocessing.reading import UnreadableError, open_scan
 from synthtumour_bids.preprocessing.template_files import (
     EMBEDDED,
     HEAD_SUFFIXES,
@@ -24,6 +24,7 @@ from synthtumour_bids.preprocessing.template_files import (
     find_template,
     suffix,
 )
+from synthtumour_bids.volumes import VOXEL_ERRORS
 
 
 @dataclass(frozen=True)

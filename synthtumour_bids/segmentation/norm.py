@@ -6,12 +6,14 @@ some people without a tumour are just there. Tumours are, in a good share of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from synthtumour_bids.volumes import Volume
 
 FEWEST_PEOPLE = 10  # with fewer, normal brain is too often brighter than anybody
 REACH_MM = 4.0  # how far a place may be off, as brains are aligned
@@ -39,35 +41,29 @@ class Norm:
     @classmethod
     def of(
         cls,
-        brains: Iterable[tuple[NDArray[np.floating], NDArray[np.bool_]]],
-        affine: NDArray[np.floating],
+        brains: Iterable[tuple[Volume, NDArray[np.bool_]]],
     ) -> Norm | None:
         """Take the largest of all people near each place and near the place that mirrors it.
 
         Parameters
         ----------
         brains
-            Of each person smoothed brightness, SD, and the brain mask, (X, Y, Z), on a grid whose
-            axis 0 is symmetric about the midline.
-        affine
-            Of that grid, (4, 4), mm.
+            Of each person smoothed brightness, SD, and the brain mask, (X, Y, Z), on one grid for
+            all whose axis 0 is symmetric about the midline.
 
         Returns
         -------
         Norm or None
             None for fewer than `FEWEST_PEOPLE`.
         """
-        grid = np.asarray(affine, dtype=np.float64)
-        near = _ball(np.linalg.norm(grid[:3, :3], axis=0))
-        highest: NDArray[np.float32] | None = None
-        people = 0
+        found: Norm | None = None
         for brightness, brain in brains:
-            inside = np.where(brain, brightness, -np.inf).astype(np.float32)
-            reached = ndimage.maximum_filter(inside, footprint=near)
+            inside = np.where(brain, brightness.data, -np.inf).astype(np.float32)
+            reached = ndimage.maximum_filter(inside, footprint=_ball(brightness.spacing))
             reached = np.maximum(reached, reached[::-1])
-            highest = reached if highest is None else np.maximum(highest, reached)
-            people += 1
-        return None if highest is None or people < FEWEST_PEOPLE else cls(highest, grid, people)
+            known = found or cls(reached, brightness.affine, 0)
+            found = cls(np.maximum(known.highest, reached), known.affine, known.people + 1)
+        return found if found and found.people >= FEWEST_PEOPLE else None
 
     def share_beyond(
         self,
@@ -96,7 +92,7 @@ class Norm:
         return float(np.mean(brightness[part] > known))
 
 
-def _ball(spacing: NDArray[np.floating]) -> NDArray[np.bool_]:
+def _ball(spacing: Sequence[float]) -> NDArray[np.bool_]:
     reach = [int(REACH_MM // size) for size in spacing]
     axes = [np.arange(-n, n + 1) * size for n, size in zip(reach, spacing, strict=True)]
     x, y, z = np.meshgrid(*axes, indexing="ij")

@@ -9,11 +9,13 @@ from typing import Literal, cast
 
 from synthtumour_bids.errors import UnavailableError, UsageError
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.methods.witness import find_witness
 from synthtumour_bids.profiles import PROFILES, Profile
 from synthtumour_bids.segmentation.bundle import check_bundle, check_network
 from synthtumour_bids.segmentation.model_card import BUNDLED, CARD, NEEDED, ModelCard, is_bundle
+from synthtumour_bids.segmentation.norm_file import find_norm
 from synthtumour_bids.segmentation.starters import find_starter
 from synthtumour_bids.settings import STARTER, FurtherContrast, Lesion, Settings
 
@@ -90,6 +92,7 @@ def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, 
     _check_complete(folder)
     card = _checked(*(folder / network for network in Network))
     find_witness(folder, {network: ModelCard.read(folder / network) for network in Network})
+    find_norm(folder, Comparison.of(settings, card.lesion).rules, card.fingerprint)
     return folder, card
 
 

@@ -130,10 +130,11 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
 
 def _n_norm(models_dir: Path, settings: Settings, cards: Mapping[str, ModelCard]) -> int:
     """People whose brightness the masks of the last network are compared with."""
-    lesion = [settings.lesion, *(card.lesion for card in cards.values())][-1]
-    with suppress(UnavailableError):
-        norm = find_norm(models_dir, Comparison.of(settings, lesion).rules)
-        return 0 if norm is None else norm.people
+    for card in list(cards.values())[-1:]:
+        rules = Comparison.of(settings, card.lesion).rules
+        with suppress(UnavailableError):
+            norm = find_norm(models_dir, rules, card.fingerprint)
+            return 0 if norm is None else norm.people
     return 0
 
 

@@ -148,8 +148,6 @@ class Networks:
         compared: dict[str, object] = {"other_side": self.comparison.to_json()}
         if self.enclosed < 1:
             compared["enclosed"] = self.enclosed
-        if self.norm is not None:
-            compared["norm"] = self.norm.voxels
         if self.calibration is None:
             return self._fingerprint(preprocessing, **compared)
         told = self.calibration.to_json()
@@ -161,9 +159,8 @@ class Networks:
         Outputs of before the network was calibrated, or there was a norm, stay as they are, and so
         do masks of 0.1.0, which compared and judged nothing.
         """
-        before = replace(self, norm=None), replace(self, norm=None, calibration=None)
-        good = [one.fingerprint(preprocessing) for one in (self, *before)]
-        good.append(self._fingerprint(preprocessing))
+        before = replace(self, calibration=None).fingerprint(preprocessing)
+        good = self.fingerprint(preprocessing), before, self._fingerprint(preprocessing)
         done = any(ledger.is_done(Step.SEGMENT, scan.key, one) for one in good)
         stamp = ledger.read(Step.SEGMENT, scan.key)
         return done and (stamp is None or is_judged_by(self.witness, stamp))

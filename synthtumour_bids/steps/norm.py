@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,12 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.comparison import Comparison
-from synthtumour_bids.preprocessing.reading import VOXEL_ERRORS
 from synthtumour_bids.segmentation.norm import FEWEST_PEOPLE, Norm
-from synthtumour_bids.segmentation.norm_file import ABOUT, NORM, StoredNorm, find_norm, write_norm
+from synthtumour_bids.segmentation.norm_file import StoredNorm, find_norm, write_norm
 from synthtumour_bids.segmentation.other_side import brightness_of
 from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.settings import Role, Step
-from synthtumour_bids.volumes import load_volume
+from synthtumour_bids.volumes import HEADER_ERRORS, VOXEL_ERRORS, Volume, load_volume
 
 LOGGER = logging.getLogger(__name__)
 NAME = "norm"
@@ -31,87 +30,77 @@ VERSION = "1"  # changes when the same scans give another norm
 
 
 def run(job: Job) -> list[ScanOutcome]:
-    """Store how bright the tumour-free people are that taught, hosted or selected a network."""
-    scans, rules = _scans(job), _rules(job, job.settings.lesion)
-    if job.settings.model is not None:
+    """Store how bright the tumour-free people are that taught, hosted or selected a network.
+
+    That is done once for each senior, whichever scans a later run is about.
+    """
+    rules = _rules(job)
+    if job.settings.model is not None or rules is None:
         return []  # a norm is stored with the networks
-    if is_done(job):
-        known = rules is not None and _are_enough(scans)
-        return [_outcome(Status.SKIPPED)] if known else []
-    job.ledger.clear(COHORT, NAME)
-    for name in (NORM, ABOUT):
-        (job.layout.models / name).unlink(missing_ok=True)
-    if rules is None or not _are_enough(scans):
+    network = job.main_network.card.fingerprint
+    current = fingerprint(version=VERSION, rules=asdict(rules), network=network)
+    if job.ledger.is_done(COHORT, NAME, current):
+        return [_outcome(Status.SKIPPED)]
+    scans = people_of(job)
+    if len(scans) < FEWEST_PEOPLE:
         return []
-    affine = load_volume(job.layout.standard_image(scans[0])).affine
-    norm = Norm.of(_brains(job, scans, rules), affine)
+    job.ledger.clear(COHORT, NAME)
+    norm = Norm.of(_brains(job, scans, rules))
     if norm is None:
         LOGGER.warning("Too few tumour-free scans could be read: nothing is compared with them.")
+        job.ledger.mark(COHORT, NAME, current)
         return []
-    written = write_norm(job.layout.models, norm, rules)
-    job.ledger.mark(COHORT, NAME, _fingerprint(job, scans, rules), written)
+    written = write_norm(job.layout.models, norm, rules, network)
+    job.ledger.mark(COHORT, NAME, current, written)
     LOGGER.info("How bright brains are without a tumour was told from %d people's.", norm.people)
     return [_outcome(Status.DONE)]
 
 
-def is_done(job: Job) -> bool:
-    """Whether the norm is of the people that the networks learned from, or there is to be none."""
-    if job.settings.model is not None:
-        return True
-    scans, rules = _scans(job), _rules(job, job.settings.lesion)
-    if rules is None or not _are_enough(scans):
-        return job.ledger.read(COHORT, NAME) is None
-    return job.ledger.is_done(COHORT, NAME, _fingerprint(job, scans, rules))
-
-
 def norm_of(job: Job) -> StoredNorm | None:
     """Norm that the masks of a run are compared with; ``None`` where there is none."""
-    return find_norm(job.models_dir, _rules(job, job.main_network.card.lesion))
+    card = job.main_network.card
+    return find_norm(
+        job.models_dir, Comparison.of(job.settings, card.lesion).rules, card.fingerprint
+    )
 
 
-def _scans(job: Job) -> list[Scan]:
-    """One scan of each tumour-free person that taught, hosted or selected a network."""
+def people_of(job: Job) -> list[Scan]:
+    """One scan of each tumour-free person that taught, hosted or selected a network.
+
+    Nobody is among them who is a patient, or held out, by another name.
+    """
     known = lineage.learned_from(job)
-    patients = {scan.person for scan in job.preprocessed(Role.TUMOUR)}
-    patients |= {scan.person for scan in job.preprocessed(Role.HELD_OUT)}
+    roles = Role.TUMOUR, Role.ANNOTATED, Role.HELD_OUT
+    others = {scan.person for role in roles for scan in job.preprocessed(role)}
     people: dict[str, Scan] = {}
     for scan in job.preprocessed(Role.TUMOURFREE):
-        if scan.key in known and scan.person not in patients:
+        if scan.key in known and scan.person not in others:
             people.setdefault(scan.person, scan)
     return list(people.values())
 
 
-def _are_enough(scans: Sequence[Scan]) -> bool:
-    return len(scans) >= FEWEST_PEOPLE
-
-
-def _rules(job: Job, lesion: str) -> OtherSide | None:
-    comparison = Comparison.of(job.settings, lesion)
+def _rules(job: Job) -> OtherSide | None:
+    """How masks are compared with the other side, also where this run keeps them."""
+    comparison = Comparison.of(job.settings, job.settings.lesion)
     return comparison.rules or comparison.weighing
 
 
 def _brains(
     job: Job, scans: Sequence[Scan], rules: OtherSide
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+) -> Iterator[tuple[Volume, NDArray[np.bool_]]]:
     """Brightness and brain masks, one person after the other; who cannot be read is left out."""
     with Progress("Brightness without a tumour", len(scans)) as progress:
         for scan in scans:
             try:
                 image = load_volume(job.layout.standard_image(scan))
                 brain = load_volume(job.layout.standard_brain(scan)).mask
-            except VOXEL_ERRORS as error:
+            except (*HEADER_ERRORS, *VOXEL_ERRORS) as error:
                 LOGGER.warning("%s tells nothing of brightness: %s", scan.key, error)
                 continue
             brightness = brightness_of(image.data, brain, image.affine, rules)
             if brightness is not None:
-                yield brightness, brain
+                yield replace(image, data=brightness), brain
             progress.advance(scan.key)
-
-
-def _fingerprint(job: Job, scans: Sequence[Scan], rules: OtherSide) -> str:
-    return fingerprint(
-        version=VERSION, rules=asdict(rules), scans=job.preprocessing_fingerprints(scans)
-    )
 
 
 def _outcome(status: Status) -> ScanOutcome:

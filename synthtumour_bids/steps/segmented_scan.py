@@ -189,6 +189,7 @@ def _mask_fields(segmented: SegmentedScan, network: str) -> dict[str, Any]:
         "Refinement": _refinement(segmented, network),
         **({"Enclosed": segmented.networks.enclosed} if segmented.networks.enclosed < 1 else {}),
         "OtherSide": segmented.networks.comparison.to_json(),
+        **(_norm(segmented.networks) if main else {}),
         "DroppedComponents": [described(one) for one in segmented.dropped[network]],
         "Models": dict(fingerprints) if main else {network: fingerprints[network]},
         **({MEASURED: False} if network in segmented.networks.unmeasured else {}),
@@ -222,6 +223,12 @@ def _calibration(networks: Networks) -> dict[str, Any]:
         "Origin": calibration.origin,
         "Cases": calibration.cases,
     }
+
+
+def _norm(networks: Networks) -> dict[str, Any]:
+    """People without a tumour that parts were compared with; nothing where there are none."""
+    norm = networks.norm
+    return {} if norm is None else {"Norm": {"Persons": norm.people, "Content": norm.content}}
 
 
 def _verdict(segmented: SegmentedScan) -> dict[str, Any]:

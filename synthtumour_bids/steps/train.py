@@ -33,7 +33,7 @@ from synthtumour_bids.segmentation.model_card import (
     weights_fingerprint,
 )
 from synthtumour_bids.settings import Step
-from synthtumour_bids.steps import norm, presence
+from synthtumour_bids.steps import presence
 from synthtumour_bids.versions import versions
 
 LOGGER = logging.getLogger(__name__)
@@ -57,8 +57,7 @@ def alone(job: Job, method: Method) -> Iterator[None]:
     trains = not {Step.SYNTHESISE, Step.TRAIN}.isdisjoint(job.steps)
     if trains:
         rounds.note(job)
-    done = lineage.is_trained(job, method) and presence.is_done(job) and norm.is_done(job)
-    if done or not trains:
+    if not trains or (lineage.is_trained(job, method) and presence.is_done(job)):
         yield
         return
     models = job.layout.models

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pytest
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.segmentation.model_card import CHECKPOINT
 from synthtumour_bids.segmentation.norm import FEWEST_PEOPLE
-from synthtumour_bids.segmentation.norm_file import ABOUT, NORM
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import norm
 from tests.builders.jobs import (
@@ -24,6 +24,7 @@ from tests.builders.jobs import (
     mark_trained,
     with_scans,
     with_settings,
+    write_network,
 )
 
 SHAPE = (16, 16, 16)
@@ -53,44 +54,71 @@ def cohort(root: Path, count: int, *more: Scan) -> Job:
 
 
 def test_the_people_who_taught_are_the_norm_and_nobody_else(tmp_path: Path) -> None:
-    late = make_scan(tmp_path / "bids", "late", Role.TUMOURFREE)
-    held_out = make_scan(tmp_path / "bids", "aside", Role.HELD_OUT)
-    again = make_scan(tmp_path / "bids", "h00", Role.TUMOURFREE, session="2")
-    job = cohort(tmp_path, FEWEST_PEOPLE, late, held_out, again)
-    assert not norm.is_done(job)
+    bids = tmp_path / "bids"
+    late = make_scan(bids, "late", Role.TUMOURFREE)
+    again = make_scan(bids, "h00", Role.TUMOURFREE, session="2")
+    copies = [make_scan(bids, f"copy{n}", Role.TUMOURFREE) for n in range(3)]
+    others = [
+        make_scan(bids, role.value, role) for role in (Role.TUMOUR, Role.ANNOTATED, Role.HELD_OUT)
+    ]
+    job = cohort(tmp_path, FEWEST_PEOPLE, late, again, *copies, *others)
+    taught = [scan for scan in job.selection.everything[: FEWEST_PEOPLE + 5] if scan != late]
+    mark_trained(job, Network.SENIOR, members={scan.key: "p" for scan in taught})
+    for copy, other in zip(copies, others, strict=True):
+        mark_preprocessed(job, copy, other, fingerprint="p", image=f"image of {other.subject}")
+    hosts = {scan.key for scan in job.selection.everything[:FEWEST_PEOPLE]}
+    assert {scan.key for scan in norm.people_of(job)} == hosts
+
+
+def test_a_norm_is_made_once_for_a_senior(tmp_path: Path) -> None:
+    job = cohort(tmp_path, FEWEST_PEOPLE)
     assert norm.norm_of(job) is None
     assert [one.status for one in norm.run(job)] == [Status.DONE]
     stored = norm.norm_of(job)
     assert stored is not None
     assert stored.people == FEWEST_PEOPLE
-    assert norm.is_done(job)
     assert [one.status for one in norm.run(job)] == [Status.SKIPPED]
-    assert norm.norm_of(job) == stored
-    # Another run uses it as it is.
+    # Who is left out of a later run was among them all the same.
+    fewer = with_scans(job, *job.selection.everything[1:])
+    assert [one.status for one in norm.run(fewer)] == [Status.SKIPPED]
+    assert norm.norm_of(fewer) == norm.norm_of(job) == stored
+    # Another run uses it; masks that are kept as they are, not.
     given = with_settings(job, model=str(job.layout.models))
     assert norm.run(given) == []
-    assert norm.norm_of(given) == replace(stored, folder=job.layout.models)
-    assert norm.norm_of(with_settings(job, keep_mask=True)) == stored
+    assert norm.norm_of(given) == stored
+    assert norm.norm_of(with_settings(job, keep_mask=True)) is None
+    # Another senior has learned from others.
+    (job.layout.network(Network.SENIOR) / CHECKPOINT).write_text("other weights")
+    write_network(job.layout.network(Network.SENIOR))
+    assert norm.norm_of(job) is None
+    assert [one.status for one in norm.run(job)] == [Status.DONE]
+    assert norm.norm_of(job) is not None
 
 
-def test_too_few_people_are_none_and_their_norm_of_before_goes(tmp_path: Path) -> None:
-    few = cohort(tmp_path / "few", FEWEST_PEOPLE - 1)
-    assert norm.is_done(few)
+def test_too_few_people_are_none(tmp_path: Path) -> None:
+    few = cohort(tmp_path, FEWEST_PEOPLE - 1)
     assert norm.run(few) == []
-    job = cohort(tmp_path / "more", FEWEST_PEOPLE)
-    norm.run(job)
-    fewer = with_scans(job, *job.selection.everything[1:])
-    assert not norm.is_done(fewer)
-    assert norm.run(fewer) == []
-    assert norm.is_done(fewer)
-    assert norm.norm_of(fewer) is None
-    assert not any((job.layout.models / name).exists() for name in (NORM, ABOUT))
+    assert norm.norm_of(few) is None
 
 
-def test_one_bad_scan_does_not_stop_the_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [0, 4])
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_one_bad_scan_does_not_stop_the_others(
+    tmp_path: Path, number: int, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     job = cohort(tmp_path, FEWEST_PEOPLE + 1)
-    job.layout.standard_image(job.selection.everything[-1]).write_bytes(b"no image")
+    job.layout.standard_image(job.selection.everything[number]).write_bytes(content)
     assert [one.status for one in norm.run(job)] == [Status.DONE]
     stored = norm.norm_of(job)
     assert stored is not None
     assert stored.people == FEWEST_PEOPLE
+    assert job.selection.everything[number].key in caplog.text
+    # Where too few are left, that is found once.
+    job = cohort(tmp_path / "fewer", FEWEST_PEOPLE)
+    job.layout.standard_image(job.selection.everything[number]).write_bytes(content)
+    assert norm.run(job) == []
+    assert "Too few tumour-free scans" in caplog.text
+    caplog.clear()
+    norm.run(job)
+    assert not caplog.text
+    assert norm.norm_of(job) is None
