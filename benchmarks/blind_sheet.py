@@ -18,6 +18,7 @@ import argparse
 import json
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -58,6 +59,27 @@ def drawn(out: Path) -> list[Pair]:
     return [pair for pair in pairs if pair[1].any()]
 
 
+def write_sheet(chosen: Sequence[tuple[str, Pair]], sheet: Path, rng: random.Random) -> None:
+    """Write panels in a random order, and the key: what each of them is."""
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    shuffled = list(chosen)
+    rng.shuffle(shuffled)
+    rows = -(-len(shuffled) // COLUMNS)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.2 * COLUMNS, 2.7 * rows), facecolor="k")
+    for ax in axes.ravel():
+        ax.set_axis_off()
+    for number, (ax, (_, pair)) in enumerate(zip(axes.ravel(), shuffled, strict=False), start=1):
+        ax.imshow(panel(pair).T, cmap="gray", origin="lower", vmin=0, vmax=1)
+        ax.set_title(str(number), color="w", fontsize=9)
+    figure.tight_layout(pad=0.3)
+    sheet.mkdir(parents=True, exist_ok=True)
+    figure.savefig(sheet / "sheet.png", dpi=90)
+    key = {number: kind for number, (kind, _) in enumerate(shuffled, 1)}
+    (sheet / "key.json").write_text(json.dumps(key, indent=1))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
@@ -67,24 +89,9 @@ def main() -> int:
     options = parser.parse_args()
     rng = random.Random(options.seed)
     half = options.panels // 2
-    chosen = [(True, pair) for pair in rng.sample(real(options.out), half)]
-    chosen += [(False, pair) for pair in rng.sample(drawn(options.out), options.panels - half)]
-    rng.shuffle(chosen)
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    rows = -(-len(chosen) // COLUMNS)
-    figure, axes = plt.subplots(rows, COLUMNS, figsize=(2.2 * COLUMNS, 2.7 * rows), facecolor="k")
-    for ax in axes.ravel():
-        ax.set_axis_off()
-    for number, (ax, (_, pair)) in enumerate(zip(axes.ravel(), chosen, strict=False), start=1):
-        ax.imshow(panel(pair).T, cmap="gray", origin="lower", vmin=0, vmax=1)
-        ax.set_title(str(number), color="w", fontsize=9)
-    figure.tight_layout(pad=0.3)
-    options.sheet.mkdir(parents=True, exist_ok=True)
-    figure.savefig(options.sheet / "sheet.png", dpi=90)
-    key = {number: "real" if is_real else "drawn" for number, (is_real, _) in enumerate(chosen, 1)}
-    (options.sheet / "key.json").write_text(json.dumps(key, indent=1))
+    chosen = [("real", pair) for pair in rng.sample(real(options.out), half)]
+    chosen += [("drawn", pair) for pair in rng.sample(drawn(options.out), options.panels - half)]
+    write_sheet(chosen, options.sheet, rng)
     return 0
 
 

@@ -9,46 +9,74 @@ scans, refined and judged. Their energy distance to the lesions of all scans tha
 in the cell, of whom it knows nothing, is compared: of the coarse samples, the refined, those that
 quality control keeps and drops; and of real lesions to each other, half against half, which is the
 least that can be expected. A distance comes from no network; see ``synthesis.fabrication.realism``.
+
+With ``--sheet DIR``, coarse and refined samples and unseen real lesions of one cell, a third each,
+are put on a sheet for somebody who knows neither the key nor the code; see ``blind_sheet.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import fabrication_arms as arms
 import numpy as np
+from blind_sheet import write_sheet
 from fabrication import Cell
-from fabrication_arms import Labelled
+from fabrication_arms import Labelled, Sample
 from fabrication_cohort import N_FOLDS, Cohort, open_cohort, take_cohort
 
 from synthtumour_bids.files import write_json
+from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from synthtumour_bids.synthesis.fabrication.realism import Reference, describe
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan
 
 N_SAMPLES = 40
 N_SPLITS = 200  # of the real lesions into halves
+N_SHOWN = 8  # of each kind on a sheet
 LEAST = 3  # lesions of a set, to have a distance
 KINDS = ("coarse", "refined", "kept", "dropped", "real")
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The GAN of a cell, with what it learned from, and samples and lesions that it never saw."""
+
+    gan: Fabricator
+    seconds: float
+    real: list[Labelled]
+    samples: list[Sample]  # coarse
+    unseen: list[Labelled]
+
+    @classmethod
+    def of(cls, cell: Cell, cohort: Cohort) -> Trained:
+        """Train the GAN of a cell, or take it as it is."""
+        annotated, _ = cohort.fold(cell.fold, cell.n)
+        taught = {member.label for member in annotated}
+        real = [Labelled.of(member) for member in annotated]
+        hosts = [Labelled.of(member) for member in cohort.hosts]
+        start = time.monotonic()
+        gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed)
+        seconds = time.monotonic() - start
+        samples = arms.fabricated(real, hosts, N_SAMPLES, cell.seed, "realism")
+        unseen = [Labelled.of(one) for one in cohort.scans if one.label not in taught]
+        return cls(gan, seconds, real, samples, unseen)
+
+
 def measure(cell: Cell, cohort: Cohort) -> dict[str, object]:
-    """Train the GAN of a cell, and measure what it does to samples that it never saw."""
-    annotated, _ = cohort.fold(cell.fold, cell.n)
-    taught = {member.label for member in annotated}
-    real = [Labelled.of(member) for member in annotated]
-    hosts = [Labelled.of(member) for member in cohort.hosts]
-    start = time.monotonic()
-    gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed)
-    seconds = time.monotonic() - start
-    coarse = [one.made for one in arms.fabricated(real, hosts, N_SAMPLES, cell.seed, "realism")]
+    """Measure what the GAN of a cell does to samples that it never saw."""
+    trained = Trained.of(cell, cohort)
+    gan, real = trained.gan, trained.real
+    coarse = [one.made for one in trained.samples]
     refined = [gan.refine(one) for one in coarse]
     kept = [gan.judge(one).accepted for one in refined]
-    unseen = [Labelled.of(one).scan for one in cohort.scans if one.label not in taught]
     reach = gan.settings.gate_mm
+    unseen = [one.scan for one in trained.unseen]
     reference = Reference.of(unseen, [one.scan for one in real], 1, reach)
     sets = {
         "coarse": coarse,
@@ -60,11 +88,22 @@ def measure(cell: Cell, cohort: Cohort) -> dict[str, object]:
         "helps": gan.helps,
         "best_step": gan.best_step,
         "evaluated": [[entry["step"], entry["distance"]] for entry in gan.history],
-        "seconds": seconds,
+        "seconds": trained.seconds,
         "counts": {name: len(scans) for name, scans in sets.items()},
         "distances": {name: distance(reference, scans, reach) for name, scans in sets.items()}
         | {"real": among_themselves(reference, cell.seed)},
     }
+
+
+def sheet(cell: Cell, cohort: Cohort, folder: Path) -> None:
+    """Put coarse and refined samples, and real lesions, on a sheet."""
+    trained, rng = Trained.of(cell, cohort), random.Random(cell.seed)
+    chosen = rng.sample(trained.samples, 2 * N_SHOWN)
+    pairs = [("coarse", one.made, one.host) for one in chosen[:N_SHOWN]]
+    pairs += [("refined", trained.gan.refine(one.made), one.host) for one in chosen[N_SHOWN:]]
+    pairs += [("real", one.scan, one) for one in rng.sample(trained.unseen, N_SHOWN)]
+    shown = [(kind, (host.own(made), made.classes > 0)) for kind, made, host in pairs]
+    write_sheet(shown, folder, rng)
 
 
 def distance(reference: Reference, scans: Sequence[BrainScan], reach: float) -> float | None:
@@ -104,10 +143,15 @@ def main() -> None:
     parser.add_argument("--n", type=int, nargs="+", default=(3, 10))
     parser.add_argument("--folds", type=int, nargs="*", default=range(N_FOLDS))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sheet", type=Path, help="folder; of the first n and fold")
     options = parser.parse_args()
     results = options.results.absolute()
     scans = results / "scans"
     cohort = take_cohort(options.out.absolute(), scans) if options.out else open_cohort(scans)
+    if options.sheet:
+        cell = Cell("tf-gan", options.n[0], options.folds[0], options.seed, results)
+        sheet(cell, cohort, options.sheet)
+        return
     found = {}
     for n in options.n:
         for fold in options.folds:
