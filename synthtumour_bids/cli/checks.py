@@ -44,10 +44,17 @@ USELESS = (
     Useless(
         lambda settings: settings.method is not Method.FABRICATION,
         (
-            *("annotated_dir", "semi_supervised", "teacher"),
+            *("semi_supervised", "teacher"),
             *("more_contrasts", "lesion_volume", "lesion_place"),
         ),
         "{flags} {are} of use with --method fabrication only; add that, or leave it out.",
+    ),
+    Useless(
+        lambda settings: settings.method is not Method.FABRICATION,
+        ("annotated_dir",),
+        "{flags} {are} of use with --method fabrication only. On real gliomas the label-free method "
+        "did at least as well as ten annotated scans: leave it out, and check the masks by "
+        "the annotations (--truth); or add --method fabrication.",
     ),
     Useless(
         lambda settings: settings.method is Method.FABRICATION,

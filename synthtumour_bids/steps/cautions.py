@@ -10,11 +10,14 @@ from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.model_card import Model
-from synthtumour_bids.settings import Settings, Step
+from synthtumour_bids.settings import Method, Role, Settings, Step
 
 LOGGER = logging.getLogger(__name__)
+FEW_ANNOTATED = 10  # benchmarks/RESULTS.md, Few annotated scans
 
 
 def refuse_nothing_to_segment(job: Job) -> None:
@@ -45,7 +48,10 @@ def tell(job: Job) -> None:
 
 
 def _sentences(job: Job) -> list[str]:
-    told = (_left_out(job), _unmeasured(job), _known_to_the_teacher(job), _made_again(job))
+    told = (
+        *(_left_out(job), _unmeasured(job), _known_to_the_teacher(job)),
+        *(_few_annotated(job), _made_again(job)),
+    )
     return list(filter(None, told))
 
 
@@ -101,6 +107,29 @@ def _known_to_the_teacher(job: Job) -> str:
         f"--teacher {settings.teacher} has learned from participants of the same names as some who "
         f"are held out (--hold-out): {listed(sorted(known))}. If they are the same people, its "
         "pseudo-labels bring them into the training: train it with the same --hold-out first."
+    )
+
+
+def _few_annotated(job: Job) -> str:
+    """Tell who has few annotated scans what was found to be at least as good.
+
+    That was measured on whole gliomas in FLAIR.
+    """
+    settings = job.settings
+    if settings.method is not Method.FABRICATION or Step.TRAIN not in job.steps:
+        return ""
+    several = any(len(one.classes) > 1 for one in job.selection.annotations.values())
+    measured = (settings.lesion, settings.contrast) == ("glioma", "FLAIR")
+    annotated = len(job.selected(Role.ANNOTATED))
+    if several or not measured or settings.more_contrasts or annotated > FEW_ANNOTATED:
+        return ""
+    if lineage.is_trained(job, method_of_run(job)):
+        return ""
+    return (
+        f"{annotated} scans are annotated. On real gliomas no network that learned from "
+        f"{FEW_ANNOTATED} or fewer did better than the label-free method, which needs none: leave "
+        "out --method fabrication and --annotated-dir, and use the annotations to check its masks "
+        "(--truth)."
     )
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from synthtumour_bids.__main__ import main
 from synthtumour_bids.errors import EXIT_DONE, EXIT_NO_DATA
 from synthtumour_bids.segmentation.model_card import ModelCard
-from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import cautions
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, mark_preprocessed, with_settings, write_network
+from tests.builders.jobs import (
+    make_job,
+    make_scan,
+    mark_preprocessed,
+    with_settings,
+    write_network,
+)
 from tests.builders.starters import change_card, write_only_starter
 
 
@@ -115,6 +122,25 @@ def test_a_starter_that_takes_over_needs_somebody_too(
     told = capsys.readouterr().err
     assert "Nothing is to be segmented" in told
     assert "--junior train" not in told
+
+
+@pytest.mark.parametrize(
+    ("count", "changes", "told"),
+    [
+        (10, {}, True),
+        (11, {}, False),
+        (3, {"lesion": "stroke", "contrast": "DWI"}, False),
+        (3, {"steps": (Step.SEGMENT,)}, False),
+        (3, {"method": Method.SYNTHTUMOUR}, False),
+    ],
+)
+def test_who_has_few_annotated_scans_hears_what_was_as_good(
+    tmp_path: Path, count: int, changes: dict[str, Any], told: bool
+) -> None:
+    scans = tuple(make_scan(tmp_path, f"{n:02d}", Role.ANNOTATED) for n in range(count))
+    job = make_job(tmp_path, scans=scans, method=Method.FABRICATION)
+    found = cautions._sentences(with_settings(job, **changes))
+    assert any(f"{count} scans are annotated" in one for one in found) is told
 
 
 def test_a_teacher_who_knows_those_held_out_is_told_of(tmp_path: Path) -> None:
