@@ -52,8 +52,8 @@ USELESS = (
     Useless(
         lambda settings: settings.method is not Method.FABRICATION,
         ("annotated_dir",),
-        "{flags} {are} of use with --method fabrication only. On real gliomas the label-free method "
-        "did at least as well as ten annotated scans: leave it out, and check the masks by "
+        "{flags} {are} of use with --method fabrication only. On real gliomas the label-free "
+        "method did at least as well as ten annotated scans: leave it out, and check the masks by "
         "the annotations (--truth); or add --method fabrication.",
     ),
     Useless(
