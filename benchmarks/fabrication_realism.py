@@ -10,8 +10,8 @@ in the cell, of whom it knows nothing, is compared: of the coarse samples, the r
 quality control keeps and drops; and of real lesions to each other, half against half, which is the
 least that can be expected. A distance comes from no network; see ``synthesis.fabrication.realism``.
 
-With ``--sheet DIR``, coarse and refined samples and unseen real lesions of one cell, a third each,
-are put on a sheet for somebody who knows neither the key nor the code; see ``blind_sheet.py``.
+With ``--sheets DIR``, coarse and refined samples and unseen real lesions of one cell, a third each,
+are put on two sheets for people who know neither the key nor the code; see ``blind_sheet.py``.
 """
 
 from __future__ import annotations
@@ -95,15 +95,17 @@ def measure(cell: Cell, cohort: Cohort) -> dict[str, object]:
     }
 
 
-def sheet(cell: Cell, cohort: Cohort, folder: Path) -> None:
-    """Put coarse and refined samples, and real lesions, on a sheet."""
+def sheets(cell: Cell, cohort: Cohort, folder: Path) -> None:
+    """Two sheets with real lesions: each sample is coarse on one, and refined on the other."""
     trained, rng = Trained.of(cell, cohort), random.Random(cell.seed)
     chosen = rng.sample(trained.samples, 2 * N_SHOWN)
-    pairs = [("coarse", one.made, one.host) for one in chosen[:N_SHOWN]]
-    pairs += [("refined", trained.gan.refine(one.made), one.host) for one in chosen[N_SHOWN:]]
-    pairs += [("real", one.scan, one) for one in rng.sample(trained.unseen, N_SHOWN)]
-    shown = [(kind, (host.own(made), made.classes > 0)) for kind, made, host in pairs]
-    write_sheet(shown, folder, rng)
+    halves = chosen[:N_SHOWN], chosen[N_SHOWN:]
+    for number, (coarse, refined) in enumerate((halves, halves[::-1]), 1):
+        pairs = [("coarse", one.made, one.host) for one in coarse]
+        pairs += [("refined", trained.gan.refine(one.made), one.host) for one in refined]
+        pairs += [("real", one.scan, one) for one in rng.sample(trained.unseen, N_SHOWN)]
+        shown = [(kind, (host.own(made), made.classes > 0)) for kind, made, host in pairs]
+        write_sheet(shown, folder / str(number), rng)
 
 
 def distance(reference: Reference, scans: Sequence[BrainScan], reach: float) -> float | None:
@@ -143,14 +145,14 @@ def main() -> None:
     parser.add_argument("--n", type=int, nargs="+", default=(3, 10))
     parser.add_argument("--folds", type=int, nargs="*", default=range(N_FOLDS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sheet", type=Path, help="folder; of the first n and fold")
+    parser.add_argument("--sheets", type=Path, help="folder; of the first n and fold")
     options = parser.parse_args()
     results = options.results.absolute()
     scans = results / "scans"
     cohort = take_cohort(options.out.absolute(), scans) if options.out else open_cohort(scans)
-    if options.sheet:
+    if options.sheets:
         cell = Cell("tf-gan", options.n[0], options.folds[0], options.seed, results)
-        sheet(cell, cohort, options.sheet)
+        sheets(cell, cohort, options.sheets)
         return
     found = {}
     for n in options.n:
