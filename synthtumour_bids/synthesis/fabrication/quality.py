@@ -1,8 +1,8 @@
 """Which refined samples are good enough: judged by the networks, against real lesions' scores.
 
-Every threshold is a low quantile of the scores that annotated real lesions get, so nothing is set
-by hand: at 0.05, a sample is dropped if 95 % of the real lesions score higher. Lesions that the
-networks have not learned from make the fairer thresholds, as networks flatter what they know.
+Every threshold is conformal, by the scores that n annotated real lesions get, which the networks
+have not learned from: of the next lesion like them each score is too low with a probability of at
+most 0.05, or 1 / (n + 1) where they are fewer than 19 and the threshold is the lowest of them.
 
 With few of them such a threshold is the score of one lesion, and a discriminator that has won
 puts every sample below it. A sample is therefore also good enough if it scores higher than a
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-QUANTILE = 0.05
+LEVEL = 0.05
 REFINED_QUANTILE = 0.25
 
 
@@ -87,16 +87,16 @@ class Report:
 
 
 def thresholds_from(
-    real: Sequence[Scores], quantile: float = QUANTILE, refined: Sequence[Scores] = ()
+    real: Sequence[Scores], level: float = LEVEL, refined: Sequence[Scores] = ()
 ) -> Scores:
-    """Find the least acceptable scores: a low quantile of real lesions', or of refined samples'.
+    """Find the least acceptable scores: low ones of real lesions, or of refined samples.
 
     Parameters
     ----------
     real
-        Scores of annotated lesions.
-    quantile
-        Share of them that may score lower, in [0, 1].
+        Scores of annotated lesions that nothing was learned from.
+    level
+        Probability with which the next of them may score lower, in [0, 1); see above.
     refined
         Scores of refined samples that nothing was learned from; their lower quartile counts where
         it is lower. They may be left out.
@@ -108,16 +108,17 @@ def thresholds_from(
     Raises
     ------
     ValueError
-        If there is no real lesion, or the quantile is not in [0, 1].
+        If there is no real lesion, or the level is not in [0, 1).
     """
-    if not real or not 0 <= quantile <= 1:
+    if not real or not 0 <= level < 1:
         raise ValueError(
-            f"Thresholds need scores of real lesions and a quantile from 0 to 1; found {len(real)} "
-            f"lesion(s) and {quantile:g}."
+            "Thresholds need scores of real lesions and a level from 0 to below 1; found "
+            f"{len(real)} lesion(s) and {level:g}."
         )
+    place = max(1, math.floor(level * (len(real) + 1)))
     least = {}
     for name in Scores.__dataclass_fields__:
-        bars = [np.quantile([getattr(s, name) for s in real], quantile)]
+        bars = [sorted(getattr(s, name) for s in real)[place - 1]]
         if refined:
             bars.append(np.quantile([getattr(s, name) for s in refined], REFINED_QUANTILE))
         least[name] = float(min(bars))
