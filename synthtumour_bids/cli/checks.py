@@ -53,8 +53,8 @@ USELESS = (
         lambda settings: settings.method is not Method.FABRICATION,
         ("annotated_dir",),
         "{flags} {are} of use with --method fabrication only. On real gliomas the label-free "
-        "method did at least as well as ten annotated scans: leave it out, and check the masks by "
-        "the annotations (--truth); or add --method fabrication.",
+        "method did at least as well as ten annotated scans: leave it out, and check masks of the "
+        "main dataset by annotations (--truth); or add --method fabrication.",
     ),
     Useless(
         lambda settings: settings.method is Method.FABRICATION,

@@ -9,8 +9,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.errors import UnavailableError
+from synthtumour_bids.files import replacing, write_json
 from synthtumour_bids.safe_files import read_file, read_json
 from synthtumour_bids.segmentation.checked_values import number, text, whole
 from synthtumour_bids.segmentation.norm import FEWEST_PEOPLE, REACH_MM, Norm
@@ -91,7 +91,10 @@ def write_norm(models: Path, norm: Norm, rules: OtherSide, network: str) -> list
         "Sign": rules.sign,
         "Content": _content(image),
     }
-    write_image(models / NORM, image, about)
+    # Never gone in between: other jobs may write the same, or read it.
+    with replacing(models / NORM) as temporary:
+        nib.save(image, temporary)
+    write_json(models / ABOUT, about)
     return [models / NORM, models / ABOUT]
 
 

@@ -113,23 +113,24 @@ def _known_to_the_teacher(job: Job) -> str:
 def _few_annotated(job: Job) -> str:
     """Tell who has few annotated scans what was found to be at least as good.
 
-    That was measured on whole gliomas in FLAIR.
+    That was measured on whole gliomas in FLAIR, with networks that learn from nothing else.
     """
     settings = job.settings
     if settings.method is not Method.FABRICATION or Step.TRAIN not in job.steps:
         return ""
     several = any(len(one.classes) > 1 for one in job.selection.annotations.values())
     measured = (settings.lesion, settings.contrast) == ("glioma", "FLAIR")
-    annotated = len(job.selected(Role.ANNOTATED))
-    if several or not measured or settings.more_contrasts or annotated > FEW_ANNOTATED:
+    others = settings.more_contrasts or settings.semi_supervised
+    annotated = sum(scan.role is Role.ANNOTATED for scan in job.selection.everything)
+    if several or others or not measured or annotated > FEW_ANNOTATED:
         return ""
     if lineage.is_trained(job, method_of_run(job)):
         return ""
     return (
         f"{annotated} scans are annotated. On real gliomas no network that learned from "
         f"{FEW_ANNOTATED} or fewer did better than the label-free method, which needs none: leave "
-        "out --method fabrication and --annotated-dir, and use the annotations to check its masks "
-        "(--truth)."
+        "out --method fabrication and --annotated-dir, and use annotations of scans of the main "
+        "dataset to check its masks (--truth)."
     )
 
 

@@ -92,7 +92,9 @@ def _given(settings: Settings, given: Path | Literal["starter"]) -> tuple[Path, 
     _check_complete(folder)
     card = _checked(*(folder / network for network in Network))
     find_witness(folder, {network: ModelCard.read(folder / network) for network in Network})
-    find_norm(folder, Comparison.of(settings, card.lesion).rules, card.fingerprint)
+    norm = find_norm(folder, Comparison.of(settings, card.lesion).rules, card.fingerprint)
+    if norm is not None:
+        norm.load()
     return folder, card
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,8 @@ def test_a_starter_that_takes_over_needs_somebody_too(
         (3, {"lesion": "stroke", "contrast": "DWI"}, False),
         (3, {"steps": (Step.SEGMENT,)}, False),
         (3, {"method": Method.SYNTHTUMOUR}, False),
+        (3, {"semi_supervised": True}, False),
+        (3, {"more_contrasts": ("T1w",)}, False),
     ],
 )
 def test_who_has_few_annotated_scans_hears_what_was_as_good(
@@ -141,6 +144,8 @@ def test_who_has_few_annotated_scans_hears_what_was_as_good(
     job = make_job(tmp_path, scans=scans, method=Method.FABRICATION)
     found = cautions._sentences(with_settings(job, **changes))
     assert any(f"{count} scans are annotated" in one for one in found) is told
+    one_job = replace(job, selection=replace(job.selection, selected=scans[:1]))
+    assert cautions._sentences(with_settings(one_job, **changes)) == found, "of an array"
 
 
 def test_a_teacher_who_knows_those_held_out_is_told_of(tmp_path: Path) -> None:

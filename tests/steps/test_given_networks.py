@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from synthtumour_bids.__main__ import main
@@ -16,7 +17,10 @@ from synthtumour_bids.errors import (
     UsageError,
 )
 from synthtumour_bids.layout import Network
-from synthtumour_bids.segmentation.model_card import NEEDED
+from synthtumour_bids.segmentation.model_card import NEEDED, ModelCard
+from synthtumour_bids.segmentation.norm import Norm
+from synthtumour_bids.segmentation.norm_file import ABOUT, NORM, write_norm
+from synthtumour_bids.segmentation.other_side_rules import OtherSide
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.steps.given_networks import with_networks
 from tests.builders.datasets import make
@@ -69,6 +73,19 @@ def test_both_networks_are_looked_for_at_once(
     (models / missing).unlink()
     assert main([*command, str(models), "--dry-run"]) == EXIT_UNAVAILABLE
     assert missing in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damaged", [NORM, ABOUT])
+def test_a_norm_that_cannot_be_used_is_found_before_anything_is_computed(
+    damaged: str, tmp_path: Path
+) -> None:
+    models = write_networks(tmp_path / "models")
+    senior = ModelCard.read(models / Network.SENIOR).fingerprint
+    write_norm(models, Norm(np.zeros((3, 3, 3), np.float32), np.eye(4), 12), OtherSide(), senior)
+    assert taken(tmp_path, models).model == models
+    (models / damaged).write_bytes(b"")
+    with pytest.raises(UnavailableError, match="remove both"):
+        taken(tmp_path, models)
 
 
 def test_a_senior_without_its_junior_is_no_models_folder(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.segmentation.model_card import CHECKPOINT
 from synthtumour_bids.segmentation.norm import FEWEST_PEOPLE
 from synthtumour_bids.settings import Role
@@ -91,6 +92,8 @@ def test_a_norm_is_made_once_for_a_senior(tmp_path: Path) -> None:
     (job.layout.network(Network.SENIOR) / CHECKPOINT).write_text("other weights")
     write_network(job.layout.network(Network.SENIOR))
     assert norm.norm_of(job) is None
+    assert norm.run(with_scans(job, *job.selection.everything[1:])) == []
+    assert not list(job.layout.models.glob("norm.*")), "nothing is left of whom it was made of"
     assert [one.status for one in norm.run(job)] == [Status.DONE]
     assert norm.norm_of(job) is not None
 
@@ -107,12 +110,19 @@ def test_one_bad_scan_does_not_stop_the_others(
     tmp_path: Path, number: int, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = cohort(tmp_path, FEWEST_PEOPLE + 1)
+    whole = job.layout.standard_image(job.selection.everything[number]).read_bytes()
     job.layout.standard_image(job.selection.everything[number]).write_bytes(content)
     assert [one.status for one in norm.run(job)] == [Status.DONE]
     stored = norm.norm_of(job)
     assert stored is not None
     assert stored.people == FEWEST_PEOPLE
     assert job.selection.everything[number].key in caplog.text
+    # So does a brain mask of another grid.
+    job.layout.standard_image(job.selection.everything[number]).write_bytes(whole)
+    other = nib.Nifti1Image(np.ones((4, 4, 4), np.uint8), np.eye(4))
+    write_image(job.layout.standard_brain(job.selection.everything[number]), other, {})
+    job.ledger.clear(COHORT, norm.NAME)
+    assert [one.status for one in norm.run(job)] == [Status.DONE]
     # Where too few are left, that is found once.
     job = cohort(tmp_path / "fewer", FEWEST_PEOPLE)
     job.layout.standard_image(job.selection.everything[number]).write_bytes(content)
