@@ -1,8 +1,9 @@
 """Which refined samples are good enough: judged by the networks, against real lesions' scores.
 
-Every threshold is conformal, by the scores that n annotated real lesions get, which the networks
-have not learned from (but for the choice of a step): of the next lesion like them each score is too low with a probability of at
-most 0.05, or 1 / (n + 1) where they are fewer than 19 and the threshold is the lowest of them.
+Every threshold is conformal, by the scores that n annotated real lesions get, from which the
+networks have not learned (their step was chosen by them): of the next lesion like them each score
+is too low with a probability of at most 0.05, or 1 / (n + 1) where they are fewer than 19 and the
+threshold is the lowest of them.
 
 With few of them such a threshold is the score of one lesion, and a discriminator that has won
 puts every sample below it. A sample is therefore also good enough if it scores higher than a
