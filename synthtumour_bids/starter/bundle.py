@@ -91,7 +91,7 @@ def bundle_starter(
     card.write(trained.folder)
     command = (
         f"synthtumour-starter train OUT --lesion {recipe.lesion} --contrast {recipe.contrast} "
-        f"--seed {recipe.seed} --steps {recipe.steps}"
+        f"--seed {recipe.seed} --steps {recipe.steps} --bundle-version {version}"
     )
     about = About(
         version=version,

@@ -6,6 +6,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthtumour_bids.errors import UsageError
+from synthtumour_bids.segmentation.checkpoints import finished_recipe
+from synthtumour_bids.segmentation.curve import read_curve
 from synthtumour_bids.segmentation.dataset import build_dataset
 from synthtumour_bids.segmentation.training import train
 from synthtumour_bids.starter.heads import heads_folder, load_tissues, render_heads
@@ -51,10 +54,12 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     StoppedError
         SIGTERM came; the state is saved.
     UsageError
-        The folder is another starter's.
+        The folder is another starter's, or has one that was trained for longer or shorter.
     """
+    model = folder / "model"
     tissues = load_tissues(RESOLUTION)
     claim(recipe, folder, tissues)
+    _check_length(recipe, model)
     heads, validation_heads = (
         render_heads(
             heads_folder(folder),
@@ -81,7 +86,6 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
     )
     priors = load_priors(recipe.lesion, recipe.contrast)
     draw = DrawFromHeads(tuple(heads), tissues, priors, recipe.negatives)
-    model = folder / "model"
     train(
         prepared,
         model,
@@ -93,6 +97,18 @@ def train_starter(recipe: StarterRecipe, folder: Path, *, device: str, nprocs: i
         draw=draw,
     )
     return Trained(model, draw.fingerprint)
+
+
+def _check_length(recipe: StarterRecipe, model: Path) -> None:
+    """Refuse to train a finished network anew because its schedule had another length."""
+    if finished_recipe(model) is None:
+        return
+    steps = len(read_curve(model).epochs) * recipe.training.iterations_per_epoch
+    if steps != recipe.steps:
+        raise UsageError(
+            f"{model} is finished, after {steps} steps; this command asks for {recipe.steps}. "
+            f"Give --steps {steps}, or name another folder: nothing of this one would be left."
+        )
 
 
 def _tell(epoch: int, epochs: int, loss: float, dice: float, left: float) -> None:

@@ -126,6 +126,10 @@ def test_a_starter_is_trained_and_bundled_and_goes_on_where_it_was(tmp_path: Pat
     assert not list(tmp_path.glob(f"{TEMPORARY_PREFIX}*"))
     weights = (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns
     assert train_starter(SMALL, tmp_path, device="cpu", nprocs=1) == trained
+    steps = SMALL.steps + SMALL.training.iterations_per_epoch
+    longer = replace(SMALL, training=SMALL.training_of(steps))
+    with pytest.raises(UsageError, match=f"asks for {steps}. Give --steps {SMALL.steps}, or"):
+        train_starter(longer, tmp_path, device="cpu", nprocs=1)
     assert (trained.folder / "fold_0" / "checkpoint_best.pth").stat().st_mtime_ns == weights
 
 
