@@ -160,9 +160,9 @@ def test(cell: Cell, cohort: Cohort) -> None:
     )
 
 
-def table(cells: Sequence[Cell]) -> None:
-    """Print Dice and HD95 over all scans, and the difference from ``plain``, scan by scan."""
-    print("| annotated | arm | scans | Dice | median | HD95, mm | empty | Dice beyond plain |")
+def table(cells: Sequence[Cell], other: str) -> None:
+    """Print Dice and HD95 over all scans, and the difference from another arm, scan by scan."""
+    print(f"| annotated | arm | scans | Dice | median | HD95, mm | empty | Dice beyond {other} |")
     print("|---|---|---|---|---|---|---|---|")
     for n in dict.fromkeys(cell.n for cell in cells):
         found = {arm: scores([c for c in cells if (c.n, c.arm) == (n, arm)]) for arm in ARMS}
@@ -172,11 +172,11 @@ def table(cells: Sequence[Cell]) -> None:
             dice = {key: one["dice"] for key, one in runs.items()}
             far = [one["hd95_mm"] for one in runs.values()]
             known = [mm for mm in far if mm is not None and np.isfinite(mm)]
-            plain = {key: one["dice"] for key, one in found["plain"].items()}
+            others = {key: one["dice"] for key, one in found[other].items()}
             print(
                 f"| {n} | {arm} | {len(dice)} | {statistics.mean(dice.values()):.3f} "
                 f"| {statistics.median(dice.values()):.3f} | {statistics.mean(known):.1f} "
-                f"| {len(far) - len(known)} | {'' if arm == 'plain' else beyond(dice, plain)} |"
+                f"| {len(far) - len(known)} | {'' if arm == other else beyond(dice, others)} |"
             )
 
 
@@ -190,11 +190,14 @@ def scores(cells: Sequence[Cell]) -> dict[tuple[int, str], dict[str, float]]:
     }
 
 
-def beyond(dice: dict[tuple[int, str], float], plain: dict[tuple[int, str], float]) -> str:
-    """Mean paired difference and its bootstrap interval; a scan is drawn with all its seeds."""
+def beyond(dice: dict[tuple[int, str], float], others: dict[tuple[int, str], float]) -> str:
+    """Mean paired difference and its bootstrap interval; a scan is drawn with all its seeds.
+
+    How networks differ that learned from the same scans is in it only as far as seeds are.
+    """
     differences: dict[str, list[float]] = {}
-    for key in dice.keys() & plain.keys():
-        differences.setdefault(key[1], []).append(dice[key] - plain[key])
+    for key in dice.keys() & others.keys():
+        differences.setdefault(key[1], []).append(dice[key] - others[key])
     if not differences:
         return "n/a"
     each = np.array([statistics.mean(values) for _, values in sorted(differences.items())])
@@ -209,6 +212,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="OUT of cohort.py; without, nothing is scored")
     parser.add_argument("--n", type=int, nargs="+", default=(3, 10))
     parser.add_argument("--arms", choices=ARMS, nargs="+", default=ARMS[:-1])
+    parser.add_argument("--beyond", choices=ARMS, default="plain", help="arm to compare with")
     parser.add_argument("--folds", type=int, nargs="*", default=range(N_FOLDS), help="to train")
     parser.add_argument("--seeds", type=int, nargs="+", default=(0,))
     parser.add_argument("--device", default="cpu")
@@ -221,18 +225,18 @@ def main() -> None:
     cells = [
         Cell(arm, n, fold, seed, results)
         for seed in options.seeds
-        for arm in options.arms
+        for arm in ARMS
         for n in options.n
         for fold in range(N_FOLDS)
     ]
     for cell in cells:
-        if cell.fold in options.folds:
+        if cell.arm in options.arms and cell.fold in options.folds:
             run(cell, cohort, options.device, options.nprocs)
             print(cell.folder.relative_to(results), flush=True)
     if options.out:
         for cell in cells:
             test(cell, cohort)
-        table(cells)
+        table(cells, options.beyond)
 
 
 if __name__ == "__main__":

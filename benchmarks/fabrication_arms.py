@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import carvemix
@@ -111,7 +111,7 @@ def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sa
     made = [replace(sample, made=gan.refine(sample.made)) for sample in samples]
     verdicts = [gan.judge(sample.made) for sample in made]
     kept = [sample for sample, verdict in zip(made, verdicts, strict=True) if verdict.accepted]
-    report = quality.report(verdicts, gan.thresholds).to_json()
+    report = asdict(quality.report(verdicts, gan.thresholds))
     history = [dict(entry) for entry in gan.history]
     facts = {"helps": gan.helps, "best_step": gan.best_step, "history": history, **report}
     write_json(folder / "gan.json", facts)

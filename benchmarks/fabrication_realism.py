@@ -7,8 +7,11 @@ The GANs are those of ``fabrication.py``'s cells, with the settings of profile `
 trained is used again, here and there. For each, samples that it never saw are put into tumour-free
 scans, refined and judged. Their energy distance to the lesions of all scans that were not annotated
 in the cell, of whom it knows nothing, is compared: of the coarse samples, the refined, those that
-quality control keeps and drops; and of real lesions to each other, half against half, which is the
-least that can be expected. A distance comes from no network; see ``synthesis.fabrication.realism``.
+quality control keeps and drops. It is free of the bias by the number of samples, so that real
+lesions would be at 0 on average; it comes from no network; see ``synthesis.fabrication.realism``.
+How much nearer refined samples are than coarse ones has its standard error (jackknife over the
+samples), how much nearer kept ones are than dropped ones the share of random choices of as many
+that do as well.
 
 With ``--sheets DIR``, coarse and refined samples and unseen real lesions of one cell, a third each,
 are put on two sheets for people who know neither the key nor the code; see ``blind_sheet.py``.
@@ -20,9 +23,9 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import fabrication_arms as arms
 import numpy as np
@@ -34,13 +37,13 @@ from fabrication_cohort import N_FOLDS, Cohort, open_cohort, take_cohort
 from synthtumour_bids.files import write_json
 from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
 from synthtumour_bids.synthesis.fabrication.realism import Reference, describe
-from synthtumour_bids.synthesis.fabrication.scans import BrainScan
 
 N_SAMPLES = 40
-N_SPLITS = 200  # of the real lesions into halves
+N_SHUFFLES = 2000
 N_SHOWN = 8  # of each kind on a sheet
 LEAST = 3  # lesions of a set, to have a distance
-KINDS = ("coarse", "refined", "kept", "dropped", "real")
+KINDS = ("coarse", "refined", "kept", "dropped")
+Described = np.ndarray  # (samples, 2, F): lesion and rim of each; see realism.describe
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,27 +74,25 @@ class Trained:
 def measure(cell: Cell, cohort: Cohort) -> dict[str, object]:
     """Measure what the GAN of a cell does to samples that it never saw."""
     trained = Trained.of(cell, cohort)
-    gan, real = trained.gan, trained.real
-    coarse = [one.made for one in trained.samples]
-    refined = [gan.refine(one) for one in coarse]
-    kept = [gan.judge(one).accepted for one in refined]
-    reach = gan.settings.gate_mm
-    unseen = [one.scan for one in trained.unseen]
-    reference = Reference.of(unseen, [one.scan for one in real], 1, reach)
-    sets = {
-        "coarse": coarse,
-        "refined": refined,
-        "kept": [one for one, good in zip(refined, kept, strict=True) if good],
-        "dropped": [one for one, good in zip(refined, kept, strict=True) if not good],
-    }
+    gan, reach = trained.gan, trained.gan.settings.gate_mm
+    refined = [gan.refine(one.made) for one in trained.samples]
+    kept = np.array([gan.judge(one).accepted for one in refined])
+    unseen, real = ([one.scan for one in many] for many in (trained.unseen, trained.real))
+    reference = Reference.of(unseen, real, 1, reach)
+    before, after = (
+        np.stack([describe(scan, 1, reach) for scan in scans])
+        for scans in ([one.made for one in trained.samples], refined)
+    )
+    sets = dict(zip(KINDS, (before, after, after[kept], after[~kept]), strict=True))
     return {
         "helps": gan.helps,
         "best_step": gan.best_step,
         "evaluated": [[entry["step"], entry["distance"]] for entry in gan.history],
         "seconds": trained.seconds,
         "counts": {name: len(scans) for name, scans in sets.items()},
-        "distances": {name: distance(reference, scans, reach) for name, scans in sets.items()}
-        | {"real": among_themselves(reference, cell.seed)},
+        "distances": {name: distance(reference, scans) for name, scans in sets.items()},
+        "nearer": nearer(reference, before, after),
+        "chance": chance(reference, after, kept, cell.seed),
     }
 
 
@@ -108,33 +109,57 @@ def sheets(cell: Cell, cohort: Cohort, folder: Path) -> None:
         write_sheet(shown, folder / str(number), rng)
 
 
-def distance(reference: Reference, scans: Sequence[BrainScan], reach: float) -> float | None:
-    if len(scans) < LEAST:
+def distance(reference: Reference, described: Described) -> float | None:
+    if len(described) < LEAST:
         return None
-    return reference.distance(np.stack([describe(scan, 1, reach) for scan in scans]))[0]
+    return reference.distance(described, unbiased=True)[0]
 
 
-def among_themselves(reference: Reference, seed: int) -> float:
-    """Mean distance of one half of the real lesions to the other."""
-    rng, lesions = np.random.default_rng(seed), reference.lesions
-    found = []
-    for _ in range(N_SPLITS):
-        order = rng.permutation(len(lesions))
-        one, other = np.array_split(order, 2)
-        found.append(Reference(lesions[one], reference.spread).distance(lesions[other])[0])
-    return float(np.mean(found))
+def nearer(reference: Reference, before: Described, after: Described) -> tuple[float, float]:
+    """How much nearer refined samples are than the same coarse ones, and its standard error."""
+
+    def gain(chosen: slice | np.ndarray) -> float:
+        one, other = (
+            reference.distance(samples[chosen], unbiased=True)[0] for samples in (before, after)
+        )
+        return one - other
+
+    count = len(before)
+    without = np.array([gain(np.arange(count) != index) for index in range(count)])
+    error = np.sqrt((count - 1) / count * np.sum((without - without.mean()) ** 2))
+    return gain(slice(None)), float(error)
 
 
-def table(found: dict[Cell, dict]) -> None:
-    print(f"| annotated | fold | {' | '.join(KINDS)} | kept | helps | step | minutes |")
-    print("|---" * (len(KINDS) + 6) + "|")
+def chance(reference: Reference, refined: Described, kept: np.ndarray, seed: int) -> float | None:
+    """Share of random choices of samples that are as much nearer than the rest as the kept are."""
+    if not LEAST <= kept.sum() <= len(kept) - LEAST:
+        return None
+    rng = np.random.default_rng(seed)
+
+    def gain(chosen: np.ndarray) -> float:
+        one, other = (
+            reference.distance(refined[which], unbiased=True)[0] for which in (~chosen, chosen)
+        )
+        return one - other
+
+    found = gain(kept)
+    as_good = sum(gain(rng.permutation(kept)) >= found for _ in range(N_SHUFFLES))
+    return (1 + as_good) / (1 + N_SHUFFLES)
+
+
+def table(found: dict[Cell, dict[str, Any]]) -> None:
+    columns = "nearer by | kept | by chance | helps | step"
+    print(f"| annotated | fold | {' | '.join(KINDS)} | {columns} |")
+    print("|---" * (len(KINDS) + 7) + "|")
     for cell, one in found.items():
         distances = [one["distances"][kind] for kind in KINDS]
         words = ["n/a" if value is None else f"{value:.3f}" for value in distances]
+        gain, error = one["nearer"]
+        likely = "n/a" if one["chance"] is None else f"{one['chance']:.3f}"
         print(
-            f"| {cell.n} | {cell.fold} | {' | '.join(words)} | {one['counts']['kept']} of "
-            f"{one['counts']['refined']} | {one['helps']} | {one['best_step']} "
-            f"| {one['seconds'] / 60:.0f} |"
+            f"| {cell.n} | {cell.fold} | {' | '.join(words)} | {gain:+.3f} ± {error:.3f} | "
+            f"{one['counts']['kept']} of {one['counts']['refined']} | {likely} | {one['helps']} "
+            f"| {one['best_step']} |"
         )
 
 

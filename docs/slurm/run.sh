@@ -11,6 +11,11 @@ participant() {
   sed -n "${SLURM_ARRAY_TASK_ID}p" "$WORK/participants.txt"
 }
 
+# A container started with --cleanenv sees the variables below alone; it must not take the GPUs of others.
+if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then
+  export APPTAINERENV_CUDA_VISIBLE_DEVICES=$CUDA_VISIBLE_DEVICES
+fi
+
 # Runs the app as a job step, which is what SLURM signals before the time limit. The app then saves
 # and ends with code 75; the job goes back into the queue and goes on from there.
 run() {

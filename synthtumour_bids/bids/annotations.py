@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synthtumour_bids.bids.classes import DSEG, WHOLE_TUMOUR, TumourClass, read_classes
 from synthtumour_bids.bids.description import is_ours
-from synthtumour_bids.bids.lookup import find_classes, find_correction, has_mask
+from synthtumour_bids.bids.lookup import check_shared, find_classes, find_correction, has_mask
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
@@ -76,8 +76,8 @@ def annotate(
     Raises
     ------
     DataError
-        When too few scans are annotated, masks and classes are mixed, or a class table is missing
-        or differs from the others.
+        When too few scans are annotated, one drawing could be of several scans, masks and classes
+        are mixed, or a class table is missing or differs from the others.
     """
     folder = settings.annotated_dir
     if folder is None:
@@ -95,6 +95,7 @@ def annotate(
     _tell_of_other_masks(without, roots)
     deciding = drawings(everyone()) if everyone is not None and _undecided(drawn) else drawn
     annotations = _annotations(drawn, _kind(deciding, roots))
+    check_shared({key: one.path for key, one in annotations.items()}, "--annotated-dir")
     if everyone is None:
         _check_number([scan for scan in scans if scan.key in annotations], folder, roots)
     result = []
@@ -192,7 +193,11 @@ def _check_tables(tables: Mapping[str, tuple[TumourClass, ...]]) -> None:
 
 
 def _told(classes: Sequence[TumourClass]) -> str:
-    return ", ".join(f"{one.index} = {one.name}" for one in classes)
+    told = (
+        (f"{one.index} = {one.name}", *filter(None, (one.abbreviation, one.color)))
+        for one in classes
+    )
+    return ", ".join(" ".join(words) for words in told)
 
 
 def _check_number(scans: Sequence[Scan], folder: Path, roots: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthtumour_bids.bids.images import MAIN
-from synthtumour_bids.bids.lookup import find_correction
+from synthtumour_bids.bids.lookup import check_shared, find_correction
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.settings import Role, Settings
@@ -40,7 +40,7 @@ def find_corrections(
     Raises
     ------
     DataError
-        When two masks fit a scan equally well.
+        When two masks fit a scan equally well, or one could be of several scans.
     """
     folder = settings.corrections
     if folder is None:
@@ -56,6 +56,7 @@ def find_corrections(
             held_out.append(path)
         else:
             found[scan.key] = path
+    check_shared(found, "--corrections")
     if tell:
         others = {*folder.rglob(NAMED)} - {*found.values(), *held_out}
         _warn(folder, held_out, "are of participants of --hold-out, who teach nothing")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from synthtumour_bids.files import replacing, write_json
 def write_image(path: Path, image: nib.Nifti1Image, sidecar: Mapping[str, Any]) -> None:
     """Write an image and the JSON file beside it.
 
-    The sidecar comes last: where it is, the image is whole and belongs to it.
+    The sidecar comes last: where it is, the image is whole and belongs to it. An image that is
+    there already and is the same keeps its time of change, which tells those who work on it that it
+    is: a training goes on.
 
     Parameters
     ----------
@@ -30,6 +34,8 @@ def write_image(path: Path, image: nib.Nifti1Image, sidecar: Mapping[str, Any]) 
     description.unlink(missing_ok=True)
     with replacing(path) as temporary:
         nib.save(image, temporary)
+        if path.is_file() and filecmp.cmp(path, temporary, shallow=False):
+            os.utime(temporary, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     write_json(description, sidecar)
 
 

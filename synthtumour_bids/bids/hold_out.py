@@ -9,7 +9,9 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.settings import Role
 
 
-def with_held_out(scans: Iterable[Scan], labels: Collection[str]) -> list[Scan]:
+def with_held_out(
+    scans: Iterable[Scan], labels: Collection[str], found: Iterable[Scan] | None = None
+) -> list[Scan]:
     """Give the tumour-free scans of participants that are held out their role.
 
     Where a participant with a tumour bears the same label in another dataset, the label means that
@@ -21,9 +23,12 @@ def with_held_out(scans: Iterable[Scan], labels: Collection[str]) -> list[Scan]:
         Of the run, with their roles.
     labels
         Of the participants of ``--hold-out``.
+    found
+        All scans of the run's datasets, where more than `scans`: some are left out since they are
+        held out.
     """
     scans = list(scans)
-    others = {scan.subject for scan in scans if scan.role is not Role.TUMOURFREE}
+    others = {scan.subject for scan in found or scans if scan.role is not Role.TUMOURFREE}
     meant = set(labels) - others
     return [
         replace(scan, role=Role.HELD_OUT)

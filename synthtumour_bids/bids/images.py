@@ -117,7 +117,7 @@ def scans_of(
         )
     labels = {parsed.subject for found in images.values() for parsed in found.values()}
     if dataset.role is Role.TUMOURFREE:
-        hosts = tumourfree_subjects(dataset.root, labels, settings)
+        hosts = tumourfree_subjects(dataset.root, labels, settings, everybody=subjects is None)
         roles = dict.fromkeys(hosts, Role.TUMOURFREE)
     elif dataset.role is not None:
         roles = dict.fromkeys(labels, dataset.role)

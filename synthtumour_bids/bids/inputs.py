@@ -91,8 +91,10 @@ def collect_scans(settings: Settings) -> Selection:
     everything: list[Scan] = []
     refused: list[Refusal] = []
     t1w_images: list[Scan] = []
+    left_out: set[str] = set()
     for dataset in used:
         found = scans_of(dataset, settings, filters, labels if narrow else None)
+        left_out |= found.left_out
         refused += found.refused
         if not found.scans and not narrow:
             raise DataError(_nothing_message(settings, dataset, found))
@@ -106,7 +108,7 @@ def collect_scans(settings: Settings) -> Selection:
     whole = partial(_annotated_dataset, used, settings, filters) if narrow else None
     found_at_all = everything
     everything, annotations = annotate(found_at_all, settings, whole)
-    everything = with_held_out(everything, settings.hold_out)
+    everything = with_held_out(everything, settings.hold_out, found_at_all)
     everything = with_contrasts(everything, settings.more_contrasts)
     everything.sort(key=lambda scan: scan.key)
     selected = [scan for scan in everything if not labels or scan.subject in labels]
@@ -114,9 +116,12 @@ def collect_scans(settings: Settings) -> Selection:
     known = {scan.subject for scan in selected} | {one.subject for one in refused}
     without = sorted(set(labels) - known)
     if without:
-        left_out = sorted({scan.subject for scan in found_at_all} & set(without))
+        left_out |= {scan.subject for scan in found_at_all}
+        there = sorted(left_out & set(without))
         raise DataError(
-            _left_out_message(left_out) if left_out else _no_image_message(settings, without, used)
+            _left_out_message(there, settings)
+            if there
+            else _no_image_message(settings, without, used)
         )
     for one in refused:
         LOGGER.error("%s", one.message)
@@ -337,12 +342,14 @@ def _looked_for(
     )
 
 
-def _left_out_message(labels: Sequence[str]) -> str:
+def _left_out_message(labels: Sequence[str], settings: Settings) -> str:
+    annotated = (
+        " Scans of an annotated dataset of its own (--annotated-dir) are of use only if something "
+        "was drawn on them and their participant is not held out (--hold-out)."
+    )
     return (
         f"Nothing is to be done for participants {', '.join(labels)} (--participant-label): their "
-        "scans were left out, as said above. Scans of an annotated dataset of its own "
-        "(--annotated-dir) are of use only if something was drawn on them and their participant "
-        "is not held out (--hold-out)."
+        "scans were left out, as said above." + (annotated if settings.annotated_dir else "")
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from synthtumour_bids.bids.names import (
     parse_name,
 )
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 
 
@@ -88,6 +89,33 @@ def find_classes(scan: Scan, root: Path) -> Path | None:
     See ``find_brain_mask`` for how names are matched.
     """
     return _find(scan, root, _CLASSES)
+
+
+def check_shared(found: Mapping[str, Path], flag: str) -> None:
+    """Refuse a drawing that is taken for that of several scans: it was made on one of them.
+
+    Parameters
+    ----------
+    found
+        Drawings by the scans' keys.
+    flag
+        That named their folder.
+
+    Raises
+    ------
+    DataError
+        Naming the scans.
+    """
+    keys: dict[Path, list[str]] = {}
+    for key, path in found.items():
+        keys.setdefault(path, []).append(key)
+    for path, scans in keys.items():
+        if len(scans) > 1:
+            msg = (
+                f"{path} ({flag}) could be drawn on any of {listed(scans)}. Name it after the one "
+                "that it was drawn on, or leave the others out with --bids-filter-file."
+            )
+            raise DataError(msg)
 
 
 def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:

@@ -226,11 +226,25 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
     }
 
 
-def tumourfree_subjects(root: Path, subjects: Iterable[str], settings: Settings) -> set[str]:
+def tumourfree_subjects(
+    root: Path, subjects: Iterable[str], settings: Settings, *, everybody: bool = True
+) -> set[str]:
     """Tell which participants of a dataset of ``--tumourfree-dir`` may be hosts.
 
     All of them, where it has no group column; else those whom this calls tumour-free: an epilepsy
     dataset has patients, too.
+
+    Parameters
+    ----------
+    root
+        The dataset.
+    subjects
+        Labels of participants with scans.
+    settings
+        ``group_column``, ``tumourfree_values``, ``tumour_values``.
+    everybody
+        Whether these are all it has, so that one of them has to be tumour-free; else anybody in
+        its table.
 
     Raises
     ------
@@ -253,13 +267,12 @@ def tumourfree_subjects(root: Path, subjects: Iterable[str], settings: Settings)
     values, groups = _Values.of(settings), table.of(subjects)
     free = {subject for subject, group in groups.items() if group in values.tumourfree}
     others = [subject for subject in subjects if subject not in free]
-    found = sorted({group or "nothing" for subject, group in groups.items() if subject in others})
-    if subjects and not free:
+    among = tuple((groups if everybody else table.groups).values())
+    if subjects and values.tumourfree.isdisjoint(group.lower() for group in among):
         msg = (
-            f"Column {table.column!r} of {table.path} calls none of its {len(subjects)} "
-            f"participants tumour-free (values found: {', '.join(found)}), though the dataset is "
-            "given with --tumourfree-dir. Say which values mean tumour-free with "
-            "--tumourfree-value."
+            f"Column {table.column!r} of {table.path} calls none of its {len(among)} participants "
+            f"tumour-free (values found: {_found(among)}), though the dataset is given with "
+            "--tumourfree-dir. Say which values mean tumour-free with --tumourfree-value."
         )
         raise UnknownRoleError(msg)
     if others:
@@ -269,10 +282,14 @@ def tumourfree_subjects(root: Path, subjects: Iterable[str], settings: Settings)
             table.column,
             table.path,
             len(others),
-            ", ".join(found),
+            _found(groups[subject] for subject in others),
             listed(others),
         )
     return free
+
+
+def _found(groups: Iterable[str]) -> str:
+    return ", ".join(sorted({group.lower() or "nothing" for group in groups}))
 
 
 def _default(name: str) -> object:

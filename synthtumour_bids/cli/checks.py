@@ -76,7 +76,10 @@ USELESS = (
     ),
     Useless(
         lambda settings: settings.model is not None,
-        ("retrain", "priors", "junior", "corrections", "rounds"),
+        (
+            *("retrain", "priors", "junior", "corrections", "rounds"),
+            *("semi_supervised", "teacher", "lesion_volume", "lesion_place"),
+        ),
         "--model trains nothing, so {flags} {have} no effect with it; leave one of them out.",
     ),
 )

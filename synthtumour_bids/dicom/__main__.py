@@ -63,8 +63,8 @@ def _refuse(output: Path) -> None:
     """Raise what would stop the command, before anything is read."""
     if find_spec("highdicom") is None:
         msg = (
-            "synthtumour-dicomseg needs highdicom, which is not installed: "
-            'pip install "synthtumour-bids[dicom]".'
+            "synthtumour-dicomseg needs highdicom, which is not installed: run pip install "
+            "'.[dicom]' in a clone of the repository, or use the container image."
         )
         raise UnavailableError(msg)
     if output.is_dir():

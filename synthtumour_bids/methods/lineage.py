@@ -62,7 +62,7 @@ def made_from(job: Job, name: str, fingerprint: str, scans: Sequence[Scan]) -> l
     if stamp is not None:
         members, failed = stamp.details["members"], stamp.details.get(FAILED, ())
         if members.keys() - {*failed} <= {scan.key for scan in scans}:
-            return [scan for scan in scans if scan.key in members]
+            return [scan for scan in scans if scan.key in members and scan.key not in failed]
     msg = (
         f"The samples in {job.settings.work_dir} are not those of this run: they were made with "
         "other settings, from scans that have changed or are left out or held out now, or not to "

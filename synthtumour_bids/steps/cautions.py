@@ -49,8 +49,8 @@ def tell(job: Job) -> None:
 
 def _sentences(job: Job) -> list[str]:
     told = (
-        *(_left_out(job), _unmeasured(job), _known_to_the_teacher(job)),
-        *(_few_annotated(job), _made_again(job)),
+        *(_left_out(job), _unmeasured(job), _known_to_the_teacher(job), _taught(job)),
+        *(_no_host(job), _few_annotated(job), _made_again(job)),
     )
     return list(filter(None, told))
 
@@ -107,6 +107,41 @@ def _known_to_the_teacher(job: Job) -> str:
         f"--teacher {settings.teacher} has learned from participants of the same names as some who "
         f"are held out (--hold-out): {listed(sorted(known))}. If they are the same people, its "
         "pseudo-labels bring them into the training: train it with the same --hold-out first."
+    )
+
+
+def _taught(job: Job) -> str:
+    """Name those whose other scans are segmented by networks that learned from one of theirs."""
+    if job.settings.model is not None or Step.SEGMENT not in job.steps:
+        return ""
+    persons = job.persons()
+    teaching = {
+        persons[scan.key] for scan in job.selection.everything if scan.role is Role.ANNOTATED
+    }
+    known = {scan.subject for scan in _to_segment(job) if persons[scan.key] in teaching}
+    if not known:
+        return ""
+    return (
+        f"Of participants {listed(sorted(known))} one scan is learned from (--annotated-dir) and "
+        "another segmented: count it with nobody whom the networks do not know. --hold-out keeps "
+        "somebody out of the training."
+    )
+
+
+def _no_host(job: Job) -> str:
+    """Tell whose labels leave out all tumour-free scans that a training could learn from."""
+    settings = job.settings
+    if not settings.participant_label or {Step.PREPROCESS, Step.TRAIN} - set(job.steps):
+        return ""
+    free = [scan for scan in job.selection.everything if scan.role is Role.TUMOURFREE]
+    if not free or job.selected(Role.TUMOURFREE) or job.preprocessed(Role.TUMOURFREE):
+        return ""
+    if lineage.is_trained(job, method_of_run(job)):
+        return ""
+    return (
+        f"None of the {len(free)} tumour-free scans is of a participant that --participant-label "
+        "names, and none is preprocessed: nothing is learned from them. Name their participants, "
+        "too, or choose with --exclude-participant-label."
     )
 
 

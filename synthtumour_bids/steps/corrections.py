@@ -31,7 +31,7 @@ from synthtumour_bids.methods.corrections import (
     fingerprint_of,
     in_effect,
 )
-from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.settings import TEMPLATE, Method
 from synthtumour_bids.volumes import load_nifti, template_image
 
 LOGGER = logging.getLogger(__name__)
@@ -125,6 +125,8 @@ def carry_correction(task: CorrectionTask) -> None:
 
 def _tell_of_kept(job: Job) -> None:
     """Say which masks of earlier runs still count, and which do not any more."""
+    if job.settings.method is not Method.SYNTHTUMOUR:
+        return
     kept = in_effect(job)
     if kept:
         LOGGER.info(
@@ -150,7 +152,9 @@ def _withdraw(job: Job) -> None:
     given = job.selection.corrections
     for scan in job.selection.everything:
         if scan.key not in given and job.ledger.read(STEP, scan.key) is not None:
-            LOGGER.warning("%s: its corrected mask is there no more, and is left out.", scan.key)
+            held = job.is_held_out(scan)
+            why = "of a participant of --hold-out" if held else "there no more"
+            LOGGER.warning("%s: its corrected mask is %s, and is left out.", scan.key, why)
             job.ledger.clear(STEP, scan.key)
             remove_outputs([job.layout.correction(scan)])
     for failure in job.ledger.failures():

@@ -73,12 +73,12 @@ def tissue_voxel(
     Returns
     -------
     tuple of int
-        Index (i, j, k); any voxel of the brain, where none was found in many tries.
+        Index (i, j, k); without weights, any voxel of the brain where none was found in many tries.
 
     Raises
     ------
     ValueError
-        If the mask is empty or the weights are on another grid.
+        If the mask is empty, or the weights are on another grid or 0 in all of the brain.
     """
     if placement is not None:
         if placement.shape != brain.shape:
@@ -98,7 +98,17 @@ def tissue_voxel(
         if keep:
             return place
         place = random_voxel(rng, brain)
-    return place
+    return place if placement is None else _weighted_voxel(rng, np.where(brain, placement, 0))
+
+
+def _weighted_voxel(rng: np.random.Generator, weights: Numbers) -> tuple[int, int, int]:
+    """Draw a voxel by its weight: slower than trying, and sure to find small places."""
+    shares = weights.ravel().astype(np.float64)
+    total = shares.sum()
+    if total == 0:
+        raise ValueError("No place that a tumour may be centred in lies inside the brain.")
+    chosen = rng.choice(shares.size, p=shares / total)
+    return triple(int(n) for n in np.unravel_index(chosen, weights.shape))
 
 
 def to_mm(voxel: tuple[int, int, int], spacing: Spacing) -> Triple:

@@ -106,6 +106,27 @@ def test_who_is_held_out_is_learned_from_in_no_dataset(tmp_path, caplog):
         collect(*folders, hold_out=("d",), **narrow)
 
 
+def test_held_out_means_the_annotated_one_of_two_people_with_one_label(tmp_path):
+    folders = cohort(tmp_path, *masks("a", "b", "c", "h"))
+    make(folders[1], "sub-h_FLAIR.nii.gz")
+    selection = collect(*folders, hold_out=("h",))
+    assert [s.key for s in selection.everything if s.subject == "h"] == ["tumourfree/sub-h_FLAIR"]
+    assert not any(scan.role is Role.HELD_OUT for scan in selection.everything)
+
+
+def test_one_drawing_is_of_one_scan(tmp_path):
+    main_dir, other = cohort(tmp_path, *masks("a", "b", "c"))
+    make(other, "sub-b_run-1_FLAIR.nii.gz", "sub-b_run-2_FLAIR.nii.gz")
+    for path in other.glob("sub-b/anat/sub-b_FLAIR*"):
+        path.unlink()
+    told = r"sub-b_label-L_mask.nii.gz \(--annotated-dir\) could be drawn on any of .*run-1.*run-2"
+    with pytest.raises(DataError, match=told):
+        collect(main_dir, other)
+    (drawn,) = other.glob("derivatives/manual/sub-b/anat/*_mask.nii.gz")
+    drawn.rename(drawn.with_name("sub-b_run-2_label-L_mask.nii.gz"))
+    assert "annotated/sub-b_run-2_FLAIR" in annotated_keys(collect(main_dir, other))
+
+
 def test_who_is_held_out_of_a_tumourfree_role_is_no_tumour(tmp_path):
     selection = collect(*cohort(tmp_path, *masks("a", "b", "c")), hold_out=("h",))
     assert [s.subject for s in selection.everything if s.role is Role.HELD_OUT] == ["h"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from synthtumour_bids.bids.corrections import find_corrections
 from synthtumour_bids.bids.description import check_folders, write_dataset_description
-from synthtumour_bids.errors import UsageError
+from synthtumour_bids.errors import DataError, UsageError
 from synthtumour_bids.settings import Role, Settings
 from tests.builders.jobs import make_scan
 
@@ -52,6 +53,16 @@ def test_masks_named_as_the_app_names_its_own_are_taken(
     assert "--hold-out" in held_out
     assert "sub-04_label-L_mask" in held_out
     assert all(name in others for name in ("sub-03_space-T1w", "sub-05_label-L"))
+
+
+def test_one_mask_is_of_one_scan(tmp_path: Path) -> None:
+    one = make_scan(tmp_path, "01")
+    scans = [replace(one, entities=(*one.entities, ("run", run))) for run in ("1", "2")]
+    put(tmp_path / "edited", "sub-01/anat/sub-01_label-L_mask.nii.gz")
+    settings = Settings(tmp_path, tmp_path / "out", corrections=tmp_path / "edited")
+    with pytest.raises(DataError, match="could be drawn on any of"):
+        find_corrections(scans, settings)
+    assert len(find_corrections(scans[:1], settings)) == 1
 
 
 def test_masks_among_the_app_s_own_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from synthtumour_bids.bids import derivatives
 from synthtumour_bids.bids.classes import TumourClass, write_classes
-from synthtumour_bids.bids.derivatives import write_image
+from synthtumour_bids.bids.derivatives import sidecar_path, write_image
 from synthtumour_bids.bids.description import (
     check_folders,
     check_output_dir,
@@ -339,3 +339,15 @@ def test_the_validator_does_find_a_wrong_name(tmp_path, bids_dir):
     write_cohort_outputs(tmp_path / "out", ["01"], {"raw": bids_dir})
     write_image(tmp_path / "out/sub-01/anat/sub-01_desc-x_label-L_mask.nii.gz", image(), {})
     assert validate(tmp_path / "out") != []
+
+
+def test_an_image_that_is_written_again_as_it_was_keeps_its_time(tmp_path):
+    path = tmp_path / "mask.nii.gz"
+    write_image(path, image(), {"A": 1})
+    os.utime(path, ns=(1, 1))
+    write_image(path, image(), {"A": 2})
+    assert path.stat().st_mtime_ns == 1
+    assert json.loads(sidecar_path(path).read_text()) == {"A": 2}
+    other = image()
+    write_image(path, nib.Nifti1Image(other.get_fdata(dtype="float32") + 1, other.affine), {})
+    assert path.stat().st_mtime_ns > 1

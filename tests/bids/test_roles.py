@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthtumour_bids.errors import DataError, UnknownRoleError, UsageError
+from synthtumour_bids.settings import Step
 from tests.builders.datasets import collect, make, table
 
 
@@ -221,6 +222,26 @@ def test_patients_of_a_tumourfree_dataset_are_no_hosts(main, tmp_path, caplog):
     table(epilepsy, "a\tA", "b\tB", "c\tC")
     with pytest.raises(UnknownRoleError, match="calls none of its 3 participants tumour-free"):
         roles(main, epilepsy)
+
+
+def test_in_a_job_for_one_participant_patients_of_a_tumourfree_dataset_stop_nothing(
+    main, tmp_path, caplog
+):
+    (main / "participants.tsv").unlink()
+    epilepsy = make(tmp_path / "epilepsy", *(f"sub-{n}_FLAIR.nii.gz" for n in ("01", "a", "b")))
+    table(epilepsy, "01\tfcd", "a\thc", "b\tfcd")
+
+    def job(label: str) -> dict[str, str]:
+        return roles(main, epilepsy, participant_label=(label,), steps=(Step.PREPROCESS,))
+
+    assert job("01") == {"raw/01": "tumour"}
+    assert "01 are left out" in caplog.text
+    assert job("a") == {"tumourfree/a": "tumourfree"}
+    with pytest.raises(DataError, match=r"Nothing is to be done for participants b .* left out"):
+        job("b")
+    table(epilepsy, "01\tA", "a\tB", "b\tC")
+    with pytest.raises(UnknownRoleError, match="calls none of its 3 participants tumour-free"):
+        job("b")
 
 
 def test_roles_by_dataset(main, healthy, tmp_path):

@@ -37,6 +37,10 @@ def settings(**given: Any) -> Settings:
             {"preset": "reference", "contrast": "T1w", "lesion": "stroke", "priors": PATH},
             "cannot follow --lesion stroke, --contrast T1w and --priors;",
         ),
+        (
+            {"model": PATH, **FABRICATION, "semi_supervised": True, "teacher": PATH},
+            "--model trains nothing, so --semi-supervised and --teacher have no effect",
+        ),
         ({"model": PATH, "retrain": True}, "--model trains nothing, so --retrain has no effect"),
         ({"model": PATH, "retrain": True, "priors": PATH}, "--retrain and --priors have"),
         ({"method": Method.FABRICATION}, "name their dataset with --annotated-dir"),

@@ -64,6 +64,17 @@ def test_what_is_made_of_other_scans_is_not_up_to_date(job: Job) -> None:
     assert lineage.is_made_from(job, "samples", "s", scans[:3])
 
 
+def test_scans_of_which_nothing_could_be_made_teach_nobody(job: Job) -> None:
+    scans = job.selection.everything
+    preprocess(job, *scans)
+    members = job.preprocessing_fingerprints(scans)
+    job.ledger.mark(COHORT, "samples", "s", members=members, failed=[scans[1].key])
+    assert not lineage.is_made_from(job, "samples", "s", scans), "it is tried again"
+    others = [scan for scan in scans if scan is not scans[1]]
+    assert lineage.made_from(job, "samples", "s", scans) == others
+    assert lineage.made_from(job, "samples", "s", others) == others
+
+
 def test_a_finished_junior_fixes_the_hosts_of_what_is_still_to_be_made(job: Job) -> None:
     scans, method = job.selection.everything, method_of(job)
     preprocess(job, *scans[:5])

@@ -125,6 +125,33 @@ def test_a_starter_that_takes_over_needs_somebody_too(
     assert "--junior train" not in told
 
 
+def test_who_taught_with_one_scan_and_is_segmented_in_another_is_told_of(tmp_path: Path) -> None:
+    scans = tuple(
+        make_scan(tmp_path, f"{n:02d}", Role.ANNOTATED if ses == "1" else Role.TUMOUR, ses)
+        for n in range(12)
+        for ses in ("1", "2")[: 1 + (n == 4)]
+    )
+    job = make_job(tmp_path, scans=scans, method=Method.FABRICATION)
+    for scan in scans:
+        scan.path.parent.mkdir(parents=True, exist_ok=True)
+        scan.path.write_bytes(scan.key.encode())
+    (told,) = cautions._sentences(job)
+    assert told.startswith("Of participants 04 one scan is learned from (--annotated-dir) and")
+    assert not cautions._sentences(with_settings(job, steps=(Step.TRAIN,)))
+
+
+def test_labels_that_leave_out_every_tumour_free_scan_are_told_of(tmp_path: Path) -> None:
+    job = make_job(tmp_path, participant_label=("tumour0",))
+    selected = tuple(job.selected(Role.TUMOUR)[:1])
+    narrow = replace(job, selection=replace(job.selection, selected=selected))
+    (told,) = cautions._sentences(narrow)
+    assert "None of the 2 tumour-free scans is of a participant that --participant-label" in told
+    assert not cautions._sentences(job), "all are selected"
+    assert not cautions._sentences(with_settings(narrow, steps=(Step.PREPROCESS,)))
+    mark_preprocessed(job, *job.selected(Role.TUMOURFREE))
+    assert not cautions._sentences(narrow), "they are there from before"
+
+
 @pytest.mark.parametrize(
     ("count", "changes", "told"),
     [

@@ -113,7 +113,9 @@ def make_pairs(
     job.ledger.clear(COHORT, NAME)  # what is there is written over
     used = job.preprocessing_fingerprints(scans)
     records, train, held_out = _coarse_sides(job, scans, classes)
-    recipe = fingerprint(settings=settings_fingerprint, members=used)
+    failed = sorted({record.key for record in records if record.status is Status.FAILED})
+    members = {key: value for key, value in used.items() if key not in failed}
+    recipe = fingerprint(settings=settings_fingerprint, members=members)
     fabricator = train_fabricator(job, train, held_out, len(classes), recipe)
     samples = [*train.samples, *held_out.samples]
     refined = refine_samples(job, fabricator, samples)
@@ -122,7 +124,6 @@ def make_pairs(
     show_samples(job, samples, refined)
     folder = job.layout.fabricator
     outputs = [path, folder / "fabricator.pt", folder / QUALITY]
-    failed = sorted({record.key for record in records if record.status is Status.FAILED})
     told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
     job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used, **told)
     return records

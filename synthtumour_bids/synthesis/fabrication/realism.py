@@ -101,8 +101,17 @@ class Reference:
         variance = np.where(known, (everything - mean) ** 2, 0).sum(axis=0) / count
         return cls(lesions, np.sqrt(variance) + 0.05)
 
-    def distance(self, samples: NDArray[np.float64]) -> tuple[float, tuple[float | None, ...]]:
+    def distance(
+        self, samples: NDArray[np.float64], *, unbiased: bool = False
+    ) -> tuple[float, tuple[float | None, ...]]:
         """Energy distance of samples, (m, K + 1, F), to the held-out lesions.
+
+        Parameters
+        ----------
+        samples
+            Descriptions of them.
+        unbiased
+            As for :func:`energy_distance`.
 
         Returns
         -------
@@ -117,24 +126,36 @@ class Reference:
                 rows[~np.isnan(rows).any(axis=1)] / self.spread[k]
                 for rows in (samples[:, k], self.lesions[:, k])
             )
-            each.append(energy_distance(mine, real) if len(mine) and len(real) else None)
-        known = [value for value in each if value is not None]
-        return (float(np.mean(known)) if known else float("inf")), tuple(each)
+            known = len(mine) and len(real)
+            each.append(energy_distance(mine, real, unbiased=unbiased) if known else None)
+        values = [value for value in each if value is not None]
+        return (float(np.mean(values)) if values else float("inf")), tuple(each)
 
 
-def energy_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def energy_distance(
+    a: NDArray[np.float64], b: NDArray[np.float64], *, unbiased: bool = False
+) -> float:
     """2 E|a - b| - E|a - a'| - E|b - b'| of two sets of points (Székely and Rizzo, 2013).
 
-    Distances are root mean squares over the F coordinates; the result is never below 0.
+    Distances are root mean squares over the F coordinates.
 
     Parameters
     ----------
     a, b
         (n, F) and (m, F).
+    unbiased
+        Leave out the distance of each point to itself, without which sets of different sizes can
+        be compared: two samples of one distribution are then at 0 on average, and may be below.
+        Else the result is never below 0, and larger the fewer points there are.
     """
-    across, within_a, within_b = (_mean_distance(x, y) for x, y in ((a, b), (a, a), (b, b)))
-    return max(2 * across - within_a - within_b, 0.0)
+    across = float(_distances(a, b).mean())
+    within = [
+        _distances(one, one).sum() / (len(one) * max(len(one) - unbiased, 1)) for one in (a, b)
+    ]
+    distance = 2 * across - float(sum(within))
+    return distance if unbiased else max(distance, 0.0)
 
 
-def _mean_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    return float(np.sqrt(((a[:, None] - b[None]) ** 2).mean(axis=2)).mean())
+def _distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    distances: NDArray[np.float64] = np.sqrt(((a[:, None] - b[None]) ** 2).mean(axis=2))
+    return distances

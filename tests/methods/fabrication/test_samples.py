@@ -224,7 +224,7 @@ def test_nothing_is_trained_on_samples_of_another_run(cohort: Job) -> None:
     more = with_scans(cohort, *cohort.selection.everything, new)
     assert method_of(more).material(more, Network.JUNIOR).scans == (one, two)
     mark_made(cohort, failed=[two.key])
-    assert method_of(cohort).material(cohort, Network.JUNIOR).cases
+    assert method_of(cohort).material(cohort, Network.JUNIOR).scans == (one,)
     assert not method_of(cohort).has_samples(cohort)
 
 

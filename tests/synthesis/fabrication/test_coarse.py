@@ -128,6 +128,21 @@ def test_lesions_fit_into_the_brain_and_follow_placement_weights():
         assert np.count_nonzero(made.classes) > 0.7 * unclipped
 
 
+def test_a_small_place_is_kept_to():
+    away = replace(DEFAULT_RANGES, home=0.0)
+    brain = np.argwhere(HOST.brain)
+    where = tuple(brain[len(brain) // 2])
+    weights = np.zeros(SHAPE, dtype=np.float32)
+    weights[where] = 0.3
+    for index in range(5):
+        place = drawn(index, ranges=away, placement=weights).warp.place_mm
+        assert tuple(round(p / 4) for p in place) == where
+    outside = tuple(np.argwhere(~HOST.brain)[0])
+    weights[where], weights[outside] = 0, 1
+    with pytest.raises(ValueError, match=r"No place .* lies inside the brain"):
+        drawn(0, ranges=away, placement=weights)
+
+
 def test_at_home_lesions_stay_near_or_mirror():
     home = replace(DEFAULT_RANGES, home=1.0, home_jitter_mm=2.0)
     for index in range(10):

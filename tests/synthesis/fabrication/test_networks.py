@@ -254,6 +254,17 @@ def test_energy_distance_sees_shift_and_collapse():
     assert energy_distance(a, np.repeat(b[:1] * 0, 60, axis=0)) > 5 * same
 
 
+def test_unbiased_energy_distance_hardly_knows_how_many_there_are():
+    rng = np.random.default_rng(0)
+    for unbiased, lowest, highest in ((True, -0.05, 0.05), (False, 0.3, np.inf)):
+        draws = [rng.normal(size=(n, 5)) for n in (4, 10) * 300]
+        pairs = zip(draws[::2], draws[1::2], strict=True)
+        mean = np.mean([energy_distance(a, b, unbiased=unbiased) for a, b in pairs])
+        assert lowest < mean < highest
+    a = rng.normal(size=(1, 5))
+    assert energy_distance(a, a + 3, unbiased=True) == pytest.approx(6)
+
+
 def test_the_distance_prefers_lesions_like_the_real_ones():
     real = [annotated(i, radius_mm=24) for i in range(4)]
     reference = Reference.of(real, real[:1], 2, 6.0)
