@@ -35,7 +35,7 @@ SIZE: Columns = {
     "surface_mm2": {"Description": "Surface of the largest focus", "Units": "mm^2"},
     "sphericity": {
         "Description": "Surface of the ball of the largest focus's volume over its own surface: 1 "
-        "for a ball, less for all else"
+        "for a ball, less for all else (small foci in one or two thick slices can have more)"
     },
 }
 EXPECTED: Columns = {

@@ -134,8 +134,10 @@ def surface_distance(
         return None
     box = ndimage.find_objects((mask | brain).astype(np.uint8))[0]
     mask, brain = mask[box], brain[box]
-    depth = ndimage.distance_transform_edt(np.pad(brain, 1), sampling=spacing)
-    nearest = float(depth[np.pad(mask, 1)].min())
+    mask, brain = np.pad(mask, 1), np.pad(brain, 1)
+    if (mask & ~ndimage.binary_erosion(brain)).any():
+        return 0.0
+    nearest = float(ndimage.distance_transform_edt(brain, sampling=spacing)[mask].min())
     return max(0.0, nearest - float(np.min(spacing)))  # the first voxel inside is at the surface
 
 

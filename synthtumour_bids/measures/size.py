@@ -34,7 +34,8 @@ class Size:
     surface_mm2
         Area of its surface.
     sphericity
-        Surface of the ball of the same volume over its own: 1 for a ball, less for all else.
+        Surface of the ball of the same volume over its own: 1 for a ball, less for all else, but
+        for small foci in one or two thick slices.
     """
 
     largest_focus_mL: float  # noqa: N815 - units as in the tables

@@ -105,21 +105,34 @@ class Compared:
     ----------
     probability
         The map as it was, (X, Y, Z), in [0, 1].
-    territory
-        Where it belongs to parts that are dropped, (X, Y, Z).
-    verdicts
-        On all parts of the mask; empty where it was not compared.
+    territory_weighed
+        Where it belongs to parts that the verdicts speak against, (X, Y, Z).
+    weighed
+        Verdicts on all parts of the mask; empty where it was not compared.
     mask
         Of all parts, (X, Y, Z).
+    all_stay
+        Whether no part is dropped, whatever the verdicts say: they tell the likeness alone then.
     likeness
         How much like a tumour the strongest part is, mL · SD.
     """
 
     probability: Volume
-    territory: NDArray[np.bool_]
-    verdicts: tuple[ComponentVerdict, ...]
+    territory_weighed: NDArray[np.bool_]
+    weighed: tuple[ComponentVerdict, ...]
     mask: NDArray[np.bool_]
+    all_stay: bool
     likeness: float = 0.0
+
+    @property
+    def territory(self) -> NDArray[np.bool_]:
+        """Where the map belongs to parts that are dropped, (X, Y, Z)."""
+        return self.territory_weighed & (not self.all_stay)
+
+    @property
+    def verdicts(self) -> tuple[ComponentVerdict, ...]:
+        """Verdicts by which parts stay or go; empty where no part can go."""
+        return () if self.all_stay else self.weighed
 
     @property
     def dropped(self) -> tuple[ComponentVerdict, ...]:
@@ -146,16 +159,16 @@ class Compared:
         A part that reaches far beyond its tumour is like the other side on average. It counts in
         the likeness then.
         """
-        if not self.verdicts:
+        if not self.weighed:
             return self
         labels, count = ndimage.label(self.mask, NEIGHBOURS)
-        left = (other.mask & ~other.territory).astype(np.float32)
+        left = (other.mask & ~other.territory_weighed).astype(np.float32)
         shares = ndimage.mean(left, labels, range(1, count + 1))
         verdicts = [
             replace(one, reason=Reason.CONFIRMED)
             if one.reason is Reason.LIKE_OTHER_SIDE and share >= UPHELD_SHARE
             else one
-            for one, share in zip(self.verdicts, shares, strict=True)
+            for one, share in zip(self.weighed, shares, strict=True)
         ]
         grid = self.probability
         likeness = tumour_likeness(grid.data, self.mask, verdicts, grid.spacing)
@@ -214,7 +227,7 @@ class Compared:
     def _judged(self, verdicts: Sequence[ComponentVerdict]) -> Compared:
         """Give the same with other verdicts on its parts."""
         territory = dropped_territory(self.mask, verdicts, self.probability.spacing)
-        return replace(self, territory=territory, verdicts=tuple(verdicts))
+        return replace(self, territory_weighed=territory, weighed=tuple(verdicts))
 
 
 def compared(
@@ -240,19 +253,18 @@ def compared(
     cleaned = assess(
         probability.data, brain, probability.spacing, criteria=final_criteria(lesion)
     ).mask
-    nowhere = Compared(probability, np.zeros(brain.shape, bool), (), cleaned)
+    rules, all_stay = comparison.rules or comparison.weighing, comparison.rules is None
     if not cleaned.any():  # what are specks here are none on any grid
-        return nowhere if comparison.rules is None else replace(nowhere, territory=~cleaned)
-    rules, verdicts = comparison.rules or comparison.weighing, []
+        return Compared(probability, ~cleaned, (), cleaned, all_stay)
+    verdicts: list[ComponentVerdict] = []
+    territory = np.zeros(brain.shape, bool)
     if rules is not None:
         values = load_volume(image).data
         verdicts = compare(values, brain, cleaned, probability.affine, rules)
         verdicts = _by_their_cores(verdicts, cleaned, probability, values, brain, rules)
+        territory = dropped_territory(cleaned, verdicts, probability.spacing)
     likeness = tumour_likeness(probability.data, cleaned, verdicts, probability.spacing)
-    if comparison.rules is None:
-        return replace(nowhere, likeness=likeness)
-    territory = dropped_territory(cleaned, verdicts, probability.spacing)
-    return Compared(probability, territory, tuple(verdicts), cleaned, likeness)
+    return Compared(probability, territory, tuple(verdicts), cleaned, all_stay, likeness)
 
 
 def _by_their_cores(

@@ -18,6 +18,7 @@ from synthtumour_bids.preprocessing.geometry import resample
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.volumes import Volume, load_volume, template_image
 
+VERSION = "2"
 _UNREADABLE = (OSError, EOFError, ValueError, ImageFileError)
 
 
@@ -49,21 +50,34 @@ class NetworkGrid:
         """Whether there is nothing to carry."""
         return self.resolution == self.run_resolution
 
-    def images(self, paths: Sequence[Path]) -> tuple[Path, ...]:
+    def to_json(self) -> dict[str, str]:
+        """Return what the fingerprints of maps tell of it.
+
+        Those carried by version 1 may be of another scan, of the same name in another dataset.
+        """
+        return {} if self.is_that_of_the_run else {"carried": VERSION}
+
+    def images(self, paths: Sequence[Path], slug: str) -> tuple[Path, ...]:
         """Carry the images of a scan to this grid; return where they lie.
 
         What cannot be read is left where it is, for the prediction to say so of this scan alone.
+
+        Parameters
+        ----------
+        paths
+            Of the images.
+        slug
+            Of the scan: those of several datasets may have the same file names.
         """
         if self.is_that_of_the_run:
             return tuple(paths)
-        return tuple(map(self._carried, paths))
+        return tuple(self._carried(path, self.folder / slug / path.name) for path in paths)
 
-    def _carried(self, path: Path) -> Path:
+    def _carried(self, path: Path, target: Path) -> Path:
         try:
             volume = load_volume(path)
         except _UNREADABLE:
             return path
-        target = self.folder / path.name
         standard = standard_brain(self.resolution)
         _write(sampled(volume, standard), standard, target)
         return target

@@ -44,7 +44,9 @@ def predict(
     fingerprints = {}
     preprocessed = job.preprocessing_fingerprints(scans)
     for scan in scans:
-        current = fingerprint(weights=card.fingerprint, scan=preprocessed.get(scan.key))
+        current = fingerprint(
+            weights=card.fingerprint, scan=preprocessed.get(scan.key), **grid.to_json()
+        )
         path = folder / f"{scan.slug}_{ending}.nii.gz"
         if job.ledger.is_done(step, scan.key, current) and path.is_file():
             results[scan.key] = Result(scan, path)
@@ -58,7 +60,7 @@ def predict(
     job.rest()
     with Progress(f"Segmenting ({model.name})", len(todo)) as progress:
         images = {
-            name: grid.images(job.layout.standard_images(scan)[:contrasts])
+            name: grid.images(job.layout.standard_images(scan)[:contrasts], scan.slug)
             for name, scan in todo.items()
         }
         for prediction in iter_predict(

@@ -127,6 +127,7 @@ def resample(
     *,
     order: int = 1,
     outside: float | None = 0.0,
+    to_faces: bool = False,
 ) -> np.ndarray:
     """Resample an array onto another grid of the same world, averaging where it gets coarser.
 
@@ -140,6 +141,9 @@ def resample(
         Spline order, 0 to 3.
     outside
         Value beyond the field of view; ``None`` repeats the outermost voxels.
+    to_faces
+        Whether the field of view ends at the faces of the outermost voxels, as of a mask whose
+        volume is to stay, and not at their centres.
 
     Returns
     -------
@@ -149,14 +153,16 @@ def resample(
     values = np.asarray(data, dtype=np.float32)
     if order > 0:
         values = averaged(values, affine, target_affine)
-    to_source = np.linalg.inv(affine) @ target_affine
+    # Rounded: a voxel of the border must not be outside by 1e-16.
+    to_source = np.round(np.linalg.inv(affine) @ target_affine, 9)
+    ends = "grid-constant" if to_faces else "constant"
     result: np.ndarray = ndimage.affine_transform(
         values,
         to_source[:3, :3],
         to_source[:3, 3],
         output_shape=tuple(shape),
         order=order,
-        mode="constant" if outside is not None else "nearest",
+        mode=ends if outside is not None else "nearest",
         cval=outside or 0.0,
     )
     return result

@@ -215,7 +215,7 @@ def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExt
         raise UnusableScanError(
             "The brain mask given for it (--derivatives) is empty. Correct it, or take it away."
         )
-    values = geometry.resample(given, brain_mask.affine, image.shape, image.affine)
+    values = geometry.resample(given, brain_mask.affine, image.shape, image.affine, to_faces=True)
     mask = values > 0.5
     if not mask.any():
         raise UnusableScanError(

@@ -63,7 +63,12 @@ class Halfway:
     def image(self, volume: Volume, number: int) -> NDArray[np.float32]:
         """Bring a scan of a visit there (cubic)."""
         moved = geometry.resample(
-            volume.data, self.transforms[number] @ volume.affine, self.shape, self.affine, order=3
+            volume.data,
+            self.transforms[number] @ volume.affine,
+            self.shape,
+            self.affine,
+            order=3,
+            to_faces=True,
         )
         values: NDArray[np.float32] = np.clip(moved, 0, float(volume.data.max()))
         return values
@@ -71,7 +76,11 @@ class Halfway:
     def mask(self, volume: Volume, number: int) -> NDArray[np.bool_]:
         """Bring a mask of a visit there (linear, from one half)."""
         moved = geometry.resample(
-            volume.mask, self.transforms[number] @ volume.affine, self.shape, self.affine
+            volume.mask,
+            self.transforms[number] @ volume.affine,
+            self.shape,
+            self.affine,
+            to_faces=True,
         )
         inside: NDArray[np.bool_] = moved >= 0.5
         return inside

@@ -88,6 +88,9 @@ def run(job: Job) -> list[ScanOutcome]:
         omp_nthreads=job.settings.omp_nthreads,
         stoppable=False,
     )
+    for result in results:
+        for scan in () if result.failed else result.item.scans:
+            job.ledger.clear_failure(STEP, scan.key)  # of a day when another one was the last
     return job.record(STEP, results, lambda task: task.scans[-1])
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from synthtumour_bids.bids.derivatives import remove_outputs, sidecar_path, write_image
 from synthtumour_bids.bids.scan import Scan
@@ -151,12 +150,8 @@ def _fill_t1w(task: TwinTask, t1w: T1w, plane: Midplane) -> bool:
     head = Volume.of(image)
     brain = load_volume(layout.native_brain(scan))
     to_scan = np.linalg.inv(scan_to_template(layout.transform(scan, to=T1W_SPACE))) @ head.affine
-    to_brain = np.linalg.inv(brain.affine) @ to_scan
     there: NDArray[np.bool_] = (
-        ndimage.affine_transform(
-            brain.data, to_brain[:3, :3], to_brain[:3, 3], output_shape=head.data.shape, order=1
-        )
-        >= 0.5
+        geometry.resample(brain.data, brain.affine, head.data.shape, to_scan, to_faces=True) >= 0.5
     )
     hole = _hole(load_volume(layout.in_t1w(scan, label="L", suffix="mask")), there)
     if not hole.any():

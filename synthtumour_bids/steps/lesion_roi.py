@@ -34,7 +34,7 @@ def write(job: Job) -> list[ScanOutcome]:
     What failed: the folder may be full, or no longer there.
     """
     groups = _by_t1w(job)
-    _remove_lost(job)
+    remove_lost(job)
     root, settings = job.lesion_roi_dir, job.settings
     failures = []
     for t1w, masks in groups:
@@ -62,7 +62,7 @@ def _by_t1w(job: Job) -> list[tuple[Scan, dict[Scan, Path]]]:
     return [(t1w, _of_session(t1w, masks)) for t1w, masks in found.values()]
 
 
-def _remove_lost(job: Job) -> None:
+def remove_lost(job: Job) -> None:
     """Remove the masks of T1w images that none of their scans lies on any more."""
     for scan in job.selected(Role.TUMOUR):
         chosen = job.selection.t1w.get(scan.key)

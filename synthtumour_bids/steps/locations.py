@@ -23,12 +23,14 @@ from synthtumour_bids.measures.size import NEIGHBOURS, size_of
 from synthtumour_bids.preprocessing.points import Carrier, affine_carrier, deformable_carrier
 from synthtumour_bids.settings import TEMPLATE
 from synthtumour_bids.simulation.anatomy import ORIGIN, SPACING, average_head
+from synthtumour_bids.steps.carried import carried_files
 from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import Volume, load_volume
 
 STEP = "locations"
 VERSION = "1"  # changes when the same mask gives other figures
 AFFINE = "affine"  # the kind of transform that places are carried with
+MASK = "_mask.nii.gz"
 _DIGITS = 3
 
 
@@ -113,10 +115,11 @@ def _tell(scan: Scan, layout: Layout, figures: Mapping[str, Any]) -> None:
     Of a name with fewer entities a reader may take over what a sidecar does not say itself.
     """
     nothing: dict[str, Any] = {key: {} for key in figures}
+    carried = carried_files(Ledger(layout.output_dir), scan.key)
     for path, told in (
         (layout.native(scan, label="L", suffix="mask"), figures),
         (layout.standard(scan, label="L", suffix="mask"), figures),
-        (layout.in_t1w(scan, label="L", suffix="mask"), figures),
+        *((path, figures) for path in carried if path.name.endswith(MASK)),
         (layout.native(scan, label="L", desc=Network.JUNIOR, suffix="mask"), nothing),
     ):
         sidecar = sidecar_path(path)

@@ -51,7 +51,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     scans, path = calibrating(job), job.layout.models / PRESENCE
     people = sorted({scan.person for scan in scans})
     if is_done(job):
-        if _by_people(scans) or _by_heads(job) or _of_before(job):
+        if _by_people(scans) or _by_heads(job) or _of_before(job) or _of_others(job):
             return [ScanOutcome(NAME, Step.TRAIN, Status.SKIPPED, of_scan=False)]
         LOGGER.info(
             "%d tumour-free persons taught no network, fewer than %d: %s.",
@@ -96,12 +96,22 @@ def _of_before(job: Job) -> bool:
 
     So it was in earlier versions, and what is finished stays as it is.
     """
-    if _beside(job) is None:
-        return False
-    stored = None
+    stored = _stored(job)
+    return _beside(job) is not None and stored is not None and stored.source == control_heads.SOURCE
+
+
+def _of_others(job: Job) -> bool:
+    """Whether people calibrated the senior none of whom is in this run, which is about others."""
+    stored = _stored(job)
+    here = {*job.persons().values(), *(scan.person for scan in job.selection.everything)}
+    return stored is not None and stored.source == PEOPLE and here.isdisjoint(stored.likeness)
+
+
+def _stored(job: Job) -> Controls | None:
+    """The senior's calibration that is there; ``None`` also for one that cannot be used."""
     with suppress(UnavailableError):
-        stored = read_controls(job.layout.models, job.main_network.card)
-    return stored is not None and stored.source == control_heads.SOURCE
+        return read_controls(job.layout.models, job.main_network.card)
+    return None
 
 
 def _of_people(
@@ -213,12 +223,16 @@ def _instead(job: Job) -> str:
 
 
 def calibrating(job: Job) -> list[Scan]:
-    """Tumour-free scans of people who taught, hosted or selected no network of this output."""
+    """Tumour-free scans of people who taught, hosted or selected no network of this output.
+
+    A copy of a patient's scan under the name of somebody without a tumour is none.
+    """
     known = lineage.learned_from(job)
     free = [*job.preprocessed(Role.HELD_OUT), *job.preprocessed(Role.TUMOURFREE)]
-    others = [*free, *job.preprocessed(Role.TUMOUR), *job.preprocessed(Role.ANNOTATED)]
-    people = {scan.person for scan in others if scan.key in known}
-    return [scan for scan in free if scan.person not in people]
+    patients = [*job.preprocessed(Role.TUMOUR), *job.preprocessed(Role.ANNOTATED)]
+    others = {scan.person for scan in patients}
+    others |= {scan.person for scan in free if scan.key in known}
+    return [scan for scan in free if scan.person not in others]
 
 
 def is_done(job: Job) -> bool:

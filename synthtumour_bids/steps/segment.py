@@ -28,6 +28,7 @@ from synthtumour_bids.segmentation.presence import DIGITS
 from synthtumour_bids.segmentation.temperature import at_temperature
 from synthtumour_bids.segmentation.uncertainty import entropy, sure_share
 from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps.carried import remove_carried
 from synthtumour_bids.steps.measurements import expected_dice, flags_of, measure
 from synthtumour_bids.steps.memory import memory_gb
 from synthtumour_bids.steps.networks import CONTROLS, Networks, controls_print
@@ -121,6 +122,7 @@ def segment_scan(task: SegmentTask) -> None:
     for record in _measured(scan, layout):
         record.unlink(missing_ok=True)  # of a segmentation that is no more
     remove_outputs((layout.twin(scan), layout.twin_in_t1w(scan)))
+    remove_carried(ledger, scan.key)
     outputs = write_segmentation(segmented, layout)
     result = layout.result(scan)
     write_json(

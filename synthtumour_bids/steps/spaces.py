@@ -18,6 +18,8 @@ def run(job: Job) -> list[ScanOutcome]:
     records = []
     if not asked or Reference(T1W) in asked:
         records += t1w.run(job) + lesion_roi.write(job)
+    else:
+        lesion_roi.remove_lost(job)
     return records + standard_spaces.run(job) + healthy_twin.run(job)
 
 

@@ -83,6 +83,12 @@ def test_distance_to_the_brains_surface() -> None:
     assert surface_distance(deep.mask, brain.mask, spacing) == pytest.approx(15, abs=2)
     assert surface_distance(brain.mask, brain.mask, spacing) == 0
     assert surface_distance(deep.mask & False, brain.mask, spacing) is None
+    top = np.zeros((20, 20, 8), bool)
+    top[:, :, -1] = True
+    assert surface_distance(top, np.ones_like(top), np.array([1.0, 1, 5])) == 0, "thick slices"
+    inside = np.zeros_like(top)
+    inside[10, 10, 4] = True
+    assert surface_distance(inside, np.ones_like(top), np.array([1.0, 1, 5])) == pytest.approx(9)
 
 
 def test_regions_share_the_whole_lesion_out() -> None:

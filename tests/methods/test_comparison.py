@@ -142,7 +142,7 @@ def test_parts_go_that_are_mostly_as_bright_as_people_without_a_tumour(tmp_path:
     assert left.without(probability.data)[LESION].all()
     assert not left.without(probability.data)[FALSE].any()
     assert left.likeness == found.likeness, "that is calibrated without it"
-    kept = replace(found, verdicts=())
+    kept = replace(found, all_stay=True)
     assert kept.beyond(replace(nobody_has_it, highest=highest), brightness) is kept
 
 
@@ -188,6 +188,13 @@ def test_parts_that_another_network_does_not_find_go(tmp_path: Path) -> None:
     assert upheld.likeness > gone.likeness == 0
     assert len(gone.upheld_by(gone).dropped) == 2, "what is dropped there, too, upholds nothing"
     assert kept.upheld_by(both) is kept
+    # Where all stays, parts count as they would if some went.
+    staying = replace(gone, all_stay=True).upheld_by(replace(found((inner,)), all_stay=True))
+    assert staying.likeness == upheld.likeness
+    assert not staying.dropped
+    assert not staying.territory.any()
+    doubted = replace(gone, all_stay=True)
+    assert gone.upheld_by(doubted).likeness == 0, "of what is doubted there, too, none counts"
 
 
 def test_people_without_a_tumour_are_judged_as_patients_are(tmp_path: Path) -> None:

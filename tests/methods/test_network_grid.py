@@ -32,7 +32,7 @@ def test_a_ball_stays_where_it_was(own: float, of_run: float, tmp_path: Path) ->
     image = store(tmp_path / "image.nii", ball, of_run)
     brain = store(tmp_path / "brain.nii", (world[..., 0] > 0).astype(np.uint8), of_run)
     grid = NetworkGrid(own, of_run, tmp_path / "images")
-    (seen,) = grid.images([image])
+    (seen,) = grid.images([image], "raw__sub-01_FLAIR")
     assert load_volume(seen).data.shape == standard_brain(own).shape
     path = tmp_path / "probability.nii"
     nib.save(nib.load(seen), path)
@@ -45,11 +45,22 @@ def test_a_ball_stays_where_it_was(own: float, of_run: float, tmp_path: Path) ->
     assert overlap / ((found > 0.5).sum() + (ball[inside] > 0).sum()) > 0.85
 
 
+def test_scans_of_one_name_in_two_datasets_are_carried_beside_each_other(tmp_path: Path) -> None:
+    grid = NetworkGrid(8.0, 4.0, tmp_path / "images")
+    carried = []
+    for value, slug in enumerate(("raw__sub-01_FLAIR", "tumourfree__sub-01_FLAIR"), 1):
+        values = np.full(standard_brain(4.0).shape, value, np.float32)
+        (tmp_path / slug).mkdir()
+        carried += grid.images([store(tmp_path / slug / "image.nii", values, 4.0)], slug)
+    assert [load_volume(path).data.max() for path in carried] == [1, 2]
+    assert grid.to_json() != NetworkGrid(4.0, 4.0, tmp_path).to_json() == {}
+
+
 def test_on_the_same_grid_nothing_is_written_and_a_broken_image_is_left_to_the_prediction(
     tmp_path: Path,
 ) -> None:
     broken = store(tmp_path / "broken.nii", np.ones(standard_brain(4.0).shape, np.float32), 4.0)
     broken.write_bytes(broken.read_bytes()[:2000])
     for run in (2.0, 4.0):
-        assert NetworkGrid(2.0, run, tmp_path / "images").images([broken]) == (broken,)
+        assert NetworkGrid(2.0, run, tmp_path / "images").images([broken], "a") == (broken,)
     assert not (tmp_path / "images").exists()

@@ -17,6 +17,7 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
+from synthtumour_bids.ledger import Failure, Identity
 from synthtumour_bids.preprocessing.sessions import halfway_transforms
 from synthtumour_bids.settings import Step
 from synthtumour_bids.steps import change, tables
@@ -71,7 +72,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Job:
     table = root / "bids" / "sub-01" / "sub-01_sessions.tsv"
     table.parent.mkdir(parents=True)
     table.write_text("session_id\tacq_time\nses-1\t1900-01-01\nses-2\t1900-07-02\n")
+    # On a day when the first session was the last, it failed.
+    job.ledger.mark_failure(Failure(change.STEP, Identity.of(scans[0]), "tumour", "disk full"))
     assert [one.message for one in change.run(job)] == [""]
+    assert job.ledger.failures() == []
     return job
 
 

@@ -23,7 +23,7 @@ from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation import presence as controls
 from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.model_card import Model
-from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, Controls
+from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, PEOPLE, Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD, PRESENCE, write_controls
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import presence
@@ -33,6 +33,7 @@ from tests.builders.jobs import (
     mark_preprocessed,
     mark_trained,
     method_of,
+    with_scans,
     with_settings,
     write_network,
 )
@@ -59,6 +60,14 @@ def test_who_taught_a_network_does_not_calibrate_it_by_any_name(tmp_path: Path) 
     assert [scan.subject for scan in presence.calibrating(job)] == ["h00", "h01", "h02", "late"]
     mark_preprocessed(job, host, late, fingerprint="p", image="the same")
     assert [scan.subject for scan in presence.calibrating(job)] == ["h00", "h01", "h02"]
+
+
+def test_a_patient_by_another_name_does_not_calibrate(tmp_path: Path) -> None:
+    job = cohort(tmp_path, held_out=3)
+    patient = make_scan(tmp_path / "bids", "patient")
+    job = with_scans(job, *job.selection.everything, patient)
+    mark_preprocessed(job, job.selection.everything[1], patient, fingerprint="p", image="the same")
+    assert [scan.subject for scan in presence.calibrating(job)] == ["h00", "h02", "late"]
 
 
 def test_a_copy_is_one_person_where_it_calibrates_and_where_it_is_judged(tmp_path: Path) -> None:
@@ -158,9 +167,15 @@ def test_a_starter_that_is_the_junior_needs_no_heads_of_the_run(
         assert presence.run(job, method_of(job)) == []
     assert "the starter, calibrated by 79 simulated heads, tells" in caplog.text
     assert presence.witness_of(job) == Witness("junior", shipped, beside=True, measured=True)
-    # What an earlier version calibrated by simulated heads stays as it is; by too few people, not.
-    for source, status in (("simulated heads", [Status.SKIPPED]), ("tumour-free scans", [])):
-        own = Controls(source, {f"{n:04d}": 2.0 for n in range(39)})
+    # What an earlier version calibrated by simulated heads stays as it is, and so do people of whom
+    # nobody is in this run; of those who are, there are too few now.
+    (person,) = {scan.person for scan in job.selected(Role.TUMOURFREE)}
+    for source, first, status in (
+        ("simulated heads", "0000", [Status.SKIPPED]),
+        (PEOPLE, "0000", [Status.SKIPPED]),
+        (PEOPLE, person, []),
+    ):
+        own = Controls(source, {first: 2.0, **{f"{n:04d}": 2.0 for n in range(1, 39)}})
         write_controls(job.layout.models, job.main_network.card, own)
         assert [one.status for one in presence.run(job, method_of(job))] == status
         assert presence.witness_of(job).network == ("senior" if status else "junior")
