@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from synthtumour_bids.segmentation.checked_values import number, whole
 
 FEWEST = 8  # masks of known Dice, below which no line is drawn
 COVERED = 0.9  # share of known masks whose Dice the interval holds
-RIDGE = 0.05  # draws the slope to 0 where masks are few and alike
+SHRINKAGE = 0.02  # draws the slope to 0 where masks are few and alike
 _STEEPEST = 100.0
 MOST_MASKS = 10_000
 SURE, PLANTED = "Sure", ("Same", "Grown", "Shrunk")  # what cards call the slopes
@@ -102,7 +103,9 @@ class DiceLine:
 
 
 def fit_line(sure: Sequence[float], dice: Sequence[float]) -> DiceLine | None:
-    """Fit the line on masks whose Dice is known, by ridge regression.
+    """Fit the line on masks whose Dice is known, of which some were lost and must not bend it.
+
+    Its slope is the median of those between two masks (Theil 1950, Sen 1968), drawn towards 0.
 
     Parameters
     ----------
@@ -128,17 +131,19 @@ def fit_line(sure: Sequence[float], dice: Sequence[float]) -> DiceLine | None:
     shares, target = np.array(sure), np.array(dice)
     errors = []
     for index, share in enumerate(shares):
-        intercept, slope = _ridge(np.delete(shares, index), np.delete(target, index))
+        intercept, slope = _line(np.delete(shares, index), np.delete(target, index))
         errors.append(abs(float(np.clip(intercept + slope * share, 0, 1)) - target[index]))
     # As in conformal prediction: the next mask counts as one more, whose error may be the largest.
     rank = min(COVERED * (1 + 1 / len(errors)), 1)
     margin = float(np.quantile(errors, rank, method="higher"))
-    intercept, slope = _ridge(shares, target)
+    intercept, slope = _line(shares, target)
     return DiceLine(intercept, slope, margin, len(errors))
 
 
-def _ridge(shares: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
-    """Intercept and slope; the intercept is free, so that the mean is met."""
-    left, right = shares - shares.mean(), target - target.mean()
-    slope = float(left @ right) / (float(left @ left) + RIDGE)
-    return float(target.mean()) - slope * float(shares.mean()), slope
+def _line(shares: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:
+    """Intercept and slope, by medians: half of the masks lie above, half below."""
+    if np.ptp(shares) == 0:
+        return float(np.median(target)), 0.0
+    spread = float(np.sum((shares - shares.mean()) ** 2))
+    slope = float(stats.theilslopes(target, shares).slope) * spread / (spread + SHRINKAGE)
+    return float(np.median(target - slope * shares)), slope

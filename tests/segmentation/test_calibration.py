@@ -49,6 +49,30 @@ def test_the_line_finds_what_sureness_says_and_its_interval_holds_it() -> None:
     assert DiceLine.from_json(stored).sure == pytest.approx(line.sure, abs=1e-5)
 
 
+def test_tumours_that_were_lost_do_not_bend_the_line() -> None:
+    shares = np.linspace(0.5, 0.95, 24)
+    dice = shares - 0.05
+    line = fit_line(shares.tolist(), np.where(np.arange(24) % 5 == 2, 0.2, dice).tolist())
+    assert line is not None
+    for share in (0.5, 0.7, 0.95):
+        found = line.at(share)
+        assert found is not None
+        assert found.value == pytest.approx(share - 0.05, abs=0.04)
+    assert line.margin > 0.2, "but the interval knows of them"
+
+
+@pytest.mark.parametrize("width", [0, 1e-9, 0.01])
+def test_masks_that_are_alike_tell_no_slope(width: float) -> None:
+    rng = np.random.default_rng(1)
+    shares, dice = 0.8 + width * rng.uniform(-1, 1, FEWEST), rng.uniform(0.6, 0.9, FEWEST)
+    line = fit_line(shares.tolist(), dice.tolist())
+    assert line is not None
+    assert abs(line.sure) < 1
+    found = line.at(0.8)
+    assert found is not None
+    assert found.value == pytest.approx(np.median(dice), abs=0.02)
+
+
 def test_a_line_of_before_is_kept_as_it_is_and_tells_nothing() -> None:
     stored = {
         "Intercept": 0.1, "Same": 0.5, "Grown": 0.1, "Shrunk": 0.2, "Margin": 0.12, "Masks": 12
