@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -374,16 +375,26 @@ def refused(job: Job, step: str) -> list[ScanOutcome]:
 
 
 def _forget_mended(job: Job, step: str, still: Collection[str]) -> None:
-    """Clear what was refused before, of participants that this run has looked at."""
+    """Clear failures of what was refused before, or is gone, of participants now looked at."""
     settings, scans = job.settings, job.selection.everything
-    datasets = {MAIN, *(scan.dataset_name for scan in scans)}
+    roots = {MAIN: settings.bids_dir, **{scan.dataset_name: scan.dataset for scan in scans}}
     for failure in job.ledger.failures():
         who = failure.scan
-        was_refused = failure.step == step and not who.suffix
-        if was_refused and who.dataset in datasets and who.key not in still:
+        if failure.step != step or who.dataset not in roots or who.key in still:
+            continue
+        if not who.suffix or not _is_there(who, roots[who.dataset]):
             excluded = who.subject in settings.exclude_participant_label
             if not excluded and who.subject in (settings.participant_label or (who.subject,)):
                 job.ledger.clear_failure(step, who.key)
+
+
+def _is_there(scan: Identity, root: Path) -> bool:
+    """Whether a dataset still has the image of a scan; also where nobody may know."""
+    folder = root / f"sub-{scan.subject}"
+    try:
+        return any(folder.rglob(f"{glob.escape(scan.name)}.nii*"))
+    except OSError:
+        return True
 
 
 def skipped(step: str, scans: Iterable[Scan]) -> list[ScanOutcome]:

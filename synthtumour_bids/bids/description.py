@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from synthtumour_bids import __version__
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.files import write_json, write_text
 from synthtumour_bids.settings import Settings
+
+LOGGER = logging.getLogger(__name__)
 
 GENERATOR = "synthtumour_bids"
 BIDS_VERSION = "1.10.1"
@@ -81,8 +84,26 @@ def write_dataset_description(
     # Each job of an array comes here while others read: what is right already stays untouched.
     if not bidsignore.is_file() or bidsignore.read_text(encoding="utf-8") != text:
         write_text(bidsignore, text)
-    if read_description(root) != description:
+    before = read_description(root)
+    if before != description:
+        _tell_of_others(before or {}, told)
         write_json(root / DESCRIPTION_FILE, description)
+
+
+def _tell_of_others(before: dict[str, Any], links: Mapping[str, str]) -> None:
+    """Warn where a dataset lies elsewhere than when the folder was written last."""
+    known = before.get("DatasetLinks")
+    for name, link in links.items():
+        other = known.get(name) if isinstance(known, dict) else None
+        if other and other != link:
+            LOGGER.warning(
+                "This output folder was made of %s as dataset %s, and this run's is %s. If that is "
+                "the same dataset in another place, all is well; if not, results of participants "
+                "of the same names are replaced: choose another output folder.",
+                other,
+                name,
+                link,
+            )
 
 
 def _link(root: Path, dataset: Path) -> str:
@@ -149,6 +170,9 @@ def check_output_dir(output_dir: Path, bids_dir: Path) -> None:
             f"{bids_dir}. {suggestion}"
         )
         raise UsageError(msg)
+    if output_dir.is_symlink() and not output.exists():
+        msg = f"The output folder {output_dir} is a link to nowhere. {suggestion}"
+        raise UsageError(msg)
     if output.exists() and not output.is_dir():
         msg = f"The output folder {output_dir} is a file. {suggestion}"
         raise UsageError(msg)
@@ -162,6 +186,9 @@ def check_output_dir(output_dir: Path, bids_dir: Path) -> None:
         )
         raise UsageError(msg)
     check_writable(output, output_dir)
+    logs = output / "logs"  # of somebody else's run, perhaps
+    if logs.is_dir():
+        check_writable(logs, output_dir / "logs")
 
 
 def _foreign_content(folder: Path) -> list[str]:
@@ -190,6 +217,24 @@ def check_writable(output: Path, shown: Path) -> None:
 
 
 def check_folders(settings: Settings) -> None:
+    """Refuse folders that a run cannot or must not write to; see `_check_folders`.
+
+    Raises
+    ------
+    UsageError
+        Also where nobody may look.
+    """
+    try:
+        _check_folders(settings)
+    except OSError as error:
+        msg = (
+            f"{error.filename} cannot be used ({error.strerror}). Mend its permissions or its "
+            "name, or choose another folder."
+        )
+        raise UsageError(msg) from error
+
+
+def _check_folders(settings: Settings) -> None:
     """Refuse an output folder or a work folder that a run cannot or must not write to.
 
     Raises

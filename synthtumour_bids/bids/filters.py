@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from synthtumour_bids.bids.index import entity_names
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.safe_files import read_any_json
@@ -130,7 +131,20 @@ def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
     if not isinstance(filters, dict):
         msg = f"Query {query!r} of the filter file {path} must be an object: {{entity: value}}."
         raise UsageError(msg)
-    for entity, value in filters.items():
+    names = entity_names()
+    known = {names.get(str(entity), str(entity)): value for entity, value in filters.items()}
+    if len(known) < len(filters):
+        twice = ", ".join(map(str, filters))
+        msg = f"Query {query!r} of the filter file {path} has an entity by two names: {twice}."
+        raise UsageError(msg)
+    for entity, value in known.items():
+        if entity not in names:
+            others = ", ".join(sorted({*names.values()} - _DECIDED.keys()))
+            msg = (
+                f"Query {query!r} of the filter file {path} has {entity!r}, which is no entity. "
+                f"Entities are {others}."
+            )
+            raise UsageError(msg)
         if entity == SUFFIX and query not in IMAGE_QUERIES:
             _check_suffixes(path, query, value)
         elif entity in _DECIDED:
@@ -146,7 +160,7 @@ def _checked(path: Path, query: str, filters: Any) -> dict[str, Any]:
                 f'neither a text, a number, null, "*" nor a list of these: {value!r}.'
             )
             raise UsageError(msg)
-    return dict(filters)
+    return known
 
 
 def _check_suffixes(path: Path, query: str, value: Any) -> None:

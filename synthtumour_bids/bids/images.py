@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pathspec import GitIgnoreSpec
+
 from synthtumour_bids.bids.filters import Filters
 from synthtumour_bids.bids.folders import Misnamed, Refusal, survey
 from synthtumour_bids.bids.ignored import read_bidsignore
@@ -87,9 +89,10 @@ def scans_of(
     indexed = sorted(asked_for.union(filters.t1w_suffixes if dataset.name == MAIN else ()))
     seen = survey(dataset.name, dataset.root, indexed, subjects)
     excluded = settings.exclude_participant_label
+    ignored = read_bidsignore(dataset.root)
     refused = []
     for one in seen.refused:
-        if one.subject in excluded:
+        if one.subject in excluded or _is_ignored(ignored, one.path.relative_to(dataset.root)):
             continue
         if one.path.name in _datatypes(indexed) - _datatypes(asked_for):
             LOGGER.warning("%s Masks are not carried to T1w images in it.", one.message)
@@ -171,7 +174,7 @@ def _images(
     ignored = read_bidsignore(dataset.root)
     excluded = settings.exclude_participant_label
     sessions = settings.session_label if dataset.name == MAIN else ()
-    images = {}
+    images, made = {}, list[str]()
     for relative in query(layout, suffixes, filters):
         if ignored.match_file(relative.as_posix()):
             LOGGER.info("%s is left out: .bidsignore names it.", dataset.root / relative)
@@ -191,12 +194,22 @@ def _images(
             refused.append(Refusal(dataset.name, subject, dataset.root / relative, message))
             continue
         entities = dict(parsed.entities)
-        if parsed.is_derivative or entities.get("part") in _PARTS_LEFT_OUT:
+        if parsed.is_derivative:
+            made.append(relative.as_posix())
+            continue
+        if entities.get("part") in _PARTS_LEFT_OUT:
             LOGGER.debug("%s is no scan; left out.", dataset.root / relative)
             continue
         if sessions and entities.get("ses") not in sessions:
             continue
         images[dataset.root / relative] = parsed
+    if made:
+        LOGGER.warning(
+            "Images in %s are named as derivatives, with desc, space or the like, and left out: "
+            "%s. To use one, name it as a scan.",
+            dataset.root,
+            listed(made, 5),
+        )
     return images
 
 
@@ -211,10 +224,11 @@ def _tell_misnamed(root: Path, misnamed: Collection[Misnamed]) -> None:
     ignored = read_bidsignore(root)
     folders: dict[bool, list[str]] = {}
     for one in misnamed:
-        relative = one.path.relative_to(root).as_posix()
-        if not (ignored.match_file(relative) or ignored.match_file(f"{relative}/")):
+        relative = one.path.relative_to(root)
+        if not _is_ignored(ignored, relative):
             is_image = one.path.suffix.lower() in (".nii", ".gz")
-            folders.setdefault(is_image, []).append(f"{relative} (rename it to {one.should_be})")
+            told = f"{relative.as_posix()} (rename it to {one.should_be})"
+            folders.setdefault(is_image, []).append(told)
     for is_image, those in sorted(folders.items()):
         LOGGER.warning(
             "%s in %s not named as BIDS asks for, and left out: %s. Small and capital letters "
@@ -223,6 +237,12 @@ def _tell_misnamed(root: Path, misnamed: Collection[Misnamed]) -> None:
             root,
             listed(those, 5),
         )
+
+
+def _is_ignored(ignored: GitIgnoreSpec, relative: Path) -> bool:
+    """Whether ``.bidsignore`` names a file, or a folder, which it may do with a slash."""
+    name = relative.as_posix()
+    return ignored.match_file(name) or ignored.match_file(f"{name}/")
 
 
 def _disagreement(path: Path, relative: Path, parsed: ParsedName) -> str | None:
@@ -249,11 +269,15 @@ def _one_each(images: Mapping[Path, ParsedName]) -> dict[Path, ParsedName]:
             LOGGER.warning("%s is also there as .nii.gz, which is used.", path)
             del chosen[path]
     traces = {path.parent for path, parsed in chosen.items() if parsed.suffix == "trace"}
-    return {
-        path: parsed
-        for path, parsed in chosen.items()
-        if parsed.suffix != "dwi" or not (path.parent in traces or _is_series(path))
-    }
+    diffusion = [path for path, parsed in chosen.items() if parsed.suffix == "dwi"]
+    series = [path for path in diffusion if path.parent not in traces and _is_series(path)]
+    if series:
+        LOGGER.warning(
+            "%s: left out, as series of volumes; a trace image or one volume can be segmented.",
+            listed([str(path) for path in series], 5),
+        )
+    gone = {*series, *(path for path in diffusion if path.parent in traces)}
+    return {path: parsed for path, parsed in chosen.items() if path not in gone}
 
 
 def _is_series(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -64,10 +65,44 @@ def open_index(
         ignore = _all_but(subjects, {datatype(suffix) for suffix in suffixes}, suffixes)
         ignore += [_below(path.relative_to(root)) for path in but]
         indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
-        return BIDSLayout(root, validate=False, indexer=indexer)
-    if not (database / "layout_index.sqlite").is_file():
+        return BIDSLayout(root, validate=False, config=_config(root), indexer=indexer)
+    try:
+        there = (database / "layout_index.sqlite").is_file()
+    except OSError as error:
+        raise UsageError(_unusable_database(database, error)) from error
+    if not there:
         _make_database(root, database)
     return _open_database(root, database)
+
+
+def _config(root: Path) -> list[dict[str, Any]]:
+    """Entities as pybids knows them, looked for below the dataset's root alone.
+
+    It looks for them in absolute paths, where a folder above may be called ``pet`` or ``run-2``.
+    """
+    content = _entities()
+    above = rf"^{re.escape(str(root.absolute()))}(?s:.*?)"
+    for entity in content["entities"]:
+        entity["pattern"] = f"{above}(?:{entity['pattern']})"
+    return [content]
+
+
+def entity_names() -> dict[str, str]:
+    """Names of the entities that can be asked for, by themselves and as file names have them."""
+    names: dict[str, str] = {}
+    for entity in _entities()["entities"]:
+        name, short = entity["name"], re.search(r"\+([a-z]+)-\(", entity["pattern"])
+        names |= {name: name, **({short[1]: name} if short else {})}
+    return names
+
+
+def _entities() -> dict[str, Any]:
+    from bids.config import get_option
+
+    content: dict[str, Any] = json.loads(
+        Path(get_option("config_paths")["bids"]).read_text(encoding="utf-8")
+    )
+    return content
 
 
 def _check_description(root: Path) -> None:
@@ -131,16 +166,19 @@ def _make_database(root: Path, database: Path) -> None:
     try:
         new.parent.mkdir(parents=True, exist_ok=True)
         indexer = BIDSLayoutIndexer(validate=False, index_metadata=False, ignore=ignore)
-        BIDSLayout(root, validate=False, indexer=indexer, database_path=new)
+        BIDSLayout(root, validate=False, config=_config(root), indexer=indexer, database_path=new)
         database.mkdir(exist_ok=True)
         # The arguments first: a database counts as there when its index is.
         for file in sorted(new.iterdir(), key=lambda file: file.suffix == ".sqlite"):
             file.replace(database / file.name)
     except OSError as error:
-        msg = f"The database folder {database} (--bids-database-dir) cannot be used: {error}."
-        raise UsageError(msg) from error
+        raise UsageError(_unusable_database(database, error)) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _unusable_database(database: Path, error: OSError) -> str:
+    return f"The database folder {database} (--bids-database-dir) cannot be used: {error}."
 
 
 def _open_database(root: Path, database: Path) -> Any:
@@ -172,6 +210,7 @@ def query(layout: Any, suffixes: Collection[str], filters: Mapping[str, Any]) ->
         When a filter names an entity that BIDS does not have.
     """
     from bids.layout import Query
+    from sqlalchemy.exc import SQLAlchemyError
 
     words = {None: Query.NONE, "*": Query.ANY}
 
@@ -188,7 +227,7 @@ def query(layout: Any, suffixes: Collection[str], filters: Mapping[str, Any]) ->
     }
     try:
         found = layout.get(return_type="filename", **constraints)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, SQLAlchemyError) as error:
         msg = f"A filter of the file of --bids-filter-file cannot be used: {error}"
         raise UsageError(msg) from error
     root = Path(layout.root)

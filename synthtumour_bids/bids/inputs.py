@@ -319,8 +319,14 @@ def _nothing_message(settings: Settings, dataset: Dataset, found: Found) -> str:
         f"No {settings.contrast} image was found in {dataset.root}. "
         f"{_looked_for(settings, labels, [dataset])} {_filters_used(settings)} "
         f"{_present([dataset.root])} Another contrast is chosen with --contrast."
-        + ("" if labels else f" {_MOUNT_ADVICE}")
+        + ("" if labels else f" {_contents(dataset.root)} {_MOUNT_ADVICE}")
     )
+
+
+def _contents(root: Path) -> str:
+    """Say what a folder has that has no participant."""
+    names = sorted(path.name for path in root.iterdir())
+    return f"No folder in it is called sub-<label>: it has {listed(names, 5) or 'nothing'}."
 
 
 def _looked_for(

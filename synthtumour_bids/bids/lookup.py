@@ -14,6 +14,7 @@ from synthtumour_bids.bids.names import (
     parse_name,
 )
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.tables import FETCH
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 
@@ -106,16 +107,20 @@ def check_shared(found: Mapping[str, Path], flag: str) -> None:
     DataError
         Naming the scans.
     """
+    for path, keys in shared(found).items():
+        msg = (
+            f"{path} ({flag}) could be drawn on any of {listed(keys)}. Name it after the one "
+            "that it was drawn on, or leave the others out with --bids-filter-file."
+        )
+        raise DataError(msg)
+
+
+def shared(found: Mapping[str, Path]) -> dict[Path, list[str]]:
+    """Drawings that are those of several scans, with the scans' keys."""
     keys: dict[Path, list[str]] = {}
     for key, path in found.items():
         keys.setdefault(path, []).append(key)
-    for path, scans in keys.items():
-        if len(scans) > 1:
-            msg = (
-                f"{path} ({flag}) could be drawn on any of {listed(scans)}. Name it after the one "
-                "that it was drawn on, or leave the others out with --bids-filter-file."
-            )
-            raise DataError(msg)
+    return {path: scans for path, scans in keys.items() if len(scans) > 1}
 
 
 def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
@@ -148,10 +153,29 @@ def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, Parse
         session = subject / f"ses-{scan.session}"
         folders = [session / datatype(scan.suffix), session, *folders]
     for folder in folders:
-        for path in sorted(folder.glob(f"sub-{scan.subject}_*{suffix}.nii*")):
-            parsed = parse_name(path.name)
+        for name in _names(folder):
+            parsed = parse_name(name) if name.startswith(f"sub-{scan.subject}_") else None
             if parsed and parsed.suffix == suffix and parsed.extension in IMAGE_EXTENSIONS:
-                yield path, parsed
+                yield folder / name, parsed
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder; nothing where there is none.
+
+    Raises
+    ------
+    DataError
+        When it cannot be listed: what may be there must not count as not there.
+    """
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if folder.is_symlink():
+            raise DataError(f"{folder} is a link to a folder that is not there. {FETCH}") from error
+        return []
+    except OSError as error:
+        msg = f"The folder {folder} cannot be listed ({error.strerror}). Mend its permissions."
+        raise DataError(msg) from error
 
 
 def _rank(scan: Scan, parsed: ParsedName, wanted: _Wanted) -> tuple[int, int] | None:

@@ -74,6 +74,9 @@ def _read(path: Path) -> dict[str, Any]:
     """Read the values of a file that are for another run, too."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"--config-file: {path} cannot be read ({error.strerror})."
+        raise UsageError(msg) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"--config-file: TOML syntax error in {path}: {error}"
         raise UsageError(msg) from None

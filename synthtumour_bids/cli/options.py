@@ -37,6 +37,8 @@ from synthtumour_bids.settings import (
 )
 
 Add = Callable[..., None]
+# Values of a flag; those of one that is given again are added.
+SEVERAL: dict[str, Any] = {"nargs": "+", "action": "extend"}
 DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
 
@@ -68,14 +70,14 @@ def _add_scan_options(add: Add) -> None:
     add(
         "--participant-label",
         "--participant_label",
-        nargs="+",
+        **SEVERAL,
         metavar="LABEL",
         help="participants to work on, with or without sub-",
     )
     add(
         "--exclude-participant-label",
         "--exclude_participant_label",
-        nargs="+",
+        **SEVERAL,
         metavar="LABEL",
         help="participants to leave out",
     )
@@ -83,7 +85,7 @@ def _add_scan_options(add: Add) -> None:
         "--session-label",
         "--session_label",
         "--session-id",
-        nargs="+",
+        **SEVERAL,
         metavar="LABEL",
         help="sessions to work on, with or without ses-",
     )
@@ -102,21 +104,21 @@ def _add_scan_options(add: Add) -> None:
     )
     add(
         "--tumourfree-value",
-        nargs="+",
+        **SEVERAL,
         dest="tumourfree_values",
         metavar="VALUE",
         help="values of that column that mean tumour-free (default: control, healthy, hc, ...)",
     )
     add(
         "--tumour-value",
-        nargs="+",
+        **SEVERAL,
         dest="tumour_values",
         metavar="VALUE",
         help="values of that column that mean tumour (default: tumour, tumor, patient, glioma)",
     )
     add(
         "--hold-out",
-        nargs="+",
+        **SEVERAL,
         metavar="LABEL",
         help="participants that are segmented but kept out of every training step; tumour-free "
         "ones serve to count what is marked in them",
@@ -132,7 +134,7 @@ def _add_scan_options(add: Add) -> None:
         "-d",
         "--derivatives",
         type=derivatives,
-        nargs="+",
+        **SEVERAL,
         metavar="[NAME=]DIR",
         help="derivative datasets with brain masks (desc-brain_mask) to use instead of ours",
     )
@@ -150,7 +152,7 @@ def _add_method_options(add: Add) -> None:
     """Add the options of what is learned, and from what."""
     add(
         "--steps",
-        nargs="+",
+        **SEVERAL,
         choices=[step.value for step in Step],
         help="steps to run, in their fixed order (default: all)",
     )
@@ -220,7 +222,7 @@ def _add_method_options(add: Add) -> None:
     add("--contrast", choices=CONTRASTS, help="images to read")
     add(
         "--more-contrasts",
-        nargs="+",
+        **SEVERAL,
         choices=FURTHER_CONTRASTS,
         metavar="NAME",
         help="fabrication: further images of each session to learn from (T1w, ceT1w, T2w, FLAIR)",
@@ -263,7 +265,7 @@ def _add_method_options(add: Add) -> None:
     )
     add(
         "--output-spaces",
-        nargs="+",
+        **SEVERAL,
         type=output_space,
         metavar="SPACE[:res-N]",
         help="further grids for the mask: MNI152NLin2009aSym, MNI152NLin2009cAsym, MNI152NLin6Asym "

@@ -20,7 +20,7 @@ from synthtumour_bids.cli.types import existing_folder
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
-from synthtumour_bids.settings import ANALYSIS_LEVELS, Method, Settings, Step
+from synthtumour_bids.settings import ANALYSIS_LEVELS, LABEL_PREFIXES, Method, Settings, Step
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,6 +83,11 @@ def to_settings(given: Mapping[str, Any]) -> Settings:
     ----------
     given
         Values by the parser's destinations.
+
+    Raises
+    ------
+    UsageError
+        For a flag of labels that names none.
     """
     known = {field.name for field in fields(Settings)}
     values: dict[str, Any] = {
@@ -104,4 +109,13 @@ def to_settings(given: Mapping[str, Any]) -> Settings:
         values["method"] = Method(values["method"])
     if "steps" in values:
         values["steps"] = tuple(step for step in Step if step.value in values["steps"])
-    return Settings(**values)
+    settings = Settings(**values)
+    for name, prefix in LABEL_PREFIXES.items():
+        if values.get(name) and not getattr(settings, name):
+            flag = "--" + name.replace("_", "-")
+            msg = (
+                f"{flag} names nobody: {' '.join(map(repr, values[name]))}. Give labels, with or "
+                f"without {prefix}, or leave it out (an empty variable in a script?)."
+            )
+            raise UsageError(msg)
+    return settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -46,10 +47,23 @@ def volume(text: str) -> float:
     return number
 
 
+def _is(look: Callable[[], bool]) -> bool:
+    """Whether it is, of which one may have to look into folders that may not be entered."""
+    try:
+        return look()
+    except OSError as error:
+        raise _unseen(error) from error
+
+
+def _unseen(error: OSError) -> argparse.ArgumentTypeError:
+    msg = f"{error.filename} cannot be looked at ({error.strerror}): mend its permissions"
+    return argparse.ArgumentTypeError(msg)
+
+
 def existing_folder(text: str) -> Path:
     """Accept a folder that is there."""
     path = Path(text)
-    if not path.is_dir():
+    if not _is(path.is_dir):
         msg = f"folder does not exist: {path} (in a container, is its volume mounted?)"
         raise argparse.ArgumentTypeError(msg)
     return path.absolute()
@@ -68,7 +82,7 @@ def model(text: str) -> Path | Literal["starter"]:
 def existing_file(text: str) -> Path:
     """Accept a file that is there."""
     path = Path(text)
-    if not path.is_file():
+    if not _is(path.is_file):
         msg = f"file does not exist: {path} (in a container, is its volume mounted?)"
         raise argparse.ArgumentTypeError(msg)
     return path.absolute()
@@ -85,20 +99,24 @@ def output_space(text: str) -> str:
 
 def atlas(text: str) -> str:
     """Accept an image that is there, alone or with its table of labels behind a colon."""
-    return ":".join(str(existing_file(str(part))) for part in atlas_files(text) if part)
+    try:
+        parts = [str(part) for part in atlas_files(text) if part]
+    except OSError as error:
+        raise _unseen(error) from error
+    return ":".join(str(existing_file(part)) for part in parts)
 
 
 def derivatives(text: str) -> Path:
     """Accept a folder that is there, with or without ``NAME=`` before it."""
     name, _, path = text.partition("=")
-    whole = "/" in name or not path or Path(text).is_dir()
+    whole = "/" in name or not path or _is(Path(text).is_dir)
     return existing_folder(text if whole else path)
 
 
 def template(text: str) -> str:
     """Leave names alone; paths must mean the same in every process."""
     path = Path(text)
-    return str(path.absolute()) if path.exists() else text
+    return str(path.absolute()) if _is(path.exists) else text
 
 
 def memory(text: str) -> float:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, Generic, TypeVar
 
 from synthtumour_bids.errors import SynthTumourError
-from synthtumour_bids.execution.disk import disk_advice
+from synthtumour_bids.execution.disk import disk_advice, permission_advice
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -51,7 +51,7 @@ def attempt(function: Callable[[Item], Value], item: Item) -> Result[Item, Value
     except MemoryError:
         return Result(item, error=KILLED, trace=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - one bad scan never stops the others
-        sentence = f"{type(error).__name__}: {error}"
+        sentence = permission_advice(error) or f"{type(error).__name__}: {error}"
         advice = disk_advice(error)
         return Result(item, error=sentence, trace=traceback.format_exc(), disk=advice)
 

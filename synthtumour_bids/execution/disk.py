@@ -1,4 +1,4 @@
-"""A disk that takes nothing more: the one trouble of a scan that ends the run for all."""
+"""A disk that takes nothing more, which ends the run for all, and files that nobody may touch."""
 
 from __future__ import annotations
 
@@ -33,3 +33,14 @@ def disk_advice(error: BaseException | None) -> str:
             return _ADVICE[error.errno]
         error = error.__cause__ or error.__context__
     return ""
+
+
+def permission_advice(error: BaseException) -> str:
+    """Say which file may not be read or written; empty for every other error."""
+    if not isinstance(error, PermissionError) or error.filename is None:
+        return ""
+    return (
+        f"{error.filename} may not be read or written ({error.strerror}). Mend its permissions; "
+        "where somebody else has made the output folder, choose another one, or, in a container, "
+        "run as that user (-u)."
+    )

@@ -20,7 +20,7 @@ from synthtumour_bids.errors import (
     StoppedError,
     SynthTumourError,
 )
-from synthtumour_bids.execution.disk import disk_advice
+from synthtumour_bids.execution.disk import disk_advice, permission_advice
 from synthtumour_bids.execution.logs import end_logging, last_words
 from synthtumour_bids.execution.stopping import stop_by_exception
 
@@ -75,6 +75,9 @@ def _ended(program: str, work: Callable[[], int]) -> int:
             return EXIT_STOPPED
         if advice := disk_advice(error):
             last_words(f"{program}: error: {error}. {advice}")
+            return EXIT_UNAVAILABLE
+        if words := permission_advice(error):
+            last_words(f"{program}: error: {words}")
             return EXIT_UNAVAILABLE
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
             last_words(f"{program}: error: {NO_MEMORY}")

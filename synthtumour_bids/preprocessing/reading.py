@@ -204,7 +204,10 @@ def read_volume(path: Path) -> nib.Nifti1Image:
         values = np.asanyarray(image.dataobj, dtype=np.float32).reshape(shape)
     except VOXEL_ERRORS as error:
         raise UnreadableError(TRUNCATED.format(reason=error)) from error
-    return like_native(np.where(np.isfinite(values), values, 0), image, np.float32)
+    try:
+        return like_native(np.where(np.isfinite(values), values, 0), image, np.float32)
+    except HEADER_ERRORS as error:  # an affine of no numbers
+        raise UnreadableError(BAD_HEADER.format(reason=str(error).rstrip("."))) from error
 
 
 def _settle(header: nib.Nifti1Header) -> None:

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from synthtumour_bids.bids.lookup import find_truth
+from synthtumour_bids.bids.lookup import find_truth, shared
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.job import Job
@@ -38,10 +39,11 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     atlas = settings.atlas if load_atlas(settings.atlas) else None
     found = in_t1w(job.ledger)
     tasks = []
+    truths = _truths(job)
     for scan in job.selected():
         segmented = scan.role.is_segmented and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
-            truth = _find_truth(scan, settings.truth) if settings.truth and segmented else None
+            truth = truths.get(scan.key) if segmented else None
             redraw, viewer = settings.reports_only, not settings.no_viewer
             t1w = _on_t1w(job, scan, found) if segmented else None
             bent = spaces_of(job, scan) if segmented else ()
@@ -73,13 +75,35 @@ def _on_t1w(job: Job, scan: Scan, found: Mapping[str, InT1w]) -> T1wReport | Non
     return T1wReport(t1w, found[scan.key], roi_dir)
 
 
-def _find_truth(scan: Scan, truth_dir: Path) -> Path | None:
-    """Truth of a scan; without one, or with two that fit equally well, it gets no scores."""
-    try:
-        truth = find_truth(scan, truth_dir)
-    except DataError as error:
-        LOGGER.warning("%s is not scored: %s", scan.key, error)
-        return None
-    if truth is None:
-        LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, truth_dir)
-    return truth
+def _truths(job: Job) -> dict[str, Path]:
+    """Truths of the segmented scans that are scored, by their keys.
+
+    A scan without one, with two that fit equally well, or with one that other scans could have as
+    well, gets no scores, and a warning.
+    """
+    folder = job.settings.truth
+    if folder is None:
+        return {}
+    found = {}
+    for scan in job.selected():
+        if not scan.role.is_segmented or not job.layout.result(scan).is_file():
+            continue
+        try:
+            truth = find_truth(scan, folder)
+        except DataError as error:
+            LOGGER.warning("%s is not scored: %s", scan.key, error)
+            continue
+        if truth is None:
+            LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, folder)
+        else:
+            found[scan.key] = truth
+    for path, keys in shared(found).items():
+        LOGGER.warning(
+            "%s are not scored: %s (--truth) could be drawn on any of them. Name it after the one "
+            "that it was drawn on.",
+            listed(keys),
+            path,
+        )
+        for key in keys:
+            del found[key]
+    return found

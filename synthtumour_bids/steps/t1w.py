@@ -72,6 +72,9 @@ def run(job: Job) -> list[ScanOutcome]:
 
     Scans that are T1w images themselves have theirs there already.
     """
+    for scan in job.selected(Role.TUMOUR):
+        if scan.key not in job.selection.t1w:
+            job.ledger.clear_failure(STEP, scan.key)  # of an image that is gone
     tasks = [_task(job, scan) for scan in job.selected(Role.TUMOUR) if _is_wanted(job, scan)]
     todo = [task for task in tasks if not is_done(job, task.scan)]
     results = job.map(

@@ -67,7 +67,7 @@ def test_filters_by_role(main, healthy):
         ('{"flair": {"run": 1, "run": 2}}', "'run' is there twice"),
         ('{"flair": {"run": 1}, "image": {"run": 2}}', "'image' sets 'run' to 2 and the .* to 1"),
         ('{"healthy": {"run": 1}, "tumourfree": {"run": 2}}', "two queries for the same scans"),
-        ('{"flair": {"colour": "red"}}', "colour.*not a recognized entity"),
+        ('{"flair": {"colour": "red"}}', "'colour', which is no entity.*acquisition"),
     ],
 )
 def test_filter_files_with_mistakes(main, content, message):
@@ -128,3 +128,17 @@ def test_a_suffix_must_be_a_name(tmp_path: Path, suffix: object) -> None:
     path.write_text(json.dumps({"tumour": {"suffix": suffix}}))
     with pytest.raises(UsageError, match="'tumour'"):
         collect(root, bids_filter_file=path)
+
+
+def test_entities_may_be_called_as_in_file_names(main):
+    assert filtered(main, flair={"acq": "3D"}) == filtered(main, flair={"acquisition": "3D"})
+    with pytest.raises(UsageError, match="has an entity by two names: acq, acquisition"):
+        filtered(main, flair={"acq": "3D", "acquisition": "3D"})
+
+
+@pytest.mark.parametrize(
+    "value", [10**25, [10**25]], ids=["a number that no index can hold", "in a list"]
+)
+def test_values_that_cannot_be_asked_for_are_a_sentence(main, value):
+    with pytest.raises(UsageError, match="--bids-filter-file cannot be used"):
+        filtered(main, flair={"run": value})

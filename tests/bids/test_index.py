@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from synthtumour_bids.errors import DataError
-from tests.builders.datasets import collect, keys, make
+from tests.builders.datasets import collect, found, keys, make
 
 
 @pytest.fixture
@@ -49,3 +50,18 @@ def test_a_name_that_is_none_is_told_with_what_names_are(root, caplog):
     make(root, "sub-02_run-1_acq-x_FLAIR.nii.gz")
     assert len(collect(root, model=root).selected) == 2
     assert "other entities in its order" in caplog.text
+
+
+@pytest.mark.parametrize("above", ["pet", "func", "run-2", "ses-1", "sub-09", "acq-3D"])
+def test_words_in_the_path_above_a_dataset_mean_nothing(tmp_path, above):
+    plain, other = tmp_path / "plain" / "raw", tmp_path / above / "raw"
+    for root in (plain, other):
+        make(root, "sub-01_FLAIR.nii.gz", "sub-01_run-2_FLAIR.nii.gz", "sub-02_acq-3D_FLAIR.nii.gz")
+    filters = tmp_path / "filters.json"
+    for content in ({}, {"run": 2}, {"session": None}, {"acquisition": None}, {"subject": "01"}):
+        filters.write_text(json.dumps({"flair": content}))
+        asked = {"junior": "train", "bids_filter_file": filters}
+        wanted = found(plain, **asked)
+        assert wanted
+        assert found(other, **asked) == wanted
+        assert found(other, **asked, bids_database_dir=tmp_path / "database") == wanted

@@ -355,3 +355,34 @@ def test_a_broken_database_is_refused(main, tmp_path):
     (database / "layout_index.sqlite").write_text("x" * 5000)
     with pytest.raises(UsageError, match="cannot be used"):
         collect(main, bids_database_dir=database)
+
+
+def test_what_is_left_out_is_said_with_the_reason(main, tmp_path, caplog):
+    make(main, "sub-04_desc-defaced_FLAIR.nii.gz")
+    with caplog.at_level(logging.WARNING):
+        collect(main)
+    assert "named as derivatives" in caplog.text
+    assert "sub-04/anat/sub-04_desc-defaced_FLAIR.nii.gz" in caplog.text
+    series = make(tmp_path / "series", "sub-01_dwi.nii.gz")
+    nib.save(
+        nib.Nifti1Image(np.zeros((2, 2, 2, 3)), np.eye(4)), series / "sub-01/dwi/sub-01_dwi.nii.gz"
+    )
+    with caplog.at_level(logging.WARNING), pytest.raises(DataError, match="No DWI image was found"):
+        collect(series, contrast="DWI")
+    assert "sub-01_dwi.nii.gz: left out, as series of volumes" in caplog.text
+
+
+def test_a_folder_without_participants_is_described(tmp_path):
+    export = tmp_path / "export"
+    (export / "UPENN-GBM-00001_11").mkdir(parents=True)
+    with pytest.raises(DataError, match="called sub-<label>: it has UPENN-GBM-00001_11"):
+        collect(export)
+
+
+def test_what_bidsignore_names_is_refused_nowhere(main):
+    (main / "sub-05").symlink_to("nowhere")
+    (main / "SUB-06" / "anat").mkdir(parents=True)
+    (main / "SUB-06" / "anat" / "SUB-06_FLAIR.nii.gz").touch()
+    assert {one.subject for one in collect(main).refused} == {"05", "06"}
+    (main / ".bidsignore").write_text("sub-05\nSUB-06/\n")
+    assert collect(main).refused == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -69,6 +70,21 @@ def test_truth_by_name(tmp_path):
     assert find_truth(scan, tmp_path).name == "sub-01_ses-1_label-L_desc-expert_mask.nii.gz"
     make(tmp_path, "sub-01_ses-1_label-L_mask.nii.gz")
     assert find_truth(scan, tmp_path).name == "sub-01_ses-1_label-L_mask.nii.gz"
+
+
+def test_a_folder_that_cannot_be_listed_is_not_empty(tmp_path, monkeypatch):
+    make(tmp_path, "sub-01_label-L_mask.nii.gz")
+    (tmp_path / "sub-02").symlink_to("nowhere")
+    with pytest.raises(DataError, match="sub-02 is a link to a folder that is not there"):
+        find_truth(scan_of("sub-02_FLAIR"), tmp_path)
+    assert find_truth(scan_of("sub-03_FLAIR"), tmp_path) is None
+
+    def refuse(folder: Path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(DataError, match=r"anat cannot be listed \(Permission denied\)"):
+        find_truth(scan_of("sub-01_FLAIR"), tmp_path)
 
 
 def test_two_truths_of_one_scan_are_refused(tmp_path):

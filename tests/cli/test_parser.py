@@ -12,9 +12,9 @@ from synthtumour_bids.__main__ import main
 from synthtumour_bids.bids.contrasts import MORE_CONTRASTS
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
 from synthtumour_bids.cli.parser import build_parser, parse_settings
-from synthtumour_bids.errors import EXIT_USAGE
+from synthtumour_bids.errors import EXIT_USAGE, UsageError
 from synthtumour_bids.methods.label_free.recipes import RECIPES
-from synthtumour_bids.settings import CONTRASTS, FURTHER_CONTRASTS, LESIONS, PRESETS, Settings
+from synthtumour_bids.settings import CONTRASTS, FURTHER_CONTRASTS, LESIONS, PRESETS, Settings, Step
 from synthtumour_bids.synthesis.priors import packaged_lesions
 
 HEAVY = ("numpy", "nibabel", "pandas", "scipy", "torch", "ants", "bids", "tqdm", "nnunetv2")
@@ -101,6 +101,27 @@ def test_labels_are_bare_however_they_are_given(tmp_path: Path) -> None:
     assert settings.participant_label == ("01", "02")
     assert settings.session_label == ("a", "sub-b")
     assert Settings(tmp_path, tmp_path, hold_out=(" ", "sub-")).hold_out == ()
+
+
+def test_values_of_a_flag_that_is_given_again_are_added(tmp_path: Path) -> None:
+    again = ["--hold-out", "01", "--hold-out", "sub-02", "03", "--steps", "train", "--steps"]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    again += ["segment", "-d", str(tmp_path / "a"), "-d", str(tmp_path / "b")]
+    settings = parse_settings([str(tmp_path), str(tmp_path / "out"), "participant", *again])
+    assert settings.hold_out == ("01", "02", "03")
+    assert settings.steps == (Step.TRAIN, Step.SEGMENT)
+    assert settings.derivatives == (tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize("flag", ["--participant-label", "--hold-out", "--session-label"])
+@pytest.mark.parametrize("label", ["", " ", "sub-"])
+def test_a_label_that_is_empty_names_nobody_and_not_everybody(
+    tmp_path: Path, flag: str, label: str
+) -> None:
+    label = label.replace("sub-", "ses-") if flag == "--session-label" else label
+    with pytest.raises(UsageError, match=f"{flag} names nobody: '{label}'"):
+        parse_settings([str(tmp_path), str(tmp_path / "out"), "participant", flag, label])
 
 
 def test_every_choice_is_known_where_it_is_used() -> None:
