@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -200,6 +201,34 @@ def test_description_says_what_made_the_dataset_from_what(tmp_path, bids_dir, mo
     write_dataset_description(root, links={})
     [generator] = json.loads((root / "dataset_description.json").read_text())["GeneratedBy"]
     assert generator["Container"] == {"Type": "singularity", "URI": "docker://lab/synthtumour"}
+
+
+def test_another_dataset_in_the_same_folder_is_told_of(tmp_path, caplog):
+    first, second = tmp_path / "one", tmp_path / "two"
+    root = tmp_path / "out"
+    for dataset in (first, second):
+        dataset.mkdir()
+    for dataset, words in ((first, ""), (first, ""), (second, f"made of {first.as_uri()}")):
+        caplog.clear()
+        write_dataset_description(root, links={"raw": dataset})
+        assert words in caplog.text
+        assert bool(caplog.text) is bool(words)
+    caplog.clear()
+    write_dataset_description(root, links={"raw": second, "tumourfree": first})
+    assert not caplog.text, "one more is no other"
+
+
+def test_folders_that_nobody_may_look_into_are_a_sentence(tmp_path, monkeypatch, bids_dir):
+    def refuse(folder: Path, *args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    (tmp_path / "link").symlink_to("nowhere")
+    link = Settings(bids_dir, tmp_path / "link", work_dir=tmp_path)
+    with pytest.raises(UsageError, match="link is a link to nowhere"):
+        check_folders(link)
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(UsageError, match=r"cannot be used \(Permission denied\)"):
+        check_folders(Settings(bids_dir, tmp_path / "out", work_dir=tmp_path))
 
 
 def test_sidecar_fields():

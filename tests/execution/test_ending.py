@@ -32,6 +32,11 @@ def stopped_while_cleaning_up() -> Exception:
         (stopped_while_cleaning_up(), EXIT_STOPPED, "Stopped. What is done is kept"),
         (DataError("Nothing there."), EXIT_NO_DATA, "any: error: Nothing there."),
         (OSError(errno.ENOSPC, "full"), EXIT_UNAVAILABLE, "Make room"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/out/logs"),
+            EXIT_UNAVAILABLE,
+            "any: error: /out/logs may not be read or written (Permission denied).",
+        ),
         (MemoryError(), EXIT_UNAVAILABLE, "any: error: memory ran out"),
         (KeyError("x"), EXIT_INTERNAL, "any: internal error"),
         (BrokenPipeError(), EXIT_DONE, ""),

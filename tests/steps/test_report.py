@@ -16,7 +16,7 @@ import pytest
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
-from synthtumour_bids.files import write_tsv
+from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import Failure, Identity, Stop
@@ -26,6 +26,7 @@ from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
 from tests.builders.jobs import (
     make_job,
+    make_scan,
     mark_preprocessed,
     mark_trained,
     method_of,
@@ -109,6 +110,21 @@ def test_regions_are_on_the_page_and_old_pictures_go(tmp_path: Path) -> None:
     assert "&lt;b&gt;Everything&lt;/b&gt;</th><td>0.6</td><td>100 %" in part  # all of 0.6 mL
     assert "in one axial slice" in part
     assert not old.exists()
+
+
+def test_one_truth_scores_one_scan(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    one = make_scan(tmp_path / "bids", "01")
+    runs = [replace(one, entities=(*one.entities, ("run", run))) for run in ("1", "2")]
+    other = make_scan(tmp_path / "bids", "02")
+    job = make_job(tmp_path, scans=(*runs, other), truth=tmp_path / "truth")
+    for scan in job.selected():
+        write_json(job.layout.result(scan), {})
+    for label in ("01", "02"):
+        path = tmp_path / "truth" / f"sub-{label}" / "anat" / f"sub-{label}_label-L_mask.nii.gz"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert list(report._truths(job)) == [other.key]
+    assert "sub-01_run-1_FLAIR, raw/sub-01_run-2_FLAIR are not scored" in caplog.text
 
 
 def test_a_truth_that_cannot_be_used_stops_the_scores_alone(tmp_path: Path) -> None:

@@ -15,12 +15,15 @@ from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import T1W_SPACE
+from synthtumour_bids.ledger import Failure, Identity
 from synthtumour_bids.preprocessing import alignment, ants_images
 from synthtumour_bids.preprocessing.rigid import align_rigidly
+from synthtumour_bids.settings import Role
 from synthtumour_bids.steps import report, scan_report, spaces
 from synthtumour_bids.steps.t1w import STEP, in_t1w
 from synthtumour_bids.steps.t1w_report import draw_t1w, t1w_facts, tell_flags, write_next_steps
 from synthtumour_bids.synthesis.geometry import dice
+from tests.builders.jobs import make_job
 from tests.builders.reports import make_head, segmented, stored, task_of
 from tests.builders.t1w_heads import (
     TwoContrasts,
@@ -168,6 +171,14 @@ def test_another_persons_head_is_flagged(tmp_path: Path, head: TwoContrasts, car
     assert [key for key, value in flags.items() if value] == [
         key for key in flags if key.endswith("acq-06_T1w")
     ]
+
+
+def test_a_failure_goes_with_the_t1w_image(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    scan = job.selected(Role.TUMOUR)[0]
+    job.ledger.mark_failure(Failure(STEP, Identity.of(scan), "tumour", "an empty image"))
+    assert spaces.run(job) == []
+    assert job.ledger.failures() == []
 
 
 def test_scans_without_a_t1w_image_cost_nothing(tmp_path: Path, head: TwoContrasts) -> None:
