@@ -28,7 +28,11 @@ def copy_mask(source: Path, target: Path) -> None:
 
 def copy_report(output: Path, report: Path) -> None:
     """Gather reports with their pictures, and those of networks, with a page to start from."""
-    pages = sorted(output.glob("*.html"))
+    pages = [
+        path
+        for pattern in ("*.html", "models/report.html", "derivatives/*/sub-*.html")
+        for path in sorted(output.glob(pattern))
+    ]
     pictures = [
         path
         for pattern in ("models/*.png", "models/*/*.png")
@@ -36,7 +40,10 @@ def copy_report(output: Path, report: Path) -> None:
     ]
     figures = (
         path
-        for pattern in ("figures/*", "sub-*/figures/*")
+        for pattern in (
+            *("figures/*", "sub-*/figures/*", "derivatives/*/sub-*/figures/*"),
+            *("models/figures/*", "models/pseudo_labels.*"),
+        )
         for path in output.glob(pattern)
         if path.is_file()
     )

@@ -169,15 +169,23 @@ class Job:
         """Scans of a role, selected or not, whose preprocessing is finished.
 
         Whoever is there under two names counts as one person, or the validation would be on what
-        was learned; what is a tumour scan by one name is no tumour-free one by another.
+        was learned; who has a tumour by one name is no tumour-free person by another.
         """
         first, persons = self.copies(), self.persons()
+        patients = {
+            persons[scan.key]
+            for scan in self.selection.everything
+            if scan.role in (Role.TUMOUR, Role.ANNOTATED)
+        }
         return [
             of_person(scan, persons)
             for scan in self.selection.everything
             if scan.role is role
             and self.preprocessing(scan) is not None
-            and (role is not Role.TUMOURFREE or first.get(scan.key, scan).role is role)
+            and (
+                role is not Role.TUMOURFREE
+                or (first.get(scan.key, scan).role is role and persons[scan.key] not in patients)
+            )
         ]
 
     def image(self, scan: Scan) -> str:

@@ -74,6 +74,19 @@ def test_all_scans_of_two_names_that_share_an_image_are_of_one_person(tmp_path: 
     assert {scan.person for scan in job.preprocessed(Role.TUMOUR)} == {"raw/01"}
 
 
+def test_who_has_a_tumour_by_one_name_is_nowhere_tumour_free(tmp_path: Path) -> None:
+    root = tmp_path / "bids"
+    patient = make_scan(root, "p")
+    control = [
+        make_scan(root, "c", Role.TUMOURFREE, session, "tumourfree") for session in ("1", "2")
+    ]
+    other = make_scan(root, "d", Role.TUMOURFREE, dataset="tumourfree")
+    job = make_job(tmp_path, scans=(patient, *control, other))
+    for scan, image in zip((patient, *control, other), "aabc", strict=True):
+        mark_preprocessed(job, scan, fingerprint="p", image=image)
+    assert [scan.subject for scan in job.preprocessed(Role.TUMOURFREE)] == ["d"]
+
+
 def test_stamps_without_a_hash_of_the_image_tell_nothing(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     mark_preprocessed(job, *job.selected())

@@ -9,7 +9,7 @@ export SYNTHTUMOUR_SETTINGS SYNTHTUMOUR_SLURM
 . "$SYNTHTUMOUR_SETTINGS"
 
 mkdir -p "$WORK/slurm"
-find "$BIDS" "${TUMOURFREE[@]}" "${FURTHER[@]}" -mindepth 1 -maxdepth 1 -name 'sub-*' -printf '%f\n' |
+find -H "$BIDS" "${TUMOURFREE[@]}" "${FURTHER[@]}" -mindepth 1 -maxdepth 1 -name 'sub-*' -printf '%f\n' |
   sed 's/^sub-//' | sort -u > "$WORK/participants.txt"
 n=$(wc -l < "$WORK/participants.txt")
 [ "$n" -gt 0 ] || { echo "submit.sh: no sub-* folder in $BIDS ${TUMOURFREE[*]} ${FURTHER[*]}" >&2; exit 65; }

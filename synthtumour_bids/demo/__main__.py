@@ -10,7 +10,8 @@ from pathlib import Path
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.demo.words import closing_words
-from synthtumour_bids.errors import SynthTumourError
+from synthtumour_bids.errors import EXIT_STOPPED, UsageError
+from synthtumour_bids.execution.ending import exit_code
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
 
@@ -85,6 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     Exit code of the app; see :mod:`synthtumour_bids.errors`.
     """
+    return exit_code("synthtumour-demo", lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     more: list[str] = []
     if "--" in arguments:
@@ -96,24 +101,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     from synthtumour_bids.execution.logs import end_logging, start_logging
     from synthtumour_bids.segmentation.starters import starter_for
 
+    if options.folder.exists() and not options.folder.is_dir():
+        raise UsageError(f"FOLDER is {options.folder}, which is a file; name a folder.")
     start_logging()
-    try:
-        cohort = write_cohort(
-            options.folder,
-            n_tumourfree=options.n_tumourfree,
-            n_tumour=options.n_tumour,
-            resolution=options.resolution,
-            seed=options.seed,
-            nprocs=options.nprocs,
-            n_followed=FOLLOWED,
-            n_t1w=WITH_T1W,
-        )
-        starter = None if options.cohort_only else starter_for("FLAIR", "glioma")
-    except SynthTumourError as error:
-        print(f"synthtumour-demo: {error}", file=sys.stderr)
-        return error.exit_code
-    finally:
-        end_logging()
+    cohort = write_cohort(
+        options.folder,
+        n_tumourfree=options.n_tumourfree,
+        n_tumour=options.n_tumour,
+        resolution=options.resolution,
+        seed=options.seed,
+        nprocs=options.nprocs,
+        n_followed=FOLLOWED,
+        n_t1w=WITH_T1W,
+    )
+    starter = None if options.cohort_only else starter_for("FLAIR", "glioma")
+    end_logging()
     print(f"Cohort:       {cohort.bids_dir}  (truth: {cohort.truth_dir})", flush=True)
     if options.cohort_only:
         return 0
@@ -122,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     label = stripped_patient(cohort.bids_dir)
     if label is not None and starter is not None:
         first = segment_at_once(cohort, label, options.folder, options.nprocs)
+    if first == EXIT_STOPPED:
+        return first
 
     from synthtumour_bids.__main__ import main as app
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 from synthtumour_bids import __version__
 from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
-from synthtumour_bids.errors import SynthTumourError, UnavailableError, UsageError
+from synthtumour_bids.errors import EXIT_DONE, UnavailableError, UsageError
+from synthtumour_bids.execution.ending import exit_code
 
 
 def build_parser() -> Parser:
@@ -46,17 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code; see docs/outputs.md.
     """
-    try:
-        args = build_parser().parse_args(argv)
-        _refuse(args.output)
-        from synthtumour_bids.dicom.segmentation import write_segmentation
+    return exit_code("synthtumour-dicomseg", lambda: _run(argv))
 
-        write_segmentation(args.mask, args.series, args.output)
-    except SynthTumourError as error:
-        print(f"synthtumour-dicomseg: {error}", file=sys.stderr)
-        return error.exit_code
+
+def _run(argv: Sequence[str] | None) -> int:
+    args = build_parser().parse_args(argv)
+    _refuse(args.output)
+    from synthtumour_bids.dicom.segmentation import write_segmentation
+
+    write_segmentation(args.mask, args.series, args.output)
     print(args.output)
-    return 0
+    return EXIT_DONE
 
 
 def _refuse(output: Path) -> None:

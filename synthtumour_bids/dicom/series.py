@@ -15,6 +15,11 @@ from pydicom.errors import InvalidDicomError
 from synthtumour_bids.errors import DataError
 
 TOLERANCE = 0.1  # voxels that a mask's corners may be off: what rounding in headers adds up to
+_PERSONAL = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+    *("StudyID", "StudyDate", "StudyTime", "AccessionNumber"),
+)
+_PLACE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI's world to DICOM's
 
 
@@ -59,6 +64,8 @@ def read_series(folder: Path) -> Series:
             "folder of the series that the scan was converted from, and nothing else in it."
         )
         raise DataError(msg)
+    for dataset in found:
+        _complete(dataset, folder)
     geometry = _geometry(found)
     if geometry is None:
         msg = (
@@ -66,6 +73,9 @@ def read_series(folder: Path) -> Series:
             "doubled or not evenly spaced. Give a whole series of one contrast."
         )
         raise DataError(msg)
+    for dataset in found:
+        if "NumberOfFrames" not in dataset and "SliceThickness" not in dataset:
+            dataset.SliceThickness = float(geometry.spacing[0])
     return Series(tuple(found), geometry)
 
 
@@ -81,6 +91,28 @@ def _read(path: Path) -> pydicom.Dataset | None:
         msg = f"{path} cannot be read: {error.strerror or error}."
         raise DataError(msg) from error
     return dataset if "Rows" in dataset and "SeriesInstanceUID" in dataset else None
+
+
+def _complete(dataset: pydicom.Dataset, folder: Path) -> None:
+    """Give empty values to what de-identification has taken and highdicom asks for.
+
+    Raises
+    ------
+    DataError
+        Where the image's place is missing, which nobody can make up.
+    """
+    for tag in _PERSONAL:
+        if tag not in dataset:
+            setattr(dataset, tag, "")
+    if "NumberOfFrames" in dataset:  # whose place is told frame by frame
+        return
+    missing = [tag for tag in _PLACE if tag not in dataset]
+    if missing:
+        msg = (
+            f"Images in {folder} lack {', '.join(missing)}, without which nobody knows where they "
+            "are in the body. Give the series as the scanner or the archive has it."
+        )
+        raise DataError(msg)
 
 
 def _geometry(datasets: list[pydicom.Dataset]) -> hd.VolumeGeometry | None:

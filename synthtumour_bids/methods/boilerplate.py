@@ -97,7 +97,8 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     bidsapps = cite("bids", "bidsapps")
     summary = method.summary(facts, cite)
     hosts = ""
-    if n_tumourfree:
+    taught = settings.model is None and not facts.untrained
+    if n_tumourfree and taught:
         controls = facts.witness.controls if facts.witness else None
         told = controls is not None and controls.source != control_heads.SOURCE
         others = " or told what brains without a tumour look like" if told else ""
@@ -107,8 +108,9 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
             f"{n_held_out} further tumour-free scans taught nothing and were segmented as well, to "
             "count false positives. "
         )
+    done = "were prepared to be segmented" if facts.untrained else "were segmented"
     return (
-        f"Tumours ({settings.lesion}) were segmented in {n_tumour} {settings.contrast} scans with "
+        f"Tumours ({settings.lesion}) {done} in {n_tumour} {settings.contrast} scans with "
         f"synthtumour_bids {__version__}, a BIDS App {bidsapps} that {summary}; "
         f"{hosts}Settings: profile `{settings.profile.name}`, preset `{settings.preset}`, seed "
         f"{settings.seed}, PyTorch{facts.version('torch')}."

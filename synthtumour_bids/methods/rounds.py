@@ -7,7 +7,7 @@ round is trained in a room of its own; the one that it replaces goes to the room
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +126,18 @@ def room(job: Job, network: Network) -> Path:
     return job.layout.round(job.round) if further else job.layout.network(network)
 
 
-def take_place(job: Job) -> None:
+def take_place(job: Job, stamp_it: Callable[[], None]) -> None:
     """Make the senior in the room of this round that of the run; the one before makes room.
 
-    Its stamp is still to be made. Where this was stopped, the same again completes it.
+    Where this was stopped, the same again completes it.
+
+    Parameters
+    ----------
+    job
+        Of this round.
+    stamp_it
+        Stamps the senior of the run. It does before its files are in their place, without which the
+        stamp does not count: else a stop between the two would cost a training.
     """
     layout, ledger, before = job.layout, job.ledger, job.round - 1
     place, aside = layout.network(Network.SENIOR), layout.round(before)
@@ -143,7 +151,9 @@ def take_place(job: Job) -> None:
     ledger.clear(COHORT, Network.SENIOR)
     ledger.clear(COHORT, lineage.replaced(job.round))
     shutil.rmtree(place, ignore_errors=True)
+    stamp_it()
     layout.round(job.round).rename(place)
+    ledger.forget()
 
 
 def forget_after(job: Job, number: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -97,7 +98,7 @@ def write_viewer(
         "viewer.html",
         title=title,
         data=data.name,
-        library="/".join([*[".."] * 2, library.parent.name, library.name]),
+        library=Path(os.path.relpath(library, page.parent)).as_posix(),
         lesions=lesions,
         factor=factor,
     )

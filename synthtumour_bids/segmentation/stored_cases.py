@@ -17,6 +17,7 @@ import numpy as np
 from synthtumour_bids.errors import DataError, UnavailableError
 from synthtumour_bids.execution.pool import processes_can_talk
 from synthtumour_bids.execution.workers import Workers
+from synthtumour_bids.files import write_text
 from synthtumour_bids.segmentation.environment import quiet
 from synthtumour_bids.segmentation.plans import CONFIGURATION
 
@@ -67,6 +68,7 @@ def store_cases(
     stored_spacing.write_text(spacing, encoding="utf-8")
     for path in target.glob("*.pkl"):
         if path.stem not in sources:
+            _told_of(target / path.stem).unlink(missing_ok=True)
             for part in PARTS:
                 (target / f"{path.stem}{part}").unlink(missing_ok=True)
 
@@ -99,9 +101,20 @@ def _is_stored(stem: Path, source: Source) -> bool:
     parts = _parts(stem)
     if not all(path.is_file() for path in parts):
         return False
-    made = min(path.stat().st_mtime_ns for path in parts)
+    told = _told_of(stem)
+    return told.is_file() and told.read_text("utf-8") == _sources(source)
+
+
+def _told_of(stem: Path) -> Path:
+    """What a stored case was made of, written last; in a folder that nnU-Net does not look into."""
+    return stem.parent.with_name("sources") / f"{stem.name}.json"
+
+
+def _sources(source: Source) -> str:
+    """Files of a case, by place, size and time of change."""
     images, label = source
-    return made > max(path.stat().st_mtime_ns for path in (*images, label))
+    stats = [(str(path), path.stat()) for path in (*images, label)]
+    return json.dumps([[path, one.st_size, one.st_mtime_ns] for path, one in stats])
 
 
 def _store(
@@ -122,7 +135,8 @@ def _store(
         raise DataError(
             f"The label {label} should hold {wanted} and {known[-1]}, but holds {values[:5]}."
         )
-    manager = PlansManager(plans)
+    manager, told = PlansManager(plans), _sources((images, label))
+    _told_of(stem).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=stem.parent.parent, prefix=".partial-") as partial:
         private = Path(partial) / stem.name
         with quiet():
@@ -136,3 +150,4 @@ def _store(
             )
         for source, target in zip(_parts(private), _parts(stem), strict=True):
             source.replace(target)
+    write_text(_told_of(stem), told)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from synthtumour_bids import __version__
+from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job, Preprocessing
@@ -20,6 +21,7 @@ from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.presence import UNSURE, Presence
 from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps.change import flags_by_scan, read_changes
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import in_t1w
 
@@ -58,6 +60,7 @@ class PageTask:
     failures: list[Failure] = field(default_factory=list)
     stops: list[Stop] = field(default_factory=list)
     t1w_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all scans
+    change_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of the main dataset's
 
 
 def write_pages(job: Job) -> list[ScanOutcome]:
@@ -84,8 +87,9 @@ def _tasks(job: Job) -> list[PageTask]:
     people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
     stops = job.ledger.stops()
     flags = {key: found.flags for key, found in in_t1w(job.ledger).items() if found.flags}
+    of_change = flags_by_scan(read_changes(job.layout.changes))
     tasks = {
-        person: PageTask(person, job.layout, stops=stops, t1w_flags=flags)
+        person: PageTask(person, job.layout, stops=stops, t1w_flags=flags, change_flags=of_change)
         for person in sorted(people)
     }
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
@@ -173,6 +177,7 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
         if path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
+            flags += task.change_flags.get(who.name, ()) if who.dataset == MAIN else ()
             sentence = told(result)
         if flags:
             sentence += " Something should be looked at (see below):"

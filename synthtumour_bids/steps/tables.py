@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         for result in read_results(output_dir)
         if roles.get(_key(result), Role.TUMOUR).is_segmented  # which it may have been before
     ]
-    participants = list(_participants(job))
+    participants = list(_participants(job, MAIN))
     if not results and not participants:
         return None, []
     write_regions(output_dir, results)
@@ -110,7 +110,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     held_out = [
         {**row, "dataset": name}
         for name, scans in own.items()
-        for row in participant_rows(scans, ())
+        for row in participant_rows(scans, _among(_participants(job, name), scans))
     ]
     write_group_page(
         job.layout.group_page,
@@ -153,8 +153,16 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _participants(job: Job) -> Iterator[Participant]:
-    """Everyone of the main dataset of whom something was made, or tried in vain.
+def _among(
+    participants: Iterable[Participant], scans: Iterable[Mapping[str, Any]]
+) -> list[Participant]:
+    """Those of whom a scan is segmented: of a tumour-free dataset who is held out."""
+    names = {scan["participant_id"] for scan in scans}
+    return [one for one in participants if one.participant_id in names]
+
+
+def _participants(job: Job, dataset: str) -> Iterator[Participant]:
+    """Everyone of a dataset of whom something was made, or tried in vain.
 
     A job of an array knows its own scans alone; the others are found by what was recorded.
     """
@@ -168,18 +176,18 @@ def _participants(job: Job) -> Iterator[Participant]:
     def known(subject: str, role: str) -> Participant:
         return found.setdefault(subject, Participant(f"sub-{subject}", role))
 
-    output_dir = job.settings.output_dir
+    root = job.layout.dataset_root(dataset)
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
-        if who.dataset == MAIN and (output_dir / f"sub-{who.subject}").is_dir():
+        if who.dataset == dataset and (root / f"sub-{who.subject}").is_dir():
             record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
             role = roles.get(who.key, segmented.get(who.key, record.role))
             person = known(who.subject, role)
             found[who.subject] = person.with_scan(record.measurements, record.flags)
     for failure in job.ledger.failures():
-        if failure.scan.dataset == MAIN:
+        if failure.scan.dataset == dataset:
             person = known(failure.scan.subject, failure.role)
             found[failure.scan.subject] = person.with_failure(failure.step, failure.message)
     for scan in job.selection.everything:
-        if scan.dataset_name == MAIN and (output_dir / f"sub-{scan.subject}").is_dir():
+        if scan.dataset_name == dataset and (root / f"sub-{scan.subject}").is_dir():
             known(scan.subject, scan.role)
     return iter(found.values())

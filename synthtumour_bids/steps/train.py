@@ -270,14 +270,13 @@ def _finish(
         details={"Cases": count_kinds(material.cases), **trained.told(network), **material.card},
     ).write(folder)
     members = rounds.members(job, network) | job.preprocessing_fingerprints(material.scans)
-    if folder != job.layout.network(network):
-        rounds.take_place(job)
-        folder = job.layout.network(network)
-    job.ledger.mark(
-        COHORT,
-        network,
-        recipe,
-        [folder / CARD, folder / CHECKPOINT],
-        members=members,
-        **material.details,
-    )
+    place = job.layout.network(network)
+
+    def stamp_it() -> None:
+        outputs = [place / CARD, place / CHECKPOINT]
+        job.ledger.mark(COHORT, network, recipe, outputs, members=members, **material.details)
+
+    if folder == place:
+        stamp_it()
+    else:
+        rounds.take_place(job, stamp_it)

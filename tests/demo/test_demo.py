@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from synthtumour_bids.demo import first_mask
 from synthtumour_bids.demo.__main__ import main
 from synthtumour_bids.demo.acquisition import Acquisition, Scanner, add_noise, fine_grid
 from synthtumour_bids.demo.first_mask import stripped_patient
@@ -22,7 +23,14 @@ from synthtumour_bids.demo.head import simulate_head
 from synthtumour_bids.demo.phantom import DemoCohort, write_cohort
 from synthtumour_bids.demo.tumour import SOLID
 from synthtumour_bids.demo.words import USUAL_DICE, closing_words
-from synthtumour_bids.errors import EXIT_DONE, EXIT_USAGE, UsageError
+from synthtumour_bids.errors import (
+    EXIT_DONE,
+    EXIT_SOME_FAILED,
+    EXIT_STOPPED,
+    EXIT_USAGE,
+    UsageError,
+)
+from synthtumour_bids.segmentation import starters
 from synthtumour_bids.simulation.fields import smooth_field, smooth_step
 
 SIZE = {"n_tumourfree": 3, "n_tumour": 3, "resolution": 4.0}
@@ -307,6 +315,21 @@ def test_command_writes_the_cohort_alone(
     assert "sub-control01" in shown
     assert "sub-tumour01" in shown
     assert main([str(tmp_path), *options, "--seed", "9"]) == EXIT_USAGE
+
+
+def test_a_stop_ends_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--n-tumourfree", "2", "--n-tumour", "1", "--resolution", "6", "--nprocs", "1"]
+    monkeypatch.setattr(first_mask, "stripped_patient", lambda *_: "tumour01")
+    monkeypatch.setattr(first_mask, "segment_at_once", lambda *_: EXIT_STOPPED)
+    monkeypatch.setattr(starters, "starter_for", lambda *_: "a starter")
+    assert main([str(tmp_path), *options]) == EXIT_STOPPED
+    assert "Running:" not in capsys.readouterr().out
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    assert main([str(taken), *options]) not in (EXIT_DONE, EXIT_SOME_FAILED)
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_the_first_mask_is_of_somebody_with_a_tumour_and_without_a_skull(

@@ -167,3 +167,38 @@ def test_what_does_not_fit_is_refused(
     assert main([path, str(series), str(out)]) == EXIT_NO_DATA
     assert sentence in capsys.readouterr().err
     assert not out.exists()
+
+
+GONE = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+    *("StudyID", "StudyDate", "StudyTime", "SliceThickness"),
+)
+PLACE = ("FrameOfReferenceUID", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
+
+
+def without(folder: Path, *tags: str) -> None:
+    """Take tags out of all files of a series, as de-identification may do."""
+    for path in folder.glob("*.dcm"):
+        file = pydicom.dcmread(path)
+        for tag in tags:
+            delattr(file, tag)
+        file.save_as(path)
+
+
+def test_a_series_may_be_de_identified(head: Head, tmp_path: Path) -> None:
+    write_series(head.image, tmp_path / "series")
+    without(tmp_path / "series", *GONE)
+    mask, out = saved(head.truth, tmp_path / "mask.nii.gz"), tmp_path / "seg.dcm"
+    assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_DONE
+    assert hd.seg.segread(out).PatientID == ""
+
+
+@pytest.mark.parametrize("tag", PLACE)
+def test_a_series_without_its_place_is_refused(
+    head: Head, tmp_path: Path, tag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_series(head.image, tmp_path / "series")
+    without(tmp_path / "series", tag)
+    mask, out = saved(head.truth, tmp_path / "mask.nii.gz"), tmp_path / "seg.dcm"
+    assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_NO_DATA
+    assert f"lack {tag}, without which" in capsys.readouterr().err

@@ -76,6 +76,17 @@ def test_methods_tell_what_ran(settings: Settings) -> None:
     assert "Evaluation" not in written
 
 
+def test_methods_claim_no_host_and_no_mask_that_there_was_not(settings: Settings) -> None:
+    hosts = "12 tumour-free scans were hosts"
+    assert hosts in text(settings)
+    given = dataclasses.replace(settings, model=Path("model"))
+    assert hosts not in text(given, cards={"starter": {}})
+    untrained = text(settings, untrained=True)
+    assert hosts not in untrained
+    assert "(glioma) were prepared to be segmented in 7 FLAIR scans" in untrained
+    assert "were segmented in" not in untrained
+
+
 def test_methods_tell_of_further_rounds(settings: Settings) -> None:
     told = {"Round": 3, "Teacher": {"Round": 2, "Fingerprint": "f"}}
     cards = {"junior": {}, "senior": {"best_epoch": 9, "details": told}}

@@ -51,8 +51,9 @@ def finish(job: Job, **details: object) -> None:
     """Finish a round as the training step does."""
     train_round(job)
     if job.round > 1:
-        rounds.take_place(job)
-    stamp(job, **details)
+        rounds.take_place(job, lambda: stamp(job, **details))
+    else:
+        stamp(job, **details)
 
 
 def stamp(job: Job, **details: object) -> None:
@@ -109,15 +110,39 @@ def test_a_senior_that_was_stopped_on_its_way_takes_its_place_all_the_same(
     with monkeypatch.context() as patch:
         patch.setattr(owner, stopped_at, stopped)
         with pytest.raises(KeyboardInterrupt):
-            rounds.take_place(raised)
+            rounds.take_place(raised, lambda: stamp(raised))
     job.ledger.forget()
     assert to_come(raised) == [2]
     assert rounds.of_card(rounds.teacher(raised).card) == 1
-    rounds.take_place(raised)
-    stamp(raised)
+    rounds.take_place(raised, lambda: stamp(raised))
     assert place_of(job) == 2
     assert to_come(job.until_round(3)) == [3]
     assert rounds.of_card(rounds.teacher(raised).card) == 1
+
+
+def test_a_round_that_is_in_its_place_is_not_trained_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_trained(job)
+    raised = job.until_round(2)
+    train_round(raised)
+    renamed: list[Path] = []
+
+    does = Path.rename
+
+    def rename(path: Path, target: Path) -> None:
+        does(path, target)
+        renamed.append(target)
+        if len(renamed) == 2:  # the senior before is aside, and this one in its place
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(KeyboardInterrupt):
+            rounds.take_place(raised, lambda: stamp(raised))
+    job.ledger.forget()
+    assert to_come(job.until_round(3)) == [3]
+    assert place_of(job) == 2
 
 
 def test_another_first_senior_makes_all_those_after_it_anew(job: Job) -> None:

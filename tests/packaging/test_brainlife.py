@@ -274,6 +274,25 @@ def test_a_product_of_a_large_cohort_stays_small(product: ModuleType, tmp_path: 
     assert made["figures"]["n_flagged"] == 200
 
 
+def test_the_gathered_report_has_all_pages_that_it_links_to(
+    product: ModuleType, tmp_path: Path
+) -> None:
+    names = (
+        *("group.html", "sub-01.html", "sub-01/figures/a.svg", "figures/niivue.umd.js"),
+        *("models/report.html", "models/figures/b.svg", "models/pseudo_labels.tsv"),
+        *("derivatives/tumourfree/sub-h.html", "derivatives/tumourfree/sub-h/figures/c.svg"),
+    )
+    for name in names:
+        path = tmp_path / "out" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "report").mkdir()
+    product.copy_report(tmp_path / "out", tmp_path / "report")
+    assert all((tmp_path / "report" / name).read_text() == name for name in names)
+    index = (tmp_path / "report" / "index.html").read_text()
+    assert all(f'href="{name}"' in index for name in names if name.endswith(".html"))
+
+
 def test_names_are_escaped_in_the_page(product: ModuleType) -> None:
     page = product.page(['a"b.html'], ["<x>.png"])
     assert "a&quot;b.html" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -14,12 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthtumour_bids.files import hash_file
+from synthtumour_bids.layout import Layout
 from synthtumour_bids.reports import viewer
 from synthtumour_bids.reports.charts import Agreement, Distribution, Point
 from synthtumour_bids.reports.facts import place_of
 from synthtumour_bids.reports.line_chart import Chart, ticks
 from synthtumour_bids.reports.participant_table import MOST_ROWS, as_text
 from synthtumour_bids.volumes import Volume
+from tests.builders.jobs import make_scan
 from tests.builders.reports import make_head, stored
 
 
@@ -61,6 +64,18 @@ def test_the_view_holds_no_face_and_is_small(
         assert head["brain"][tuple(np.rint(inside).astype(int).T)].all()
         assert shown["probability"].get_fdata().max() == pytest.approx(0.9)
     assert hash_file(library) == hash_file(viewer.LIBRARY)
+
+
+@pytest.mark.parametrize("dataset", ["raw", "tumourfree2"])
+def test_the_view_finds_its_library_from_any_dataset(tmp_path: Path, dataset: str) -> None:
+    layout = Layout(tmp_path, tmp_path / "work", 2.0)
+    scan = make_scan(tmp_path, "01", dataset=dataset)
+    head, page = make_head(), layout.figure(scan, "viewer")
+    names = ("image", "brain", "mask", "probability")
+    volumes = [Volume.of(stored(head[name].astype(np.float32))) for name in names]
+    viewer.write_viewer(*volumes, title="x", page=page, library=layout.viewer_library)
+    (link,) = re.findall(r'src="([^"]*niivue[^"]*)"', page.read_text())
+    assert (page.parent / link).resolve() == layout.viewer_library.resolve()
 
 
 def test_the_vendored_library_is_what_its_checksum_says() -> None:

@@ -80,6 +80,22 @@ def test_a_second_call_keeps_what_is_done(tmp_path: Path) -> None:
     }
 
 
+def test_a_case_of_other_files_is_stored_anew_though_these_are_older(tmp_path: Path) -> None:
+    cases = write_cases(tmp_path / "cases", 2, 1, shape=(20, 28, 24))
+    folder = tmp_path / "work" / "nnUNet_preprocessed" / "Dataset501_junior"
+    label = nib.load(cases[0].label)
+    empty = cases[0].label.with_name("empty.nii")
+    nib.save(nib.Nifti1Image(np.zeros(label.shape, np.uint8), label.affine), empty)
+
+    def marked() -> bool:
+        path = folder / "nnUNetPlans_3d_fullres" / f"{cases[0].name}_seg.b2nd"
+        return bool((np.asarray(blosc2.open(str(path), mode="r")[:]) == 1).any())
+
+    for chosen, wanted in ((cases[0].label, True), (empty, False), (cases[0].label, True)):
+        build([replace(cases[0], label=chosen), *cases[1:]], tmp_path / "work")
+        assert marked() is wanted
+
+
 def test_a_case_can_be_drawn_more_often_than_others(tmp_path: Path) -> None:
     first, *others = write_cases(tmp_path / "cases", 2, 1, shape=(20, 28, 24))
     prepared = build([replace(first, times=3), *others], tmp_path / "work")

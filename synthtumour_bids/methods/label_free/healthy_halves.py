@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from synthtumour_bids.bids.derivatives import write_image
-from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.methods.label_free.hosts import Host
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.methods.pseudo_labels import Labelled
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.healthy_half import mirror_healthy_half
@@ -21,18 +21,25 @@ from synthtumour_bids.volumes import load_volume
 LOGGER = logging.getLogger(__name__)
 
 
-def healthy_halves(job: Job, model: Model, tumours: Sequence[Scan]) -> list[Host]:
-    """Mirror the healthy half of each tumour scan that has one, going by a network."""
+def healthy_halves(job: Job, model: Model, tumours: Sequence[Labelled]) -> list[Host]:
+    """Mirror the healthy half of each tumour scan that has one, going by a network.
+
+    What a person has drawn on a scan is tumour, whether the network sees it or not.
+    """
     folder = job.layout.scratch(Scratch.HEALTHY_HALVES)
     found = []
-    for result in predict(job, model, tumours):
-        scan = result.item
+    results = predict(job, model, [item.scan for item in tumours])
+    for item, result in zip(tumours, results, strict=True):
+        scan = item.scan
         if result.value is None:
             continue
+        probability = load_volume(result.value).data
+        if item.corrected:
+            probability = np.maximum(probability, load_volume(item.label).mask)
         volume = load_volume(job.layout.standard_image(scan))
         mask = load_volume(job.layout.standard_brain(scan)).mask
         brain = Brain(volume.data, mask, volume.spacing)
-        half = mirror_healthy_half(brain, load_volume(result.value).data)
+        half = mirror_healthy_half(brain, probability)
         if half is None:
             continue
         paths = [folder / f"{scan.slug}_{kind}.nii" for kind in ("image", "mask")]

@@ -25,6 +25,12 @@ def keep(job: Job, cases: Sequence[Case]) -> None:
     write_json(_folder(job) / CALIBRATING, [case.to_json() for case in cases])
 
 
+def forget(job: Job) -> None:
+    """Remove both lists of cases, before their files are written over."""
+    for name in (CASES, CALIBRATING):
+        (_folder(job) / name).unlink(missing_ok=True)
+
+
 def known_cases(job: Job) -> list[Case]:
     """Mixes that were made to calibrate; without them, those that validated the senior.
 

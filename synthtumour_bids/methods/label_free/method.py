@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR, TumourClass
+from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
@@ -24,7 +26,7 @@ from synthtumour_bids.methods.label_free import (
     stage_two,
     words,
 )
-from synthtumour_bids.methods.label_free.known_cases import CASES, known_cases
+from synthtumour_bids.methods.label_free.known_cases import CASES, forget, known_cases
 from synthtumour_bids.methods.label_free.priors import priors_of
 from synthtumour_bids.methods.label_free.recipes import Recipe
 from synthtumour_bids.methods.label_free.stage_one_samples import SHIFTED
@@ -106,7 +108,11 @@ class LabelFree:
             **({"heads": simulated_hosts.told(job)} if self._simulates(job) else {}),
             **({"corrections": corrected} if corrected else {}),
         )
-        if not (lineage.is_made_from(job, stage_two.NAME, current, scans) and path.is_file()):
+        there = lineage.is_made_from(job, stage_two.NAME, current, scans)
+        if not (there and _are_of(path, scans)):
+            # Their files are written over: nothing must say that they are those of before.
+            job.ledger.clear(COHORT, stage_two.NAME)
+            forget(job)
             simulates = self._simulates(job)
             cases = senior.make_cases(
                 job,
@@ -235,3 +241,16 @@ def _held_out_tumours(job: Job) -> list[str]:
     """Labels of ``--hold-out``, but for tumour-free participants: `lineage` looks after these."""
     free = {scan.subject for scan in job.selection.everything if scan.role is Role.HELD_OUT}
     return sorted(set(job.settings.hold_out) - free)
+
+
+def _are_of(path: Path, scans: Iterable[Scan]) -> bool:
+    """Whether stored cases are of the persons of these scans and of simulated heads alone.
+
+    Those of another work folder, of another run, may be of somebody else.
+    """
+    if not path.is_file():
+        return False
+    persons = {scan.person for scan in scans}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    others = {person for case in stored for person in Case.from_json(case).persons} - persons
+    return all(simulated_hosts.is_head(person) for person in others)

@@ -79,7 +79,7 @@ def make_cases(
     synthetic = stage_one.read_samples(job)
     in_halves: list[Sample] = []
     if recipe.healthy_halves:
-        halves = healthy_halves(job, teacher, [item.scan for item in train])
+        halves = healthy_halves(job, teacher, train)
         whole += halves
         in_halves = stage_one.draw_into(job, halves, recipe, count)
     mixes = stage_two.mix_all(

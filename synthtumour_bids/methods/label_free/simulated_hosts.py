@@ -142,6 +142,11 @@ def real(hosts: Sequence[Host]) -> list[Scan]:
     return [host.scan for host in hosts if not is_simulated(host)]
 
 
+def is_head(person: str) -> bool:
+    """Whether a person is a simulated head."""
+    return person.startswith(f"{NAME}/")
+
+
 def is_simulated(host: Host) -> bool:
     """Whether a host is a simulated head."""
     return host.scan.dataset_name == NAME

@@ -100,7 +100,11 @@ def is_drawn(job: Job, method: Method, recipe: Recipe) -> bool:
         return False
     scans = simulated_hosts.real([task.host for task in tasks])
     current = _fingerprint(job, method)
-    return lineage.is_made_from(job, NAME, current, scans) and _list_file(job).is_file()
+    if not (lineage.is_made_from(job, NAME, current, scans) and _list_file(job).is_file()):
+        return False
+    # Those of another work folder, of another run, may be of somebody else.
+    hosts = {task.host.scan.key for task in tasks}
+    return hosts.issuperset(sample.host for sample in read_samples(job))
 
 
 def check_drawn(job: Job, method: Method) -> None:

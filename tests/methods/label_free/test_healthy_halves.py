@@ -15,6 +15,7 @@ from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.methods.label_free import stage_one
 from synthtumour_bids.methods.label_free.healthy_halves import healthy_halves
 from synthtumour_bids.methods.label_free.recipes import RECIPES
+from synthtumour_bids.methods.pseudo_labels import Labelled
 from synthtumour_bids.preprocessing.templates import standard_brain
 from tests.builders.jobs import make_job, make_scan, mark_preprocessed, write_network
 
@@ -50,7 +51,8 @@ def job(tmp_path: Path) -> Job:
 
 
 def found(job: Job) -> list[stage_one.Host]:
-    return healthy_halves(job, job.model(Network.JUNIOR), job.selection.everything)
+    tumours = [Labelled(scan, Path("none")) for scan in job.selection.everything]
+    return healthy_halves(job, job.model(Network.JUNIOR), tumours)
 
 
 def drawn(job: Job, hosts: list[stage_one.Host]) -> list[stage_one.Sample]:
@@ -68,6 +70,23 @@ def test_the_half_without_tumour_becomes_a_host(job: Job) -> None:
         scan = nib.load(job.layout.standard_image(host.scan))
         assert image.max() < 0.5 * scan.get_fdata().max()
         np.testing.assert_allclose(nib.load(host.image).affine, scan.affine)
+
+
+def test_what_a_person_has_drawn_is_in_no_healthy_half(job: Job, tmp_path: Path) -> None:
+    junior, scans = job.model(Network.JUNIOR), job.selection.everything
+    found_by_junior = [
+        healthy_halves(job, junior, [Labelled(scan, Path("none"))]) for scan in scans
+    ]
+    for scan, hosts in zip(scans, found_by_junior, strict=True):
+        image = nib.load(job.layout.standard_image(scan))
+        mask = np.zeros(image.shape, np.uint8)
+        mask[:, 20:28, 18:26] = 1  # on both sides
+        drawn_by_hand = tmp_path / f"{scan.slug}.nii"
+        nib.save(nib.Nifti1Image(mask, image.affine), drawn_by_hand)
+        corrected = Labelled(scan, drawn_by_hand, corrected=True)
+        assert healthy_halves(job, junior, [corrected]) == []
+        assert len(hosts) <= 1
+    assert any(found_by_junior)
 
 
 def test_synthetic_tumours_are_drawn_into_hosts(job: Job) -> None:

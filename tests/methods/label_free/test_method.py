@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -15,10 +18,16 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
-from synthtumour_bids.layout import Network
+from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods.base import Material
-from synthtumour_bids.methods.label_free import senior, simulated_hosts, stage_one, stage_two
+from synthtumour_bids.methods.label_free import (
+    known_cases,
+    senior,
+    simulated_hosts,
+    stage_one,
+    stage_two,
+)
 from synthtumour_bids.methods.pseudo_labels import Labelled
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.settings import Role
@@ -31,6 +40,7 @@ from tests.builders.jobs import (
     method_of,
     with_scans,
     with_settings,
+    write_network,
 )
 
 
@@ -152,6 +162,52 @@ def test_samples_of_which_some_failed_are_learned_from_and_made_again(
     members = job.preprocessing_fingerprints(material.scans)
     mark_trained(job, Network.JUNIOR, members=members, **material.details)
     label_free.check_material(job)
+
+
+def test_mixes_that_were_written_over_are_made_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everyone = job.selection.everything
+    first, second = [one for one in everyone if one.role is Role.TUMOUR][:2]
+    hosts = [one for one in everyone if one.role is Role.TUMOURFREE]
+    mark_preprocessed(job, *everyone, fingerprint="p")
+    store(job, sample(hosts[0], stage_one.SHIFTED), sample(hosts[1], stage_one.TRAIN))
+    write_network(job.layout.network(Network.JUNIOR), Network.JUNIOR)
+    mark_trained(job, Network.JUNIOR, members=job.preprocessing_fingerprints(hosts))
+    made: list[str] = []
+
+    def make(_: Job, __: Any, ___: Any, tumours: Sequence[Scan], *____: Any, **_____: Any):
+        known_cases.keep(job, [])
+        made.append(tumours[0].subject)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        person = frozenset((tumours[0].person,))
+        return [Case("mix", Path("image"), Path("label"), validation=False, persons=person)]
+
+    monkeypatch.setattr(senior, "make_cases", make)
+    held = with_settings(job, hold_out=(first.subject,))
+
+    def taught(run: Job) -> list[str]:
+        run.ledger.forget()
+        return [p for c in method_of(run).material(run, Network.SENIOR).cases for p in c.persons]
+
+    assert taught(held) == taught(held) == [second.person]
+    assert made == [second.subject]
+    with pytest.raises(KeyboardInterrupt):  # a run without --hold-out, killed while it mixes
+        taught(job)
+    assert taught(held) == [second.person]
+    assert made == [second.subject, first.subject, second.subject]
+    # What lies in another work folder is of another run.
+    path = held.layout.scratch(Scratch.STAGE_TWO) / known_cases.CASES
+    write_json(path, [replace_person(path, first.person)])
+    assert taught(held) == [second.person]
+    assert len(made) == 4
+
+
+def replace_person(path: Path, person: str) -> dict[str, Any]:
+    """A stored case, of somebody else."""
+    (case,) = json.loads(path.read_text())
+    return {**case, "persons": [person]}
 
 
 def test_samples_are_drawn_again_while_the_senior_may_need_them(job: Job) -> None:
