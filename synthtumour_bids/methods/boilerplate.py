@@ -97,12 +97,12 @@ def _overview(facts: RunFacts, method: Method, cite: Cite) -> str:
     bidsapps = cite("bids", "bidsapps")
     summary = method.summary(facts, cite)
     hosts = ""
-    taught = settings.model is None and not facts.untrained
-    if n_tumourfree and taught:
+    if n_tumourfree and settings.model is None:
         controls = facts.witness.controls if facts.witness else None
         told = controls is not None and controls.source != control_heads.SOURCE
         others = " or told what brains without a tumour look like" if told else ""
-        hosts = f"{n_tumourfree} tumour-free scans were hosts of synthetic tumours{others}. "
+        were = "were prepared as" if facts.untrained else "were"
+        hosts = f"{n_tumourfree} tumour-free scans {were} hosts of synthetic tumours{others}. "
     if n_held_out := facts.counts.get(Role.HELD_OUT, 0):
         hosts += (
             f"{n_held_out} further tumour-free scans taught nothing and were segmented as well, to "

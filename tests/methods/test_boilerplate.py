@@ -83,6 +83,7 @@ def test_methods_claim_no_host_and_no_mask_that_there_was_not(settings: Settings
     assert hosts not in text(given, cards={"starter": {}})
     untrained = text(settings, untrained=True)
     assert hosts not in untrained
+    assert "12 tumour-free scans were prepared as hosts" in untrained
     assert "(glioma) were prepared to be segmented in 7 FLAIR scans" in untrained
     assert "were segmented in" not in untrained
 

@@ -214,7 +214,7 @@ def test_each_job_of_an_array_tells_of_all_scans(tmp_path: Path) -> None:
     job = make_job(tmp_path, tumours=3, tumourfree=2)
     mark(job, job.selected(), "", "embedded", "embedded", "embedded", "")
     whole = methods(job)
-    for words in ("in 3 FLAIR scans", "2 tumour-free scans were hosts", "(embedded)"):
+    for words in ("in 3 FLAIR scans", "2 tumour-free scans were prepared as hosts", "(embedded)"):
         assert words in whole
     for scan in job.selected(Role.TUMOUR):
         assert methods(alone(job, scan)) == whole
@@ -282,7 +282,7 @@ def test_scans_that_are_not_used_are_not_counted(tmp_path: Path) -> None:
     known = replace(other_role, role=Role.TUMOURFREE)  # participants.tsv has changed since
     written = methods(replace(job, selection=Selection((known,), (known,))))
     assert "in 1 FLAIR scans" in written
-    assert "1 tumour-free scans were hosts" in written
+    assert "1 tumour-free scans were prepared as hosts" in written
     assert "without skull or with a precomputed mask" in written
 
 
