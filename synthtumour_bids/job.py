@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from synthtumour_bids.bids.copies import find_copies, find_persons, of_person
-from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.cluster import Cluster
@@ -369,40 +367,6 @@ def cluster_of(settings: Settings) -> Cluster | None:
         ),
         settings.omp_nthreads,
     )
-
-
-def refused(job: Job, step: str) -> list[ScanOutcome]:
-    """Outcomes of files and folders that cannot be used; kept in the ledger like other failures."""
-    records = []
-    for one in job.selection.refused:
-        identity = Identity(one.dataset_name, one.subject, None, "", one.name)
-        job.ledger.mark_failure(Failure(step, identity, "", job.places.hide(one.message)))
-        records.append(ScanOutcome(identity.key, step, Status.FAILED, one.message))
-    _forget_mended(job, step, {record.key for record in records})
-    return records
-
-
-def _forget_mended(job: Job, step: str, still: Collection[str]) -> None:
-    """Clear failures of what was refused before, or is gone, of participants now looked at."""
-    settings, scans = job.settings, job.selection.everything
-    roots = {MAIN: settings.bids_dir, **{scan.dataset_name: scan.dataset for scan in scans}}
-    for failure in job.ledger.failures():
-        who = failure.scan
-        if failure.step != step or who.dataset not in roots or who.key in still:
-            continue
-        if not who.suffix or not _is_there(who, roots[who.dataset]):
-            excluded = who.subject in settings.exclude_participant_label
-            if not excluded and who.subject in (settings.participant_label or (who.subject,)):
-                job.ledger.clear_failure(step, who.key)
-
-
-def _is_there(scan: Identity, root: Path) -> bool:
-    """Whether a dataset still has the image of a scan; also where nobody may know."""
-    folder = root / f"sub-{scan.subject}"
-    try:
-        return any(folder.rglob(f"{glob.escape(scan.name)}.nii*"))
-    except OSError:
-        return True
 
 
 def skipped(step: str, scans: Iterable[Scan]) -> list[ScanOutcome]:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from synthtumour_bids.execution.pool import Result
-from synthtumour_bids.job import cluster_of, refused, steps_of
-from synthtumour_bids.ledger import Failure, Identity
+from synthtumour_bids.job import cluster_of, steps_of
 from synthtumour_bids.settings import Role, Step
 from tests.builders.jobs import make_job, make_scan, mark_preprocessed, with_settings
 
@@ -100,21 +99,3 @@ def test_a_trace_is_kept_where_the_folder_of_the_log_was_removed_meanwhile(tmp_p
     (outcome,) = job.record(Step.SEGMENT, [result], lambda item: item)
     assert outcome.message == "it broke"
     assert Path(outcome.log).read_text() == "Traceback: it broke"
-
-
-def test_failures_of_images_that_are_gone_are_forgotten(tmp_path: Path) -> None:
-    job = make_job(tmp_path)
-    there = job.selected()[0]
-    gone, other = (make_scan(job.settings.bids_dir, name) for name in ("gone", "other"))
-    for scan in (there, gone, other):
-        job.ledger.mark_failure(Failure(Step.PREPROCESS, Identity.of(scan), "tumour", "damaged"))
-    narrow = with_settings(job, participant_label=(there.subject, "gone"))
-    assert refused(narrow, Step.PREPROCESS) == []
-    assert {one.scan.subject for one in job.ledger.failures()} == {there.subject, "other"}
-    other.path.parent.mkdir(parents=True)
-    other.path.touch()  # left out by a filter, perhaps
-    refused(job, Step.PREPROCESS)
-    assert {one.scan.subject for one in job.ledger.failures()} == {there.subject, "other"}
-    other.path.unlink()
-    refused(job, Step.PREPROCESS)
-    assert {one.scan.subject for one in job.ledger.failures()} == {there.subject}

@@ -23,7 +23,7 @@ from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
-from synthtumour_bids.job import Job, Preprocessing, refused, skipped
+from synthtumour_bids.job import Job, Preprocessing, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.preprocessing.preflight import check
@@ -32,6 +32,7 @@ from synthtumour_bids.preprocessing.templates import load_head_template
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
 from synthtumour_bids.steps.copies import warn_of_copies
 from synthtumour_bids.steps.memory import memory_gb
+from synthtumour_bids.steps.refusals import refused
 from synthtumour_bids.volumes import hash_values
 
 if TYPE_CHECKING:
