@@ -10,6 +10,7 @@ import pytest
 
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing.given_mask import read_given_mask
+from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 
 SHAPE = (30, 36, 32)
 AFFINE = np.array([[0, 0, 5.0, -61], [5, 0, 0, -99], [0, 5, 0, -40], [0, 0, 0, 1]])
@@ -75,3 +76,13 @@ def test_a_mask_that_cannot_lie_where_the_scan_is_is_refused(
     scan = image(np.ones(SHAPE, np.float32))
     with pytest.raises(UnusableScanError, match=rf"--derivatives\) cannot be used\. .*{words}"):
         read_given_mask(path, scan)
+
+
+def test_a_mask_whose_affine_is_no_numbers_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "mask.nii"
+    header = nib.Nifti1Image(MASK, AFFINE).header
+    header["srow_x"] = np.nan
+    header["sform_code"], header["qform_code"] = 1, 0
+    path.write_bytes(header.binaryblock + bytes(4) + MASK.tobytes("F"))
+    with pytest.raises(UnreadableError, match="header is broken"):
+        read_volume(path)
