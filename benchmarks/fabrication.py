@@ -95,7 +95,7 @@ def run(cell: Cell, cohort: Cohort, device: str, nprocs: int) -> None:
     start = time.monotonic(), time.process_time()
     annotated, tested = cohort.fold(cell.fold, cell.n)
     real = [Labelled.of(member) for member in annotated]
-    samples = synthetic(cell, cohort, real)
+    samples = synthetic(cell, cohort, real, device)
     cell.folder.mkdir(parents=True, exist_ok=True)
     from_starter = cell.arm in FROM_STARTER
     rate = SENIOR.learning_rate if from_starter else JUNIOR.learning_rate
@@ -134,7 +134,7 @@ def run(cell: Cell, cohort: Cohort, device: str, nprocs: int) -> None:
     write_json(cell.facts, facts)
 
 
-def synthetic(cell: Cell, cohort: Cohort, real: list[Labelled]) -> list[Sample]:
+def synthetic(cell: Cell, cohort: Cohort, real: list[Labelled], device: str) -> list[Sample]:
     """Make the synthetic scans of a cell."""
     if cell.arm in ("plain", "starter"):
         return []
@@ -144,7 +144,7 @@ def synthetic(cell: Cell, cohort: Cohort, real: list[Labelled]) -> list[Sample]:
     made = arms.fabricated(real, hosts, arms.N_MADE - arms.N_MIXED, cell.seed, "train")
     samples = made + arms.fabricated(real, real, arms.N_MIXED, cell.seed, "mixed")
     if cell.arm == "tf-gan":
-        gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed)
+        gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed, device)
         if gan.helps:
             samples += arms.refined(made, gan, cell.folder)
     return samples

@@ -26,6 +26,7 @@ N_MADE = 40  # synthetic samples of every arm but the plain one
 N_MIXED = 20  # of these, lesions that TF-Aug puts into scans with tumours of their own
 N_GAN = 60  # coarse samples that the GAN learns from
 N_JUDGED = 10  # coarse samples that every evaluation of it refines
+GAN_WORKERS = 2  # processes that prepare its patches where a GPU trains
 HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
 SHOWN = 6
 
@@ -84,7 +85,11 @@ def fabricated(
 
 
 def train_gan(
-    annotated: Sequence[Labelled], hosts: Sequence[Labelled], folder: Path, seed: int
+    annotated: Sequence[Labelled],
+    hosts: Sequence[Labelled],
+    folder: Path,
+    seed: int,
+    device: str = "cpu",
 ) -> Fabricator:
     """Train TF-GAN on the annotated scans alone; go on where an earlier call ended."""
     kept = max(1, len(annotated) // HELD_OUT)
@@ -103,7 +108,8 @@ def train_gan(
         classes=1,
     )
     labels = " ".join(one.member.label for one in annotated)
-    return train(data, replace(FAST, seed=seed), folder, recipe=labels)
+    settings = replace(FAST, seed=seed, workers=0 if device == "cpu" else GAN_WORKERS)
+    return train(data, settings, folder, recipe=labels, device=device)
 
 
 def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sample]:
