@@ -24,7 +24,7 @@ class Appearance:
     limbic
         Excess of amygdala, hippocampus, insula and cingulum over other cortex.
     iron
-        Loss in pallidum, red nucleus, substantia nigra; grows with age.
+        Loss in pallidum, substantia nigra and dentate nucleus; grows with age.
     putamen
         Loss against cortex.
     tracts

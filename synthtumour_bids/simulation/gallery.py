@@ -44,9 +44,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the sheet."""
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
     out = args.out if args.out.suffix == ".png" else args.out / "gallery.png"
     appearance = APPEARANCES[args.contrast]
+    if missing := [str(path) for path in args.scans if not path.is_file()]:
+        parser.error(f"there is no {', '.join(missing)}")
+    if args.count < 1 and not args.scans:
+        parser.error("nothing to draw: --count is below 1 and no scan was given")
     rows = [simulated_row(args.seed, index, appearance) for index in range(args.count)]
     rows += [real_row(path) for path in args.scans]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -81,13 +86,18 @@ def title_of(params: HeadParams) -> str:
 
 
 def slices_of(image: NDArray[np.float32], affine: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Axial slices side by side, in robust standard deviations of the brain; NaN outside it."""
+    """Axial slices side by side, in robust standard deviations of the brain; NaN outside it.
+
+    A slice that lies outside the image is NaN throughout.
+    """
     values = image[image > 0]
     middle = np.median(values)
     spread = 1.4826 * np.median(np.abs(values - middle))
     scaled = np.where(image > 0, (image - middle) / spread, np.nan)
     at = np.round((np.array(HEIGHTS) - affine[2, 3]) / affine[2, 2]).astype(int)
-    return np.concatenate([np.rot90(scaled[:, :, k]) for k in at], axis=1)
+    blank = np.full_like(scaled[:, :, 0], np.nan)
+    drawn = [scaled[:, :, k] if 0 <= k < scaled.shape[2] else blank for k in at]
+    return np.concatenate([np.rot90(one) for one in drawn], axis=1)
 
 
 def _draw(rows: Sequence[Row], path: Path) -> None:

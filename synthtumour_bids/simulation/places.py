@@ -30,7 +30,10 @@ def blob(at: Places, centre: Point, size: float) -> np.ndarray:
 
 
 def between(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return 1 from ``low`` to ``high``, fading over a quarter of that on both sides."""
+    """Return 1 between ``low`` and ``high``, 1/2 at both.
+
+    It fades over a quarter of the distance between them on either side of each.
+    """
     fade = (high - low) / 4
     rising = smooth_step(values, low - fade, low + fade)
     result: np.ndarray = rising * (1 - smooth_step(values, high - fade, high + fade))

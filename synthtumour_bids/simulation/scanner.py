@@ -34,7 +34,7 @@ class Scanner:
     sharpening
         Share of the detail that the scanner's filter adds.
     ghost, ghost_shift
-        Share and mm of a ghost along the phase axis.
+        Share and mm of a ghost along array axis 1.
     gamma
         Exponent of the signal.
     """

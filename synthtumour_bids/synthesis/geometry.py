@@ -201,6 +201,8 @@ def core(mask: Mask, depth_mm: float, spacing: Spacing) -> Mask:
     spacing
         Voxel size, mm.
     """
+    if mask.all():  # nothing is outside, and distances would be to a place outside of the array
+        return mask.copy()
     out = np.zeros(mask.shape, bool)
     here = box_of(mask).grown((1, 1, 1), mask.shape).slices
     out[here] = ndimage.distance_transform_edt(mask[here], sampling=spacing) > depth_mm

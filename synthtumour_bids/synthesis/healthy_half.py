@@ -106,8 +106,10 @@ def mirror_better_half(scan: Brain, probability: NDArray[np.floating[Any]]) -> H
     inwards = offset if side == "high" else -offset
     weight = np.clip(0.5 + inwards / (2 * SEAM_MM), 0, 1).astype(np.float32)
     whole = np.where(inwards >= 0, brain, brain[::-1])
-    # Where only one of the halves is brain, at the seam, that one counts.
-    weight = np.where(brain & brain[::-1], weight, brain).astype(np.float32)
+    # At the seam, where only one of the halves is brain, or the other one may be tumour, that one
+    # counts.
+    usable = brain & ((inwards >= 0) | ~suspect)
+    weight = np.where(usable & usable[::-1], weight, usable).astype(np.float32)
     mixed = weight * image + (1 - weight) * image[::-1]
     made = Brain(np.where(whole, mixed, 0).astype(np.float32), whole, spacing)
     return HealthyHalf(made, side, float(shares[side]))

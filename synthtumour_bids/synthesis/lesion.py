@@ -18,6 +18,7 @@ from .ranges import CoreForm, CoreKind, Csf
 from .shape import Surface, sphere_radius_mm
 
 MASS_NOISE = 0.4  # a mass is rounder than what spreads from it
+SOFTEST_EDGE = 1 / 3  # of the radius: a softer lesion would be seen and bear no label
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _draw_lesion(
         core_gain=kind.gain.draw(rng) if kind else 1.0,
         core_edge_mm=priors.core_edge_mm.draw(rng),
         core_smoothness=priors.core_smoothness.draw(rng),
-        edge_mm=priors.edge_mm.draw(rng),
+        edge_mm=min(priors.edge_mm.draw(rng), SOFTEST_EDGE * radius),
     )
     return Lesion(
         volume_ml=volume_ml,

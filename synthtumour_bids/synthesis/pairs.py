@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,9 +21,9 @@ class Pair:
 def plan_pairs(tumours: Sequence[str], hosts: Sequence[str], n: int, seed: int) -> list[Pair]:
     """Pair tumour scans with hosts, each used as often as the others (within one).
 
-    With 100 tumours, 200 hosts and n = 200 this is the published plan: two permutations of the
-    tumours over one of the hosts. Any other numbers work too; a pair is repeated only when fewer
-    than `n` different pairs exist.
+    With 100 tumours, 200 hosts and n = 200 this is the published plan: all tumours twice over a
+    permutation of the hosts. Any other numbers work too; a pair is repeated only when fewer than
+    `n` different pairs exist.
 
     Parameters
     ----------
@@ -51,25 +52,8 @@ def plan_pairs(tumours: Sequence[str], hosts: Sequence[str], n: int, seed: int) 
             f"found {len(tumours)} and {len(hosts)}."
         )
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, n])))
-    order = _decks(rng, sorted(tumours), n)
-    deck: list[str] = []
-    used: set[tuple[str, str]] = set()
-    pairs = []
-    for index, tumour in enumerate(order):
-        if not deck:
-            deck = _decks(rng, sorted(hosts), len(hosts))
-            if len(used) >= len(set(tumours)) * len(set(hosts)):
-                used.clear()
-        fresh = [i for i, host in enumerate(deck) if (tumour, host) not in used]
-        host = deck.pop(fresh[0] if fresh else 0)
-        used.add((tumour, host))
-        pairs.append(Pair(tumour, host, index))
-    return pairs
-
-
-def _decks(rng: np.random.Generator, keys: Sequence[str], n: int) -> list[str]:
-    """`n` keys: fresh permutations one after another."""
-    out: list[str] = []
-    while len(out) < n:
-        out += [keys[i] for i in rng.permutation(len(keys))]
-    return out[:n]
+    t, h = ([keys[i] for i in rng.permutation(len(keys))] for keys in map(sorted, (tumours, hosts)))
+    # In step through both, every pair comes after so many at the latest, or never; then the hosts
+    # are moved on by one.
+    lap = math.lcm(len(t), len(h))
+    return [Pair(t[k % len(t)], h[(k + k // lap) % len(h)], k) for k in range(n)]

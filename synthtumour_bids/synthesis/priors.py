@@ -128,7 +128,7 @@ def load_priors(lesion: str, contrast: str, path: Path | None = None) -> Priors:
     if path is not None:
         user = _read(path)
         _check_sections(user, str(path))
-        data = _overlay(data, user) if data is not None else user
+        data = _overlay(data or {"common": {}, "contrasts": {}}, user)
     if data is None:
         raise PriorsError(
             f"There are no packaged priors for lesion '{lesion}'; packaged are "

@@ -96,12 +96,15 @@ class PseudoLabel:
         ``volume_mL``, ``brain_fraction``, ``confidence``, ``undecided_ratio``, ``entropy_mL``,
         ``components``, ``specks_mL``, ``filled_mL``, ``outside``, ``symmetry`` and,
         with a second opinion, ``agreement``.
+    plausible_size
+        Whether its volume and its share of the brain are within the limits.
     """
 
     mask: NDArray[np.bool_]
     accepted: bool
     reasons: tuple[str, ...]
     stats: dict[str, float] = field(default_factory=dict)
+    plausible_size: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,16 +194,16 @@ def assess(
         other = (reference_probability >= rules.threshold) & allowed
         stats["agreement"] = dice(mask, other)
     reasons = _reasons(stats, rules)
-    return PseudoLabel(mask, not reasons, reasons, stats)
+    return PseudoLabel(mask, not reasons, reasons, stats, not _size_faults(stats, rules))
 
 
 def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0.5) -> Selection:
     """Choose the scans of a cohort whose pseudo-labels are learned from.
 
     All accepted ones; when these are fewer than ``max(minimum, share x cohort)``, the best of the
-    others (by confidence, then agreement, among labels that are neither empty nor most of the
-    brain) fill up, so that a weak first network does not leave the second without anything to
-    learn from.
+    others (by size, confidence and, with half its weight, agreement, among labels that are neither
+    empty nor most of the brain) fill up, so that a weak first network does not leave the second
+    without anything to learn from.
 
     Parameters
     ----------
@@ -235,10 +238,10 @@ def select(labels: Mapping[str, PseudoLabel], minimum: int = 4, share: float = 0
 
 
 def _rank(label: PseudoLabel) -> float:
-    """Rank of a label that did not pass: sure, agreed upon, and of a plausible size."""
+    """Rank of a label that did not pass: of a plausible size, sure, and agreed upon."""
     stats = label.stats
-    size_penalty = 0.5 if any("volume" in r or "brain" in r for r in label.reasons) else 0.0
-    return stats["confidence"] + 0.5 * stats.get("agreement", 0.5) - size_penalty
+    penalty = 0.0 if label.plausible_size else 0.5
+    return stats["confidence"] + 0.5 * stats.get("agreement", 0.5) - penalty
 
 
 def _without_specks(mask: Mask, voxel_ml: float, rules: Criteria) -> tuple[NDArray[np.bool_], int]:
@@ -251,7 +254,7 @@ def _without_specks(mask: Mask, voxel_ml: float, rules: Criteria) -> tuple[NDArr
     sizes = np.bincount(components.ravel(), minlength=n + 1).astype(float)
     sizes[0] = 0
     limit = max(rules.min_component_ml / voxel_ml, rules.min_component_share * sizes.max())
-    keep = sizes >= limit
+    keep = sizes >= max(limit, 1)
     out[box.slices] = keep[components]
     return out, int(keep.sum())
 
@@ -273,14 +276,7 @@ def _entropy(p: NDArray[np.floating[Any]]) -> float:
 def _reasons(stats: Mapping[str, float], rules: Criteria) -> tuple[str, ...]:
     if stats["volume_mL"] == 0:
         return ("nothing was labelled (volume 0 mL once specks were removed)",)
-    found = []
-    if stats["volume_mL"] < rules.min_volume_ml:
-        found.append(f"volume {stats['volume_mL']:.2g} mL is below {rules.min_volume_ml:g} mL")
-    if stats["brain_fraction"] > rules.max_brain_fraction:
-        found.append(
-            f"label fills {stats['brain_fraction']:.0%} of the brain, above "
-            f"{rules.max_brain_fraction:.0%}"
-        )
+    found = _size_faults(stats, rules)
     limits = (
         ("confidence", rules.min_confidence, -1, "mean probability inside the label"),
         ("undecided_ratio", rules.max_undecided_ratio, 1, "undecided volume per labelled volume"),
@@ -294,3 +290,15 @@ def _reasons(stats: Mapping[str, float], rules: Criteria) -> tuple[str, ...]:
             side = "above" if sign > 0 else "below"
             found.append(f"{what} is {stats[key]:.2g}, {side} {limit:g}")
     return tuple(found)
+
+
+def _size_faults(stats: Mapping[str, float], rules: Criteria) -> list[str]:
+    found = []
+    if stats["volume_mL"] < rules.min_volume_ml:
+        found.append(f"volume {stats['volume_mL']:.2g} mL is below {rules.min_volume_ml:g} mL")
+    if stats["brain_fraction"] > rules.max_brain_fraction:
+        found.append(
+            f"label fills {stats['brain_fraction']:.0%} of the brain, above "
+            f"{rules.max_brain_fraction:.0%}"
+        )
+    return found

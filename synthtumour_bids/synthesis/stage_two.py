@@ -84,7 +84,8 @@ class MixParams:
     shift_mm
         Displacement of the tumour along the array's axes.
     offset_mm
-        Where the tumour is cut: this far outside (or, negative, inside) its pseudo-label's border.
+        Where the tumour is cut: this far outside (or, negative, inside) its pseudo-label's border,
+        but never deeper than half-way into it.
     rim_mm
         Width of the transition from tumour scan to host, centred on the cut.
     contrast, brightness
@@ -196,7 +197,7 @@ def mix(
         return out, out_label
     margin = triple(int(np.ceil(reach / s)) + 1 for s in spacing)
     target, source = _moved(tight.grown(margin, mask.shape), params.shift_mm, spacing, mask.shape)
-    if target.empty:
+    if target.empty or not mask[source.slices].any():
         return out, out_label
 
     here = host.mask[target.slices] & brain[source.slices]
@@ -240,9 +241,26 @@ def _share(mask: Mask, params: MixParams, spacing: Spacing) -> NDArray[np.float3
     inside = ndimage.distance_transform_edt(mask, sampling=spacing)
     # Both distances end at voxel centres; the border lies half a voxel before them.
     half = 0.5 * min(spacing)
-    distance = np.where(mask, half - inside, outside - half) - params.offset_mm
+    distance = np.where(mask, half - inside, outside - half)
+    distance -= _offset(mask, inside - half, params.offset_mm, spacing)
     ramp = np.clip(0.5 - distance / max(params.rim_mm, 1e-6), 0, 1)
     return smoothstep(ramp).astype(np.float32)
+
+
+def _offset(
+    mask: Mask, depth: NDArray[np.floating[Any]], offset_mm: float, spacing: Spacing
+) -> float | NDArray[np.floating[Any]]:
+    """Where to cut: no deeper than half-way into each part, which would be seen without a label."""
+    parts, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
+    deepest = ndimage.maximum(depth, parts, np.arange(1, count + 1))
+    allowed = np.maximum(offset_mm, -0.5 * np.atleast_1d(deepest))
+    if (allowed == offset_mm).all():
+        return offset_mm
+    nearest = ndimage.distance_transform_edt(
+        ~mask, sampling=spacing, return_distances=False, return_indices=True
+    )
+    result: NDArray[np.floating[Any]] = allowed[parts[tuple(nearest)] - 1]
+    return result
 
 
 def _moved(box: Box, shift_mm: Triple, spacing: Spacing, shape: tuple[int, ...]) -> tuple[Box, Box]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.simulation.fields import smooth_field
+from synthtumour_bids.simulation.gallery import HEIGHTS, slices_of
 from synthtumour_bids.simulation.gallery import main as draw_gallery
 from synthtumour_bids.simulation.head import HeadParams, StrippedHead, render, sample
 from synthtumour_bids.simulation.hyperintensities import sample_hyperintensities
@@ -150,3 +151,20 @@ def test_gallery_draws_simulated_and_real_heads(tmp_path) -> None:
     nib.save(nib.Nifti1Image(head.image, AFFINE), path)
     assert draw_gallery([str(tmp_path / "sheet"), str(path), "--count", "1"]) == 0
     assert (tmp_path / "sheet" / "gallery.png").stat().st_size > 10_000
+
+
+def test_gallery_leaves_slices_outside_a_scan_blank() -> None:
+    high = np.diag([4.0, 4.0, 4.0, 1.0])
+    high[2, 3] = 0.0  # the lowest slice is at z = 0
+    image = np.random.default_rng(0).uniform(1, 2, (10, 12, 8)).astype(np.float32)
+    drawn = slices_of(image, high)
+    seen = [not np.isnan(one).all() for one in np.split(drawn, len(HEIGHTS), axis=1)]
+    assert seen == [0 <= round(mm / 4) < 8 for mm in HEIGHTS]
+
+
+@pytest.mark.parametrize(("given_", "said"), [(["no.nii"], "there is no no.nii"), ([], "nothing")])
+def test_gallery_says_what_it_cannot_draw(tmp_path, capsys, given_, said) -> None:
+    with pytest.raises(SystemExit) as ended:
+        draw_gallery([str(tmp_path / "sheet"), *given_, "--count", "0"])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -44,6 +44,20 @@ def test_no_tumour_is_left_and_the_rest_is_the_scan(side, depth_mm, radius_mm, o
     np.testing.assert_array_equal(half.brain.image[::-1][own], scan[own])
 
 
+@given(reach_mm=st.integers(0, 12), radius_mm=st.integers(10, 16), side=st.sampled_from([-1, 1]))
+@settings(max_examples=25, deadline=None)
+def test_no_tumour_is_left_at_the_midline(reach_mm, radius_mm, side):
+    image, brain = IMAGE[1:], BRAIN[1:]  # two voxels meet at the midline
+    middle = (brain.shape[0] - 1) / 2
+    tumour = ball((middle + side * (radius_mm + reach_mm) / 4, 22, 18), radius_mm, brain.shape)
+    tumour &= brain & ((np.arange(brain.shape[0]) - middle)[:, None, None] * side > 0)
+    scans = [Brain(one, brain, SPACING) for one in (image, np.where(tumour, 500, image))]
+    without, half = (mirror_healthy_half(scan, tumour.astype(np.float32)) for scan in scans)
+    assert without is not None
+    assert half is not None
+    np.testing.assert_array_equal(half.brain.image, without.brain.image)
+
+
 def test_a_tumour_on_both_sides_leaves_no_half():
     middle = (BRAIN.shape[0] - 1) / 2
     tumour = ball((middle, 22, 18), 24) & BRAIN

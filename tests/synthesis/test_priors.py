@@ -113,6 +113,12 @@ def test_a_new_lesion_needs_every_key(tmp_path):
         load_priors("abscess", "FLAIR", path)
 
 
+@pytest.mark.parametrize("content", [{"common": {}}, {"contrasts": {"FLAIR": {}}}])
+def test_a_new_lesion_s_missing_sections_are_named(tmp_path, content):
+    with pytest.raises(PriorsError, match=r"contrast 'FLAIR'|missing for lesion 'abscess'"):
+        load_priors("abscess", "FLAIR", user_file(tmp_path, content))
+
+
 def test_draws_stay_in_their_ranges():
     rng = np.random.default_rng(0)
     mixture = Mixture((Range(1, 2), Range(10, 1000, "log")), (0.25, 0.75))

@@ -130,6 +130,26 @@ def test_too_few_good_labels_are_filled_up_with_the_surest():
     assert "weak5" in chosen.note
 
 
+def test_only_an_implausible_size_ranks_behind_a_less_sure_label():
+    unsure = replace(assess(0.6 * ball(20), BRAIN, SPACING), accepted=False)
+    blurred = assess(ball(20, softness_mm=9), BRAIN, SPACING)
+    assert any("undecided volume" in reason for reason in blurred.reasons)
+    tiny = assess(ball(20), BRAIN, SPACING, criteria=Criteria(min_volume_ml=1000))
+    assert any("is below 1000 mL" in reason for reason in tiny.reasons)
+    assert blurred.stats["confidence"] > unsure.stats["confidence"]
+    assert select({"a": unsure, "b": blurred}, minimum=1, share=0).names == ("b",)
+    assert tiny.stats["confidence"] > unsure.stats["confidence"]
+    assert select({"a": unsure, "b": tiny}, minimum=1, share=0).names == ("a",)
+
+
+def test_without_a_least_size_nothing_is_a_speck():
+    rules = Criteria(min_component_ml=0, min_component_share=0)
+    label = assess(np.maximum(ball(18), ball(3.5, (-30, 0, 0))), BRAIN, SPACING, criteria=rules)
+    assert label.stats["components"] == 2
+    assert label.stats["specks_mL"] == 0
+    assert label.mask.sum() < BRAIN.sum() / 10
+
+
 def test_never_zero_unless_nothing_was_found_at_all():
     assert select(cohort(0, 2, 0)).names == ("weak0", "weak1")
     assert select(cohort(0, 0, 3)).names == ()

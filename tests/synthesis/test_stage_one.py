@@ -36,6 +36,19 @@ def make(index, sampler=OURS, purpose=Purpose.TRAIN, brain=BRAIN, priors=GLIOMA,
     return stage_one.synthesise(rng, host, priors, purpose=purpose, sampler=sampler)
 
 
+@pytest.mark.parametrize(
+    ("lesion", "contrast"), [("metastasis", "FLAIR"), ("stroke", "DWI"), ("glioma", "FLAIR")]
+)
+def test_the_edge_of_a_small_lesion_leaves_it_a_label(lesion, contrast):
+    priors = load_priors(lesion, contrast)
+    softest = replace(priors, edge_mm=replace(priors.edge_mm, low=1.8, high=1.8))
+    for index in range(20):
+        params = OURS(numbers(527, index), HOST, softest)
+        for one in params.lesions:
+            radius = (3 * one.volume_ml * 1000 / (4 * np.pi)) ** (1 / 3)
+            assert one.look.edge_mm == pytest.approx(min(1.8, radius / 3))
+
+
 def numbers(seed, index, purpose="t"):
     return stream(seed, "a", None, index=index, purpose=purpose)
 

@@ -158,6 +158,26 @@ def test_inputs_stay_and_mixes_replay():
         np.testing.assert_array_equal(now, before)
 
 
+@given(
+    radius=st.floats(0.6, 5),
+    offset_mm=st.floats(-4, 0),
+    rim_mm=st.floats(1, 5),
+    satellite=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_is_seen_of_a_small_tumour_bears_a_label(radius, offset_mm, rim_mm, satellite):
+    parts = [tumour_scan(radius=radius)[1]]
+    if satellite:
+        parts.append(tumour_scan(radius=12, centre=(45, 50, 55))[1])
+    label = np.logical_or.reduce(parts)
+    image, _, brain = tumour_scan()
+    image = np.where(label, 3 * 200.0 + 50, np.where(brain, 3 * 100.0 + 50, 0)).astype(np.float32)
+    params = MixParams(False, (0.0, 0.0, 0.0), offset_mm, rim_mm, 1.0, 0.0)
+    _, mask = mixed_into_host(image, label, brain, params)
+    for part in parts:
+        assert mask[part].any()
+
+
 # ------------------------------------------------------------------------------ pairs
 
 
@@ -189,9 +209,17 @@ def test_the_published_plan():
     assert plan_pairs(t, h, 200, 528) != pairs
 
 
-def test_pairs_repeat_late_and_need_both_sides():
-    pairs = plan_pairs(["a", "b", "c"], ["x", "y", "z", "w"], 12, 0)
-    assert len({(p.tumour, p.host) for p in pairs}) >= 10
+@given(tumours=st.integers(1, 8), hosts=st.integers(1, 8), seed=st.integers(0, 9))
+@settings(deadline=None)
+def test_no_pair_is_repeated_while_there_are_others(tumours, hosts, seed):
+    t, h = [f"t{i}" for i in range(tumours)], [f"h{i}" for i in range(hosts)]
+    every = tumours * hosts
+    pairs = [(p.tumour, p.host) for p in plan_pairs(t, h, 2 * every, seed)]
+    assert len(set(pairs[:every])) == every
+    assert set(Counter(pairs).values()) == {2}
+
+
+def test_pairs_need_both_sides():
     assert len(plan_pairs(["a"], ["x"], 5, 0)) == 5
     with pytest.raises(ValueError, match="found 0 and 2"):
         plan_pairs([], ["x", "y"], 3, 0)

@@ -48,7 +48,7 @@ STEP = "synthesise"
 NAME = "stage_one"
 SIDES = {TRAIN: "for training", SHIFTED: "shifted: these choose the epoch"}
 MEMORY_GB = 1.0  # of one process at 1 mm; 0.43 at 2 mm
-SYNTHESIS_VERSION = "0.1.0"  # changes when the same seed gives other samples
+SYNTHESIS_VERSION = "0.1.0"  # raised when finished networks should learn from other samples
 
 
 def settings_fingerprint(settings: Settings) -> str:
