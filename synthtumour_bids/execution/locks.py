@@ -42,7 +42,7 @@ def exclusive_lock(path: Path, message: str) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 holder = path.read_text(encoding="utf-8").strip() or "another process"
-                raise UnavailableError(message.format(holder=holder)) from error
+                raise UnavailableError(message.replace("{holder}", holder)) from error
             LOGGER.warning(
                 "The file system of %s has no locks (%s): make sure that no other run trains "
                 "there at the same time.",

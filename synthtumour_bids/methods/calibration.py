@@ -30,7 +30,7 @@ from synthtumour_bids.segmentation.uncertainty import sure_share
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.geometry import dice
 from synthtumour_bids.synthesis.seeds import stream
-from synthtumour_bids.volumes import load_volume
+from synthtumour_bids.volumes import Volume, load_volume
 
 LOGGER = logging.getLogger(__name__)
 MOST_CASES = CALIBRATING  # more would tell the temperature better than anybody needs
@@ -145,12 +145,22 @@ def answer(segmenter: Segmenter, case: Case, seed: int) -> Answer:
         Of the voxels that are drawn.
     """
     volumes, label = [load_volume(path) for path in case.images], load_volume(case.label).mask
-    brain = ndimage.binary_fill_holes(np.any([one.data != 0 for one in volumes], axis=0))
+    brain = brain_of(volumes)
     brains = [Brain(one.data, brain, one.spacing) for one in volumes]
     probability = segmenter.probability(brains)
     mask = segmenter.mask(probability, brains[0])
     drawn, sure = drawn_voxels(brain, seed, case.name), sure_share(probability, mask)
     return Answer(probability.ravel()[drawn], label.ravel()[drawn], sure, dice(mask, label))
+
+
+def brain_of(images: Sequence[Volume]) -> NDArray[np.bool_]:
+    """Brain mask of a known case, (X, Y, Z), by its images, which are 0 outside.
+
+    A tumour that is black inside is in it.
+    """
+    inside = np.any([one.data != 0 for one in images], axis=0)
+    brain: NDArray[np.bool_] = ndimage.binary_fill_holes(inside)
+    return brain
 
 
 def drawn_voxels(brain: NDArray[np.bool_], seed: int, name: str) -> NDArray[np.intp]:

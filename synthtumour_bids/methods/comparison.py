@@ -140,11 +140,6 @@ class Compared:
         return tuple(one for one in self.verdicts if not one.kept)
 
     @property
-    def kept(self) -> tuple[ComponentVerdict, ...]:
-        """Verdicts on the parts that stay."""
-        return tuple(one for one in self.verdicts if one.kept)
-
-    @property
     def dropped_ml(self) -> float:
         """Volume of these, mL."""
         return sum(one.volume_ml for one in self.dropped)

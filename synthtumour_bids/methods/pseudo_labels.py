@@ -46,7 +46,7 @@ _COLUMNS: dict[str, dict[str, Any]] = {
         "pseudo-label"
     },
     "entropy_mL": {"Description": "Binary entropy summed over these voxels", "Units": "mL"},
-    "components": {"Description": "Separate parts (26-connected) before specks were removed"},
+    "components": {"Description": "Separate parts (26-connected) without the specks"},
     "specks_mL": {"Description": "Volume of the specks that were removed", "Units": "mL"},
     "filled_mL": {"Description": "Volume of the holes that were filled", "Units": "mL"},
     "outside": {"Description": "Share of the thresholded map that lies outside the brain"},

@@ -52,8 +52,7 @@ _ADVICE = {
         Advice(
             "tumour_unsure",
             "Whether there is a tumour is not sure: more than 5 % of the people without one have "
-            "scans that look at least as much like it, or the junior found one and the mask is "
-            "empty.",
+            "scans that look at least as much like it, or there may be one and the mask is empty.",
             "Look at the scan. Use the mask only if you see the tumour.",
         ),
         Advice(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from scipy import stats
 from synthtumour_bids.segmentation.checked_values import number, whole
 
 FEWEST = 8  # masks of known Dice, below which no line is drawn
-COVERED = 0.9  # share of known masks whose Dice the interval holds
+COVERED = Fraction(9, 10)  # share of known masks whose Dice the interval holds
 SHRINKAGE = 0.02  # draws the slope to 0 where masks are few and alike
 _STEEPEST = 100.0
 MOST_MASKS = 10_000
@@ -134,10 +136,11 @@ def fit_line(sure: Sequence[float], dice: Sequence[float]) -> DiceLine | None:
         intercept, slope = _line(np.delete(shares, index), np.delete(target, index))
         errors.append(abs(float(np.clip(intercept + slope * share, 0, 1)) - target[index]))
     # As in conformal prediction: the next mask counts as one more, whose error may be the largest.
-    rank = min(COVERED * (1 + 1 / len(errors)), 1)
-    margin = float(np.quantile(errors, rank, method="higher"))
+    count = len(errors)
+    rank = min(math.ceil(COVERED * (count + 1)), count)
+    margin = float(sorted(errors)[rank - 1])
     intercept, slope = _line(shares, target)
-    return DiceLine(intercept, slope, margin, len(errors))
+    return DiceLine(intercept, slope, margin, count)
 
 
 def _line(shares: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[float, float]:

@@ -64,7 +64,8 @@ def excess_of(verdict: ComponentVerdict) -> float:
 
     That is its difference from the other side, and of a part that stays although the other side is
     like it, its difference from the brain's median. Where neither is known, it is the least that
-    keeps a part.
+    keeps a part, and so it is of a part across the midline that stays for what of it is not
+    mirrored in itself: its difference as a whole is less than that.
     """
     if not verdict.kept:
         return 0.0

@@ -14,10 +14,16 @@ from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import EXIT_DONE, UsageError
 from synthtumour_bids.execution.ending import exit_code
+from synthtumour_bids.execution.locks import exclusive_lock
 from synthtumour_bids.execution.logs import start_logging
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.settings import CONTRASTS, LESIONS
 from synthtumour_bids.starter.recipe import StarterRecipe
+
+BUSY = (
+    "Another synthtumour-starter ({{holder}}) is at work in {folder}. Wait until it has ended, or "
+    "name another folder."
+)
 
 
 def build_parser() -> Parser:
@@ -91,11 +97,13 @@ def _run(argv: Sequence[str] | None) -> int:
 
     resolve_device(args.device)
     start_logging()
-    trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
-    where = {"device": args.device, "nprocs": args.nprocs}
-    controls = calibrate_starter(trained.folder, recipe, args.folder, **where)
-    calibration = calibration_by_tumours(trained.folder, recipe, args.folder, controls, **where)
-    print(bundle_starter(trained, recipe, args.folder, args.bundle_version, controls, calibration))
+    with exclusive_lock(args.folder / ".lock", BUSY.format(folder=args.folder)):
+        trained = train_starter(recipe, args.folder, device=args.device, nprocs=args.nprocs)
+        where = {"device": args.device, "nprocs": args.nprocs}
+        controls = calibrate_starter(trained.folder, recipe, args.folder, **where)
+        known = calibration_by_tumours(trained.folder, recipe, args.folder, controls, **where)
+        version = args.bundle_version
+        print(bundle_starter(trained, recipe, args.folder, version, controls, known))
     return EXIT_DONE
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.execution.pool import map_items
-from synthtumour_bids.methods.calibration import Answer, calibration_of, drawn_voxels
+from synthtumour_bids.methods.calibration import Answer, brain_of, calibration_of, drawn_voxels
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.label_free.recipes import RECIPES
@@ -125,7 +125,7 @@ def answer_of(drawn: Drawn) -> Answer:
     """
     recipe = drawn.recipe
     image, label = load_volume(drawn.image), load_volume(drawn.label).mask
-    brain = image.data > 0
+    brain = brain_of([image])
     comparison = Comparison.between(recipe.lesion, recipe.contrast)
     found = judged(drawn.prediction, drawn.image, brain, recipe.lesion, RECIPE.evidence, comparison)
     enclosed = RECIPE.enclosing(recipe.lesion, recipe.contrast)

@@ -163,7 +163,9 @@ def _although(result: Mapping[str, Any]) -> str:
     """Say that something was found of which the mask has nothing, if so; for after a word."""
     if UNSURE not in result.get("qc_flags", ()):
         return ""
-    return f", although the junior found what may be a tumour (p = {result['presence_p']:.3f})"
+    network = result.get("presence_network")  # not told by results of before
+    found = f"the {network} found what may be a tumour" if network else "there may be a tumour"
+    return f", although {found} (p = {result['presence_p']:.3f})"
 
 
 def _verdicts(task: PageTask) -> Iterator[Verdict]:

@@ -50,6 +50,7 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         return []  # a calibration is stored with the networks
     scans, path = calibrating(job), job.layout.models / PRESENCE
     people = sorted({scan.person for scan in scans})
+    _forget_failures(job, scans if _by_people(scans) else ())
     if is_done(job):
         if _by_people(scans) or _by_heads(job) or _of_before(job) or _of_others(job):
             return [ScanOutcome(NAME, Step.TRAIN, Status.SKIPPED, of_scan=False)]
@@ -89,6 +90,14 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
     if not any(outcome.status is Status.FAILED for outcome in outcomes):
         job.ledger.mark(COHORT, NAME, _fingerprint(job, scans), [written])
     return outcomes
+
+
+def _forget_failures(job: Job, scans: Sequence[Scan]) -> None:
+    """Clear failures of all but these scans: they calibrate no more, so nobody tries them again."""
+    tried = {scan.key for scan in scans}
+    for scan in job.selection.everything:
+        if scan.key not in tried:
+            job.ledger.clear_failure(NAME, scan.key)
 
 
 def _of_before(job: Job) -> bool:

@@ -138,6 +138,7 @@ def segment_scan(task: SegmentTask) -> None:
             "presence_p": segmented.presence.p,
             "presence_persons": segmented.presence.n,
             "presence_source": segmented.presence.source,
+            "presence_network": segmented.networks.judged,
             "qc_flags": segmented.flags,
         },
     )

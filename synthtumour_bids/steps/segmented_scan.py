@@ -22,13 +22,14 @@ from synthtumour_bids.segmentation.calibration import UNKNOWN
 from synthtumour_bids.segmentation.class_maps import classes_path, strongest
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict
 from synthtumour_bids.segmentation.presence import PresenceVerdict
-from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.settings import STARTER, TEMPLATE
 from synthtumour_bids.steps.networks import Networks
 from synthtumour_bids.synthesis.pseudo_labels import final_criteria
 from synthtumour_bids.volumes import like_native, load_nifti
 
 THRESHOLD = 0.5
 UNCALIBRATED = "the network has none: it was not measured on known tumours"
+NOT_FITTED = "a starter has none: what simulated heads ask for says little of scans"
 OTHER_TEST = "the network was calibrated before, for a test that is not done any more"
 NOT_JUDGED = {"TumourPresent": "n/a", "PresenceP": "n/a", "PresenceCalibration": {}}
 
@@ -218,6 +219,8 @@ def _calibration(networks: Networks) -> dict[str, Any]:
     calibration = networks.calibration
     if calibration is None:
         return {"Temperature": 1.0, "Skipped": UNKNOWN}
+    if networks.main == STARTER and calibration.temperature == 1:
+        return {"Temperature": 1.0, "Skipped": NOT_FITTED}
     return {
         "Temperature": calibration.temperature,
         "Origin": calibration.origin,

@@ -15,6 +15,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
 from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
 from synthtumour_bids.methods.label_free import known_cases
+from synthtumour_bids.methods.label_free.stage_one_samples import TRAIN, Sample
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.segmenter import Segmenter
 from synthtumour_bids.segmentation.cases import Case
@@ -119,13 +120,21 @@ def test_mixes_that_were_made_to_calibrate_are_all_that_does(job: Job) -> None:
     assert method_of(job).calibration_cases(job) == others, "7 tell nothing of the Dice"
 
 
+@pytest.mark.parametrize("hosts", [1, 20])
 @pytest.mark.parametrize("tumours", [1, 2])
-def test_one_person_s_tumour_is_not_all_that_calibrates(job: Job, tumours: int) -> None:
+def test_one_person_s_tumour_is_not_all_that_calibrates(job: Job, tumours: int, hosts: int) -> None:
     made, drawn = known(job, 30)[:20], known(job, 30)[20:]
     made = [
-        replace(case, persons=frozenset({f"tumour{number % tumours}", f"host{number}"}))
+        replace(case, persons=frozenset({f"tumour{number % tumours}", f"host{number % hosts}"}))
         for number, case in enumerate(made)
     ]
+    write_json(
+        job.layout.scratch(Scratch.STAGE_ONE) / "samples.json",
+        [
+            Sample(f"s{n}", TRAIN, f"raw/host{n}", Path(), Path(), f"host{n}").to_json()
+            for n in range(hosts)
+        ],
+    )
     drawn = [replace(case, kind="shifted") for case in drawn]
     path = job.layout.scratch(Scratch.STAGE_TWO) / known_cases.CASES
     write_json(path, [case.to_json() for case in drawn])

@@ -26,6 +26,7 @@ BRAIN = np.ones((20, 20, 20), bool)
 def test_every_column_has_a_description(tmp_path: Path) -> None:
     probability = np.zeros(BRAIN.shape, np.float32)
     probability[5:12, 5:12, 5:12] = 0.9
+    probability[15, 15, 15] = 0.9  # a speck
     pseudo = assess(probability, BRAIN, (2.0, 2.0, 2.0), reference_probability=probability)
     one = Assessed(make_scan(tmp_path, "01"), tmp_path / "label.nii", pseudo)
     pseudo_labels.write_table(tmp_path, [one], {one.scan.key})
@@ -35,6 +36,8 @@ def test_every_column_has_a_description(tmp_path: Path) -> None:
     described = json.loads(table.with_suffix(".json").read_text())
     assert row.keys() == described.keys()
     assert row["used"] == "true"
+    assert (float(row["components"]), float(row["specks_mL"])) == (1, 0.008)
+    assert "without the specks" in described["components"]["Description"]
     assert pseudo_labels.count_used(tmp_path) == (1, int(not pseudo.accepted))
 
 

@@ -49,6 +49,17 @@ def test_the_line_finds_what_sureness_says_and_its_interval_holds_it() -> None:
     assert DiceLine.from_json(stored).sure == pytest.approx(line.sure, abs=1e-5)
 
 
+@pytest.mark.parametrize("count", range(FEWEST, 101))
+def test_the_interval_holds_nine_of_ten_with_the_next_one_counted(count: int) -> None:
+    dice = np.random.default_rng(count).uniform(size=count)
+    line = fit_line([0.8] * count, dice.tolist())
+    assert line is not None
+    errors = [abs(np.median(np.delete(dice, n)) - dice[n]) for n in range(count)]
+    ranks = range(1, count + 1)
+    fewest = next((rank for rank in ranks if 10 * rank >= 9 * (count + 1)), count)
+    assert sum(error <= line.margin for error in errors) == fewest
+
+
 def test_tumours_that_were_lost_do_not_bend_the_line() -> None:
     shares = np.linspace(0.5, 0.95, 24)
     dice = shares - 0.05

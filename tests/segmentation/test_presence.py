@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthtumour_bids.errors import UnavailableError
-from synthtumour_bids.segmentation.likeness import LEAST_EXCESS, tumour_likeness
+from synthtumour_bids.segmentation.likeness import LEAST_EXCESS, excess_of, tumour_likeness
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.other_side_rules import ComponentVerdict, Reason
 from synthtumour_bids.segmentation.presence import (
@@ -75,6 +75,20 @@ def test_verdicts(
     known = calibration([float(value) for value in range(FEWEST_PERSONS + 1)])
     verdict = judge(volume, likeness, known, "new")
     assert (verdict.present, verdict.flags, verdict.n) == (present, flags, FEWEST_PERSONS + 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "excess"),
+    [
+        (Reason.BRIGHT_ACROSS, 3.0),
+        (Reason.BRIGHTER_REMAINDER, LEAST_EXCESS),
+        (Reason.CONFIRMED, LEAST_EXCESS),
+        (Reason.LIKE_OTHER_SIDE, 0.0),
+    ],
+)
+def test_what_is_alike_on_both_sides_counts_by_why_it_stays(reason: Reason, excess: float) -> None:
+    verdict = ComponentVerdict(reason, 30.0, (0.0, 0.0, 0.0), difference=0.2, brightness=3.0)
+    assert excess_of(verdict) == excess
 
 
 def test_without_enough_persons_there_is_no_p() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import ndimage
 
+from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.segmentation.presence import Controls
 from synthtumour_bids.segmentation.presence_file import read_controls
 from synthtumour_bids.segmentation.starters import SHIPPED, read_starter
@@ -17,6 +20,7 @@ from synthtumour_bids.starter.known_tumours import (
     calibration_by_tumours,
 )
 from synthtumour_bids.starter.recipe import CALIBRATION, StarterRecipe
+from synthtumour_bids.volumes import load_volume
 
 
 def test_a_starter_is_asked_about_a_tumour_in_each_head(tmp_path: Path) -> None:
@@ -43,6 +47,11 @@ def test_a_starter_is_asked_about_a_tumour_in_each_head(tmp_path: Path) -> None:
     assert 0 < found.sure < 1
     everybody = Controls("people like that", dict.fromkeys(controls.likeness, 1e5))
     assert answer_of(replace(drawn, controls=everybody)).sure is None, "absent, by the verdict"
+    scan, drawn_in = load_volume(image), load_volume(label).mask
+    black = np.where(ndimage.binary_erosion(drawn_in, iterations=2), 0, scan.data)
+    write_image(image, scan.with_data(black.astype(np.float32)), {})
+    darker = answer_of(drawn)
+    assert np.array_equal(darker.labels, found.labels), "a black tumour lies in the brain"
 
 
 @pytest.mark.parametrize("bundle", sorted(SHIPPED.glob("starter-*")), ids=lambda path: path.name)

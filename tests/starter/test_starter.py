@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -205,6 +207,29 @@ def test_stopped_it_says_how_to_go_on(
     finally:
         signal.signal(signal.SIGINT, before)
     assert "run the same command again" in capsys.readouterr().err
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from synthtumour_bids.execution.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), ""):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_do_not_train_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("synthtumour_bids.starter.train.train_starter", pytest.fail)
+    folder, pipe = tmp_path / "{braces}", subprocess.PIPE
+    command = [sys.executable, "-c", HOLD, str(folder / ".lock")]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert main(["train", str(folder)]) == EXIT_UNAVAILABLE
+    assert f"Another synthtumour-starter (process {other.pid} on" in capsys.readouterr().err
 
 
 def test_a_folder_is_for_one_starter(heads: list[Path], tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import Failure, Identity
 from synthtumour_bids.methods import control_heads
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.profiles import PROFILES
@@ -25,7 +26,7 @@ from synthtumour_bids.segmentation.bundle import MEASURED
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.segmentation.presence import FEWEST_PERSONS, PEOPLE, Controls
 from synthtumour_bids.segmentation.presence_file import IN_CARD, PRESENCE, write_controls
-from synthtumour_bids.settings import Role
+from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import presence
 from tests.builders.jobs import (
     make_job,
@@ -85,6 +86,25 @@ def test_too_few_calibrate_nothing(tmp_path: Path) -> None:
     assert presence.run(job, method_of(job)) == []
     assert not stale.exists()
     assert presence.witness_of(job).controls is None
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_failures_of_those_who_calibrate_no_more_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: bool
+) -> None:
+    job = cohort(tmp_path, held_out=FEWEST_PERSONS if enough else 3)
+    first, host = job.selection.everything[0], job.selection.everything[-2]
+    stranger = make_scan(tmp_path / "other", "x", dataset="other")  # of another run
+    for scan in (first, host, stranger):
+        who = Identity.of(scan)
+        job.ledger.mark_failure(Failure(presence.NAME, who, scan.role, "why"))
+        job.ledger.mark_failure(Failure(Step.PREPROCESS, who, scan.role, "why"))
+    monkeypatch.setattr(presence, "is_done", lambda _: True)
+    presence.run(job, method_of(job))
+    steps = [failure.step for failure in job.ledger.failures()]
+    assert steps.count(Step.PREPROCESS) == 3
+    left = {one.scan.key for one in job.ledger.failures() if one.step == presence.NAME}
+    assert left == {stranger.key, *([first.key] if enough else [])}
 
 
 def test_what_tumour_free_scans_look_like_is_stored_once(

@@ -355,7 +355,12 @@ def test_a_network_alone_has_no_junior_to_be_compared_with(task: SegmentTask) ->
     folder = task.layout.output_dir / f"sub-{task.scan.subject}" / "anat"
     assert len(list(folder.glob("*desc-junior_mask*"))) == 2
     networks = Networks(
-        {"starter": "weights"}, {"starter": None}, WHOLE_TUMOUR, "glioma", Comparison(None, KEPT)
+        {"starter": "weights"},
+        {"starter": None},
+        WHOLE_TUMOUR,
+        "glioma",
+        Comparison(None, KEPT),
+        calibration=replace(CALIBRATION, temperature=1.0),
     )
     predicted = {"starter": task.probabilities["senior"]}
     segment_scan(replace(task, networks=networks, probabilities=predicted))
@@ -365,6 +370,7 @@ def test_a_network_alone_has_no_junior_to_be_compared_with(task: SegmentTask) ->
     }
     sidecar = json.loads((folder / f"{task.scan.stem}_desc-uncertainty_probseg.json").read_text())
     assert sidecar["Description"] == "Entropy of the starter's tumour probability"
+    assert sidecar["Calibration"] == {"Temperature": 1, "Skipped": segmented_scan.NOT_FITTED}
     figures = json.loads(task.layout.result(task.scan).read_text())
     assert "low_agreement" not in figures["qc_flags"]
     assert not [name for name in figures if "junior" in name]

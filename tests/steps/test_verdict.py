@@ -18,6 +18,7 @@ from synthtumour_bids.segmentation.norm import Norm
 from synthtumour_bids.segmentation.norm_file import find_norm, write_norm
 from synthtumour_bids.segmentation.other_side_rules import OtherSide, Reason
 from synthtumour_bids.segmentation.presence import Controls
+from synthtumour_bids.steps.participant_report import told
 from synthtumour_bids.steps.segment import SegmentTask, segment_scan
 from synthtumour_bids.volumes import load_volume
 from tests.builders.segmenting import LESION, SHAPE, make_task, save
@@ -96,8 +97,8 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
         assert found["volume_mL"] > 1, "the senior's mask stays what it is"
         mask = task.layout.native(task.scan, label="L", suffix="mask")
         sidecar = json.loads(mask.with_name(mask.name[:-7] + ".json").read_text())
-        told = {"Source": "simulated heads", "Persons": 79, "Network": "junior"}
-        assert sidecar["PresenceCalibration"] == told
+        known = {"Source": "simulated heads", "Persons": 79, "Network": "junior"}
+        assert sidecar["PresenceCalibration"] == known
     assert "tumour_unlikely" in found["qc_flags"]
     # Without --keep-mask, what the junior did not find goes.
     networks = replace(networks, comparison=Comparison(OtherSide(least_difference=-100)))
@@ -120,6 +121,19 @@ def test_the_network_that_was_calibrated_is_judged(task: SegmentTask) -> None:
     assert networks.is_done(ledger, task.scan, task.preprocessing)
     own = replace(networks, witness=replace(witness, beside=False))
     assert not own.is_done(ledger, task.scan, task.preprocessing)
+
+
+def test_a_page_says_who_found_what_the_mask_has_nothing_of(task: SegmentTask) -> None:
+    nothing = save(task.probabilities["senior"].with_name("nothing.nii.gz"), np.zeros(SHAPE, "f4"))
+    controls = Controls("simulated heads", {f"{n:04d}": 0.0 for n in range(79)})
+    networks = replace(task.networks, witness=Witness("junior", controls, beside=True))
+    maps = {**task.probabilities, "senior": nothing}
+    segment_scan(replace(task, networks=networks, probabilities=maps))
+    found = json.loads(task.layout.result(task.scan).read_text())
+    assert "although the junior found what may be a tumour (p = 0.013)" in told(found)
+    by = found.pop("presence_network")
+    assert "although the senior found" in told({**found, "presence_network": "senior"})
+    assert by not in told(found), "results of before do not tell who judged"
 
 
 @pytest.mark.parametrize("starter", ["starter 0.1", ""])

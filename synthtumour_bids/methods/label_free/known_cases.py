@@ -40,14 +40,10 @@ def known_cases(job: Job) -> list[Case]:
     expected of a mask by them than it holds. Pseudo-labels, which nobody knows to be right, are
     left out, and so is what is gone.
     """
-    made = _there(_stored(job, CALIBRATING))
-    alike = bool(made) and bool(frozenset.intersection(*(case.persons for case in made)))
+    made, samples = _there(_stored(job, CALIBRATING)), _samples(job)
+    alike = _have_one_tumour(made, hosts=samples)
     if len(made) >= FEWEST and not alike:
         return made
-    try:
-        samples = [sample.case() for sample in stage_one.read_samples(job)]
-    except DataError:
-        samples = []
     cases = {case.name: case for case in (*_stored(job, CASES), *samples)}
     known = [
         case
@@ -59,6 +55,22 @@ def known_cases(job: Job) -> list[Case]:
         return [*made, *(case for case in known if case.kind != MIXES)]
     before = mixes if len(mixes) >= ENOUGH else known
     return max(made, before, key=len)
+
+
+def _have_one_tumour(mixes: Sequence[Case], hosts: Sequence[Case]) -> bool:
+    """Whether the tumours of all mixes are one person's; mixes may share a host as well."""
+    if not mixes:
+        return False
+    shared = frozenset.intersection(*(mix.persons for mix in mixes))
+    return not shared <= {person for host in hosts for person in host.persons}
+
+
+def _samples(job: Job) -> list[Case]:
+    """Stage-1 samples, which are drawn into all hosts of mixes; none where they are gone."""
+    try:
+        return [sample.case() for sample in stage_one.read_samples(job)]
+    except DataError:
+        return []
 
 
 def _folder(job: Job) -> Path:
