@@ -214,6 +214,3 @@ def _check_machine(settings: Settings) -> None:
             "CUDA_VISIBLE_DEVICES says which CUDA devices there are to use."
         )
         raise UsageError(msg)
-    if settings.seed < 0:
-        msg = f"--random-seed must be 0 or more, found {settings.seed}."
-        raise UsageError(msg)
