@@ -122,6 +122,11 @@ class Job:
         return Layout(settings.output_dir, settings.work_dir, settings.profile.resolution)
 
     @property
+    def scratch_ledger(self) -> Ledger:
+        """What of the scratch data in this job's work folder is done; read anew each time."""
+        return Ledger(self.settings.work_dir)
+
+    @property
     def places(self) -> Places:
         """The words that stand for this machine's paths in what may be shared."""
         return Places.of(self.settings)

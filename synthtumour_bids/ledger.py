@@ -2,7 +2,8 @@
 
 Stamps lie in the output folder (``logs/stamps``), not in the work folder, so that jobs on several
 nodes, each with a work folder of its own, see what the others have done. What failed last is
-recorded in the same way (``logs/failures``), for tables that another job writes.
+recorded in the same way (``logs/failures``), for tables that another job writes. Of scratch data
+a ledger of the work folder tells: those of another job's may be of other settings or scans.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Stop:
 
 
 class Ledger:
-    """The stamps of one output folder. Each is read once; `forget` looks anew."""
+    """The stamps of one output or work folder. Each is read once; `forget` looks anew."""
 
     def __init__(self, output_dir: Path) -> None:
         self.output_dir = output_dir

@@ -10,7 +10,8 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
-from synthtumour_bids.methods.label_free import stage_one
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.label_free import stage_one, stage_two
 from synthtumour_bids.methods.label_free.stage_two import MIXES
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.segmentation.cases import Case
@@ -45,9 +46,10 @@ def known_cases(job: Job) -> list[Case]:
     if len(made) >= FEWEST and not alike:
         return made
     try:
-        samples = [sample.case() for sample in stage_one.read_samples(job)]
+        drawn = stage_one.read_samples(job) if lineage.lie_here(job, stage_one.NAME) else []
     except DataError:
-        samples = []
+        drawn = []
+    samples = (sample.case() for sample in drawn)
     cases = {case.name: case for case in (*_stored(job, CASES), *samples)}
     known = [
         case
@@ -67,7 +69,8 @@ def _folder(job: Job) -> Path:
 
 def _stored(job: Job, name: str) -> list[Case]:
     path = _folder(job) / name
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    there = path.is_file() and lineage.lie_here(job, stage_two.NAME)
+    stored = json.loads(path.read_text(encoding="utf-8")) if there else []
     return [Case.from_json(one) for one in stored]
 
 
