@@ -60,7 +60,8 @@ def start_logging(verbosity: int = 0) -> None:
 
 def last_words(text: str, level: int = logging.ERROR) -> None:
     """Say how a run ended: to people without date and time, to the log as any line."""
-    print(visible(text), file=sys.stderr)
+    with suppress(OSError):  # nobody reads it any more
+        print(visible(text), file=sys.stderr)
     logger = logging.getLogger("synthtumour_bids")
     if logger.hasHandlers():  # else logging would say it to people once more
         logger.log(level, "%s", text, extra={ON_TERMINAL: True})

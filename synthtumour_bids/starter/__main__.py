@@ -16,6 +16,7 @@ from synthtumour_bids.errors import EXIT_DONE, UsageError
 from synthtumour_bids.execution.ending import exit_code
 from synthtumour_bids.execution.logs import start_logging
 from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.execution.streams import say
 from synthtumour_bids.settings import CONTRASTS, LESIONS
 from synthtumour_bids.starter.recipe import StarterRecipe
 
@@ -95,7 +96,10 @@ def _run(argv: Sequence[str] | None) -> int:
     where = {"device": args.device, "nprocs": args.nprocs}
     controls = calibrate_starter(trained.folder, recipe, args.folder, **where)
     calibration = calibration_by_tumours(trained.folder, recipe, args.folder, controls, **where)
-    print(bundle_starter(trained, recipe, args.folder, args.bundle_version, controls, calibration))
+    folder = bundle_starter(
+        trained, recipe, args.folder, args.bundle_version, controls, calibration
+    )
+    say(str(folder))
     return EXIT_DONE
 
 
