@@ -65,6 +65,7 @@ class Step(StrEnum):
     REPORT = "report"
 
 
+COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
 AnalysisLevel = Literal["participant", "group"]
 Contrast = Literal["FLAIR", "T2w", "T1w", "DWI"]
 FurtherContrast = Literal["T1w", "ceT1w", "T2w", "FLAIR"]  # ceT1w: after a contrast agent
