@@ -18,6 +18,7 @@ from synthtumour_bids.errors import (
     SynthTumourError,
 )
 from synthtumour_bids.execution.disk import disk_advice, permission_advice
+from synthtumour_bids.execution.home import settle_home
 from synthtumour_bids.execution.logs import end_logging, last_words
 from synthtumour_bids.execution.stopping import stop_by_exception
 from synthtumour_bids.execution.streams import leave_streams, settle_streams
@@ -46,6 +47,7 @@ def exit_code(program: str, work: Callable[[], int]) -> int:
     from the same value.
     """
     settle_streams()
+    settle_home()
     # Nobody here works with joblib, which other packages load: its semaphores would outlive a run
     # that is killed.
     os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
