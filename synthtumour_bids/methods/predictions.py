@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.files import fingerprint
@@ -72,13 +73,17 @@ def predict(
             mirroring=mirroring,
             nprocs=job.settings.nprocs,
         ):
-            scan = todo[prediction.name]
-            if prediction.path is not None:
-                grid.carry_back(prediction.path, job.layout.standard_brain(scan))
+            scan, error = todo[prediction.name], prediction.error
+            try:
+                if prediction.path is not None:
+                    grid.carry_back(prediction.path, job.layout.standard_brain(scan))
+            except UnusableScanError as unusable:
+                error = unusable
+            if prediction.path is not None and error is None:
                 ledger.mark(step, scan.key, fingerprints[scan.key], [prediction.path])
                 results[scan.key] = Result(scan, prediction.path)
             else:
-                LOGGER.error("%s: %s", scan.key, prediction.error)
-                results[scan.key] = Result(scan, error=str(prediction.error))
+                LOGGER.error("%s: %s", scan.key, error)
+                results[scan.key] = Result(scan, error=str(error))
             progress.advance(scan.key)
     return [results[scan.key] for scan in scans]
