@@ -76,3 +76,18 @@ def test_scans_that_fail_in_the_training_cancel_no_segmentation(
 def test_a_training_that_was_stopped_goes_back_into_the_queue(cluster: Cluster) -> None:
     assert cluster.run("train.sbatch", CODE="75") == 75
     assert cluster.note("requeued") == ["requeue 7"]
+
+
+def test_tasks_work_on_those_whom_their_submission_found(cluster: Cluster) -> None:
+    (cluster.bids / "sub-b").mkdir()
+    assert cluster.run("submit.sh", str(cluster.settings)) == 0
+    (cluster.bids / "sub-a").mkdir()
+    assert cluster.run("submit.sh", str(cluster.settings)) == 0
+    lists = cluster.note("lists")
+    assert len(lists) == 6
+    assert len(set(lists[:3])) == len(set(lists[3:])) == 1
+    for found in (lists[0], lists[3]):
+        task = {"SYNTHTUMOUR_PARTICIPANTS": found, "SLURM_ARRAY_TASK_ID": "1"}
+        assert cluster.run("preprocess.sbatch", **task) == 0
+    asked = [line.split("--participant-label ")[1].split()[0] for line in cluster.note("app")]
+    assert asked == ["b", "a"]
