@@ -155,6 +155,7 @@ class Settings:
     seed: int = 527
     work_dir: Path = Path("work")
     nprocs: int = 1
+    nprocs_given: bool = True  # False: as many as the machine offers
     omp_nthreads: int = 1
     mem_gb: float | None = None
     dask_scheduler: str | None = None
