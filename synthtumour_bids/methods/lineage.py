@@ -16,6 +16,7 @@ from synthtumour_bids.methods.base import Method
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
 FAILED = "failed"  # a detail of samples: keys of the scans of which none could be made
+BESIDE = "beside"  # a detail of samples: a stamp beside them in the work folder says the same
 TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
 
 
@@ -49,18 +50,18 @@ def mark_samples(
 ) -> None:
     """Record that samples are made, beside them in the work folder and in the output folder."""
     for ledger in (job.scratch_ledger, job.ledger):
-        ledger.mark(COHORT, name, fingerprint, outputs, **details)
+        ledger.mark(COHORT, name, fingerprint, outputs, **{BESIDE: True, **details})
 
 
 def lie_here(job: Job, name: str) -> bool:
     """Whether the samples that the output folder tells of are those in this job's work folder.
 
     Jobs with work folders of their own share an output folder, and each may have made samples with
-    other settings or of other scans. What versions before left has no stamp in the work folder.
+    other settings or of other scans. Samples of versions before have no stamp beside them.
     """
     here, told = job.scratch_ledger.read(COHORT, name), job.ledger.read(COHORT, name)
     if here is None:
-        return True
+        return told is None or BESIDE not in told.details
     return told is not None and (here.fingerprint, here.details) == (
         told.fingerprint,
         told.details,
