@@ -27,6 +27,7 @@ IMAGE = "synthtumour_bids"
 LEADING = ("bids_dir", "output_dir", "analysis_level", "participant_label", "session_label")
 NO_INPUTS = (argparse._HelpAction, argparse._VersionAction, PrintCompletion)
 FILE_TYPES = (types.existing_folder, types.existing_file, types.derivatives)
+LEAST = {types.positive: 1, types.seed: 0}  # of the whole numbers
 ERRORS = {
     errors.EXIT_SOME_FAILED: "Some scans failed; the others are finished.",
     errors.EXIT_USAGE: "The command line asks for something that makes no sense.",
@@ -152,10 +153,8 @@ def value(action: argparse.Action) -> dict[str, Any]:
     described: dict[str, Any] = {"type": "String"}
     if action.type in FILE_TYPES:
         described = {"type": "File"}
-    elif action.type in (int, types.positive):
-        described = {"type": "Number", "integer": True}
-        if action.type is types.positive:
-            described["minimum"] = 1
+    elif action.type in LEAST:
+        described = {"type": "Number", "integer": True, "minimum": LEAST[action.type]}
     if action.choices is not None:
         described["value-choices"] = [str(choice) for choice in action.choices]
     if action.nargs == "+":

@@ -35,7 +35,6 @@ def _run(argv: Sequence[str] | None) -> int:
 
     start_logging(settings.verbosity)
     outcome = run(settings)
-    sys.stdout.flush()
     if outcome is None:
         return EXIT_DONE
     last_words(outcome.verdict(), logging.ERROR if outcome.failures else logging.INFO)

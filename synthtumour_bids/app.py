@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from synthtumour_bids.execution.outcome import Outcome
+from synthtumour_bids.execution.streams import say
 from synthtumour_bids.execution.temporary import temporary_folder
 from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.job import Job
@@ -59,7 +60,7 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
     checks.refuse(job, method)
     if settings.dry_run:
         cautions.tell(job)
-        print(visible(dry_run.table(job, method)))
+        say(visible(dry_run.table(job, method)))
         return None
     job = begin(job, settings)  # the output folder described, the log opened
     if settings.boilerplate_only:

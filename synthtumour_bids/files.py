@@ -90,6 +90,21 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(_plain(data), indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a record that a job may be replacing; ``None`` where there is none, or a broken one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """Read the records of a folder, in the order of their names, but for those that are broken."""
+    found = map(read_json, sorted(folder.glob("[!.]*.json")))
+    return [record for record in found if record is not None]
+
+
 def write_tsv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write a table as BIDS wants it.
 

@@ -20,9 +20,8 @@ from synthtumour_bids.execution.workers import Workers
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Failure, Identity, Ledger
 from synthtumour_bids.segmentation.model_card import Model, is_bundle
-from synthtumour_bids.settings import STARTER, Role, Settings, Step, atlas_files
+from synthtumour_bids.settings import COHORT_STEPS, STARTER, Role, Settings, Step, atlas_files
 
-COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
@@ -120,6 +119,11 @@ class Job:
         """Where everything lies."""
         settings = self.settings
         return Layout(settings.output_dir, settings.work_dir, settings.profile.resolution)
+
+    @property
+    def scratch_ledger(self) -> Ledger:
+        """What of the scratch data in this job's work folder is done; read anew each time."""
+        return Ledger(self.settings.work_dir)
 
     @property
     def places(self) -> Places:

@@ -2,12 +2,12 @@
 
 Stamps lie in the output folder (``logs/stamps``), not in the work folder, so that jobs on several
 nodes, each with a work folder of its own, see what the others have done. What failed last is
-recorded in the same way (``logs/failures``), for tables that another job writes.
+recorded in the same way (``logs/failures``), for tables that another job writes. Of scratch data
+a ledger of the work folder tells: those of another job's may be of other settings or scans.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from synthtumour_bids.bids.names import parse_name
 from synthtumour_bids.bids.scan import Scan, record_name
-from synthtumour_bids.files import write_json
+from synthtumour_bids.files import read_json, write_json
 
 COHORT = "cohort"  # the step of results that are made once from many scans
 _OWN_KEYS = frozenset(("fingerprint", "outputs", "scan"))
@@ -98,7 +98,7 @@ class Stop:
 
 
 class Ledger:
-    """The stamps of one output folder. Each is read once; `forget` looks anew."""
+    """The stamps of one output or work folder. Each is read once; `forget` looks anew."""
 
     def __init__(self, output_dir: Path) -> None:
         self.output_dir = output_dir
@@ -142,7 +142,7 @@ class Ledger:
         """What failed when it was last tried, whichever job tried it."""
         found = []
         for path in sorted(self._failures.glob("*/[!.]*.json")):
-            content = _read(path)
+            content = read_json(path)
             if content is not None:
                 identity = Identity(**content["scan"])
                 found.append(
@@ -154,7 +154,7 @@ class Ledger:
         """Steps that ended a run when they were last tried, whichever job tried them."""
         found = []
         for path in sorted(self._failures.glob("[!.]*.json")):
-            content = _read(path)
+            content = read_json(path)
             if content is not None:
                 found.append(Stop(path.stem, content["message"]))
         return found
@@ -242,16 +242,8 @@ class Ledger:
         self._whole.pop((step, key), None)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
 def _read_stamp(path: Path) -> Stamp | None:
-    content = _read(path)
+    content = read_json(path)
     if content is None or "fingerprint" not in content:
         return None
     scan = content.get("scan")

@@ -15,11 +15,7 @@ from synthtumour_bids.profiles import PROFILES, Profile
 
 
 def choose(
-    output_dir: Path,
-    has_cuda: Callable[[], bool],
-    *,
-    nprocs: int | None = None,
-    model: Path | None = None,
+    output_dir: Path, has_cuda: Callable[[], bool], *, nprocs: int | None = None
 ) -> tuple[Profile, str]:
     """Choose a profile where ``--profile`` was left out.
 
@@ -32,8 +28,6 @@ def choose(
         Whether there is a CUDA device to use; asked only where nothing else decides.
     nprocs
         Cores to use, for what a processor would take; ``None``: all that are available.
-    model
-        Models folder that was given (``--model``), which knows its profile.
 
     Returns
     -------
@@ -48,9 +42,6 @@ def choose(
         return begun, f"profile {begun.name}: the output folder was begun with it."
     if (found := _found_in(output_dir)) is not None:
         return found, f"profile {found.name}: the results in the output folder are of it."
-    if model is not None and len(trained := _trained_with(model)) == 1:
-        (profile,) = trained
-        return profile, f"profile {profile.name}: the networks of --model were trained with it."
     if has_cuda():
         return PROFILES["full"], "profile full: a CUDA device was found."
     cores = nprocs or available_cores()
@@ -118,11 +109,9 @@ def _found_in(output_dir: Path) -> Profile | None:
 
 
 def _trained_with(models: Path) -> set[Profile]:
-    """Profiles of the networks in a models folder, an output folder or a network's own folder."""
-    paths = [
-        path for pattern in ("", "*/", "models/*/") for path in models.glob(f"{pattern}model.json")
-    ]
-    return {PROFILES[name] for name in _values(paths, "Profile") if name in PROFILES}
+    """Profiles of the networks in a models folder."""
+    names = _values(models.glob("*/model.json"), "Profile")
+    return {PROFILES[name] for name in names if name in PROFILES}
 
 
 def _values(paths: Iterable[Path], key: str) -> list[object]:

@@ -65,6 +65,7 @@ class Step(StrEnum):
     REPORT = "report"
 
 
+COHORT_STEPS = (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)  # those that one job does for all
 AnalysisLevel = Literal["participant", "group"]
 Contrast = Literal["FLAIR", "T2w", "T1w", "DWI"]
 FurtherContrast = Literal["T1w", "ceT1w", "T2w", "FLAIR"]  # ceT1w: after a contrast agent
@@ -154,6 +155,7 @@ class Settings:
     seed: int = 527
     work_dir: Path = Path("work")
     nprocs: int = 1
+    nprocs_given: bool = True  # False: as many as the machine offers
     omp_nthreads: int = 1
     mem_gb: float | None = None
     dask_scheduler: str | None = None

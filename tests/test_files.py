@@ -15,7 +15,14 @@ import pytest
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.errors import StoppedError
-from synthtumour_bids.files import copy_file, replacing, write_json, write_text, write_tsv
+from synthtumour_bids.files import (
+    copy_file,
+    read_records,
+    replacing,
+    write_json,
+    write_text,
+    write_tsv,
+)
 from synthtumour_bids.settings import Role
 
 
@@ -193,3 +200,13 @@ def test_what_a_killed_process_left_of_a_file_goes_when_it_is_written(tmp_path: 
         write_text(path, "again")
         assert not old.exists()
         busy.kill()
+
+
+def test_records_that_are_gone_or_broken_are_left_out(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        write_json(tmp_path / f"{name}.json", {"name": name})
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nowhere")  # listed, and then not there
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "list.json").write_text("[]")
+    assert read_records(tmp_path) == [{"name": "a"}, {"name": "b"}]
+    assert read_records(tmp_path / "nowhere") == []

@@ -88,15 +88,6 @@ def test_scans_of_several_profiles_leave_it_to_the_networks(tmp_path: Path) -> N
         choose(tmp_path, never)
 
 
-def test_given_networks_bring_their_profile(tmp_path: Path) -> None:
-    network(tmp_path / "first" / "models", "junior", "fast")
-    network(tmp_path / "first" / "models", "senior", "fast")
-    for given in ("first", "first/models", "first/models/senior"):
-        profile, reason = choose(tmp_path / "out", never, model=tmp_path / given)
-        assert profile == FAST
-        assert "--model" in reason
-
-
 def test_an_unknown_profile_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "profile").write_text("best")

@@ -8,7 +8,7 @@ for folder in "${TUMOURFREE[@]}"; do
 done
 
 participant() {
-  sed -n "${SLURM_ARRAY_TASK_ID}p" "$WORK/participants.txt"
+  sed -n "${SLURM_ARRAY_TASK_ID}p" "$SYNTHTUMOUR_PARTICIPANTS"
 }
 
 # A container started with --cleanenv sees the variables below alone; it must not take the GPUs of others.

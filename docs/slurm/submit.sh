@@ -9,9 +9,12 @@ export SYNTHTUMOUR_SETTINGS SYNTHTUMOUR_SLURM
 . "$SYNTHTUMOUR_SETTINGS"
 
 mkdir -p "$WORK/slurm"
+# A list of its own: tasks of a submission before this one look people up in theirs.
+SYNTHTUMOUR_PARTICIPANTS=$(mktemp "$WORK/participants-XXXXXX.txt")
+export SYNTHTUMOUR_PARTICIPANTS
 find -H "$BIDS" "${TUMOURFREE[@]}" "${FURTHER[@]}" -mindepth 1 -maxdepth 1 -name 'sub-*' -printf '%f\n' |
-  sed 's/^sub-//' | sort -u > "$WORK/participants.txt"
-n=$(wc -l < "$WORK/participants.txt")
+  sed 's/^sub-//' | sort -u > "$SYNTHTUMOUR_PARTICIPANTS"
+n=$(wc -l < "$SYNTHTUMOUR_PARTICIPANTS")
 [ "$n" -gt 0 ] || { echo "submit.sh: no sub-* folder in $BIDS ${TUMOURFREE[*]} ${FURTHER[*]}" >&2; exit 65; }
 
 submit() {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from synthtumour_bids.errors import UsageError
-from synthtumour_bids.settings import STARTER, Method, Settings, Step
+from synthtumour_bids.settings import COHORT_STEPS, STARTER, Method, Settings, Step
 
 _DEFAULTS = {field.name: field.default for field in fields(Settings)}
 
@@ -183,19 +183,24 @@ def _check_volume(settings: Settings) -> None:
 
 
 def _check_steps(settings: Settings) -> None:
-    """Refuse given models where there is nothing to do but what they do away with."""
-    if settings.model is None:
-        return
+    """Refuse steps that given models do away with, and those that the level does not have."""
     if settings.reports_only or settings.boilerplate_only:
         return
     left = set(settings.steps) - {Step.SYNTHESISE, Step.TRAIN}
     if settings.analysis_level == "group":
         left &= {Step.REPORT}
-    if not left:
+    if settings.model is not None and not left:
         msg = (
             f"--model trains nothing, so --steps {' '.join(settings.steps)} at level "
             f"{settings.analysis_level} leaves nothing to do; leave --model out, or choose other "
             "--steps."
+        )
+        raise UsageError(msg)
+    others = [step for step in settings.steps if step not in COHORT_STEPS]
+    if settings.analysis_level == "group" and others and _is_given(settings, "steps"):
+        msg = (
+            f"--steps {' '.join(settings.steps)}: level group does {', '.join(COHORT_STEPS)}, for "
+            f"all scans at once. Leave out {' and '.join(others)}, or choose level participant."
         )
         raise UsageError(msg)
 
@@ -213,7 +218,4 @@ def _check_machine(settings: Settings) -> None:
             f"{settings.device} asks for another one. Leave one of the two flags out; the variable "
             "CUDA_VISIBLE_DEVICES says which CUDA devices there are to use."
         )
-        raise UsageError(msg)
-    if settings.seed < 0:
-        msg = f"--random-seed must be 0 or more, found {settings.seed}."
         raise UsageError(msg)

@@ -16,6 +16,7 @@ from synthtumour_bids.cli.types import (
     model,
     template,
 )
+from synthtumour_bids.execution.streams import say
 
 SHELLS = ("bash", "zsh", "tcsh")
 FOLDERS = (existing_folder, folder, derivatives, model)
@@ -48,7 +49,7 @@ class PrintCompletion(argparse.Action):
         import shtab
 
         _complete_paths(parser)
-        print(shtab.complete(parser, shell=str(values)))
+        say(shtab.complete(parser, shell=str(values)))
         parser.exit()
 
 

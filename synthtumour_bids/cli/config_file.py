@@ -20,7 +20,7 @@ from synthtumour_bids.settings import Settings
 # What a configuration file may not bring back: it belongs to one run alone.
 _NOT_REUSED = {"bids_dir", "output_dir", "analysis_level", "dry_run", "config_file"}
 
-_KEYS = {field.name for field in fields(Settings)} - {*_NOT_REUSED, "profile_given"}
+_KEYS = {one.name for one in fields(Settings) if not one.name.endswith("_given")} - _NOT_REUSED
 _TYPES = get_type_hints(Settings)
 
 # The flags that are not called as their fields are.

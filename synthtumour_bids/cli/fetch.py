@@ -21,6 +21,7 @@ from synthtumour_bids import __version__
 from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UsageError
+from synthtumour_bids.execution.home import settle_home
 from synthtumour_bids.files import hash_file
 from synthtumour_bids.preprocessing.template_files import (
     HOME_VARIABLE,
@@ -72,6 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     Exit code: 0 all there, 2 for an unknown name, 69 when one could not be fetched.
     """
+    settle_home()
     try:
         options = build_parser().parse_args(argv)
     except UsageError as error:

@@ -20,6 +20,7 @@ from synthtumour_bids.cli.types import (
     model,
     output_space,
     positive,
+    seed,
     template,
     volume,
 )
@@ -307,7 +308,7 @@ def _add_method_options(add: Add) -> None:
         "folder; left out: OASIS30ANTs or MNI152NLin2009cAsym where $TEMPLATEFLOW_HOME holds one, "
         "else embedded",
     )
-    add("--random-seed", "--seed", type=int, dest="seed", help="seed of all synthesis")
+    add("--random-seed", "--seed", type=seed, dest="seed", help="seed of all synthesis")
 
 
 def _add_machine_options(add: Add) -> None:

@@ -101,6 +101,7 @@ def to_settings(given: Mapping[str, Any]) -> Settings:
         # The one place that is sure to be writable, in a container above all.
         "work_dir": values.get("work_dir", output_dir / "work").absolute(),
         "profile_given": "profile" in values,
+        "nprocs_given": "nprocs" in values,
         "nprocs": values.get("nprocs") or available_cores(),
     }
     if "profile" in values:

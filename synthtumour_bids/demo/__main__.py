@@ -13,6 +13,7 @@ from synthtumour_bids.demo.words import closing_words
 from synthtumour_bids.errors import EXIT_STOPPED, UsageError
 from synthtumour_bids.execution.ending import exit_code
 from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.execution.streams import say
 from synthtumour_bids.profiles import PROFILES
 
 SEED = 20  # not that of the starters, which would know the heads
@@ -116,7 +117,7 @@ def _run(argv: Sequence[str] | None) -> int:
     )
     starter = None if options.cohort_only else starter_for("FLAIR", "glioma")
     end_logging()
-    print(f"Cohort:       {cohort.bids_dir}  (truth: {cohort.truth_dir})", flush=True)
+    say(f"Cohort:       {cohort.bids_dir}  (truth: {cohort.truth_dir})")
     if options.cohort_only:
         return 0
 
@@ -137,10 +138,10 @@ def _run(argv: Sequence[str] | None) -> int:
         *(() if "--model" in more else ("--junior", "train")),  # both stages are to be seen
         *("--nprocs", str(options.nprocs), *more),
     ]
-    print(f"Running:      synthtumour-bids {' '.join(command)}", flush=True)
+    say(f"Running:      synthtumour-bids {' '.join(command)}")
     code = app(command)
     without = build_parser().parse_args([str(options.folder), "--nprocs", str(options.nprocs)])
-    print(closing_words(output, usual=options == without and not more))
+    say(closing_words(output, usual=options == without and not more))
     return code or first
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from synthtumour_bids.demo.phantom import DemoCohort
 from synthtumour_bids.demo.words import dice_of, masks_of
+from synthtumour_bids.execution.streams import say
 
 
 def stripped_patient(bids_dir: Path) -> str | None:
@@ -54,11 +55,11 @@ def segment_at_once(cohort: DemoCohort, label: str, folder: Path, nprocs: int) -
         *("--participant-label", label, "--truth", str(cohort.truth_dir)),
         *("--work-dir", str(folder / "work-first-mask"), "--nprocs", str(nprocs)),
     ]
-    print(f"Running:      synthtumour-bids {' '.join(command)}", flush=True)
+    say(f"Running:      synthtumour-bids {' '.join(command)}")
     start = time.monotonic()
     code = app(command)
     seconds = time.monotonic() - start
     for mask in masks_of(output):
         dice = "".join(f", Dice {value:.2f}" for value in dice_of(output).values())
-        print(f"First mask:   {mask}  ({seconds:.0f} s with its report, nothing trained{dice})")
+        say(f"First mask:   {mask}  ({seconds:.0f} s with its report, nothing trained{dice})")
     return code

@@ -11,6 +11,7 @@ from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.parser import Parser
 from synthtumour_bids.errors import EXIT_DONE, UnavailableError, UsageError
 from synthtumour_bids.execution.ending import exit_code
+from synthtumour_bids.execution.streams import say
 
 
 def build_parser() -> Parser:
@@ -55,7 +56,7 @@ def _run(argv: Sequence[str] | None) -> int:
     from synthtumour_bids.dicom.segmentation import write_segmentation
 
     write_segmentation(args.mask, args.series, args.output)
-    print(args.output)
+    say(str(args.output))
     return EXIT_DONE
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import errno
-import io
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
-from typing import TextIO
+from contextlib import suppress
 
 from synthtumour_bids.errors import (
-    EXIT_DONE,
     EXIT_INTERNAL,
     EXIT_STOPPED,
     EXIT_UNAVAILABLE,
@@ -21,8 +18,10 @@ from synthtumour_bids.errors import (
     SynthTumourError,
 )
 from synthtumour_bids.execution.disk import disk_advice, permission_advice
+from synthtumour_bids.execution.home import settle_home
 from synthtumour_bids.execution.logs import end_logging, last_words
 from synthtumour_bids.execution.stopping import stop_by_exception
+from synthtumour_bids.execution.streams import leave_streams, settle_streams
 
 STOPPED = "Stopped. What is done is kept: run the same command again to continue."
 
@@ -47,7 +46,8 @@ def exit_code(program: str, work: Callable[[], int]) -> int:
     Exit code: see :mod:`synthtumour_bids.errors`. The last words on standard error are made
     from the same value.
     """
-    _settle_streams()
+    settle_streams()
+    settle_home()
     # Nobody here works with joblib, which other packages load: its semaphores would outlive a run
     # that is killed.
     os.environ.setdefault("JOBLIB_MULTIPROCESSING", "0")
@@ -58,11 +58,9 @@ def exit_code(program: str, work: Callable[[], int]) -> int:
 def _ended(program: str, work: Callable[[], int]) -> int:
     try:
         code = work()
-        sys.stdout.flush()
+        with suppress(BrokenPipeError):  # whoever read the words has read enough, as head does
+            sys.stdout.flush()
         return code
-    except BrokenPipeError:  # whoever read the words has read enough, as head does
-        sys.stdout = _nowhere()
-        return EXIT_DONE
     except (StoppedError, KeyboardInterrupt):
         last_words(STOPPED, logging.WARNING)
         return EXIT_STOPPED
@@ -87,21 +85,7 @@ def _ended(program: str, work: Callable[[], int]) -> int:
         return EXIT_INTERNAL
     finally:
         end_logging()
-
-
-def _nowhere() -> TextIO:
-    """A stream that swallows words, as long as the process lives."""
-    return Path(os.devnull).open("w", encoding="utf-8")
-
-
-def _settle_streams() -> None:
-    """Make words reach the user whatever the streams are: closed, or in another encoding."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, _nowhere())
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+        leave_streams()
 
 
 def _was_stopped(error: BaseException | None) -> bool:

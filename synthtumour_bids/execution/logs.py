@@ -60,7 +60,8 @@ def start_logging(verbosity: int = 0) -> None:
 
 def last_words(text: str, level: int = logging.ERROR) -> None:
     """Say how a run ended: to people without date and time, to the log as any line."""
-    print(visible(text), file=sys.stderr)
+    with suppress(OSError):  # nobody reads it any more
+        print(visible(text), file=sys.stderr)
     logger = logging.getLogger("synthtumour_bids")
     if logger.hasHandlers():  # else logging would say it to people once more
         logger.log(level, "%s", text, extra={ON_TERMINAL: True})
@@ -96,7 +97,8 @@ def open_run_log(settings: Settings) -> Path:
 def settings_as_toml(settings: Settings) -> str:
     """Write settings as a TOML document; options that are not set are left out.
 
-    A profile that nobody gave is not set: another output folder, on another machine, has its own.
+    A profile and a number of processes that nobody gave are not set: another output folder, on
+    another machine, has its own.
     """
     import tomli_w
 
@@ -112,7 +114,8 @@ def settings_as_toml(settings: Settings) -> str:
     content = {
         item.name: plain(getattr(settings, item.name))
         for item in dataclasses.fields(settings)
-        if item.name not in ("profile", "profile_given")
+        if item.name not in ("profile", "profile_given", "nprocs_given")
+        and (item.name != "nprocs" or settings.nprocs_given)
         and getattr(settings, item.name) not in (None, ())
         and not (settings.anonymous_paths and _is_path(getattr(settings, item.name)))
     }

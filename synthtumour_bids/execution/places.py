@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from pathlib import Path
 
 from synthtumour_bids.settings import Settings
 from synthtumour_bids.texts import visible
+
+# In a container a folder may be called /out, and parts of other paths begin so. What comes before
+# a path is no name, but may be an escaped line break.
+_BEFORE, _AFTER = r"(?:(?<![\w.-])|(?<=\\[nrt]))", r"(?![\w-]|\.\w)"
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,10 @@ class Places:
 
     def hide(self, text: str) -> str:
         """Replace the paths in a text by their words."""
-        for path, word in self.words:
-            text = text.replace(path, word)
-        return text
+        words = dict(self.words)
+        paths = "|".join(map(re.escape, words))
+        whole = rf"{_BEFORE}(?:{paths}){_AFTER}"
+        return re.sub(whole, lambda found: words[found[0]], text) if words else text
 
 
 class HidingFormatter(logging.Formatter):

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from synthtumour_bids.errors import UsageError
+from synthtumour_bids.execution.control_groups import ROOT, core_limit, memory_limit
 
 LOGGER = logging.getLogger(__name__)
 
@@ -17,36 +18,20 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
 )
-CONTROL_GROUP = Path("/sys/fs/cgroup")
 _UNITS_GB = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 
 
-def available_cores(control_group: Path = CONTROL_GROUP) -> int:
+def available_cores(control_groups: Path = ROOT) -> int:
     """Cores this process may use.
 
-    The least of its affinity, the time its control group may take (``docker --cpus``) and
+    The least of its affinity, the time its control groups may take (``docker --cpus``) and
     ``SLURM_CPUS_PER_TASK``.
     """
-    limits = [len(os.sched_getaffinity(0)), _quota_cores(control_group)]
+    limits = [len(os.sched_getaffinity(0)), core_limit(control_groups)]
     slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
     if slurm.isdigit():
         limits.append(int(slurm))
     return min(limit for limit in limits if limit)
-
-
-def _quota_cores(control_group: Path) -> int:
-    """Cores' worth of time that a control group may take, rounded up; 0 without a limit."""
-    try:
-        if (control_group / "cpu.max").is_file():
-            quota, period = (control_group / "cpu.max").read_text().split()
-        else:
-            quota, period = (
-                (control_group / "cpu" / f"cpu.cfs_{name}_us").read_text()
-                for name in ("quota", "period")
-            )
-        return max(0, -(-int(quota) // int(period)))
-    except (OSError, ValueError):  # not there; or "max", which is no limit
-        return 0
 
 
 def parse_memory(text: str) -> float:
@@ -77,19 +62,11 @@ def parse_memory(text: str) -> float:
 
 
 def memory_limit_gb() -> float:
-    """Memory this process may use, in GB: the smaller of the machine's and the control group's."""
+    """Memory this process may use, in GB: the least of the machine's and its control groups'."""
     import psutil
 
-    limit = float(psutil.virtual_memory().total)
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        path = CONTROL_GROUP / name
-        try:
-            text = path.read_text().strip()
-        except OSError:
-            continue
-        if text.isdigit():
-            limit = min(limit, float(text))
-    return limit / 1e9
+    total = int(psutil.virtual_memory().total)
+    return min(total, memory_limit() or total) / 1e9
 
 
 def has_cuda_device(devices: Path = Path("/dev")) -> bool:

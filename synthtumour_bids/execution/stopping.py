@@ -1,4 +1,4 @@
-"""Being asked to stop by SIGTERM or SIGUSR1: an exception, or an event where work saves first."""
+"""Being asked to stop by a signal: an exception, or an event where work saves first."""
 
 from __future__ import annotations
 
@@ -55,18 +55,24 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def stop_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGTERM and SIGUSR1 set during the block."""
+    """Give an event that SIGTERM, SIGUSR1 and Ctrl-C set during the block.
+
+    Ctrl-C after one of them interrupts at once. Where it is ignored, as in background jobs, it
+    stays so.
+    """
     stop = threading.Event()
     before: dict[int, Any] = {}
 
     def ask(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGINT and stop.is_set():
+            raise KeyboardInterrupt
         LOGGER.warning("received %s: saving and stopping", signal.Signals(number).name)
         stop.set()
 
     if threading.current_thread() is threading.main_thread():  # signals are handled there only
-        for name in ("SIGTERM", "SIGUSR1"):
-            if hasattr(signal, name):
-                number = getattr(signal, name)
+        for name in ("SIGTERM", "SIGUSR1", "SIGINT"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 before[number] = signal.signal(number, ask)
     try:
         yield stop

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
@@ -14,6 +16,7 @@ from synthtumour_bids.methods.base import Method
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
 FAILED = "failed"  # a detail of samples: keys of the scans of which none could be made
+BESIDE = "beside"  # a detail of samples: a stamp beside them in the work folder says the same
 TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
 
 
@@ -35,9 +38,44 @@ def finished(job: Job, name: str, fingerprint: str) -> Stamp | None:
     return stamp if all(members[key] == fingerprint for key, fingerprint in now.items()) else None
 
 
+def begin_samples(job: Job, name: str, list_file: Path) -> None:
+    """Forget samples, and remove the list of them, before their files are written over."""
+    for ledger in (job.ledger, job.scratch_ledger):
+        ledger.clear(COHORT, name)
+    list_file.unlink(missing_ok=True)
+
+
+def mark_samples(
+    job: Job, name: str, fingerprint: str, outputs: Sequence[Path], **details: Any
+) -> None:
+    """Record that samples are made, beside them in the work folder and in the output folder."""
+    for ledger in (job.scratch_ledger, job.ledger):
+        ledger.mark(COHORT, name, fingerprint, outputs, **{BESIDE: True, **details})
+
+
+def lie_here(job: Job, name: str) -> bool:
+    """Whether the samples that the output folder tells of are those in this job's work folder.
+
+    Jobs with work folders of their own share an output folder, and each may have made samples with
+    other settings or of other scans. Samples of versions before have no stamp beside them.
+    """
+    here, told = job.scratch_ledger.read(COHORT, name), job.ledger.read(COHORT, name)
+    if here is None:
+        return told is None or BESIDE not in told.details
+    return told is not None and (here.fingerprint, here.details) == (
+        told.fingerprint,
+        told.details,
+    )
+
+
+def _samples(job: Job, name: str, fingerprint: str) -> Stamp | None:
+    """Stamp of samples in the work folder that are still good."""
+    return finished(job, name, fingerprint) if lie_here(job, name) else None
+
+
 def is_made_from(job: Job, name: str, fingerprint: str, scans: Iterable[Scan]) -> bool:
-    """Whether a result is still good and was made from just these scans."""
-    stamp = finished(job, name, fingerprint)
+    """Whether samples are still good and were made from just these scans."""
+    stamp = _samples(job, name, fingerprint)
     if stamp is None or stamp.details.get(FAILED):
         return False
     return bool(stamp.details["members"] == job.preprocessing_fingerprints(scans))
@@ -58,7 +96,7 @@ def made_from(job: Job, name: str, fingerprint: str, scans: Sequence[Scan]) -> l
     DataError
         When the samples were made with other settings, or from scans that are not among these.
     """
-    stamp = finished(job, name, fingerprint)
+    stamp = _samples(job, name, fingerprint)
     if stamp is not None:
         members, failed = stamp.details["members"], stamp.details.get(FAILED, ())
         if members.keys() - {*failed} <= {scan.key for scan in scans}:

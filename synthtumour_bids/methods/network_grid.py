@@ -8,18 +8,23 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
+from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.files import replacing
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
 from synthtumour_bids.preprocessing.geometry import resample
 from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.volumes import Volume, load_volume, template_image
+from synthtumour_bids.volumes import (
+    HEADER_ERRORS,
+    VOXEL_ERRORS,
+    Volume,
+    load_volume,
+    template_image,
+)
 
 VERSION = "2"
-_UNREADABLE = (OSError, EOFError, ValueError, ImageFileError)
 
 
 @dataclass(frozen=True)
@@ -76,17 +81,28 @@ class NetworkGrid:
     def _carried(self, path: Path, target: Path) -> Path:
         try:
             volume = load_volume(path)
-        except _UNREADABLE:
+        except (*HEADER_ERRORS, *VOXEL_ERRORS):
             return path
         standard = standard_brain(self.resolution)
         _write(sampled(volume, standard), standard, target)
         return target
 
     def carry_back(self, probability: Path, brain: Path) -> None:
-        """Replace probabilities on this grid by those on the run's, 0 outside the scan's brain."""
+        """Replace probabilities on this grid by those on the run's, 0 outside the scan's brain.
+
+        Raises
+        ------
+        UnusableScanError
+            When the mask of the brain cannot be read.
+        """
         if self.is_that_of_the_run:
             return
-        values = self.back(load_volume(probability).data, load_volume(brain).mask)
+        try:
+            inside = load_volume(brain).mask
+        except (*HEADER_ERRORS, *VOXEL_ERRORS) as error:
+            msg = f"The brain mask {brain} cannot be read ({error})."
+            raise UnusableScanError(msg) from error
+        values = self.back(load_volume(probability).data, inside)
         _write(values, standard_brain(self.run_resolution), probability)
 
     def forth(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.execution.progress import Progress
 from synthtumour_bids.files import fingerprint
@@ -39,6 +40,7 @@ def predict(
     folder = job.layout.scratch(Scratch.PREDICTIONS, model.name)
     step = f"predict-{model.name}" if mirroring else f"predict-{model.name}-unmirrored"
     ending = "probseg" if mirroring else "unmirrored"
+    ledger = job.scratch_ledger
     results: dict[str, Result[Scan, Path]] = {}
     todo: dict[str, Scan] = {}
     fingerprints = {}
@@ -48,7 +50,7 @@ def predict(
             weights=card.fingerprint, scan=preprocessed.get(scan.key), **grid.to_json()
         )
         path = folder / f"{scan.slug}_{ending}.nii.gz"
-        if job.ledger.is_done(step, scan.key, current) and path.is_file():
+        if ledger.is_done(step, scan.key, current):
             results[scan.key] = Result(scan, path)
         else:
             todo[path.name.removesuffix(".nii.gz")] = scan
@@ -56,7 +58,7 @@ def predict(
     if not todo:  # no network has to be loaded
         return [results[scan.key] for scan in scans]
     for scan in todo.values():
-        job.ledger.clear(step, scan.key)  # a map that is replaced is not done
+        ledger.clear(step, scan.key)  # a map that is replaced is not done
     job.rest()
     with Progress(f"Segmenting ({model.name})", len(todo)) as progress:
         images = {
@@ -71,13 +73,17 @@ def predict(
             mirroring=mirroring,
             nprocs=job.settings.nprocs,
         ):
-            scan = todo[prediction.name]
-            if prediction.path is not None:
-                grid.carry_back(prediction.path, job.layout.standard_brain(scan))
-                job.ledger.mark(step, scan.key, fingerprints[scan.key], [prediction.path])
+            scan, error = todo[prediction.name], prediction.error
+            try:
+                if prediction.path is not None:
+                    grid.carry_back(prediction.path, job.layout.standard_brain(scan))
+            except UnusableScanError as unusable:
+                error = unusable
+            if prediction.path is not None and error is None:
+                ledger.mark(step, scan.key, fingerprints[scan.key], [prediction.path])
                 results[scan.key] = Result(scan, prediction.path)
             else:
-                LOGGER.error("%s: %s", scan.key, prediction.error)
-                results[scan.key] = Result(scan, error=str(prediction.error))
+                LOGGER.error("%s: %s", scan.key, error)
+                results[scan.key] = Result(scan, error=str(error))
             progress.advance(scan.key)
     return [results[scan.key] for scan in scans]

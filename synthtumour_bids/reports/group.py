@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from synthtumour_bids.files import write_json, write_tsv
+from synthtumour_bids.files import read_records, write_json, write_tsv
 from synthtumour_bids.measures import columns
 from synthtumour_bids.reports.summary import Summary, finite, numbers, summarise
 
@@ -190,8 +189,7 @@ class Participant:
 
 def read_results(output_dir: Path) -> list[dict[str, Any]]:
     """Read the figures that the segment step left of each scan."""
-    paths = sorted((output_dir / RESULTS).glob("[!.]*.json"))
-    return [{"dataset": MAIN, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
+    return [{"dataset": MAIN, **record} for record in read_records(output_dir / RESULTS)]
 
 
 def scan_rows(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from synthtumour_bids.errors import SynthTumourError, UnavailableError, UnusableScanError
@@ -17,6 +16,7 @@ from synthtumour_bids.files import replacing
 from synthtumour_bids.segmentation.class_maps import classes_path
 from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
+from synthtumour_bids.volumes import HEADER_ERRORS, VOXEL_ERRORS
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _read(path: Path) -> nib.Nifti1Image:
     try:
         image = nib.Nifti1Image.from_filename(path)
         data = np.asarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ValueError, ImageFileError) as error:
+    except (*HEADER_ERRORS, *VOXEL_ERRORS) as error:
         raise UnusableScanError(f"The image {path} cannot be read ({error}).") from error
     if data.ndim != 3:
         raise UnusableScanError(f"The image {path} should be 3-D, but has shape {data.shape}.")

@@ -117,7 +117,7 @@ def train(
     Raises
     ------
     StoppedError
-        SIGTERM or SIGUSR1 came; the state is saved.
+        SIGTERM, SIGUSR1 or Ctrl-C came; the state is saved.
     UnavailableError
         The devices or the initial weights are not there or do not fit, or one of several
         processes died.

@@ -17,6 +17,7 @@ from synthtumour_bids.execution.ending import exit_code
 from synthtumour_bids.execution.locks import exclusive_lock
 from synthtumour_bids.execution.logs import start_logging
 from synthtumour_bids.execution.resources import available_cores
+from synthtumour_bids.execution.streams import say
 from synthtumour_bids.settings import CONTRASTS, LESIONS
 from synthtumour_bids.starter.recipe import StarterRecipe
 
@@ -103,7 +104,8 @@ def _run(argv: Sequence[str] | None) -> int:
         controls = calibrate_starter(trained.folder, recipe, args.folder, **where)
         known = calibration_by_tumours(trained.folder, recipe, args.folder, controls, **where)
         version = args.bundle_version
-        print(bundle_starter(trained, recipe, args.folder, version, controls, known))
+        folder = bundle_starter(trained, recipe, args.folder, version, controls, known)
+    say(str(folder))
     return EXIT_DONE
 
 

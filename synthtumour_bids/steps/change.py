@@ -22,7 +22,7 @@ from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.bids.times import Times, read_times
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
-from synthtumour_bids.files import fingerprint, hash_file, write_json
+from synthtumour_bids.files import fingerprint, hash_file, read_records, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import HALFWAY, Layout, class_table
 from synthtumour_bids.ledger import Ledger
@@ -252,8 +252,7 @@ def _record(
 
 def read_changes(folder: Path) -> list[dict[str, Any]]:
     """Read the records of all participants whose sessions were compared."""
-    paths = sorted(folder.glob("[!.]*.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return read_records(folder)
 
 
 def flags_by_scan(changes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

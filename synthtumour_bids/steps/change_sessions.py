@@ -80,12 +80,22 @@ def warn_of_others(selected: Collection[Scan], compared: Mapping[str, Sequence[S
         missing = sorted(labels - {str(scan.session) for scan in scans}, key=_as_counted)
         if len(labels) > 1 and missing:
             LOGGER.warning(
-                "sub-%s: %s not segmented; change is told between %s.",
+                "sub-%s: %s segmented; change is told between %s.",
                 subject,
-                ", ".join(f"ses-{one} is" for one in missing),
+                _none_of([f"ses-{one}" for one in missing]),
                 "the other sessions" if scans else "no sessions",
             )
         several = Counter(scan.session for scan in selected if scan.subject == subject)
         if scans and max(several.values()) > 1:
             names = ", ".join(scan.name for scan in scans)
             LOGGER.info("sub-%s: of several scans in a session, compared are %s.", subject, names)
+
+
+def _none_of(names: Sequence[str]) -> str:
+    """Begin a sentence that denies something of all of these."""
+    *others, last = names
+    if not others:
+        return f"{last} is not"
+    if len(others) == 1:
+        return f"neither {others[0]} nor {last} is"
+    return f"none of {', '.join(others)} and {last} is"

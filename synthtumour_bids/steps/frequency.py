@@ -42,7 +42,11 @@ def write(job: Job) -> None:
     people = {subject for subject, *_ in masks.values()}
     for person in people:
         paths = [path for path, (subject, *_) in masks.items() if subject == person]
-        count += np.any([load_volume(layout.output_dir / one).mask for one in paths], axis=0)
+        try:
+            found = [load_volume(layout.output_dir / one).mask for one in paths]
+        except FileNotFoundError:  # another job is replacing it, and makes the map after that
+            return
+        count += np.any(found, axis=0)
     share = template_image((count / len(people)).astype(np.float32), template.affine)
     image = layout.group_image(desc="frequency", suffix="probseg")
     picture = image.with_name(image.name.replace(".nii.gz", ".png"))

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from synthtumour_bids.bids.derivatives import sidecar_path
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.files import fingerprint, hash_file, write_json
+from synthtumour_bids.files import fingerprint, hash_file, read_json, write_json
 from synthtumour_bids.layout import Layout, Network
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.measures.location import Surroundings, locate, surface_distance
@@ -130,9 +130,8 @@ def _tell(scan: Scan, layout: Layout, figures: Mapping[str, Any]) -> None:
 
 def read_location(path: Path) -> dict[str, Any]:
     """Figures of a record for the tables; none where there is no record."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    record = read_json(path)
+    if record is None:
         return {}
     return {**record["Size"], **record["Location"], "regions": record["Regions"]}
 

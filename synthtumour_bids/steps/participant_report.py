@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from synthtumour_bids import __version__
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
+from synthtumour_bids.files import read_json
 from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Failure, Identity, Stop
@@ -176,8 +176,7 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
     for who, record in task.preprocessed:
         path = task.layout.logs / "results" / f"{who.record}.json"
         sentence, flags = f"preprocessed; {ROLES[record.role]}.", list(record.flags)
-        if path.is_file():
-            result = json.loads(path.read_text(encoding="utf-8"))
+        if (result := read_json(path)) is not None:
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
             flags += task.change_flags.get(who.name, ()) if who.dataset == MAIN else ()
             sentence = told(result)

@@ -5,13 +5,12 @@ They are made of what lies in the output folder, whichever job put it there.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.bids.scan import record_name
+from synthtumour_bids.files import read_json
 from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.reports.change import write_changes
@@ -88,7 +87,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         {
             "tumour_present": without_calibration(result["volume_mL"]),  # in results of 0.1.0
             **result,
-            **_read(job.layout.scores(_record(result))),
+            **(read_json(job.layout.scores(_record(result))) or {}),
             **read_location(job.layout.location(_record(result))),
             "qc_flags": [
                 *result.get("qc_flags", ()),
@@ -143,14 +142,6 @@ def _troubles(job: Job) -> Iterator[Trouble]:
         page = layout.page(failure.scan.dataset, failure.scan.subject)
         link = page.relative_to(layout.output_dir).as_posix() if page.is_file() else ""
         yield Trouble(failure.scan.name, failure.step, failure.message, link)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return content
 
 
 def _among(

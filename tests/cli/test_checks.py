@@ -48,6 +48,15 @@ def settings(**given: Any) -> Settings:
         ({**FABRICATION, "lesion_volume": (5.0, 2.0)}, "--lesion-volume 5 2: the smallest"),
         ({**FABRICATION, "more_contrasts": ("FLAIR",)}, "names a contrast twice"),
         ({"model": PATH, "steps": (Step.TRAIN,)}, "leaves nothing to do"),
+        (
+            {"analysis_level": "group", "steps": (Step.PREPROCESS, Step.SEGMENT)},
+            "preprocess segment: level group does synthesise, train, report, .* or choose level",
+        ),
+        (
+            {"analysis_level": "group", "steps": (Step.TRAIN, Step.SEGMENT)},
+            "Leave out segment, or choose level participant",
+        ),
+        ({"analysis_level": "group", "steps": (Step.SEGMENT, Step.REPORT), "model": PATH}, "group"),
     ],
 )
 def test_flags_that_do_not_go_together_are_refused(given: dict[str, Any], sentence: str) -> None:
@@ -65,6 +74,9 @@ def test_flags_that_do_not_go_together_are_refused(given: dict[str, Any], senten
         {**FABRICATION, "more_contrasts": ("T1w", "ceT1w"), "lesion": "metastasis"},
         {"preset": "reference"},
         {"preset": "reference", "lesion": "stroke", "model": PATH},
+        {"analysis_level": "group"},
+        {"analysis_level": "group", "steps": (Step.SYNTHESISE, Step.TRAIN, Step.REPORT)},
+        {"analysis_level": "group", "steps": (Step.SEGMENT,), "reports_only": True},
         {"priors": PATH, "lesion": "stroke", "contrast": "DWI"},
     ],
 )

@@ -125,9 +125,9 @@ def read_again(settings: Settings, config: Path) -> Settings:
 
 
 def test_every_field_is_tried() -> None:
-    # Whether a profile was given follows from the profile; a dry run leaves no file, and without
-    # paths the file does not tell the folders.
-    others = {"profile_given", "dry_run", "anonymous_paths"}
+    # Whether a profile or a number of processes was given follows from these; a dry run leaves no
+    # file, and without paths the file does not tell the folders.
+    others = {"profile_given", "nprocs_given", "dry_run", "anonymous_paths"}
     assert set(FIELDS) | others == {item.name for item in fields(Settings)}
 
 
@@ -152,9 +152,20 @@ def test_a_profile_that_was_not_given_does_not_come_back(tmp_path: Path) -> None
     assert again.profile == PROFILES["sloppy"]
 
 
+def test_a_number_of_processes_that_was_not_given_is_another_machine_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [str(tmp_path), str(tmp_path / "out"), "participant"]
+    settings, given = parse_settings(command), parse_settings([*command, "--nprocs", "3"])
+    monkeypatch.setattr("synthtumour_bids.cli.parser.available_cores", lambda: 64)
+    assert read_again(settings, tmp_path / "run.toml").nprocs == 64
+    assert read_again(given, tmp_path / "run.toml").nprocs == 3
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("nprocs_given = true", "unknown key 'nprocs_given'"),
         ("profile_given = true", "unknown key 'profile_given'"),
         ("notrack = true", "unknown key 'notrack'"),
         ("tumourfree_dir = []", "leave the key out"),

@@ -89,7 +89,12 @@ def test_what_is_not_given_has_the_defaults_of_the_settings(tmp_path: Path) -> N
     settings = parse_settings([str(tmp_path), str(tmp_path / "out"), "participant"])
     out = tmp_path / "out"
     assert settings == Settings(
-        tmp_path, out, work_dir=out / "work", nprocs=settings.nprocs, profile_given=False
+        tmp_path,
+        out,
+        work_dir=out / "work",
+        nprocs=settings.nprocs,
+        nprocs_given=False,
+        profile_given=False,
     )
     assert 1 <= settings.nprocs <= (os.cpu_count() or 1)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 
 from synthtumour_bids.errors import (
-    EXIT_DONE,
     EXIT_INTERNAL,
     EXIT_NO_DATA,
     EXIT_STOPPED,
@@ -39,7 +41,7 @@ def stopped_while_cleaning_up() -> Exception:
         ),
         (MemoryError(), EXIT_UNAVAILABLE, "any: error: memory ran out"),
         (KeyError("x"), EXIT_INTERNAL, "any: internal error"),
-        (BrokenPipeError(), EXIT_DONE, ""),
+        (BrokenPipeError(), EXIT_INTERNAL, "any: internal error"),  # of a process that died
     ],
 )
 def test_errors_end_as_documented(
@@ -57,3 +59,33 @@ def test_errors_end_as_documented(
     said = capsys.readouterr().err
     assert words in said
     assert ("Traceback" in said) is (code == EXIT_INTERNAL)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        ("say('word ' * 99_999) or 0", 0),
+        ("say('word') or 1", 1),
+        ("last_words('some failed') or 1", 1),
+        ("build_parser().parse_args(['--no-such-flag'])", 2),
+        ("int('no number')", 70),
+    ],
+)
+def test_a_pipe_that_nobody_reads_changes_no_exit_code(stream: str, work: str, code: int) -> None:
+    program = (
+        "import sys\n"
+        "from synthtumour_bids.cli.parser import build_parser\n"
+        "from synthtumour_bids.execution.ending import exit_code\n"
+        "from synthtumour_bids.execution.logs import last_words\n"
+        "from synthtumour_bids.execution.streams import say\n"
+        f"sys.exit(exit_code('any', lambda: {work}))"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: writing}
+    try:
+        done = subprocess.run([sys.executable, "-c", program], **streams)  # type: ignore[call-overload]
+    finally:
+        os.close(writing)
+    assert done.returncode == code

@@ -32,6 +32,25 @@ def test_the_innermost_folder_gives_the_word(settings: Settings) -> None:
     assert hide("/ and text") == "/ and text"
 
 
+def test_parts_of_other_paths_stay() -> None:
+    hide = Places.of(Settings(Path("/data"), Path("/out"), work_dir=Path("/out/work"))).hide
+    for text in ("/srv/execution/outcome.py", "/srv/out/x", "/data2/a", "/data-b", "/out.old/x"):
+        assert hide(text) == text
+    for before, after in (
+        ("", ""),
+        ("'", "'"),
+        ("(", ")"),
+        ("x ", "."),
+        ("a\\n", "\\n"),
+        ("=", ":1"),
+    ):
+        assert hide(f"{before}/out{after}") == f"{before}OUTPUT_DIR{after}"
+    assert (
+        hide("/data/sub-1, /out/work/a and /out/b.")
+        == "BIDS_DIR/sub-1, WORK_DIR/a and OUTPUT_DIR/b."
+    )
+
+
 def test_logs_and_failures_have_no_paths(tmp_path: Path) -> None:
     job = make_job(tmp_path)
     scan, where = job.selected()[0], str(tmp_path)

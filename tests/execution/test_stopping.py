@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from synthtumour_bids.errors import StoppedError
-from synthtumour_bids.execution.stopping import stop_by_exception
+from synthtumour_bids.execution.stopping import stop_by_exception, stop_signal
 
 
 class Cleared:
@@ -47,3 +48,31 @@ def test_what_else_is_lost_there_goes_where_it_went() -> None:
             breaks = Breaks()
             del breaks
     assert [str(one) for one in seen] == ["while it was cleared away"]
+
+
+@pytest.fixture
+def in_front() -> Iterator[None]:
+    """Ctrl-C as in a terminal: background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_front")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+def test_what_saves_first_is_told_and_only_a_further_ctrl_c_interrupts(number: int) -> None:
+    with stop_by_exception(), stop_signal() as stop:
+        signal.raise_signal(number)
+        assert stop.is_set()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("in_front")
+def test_ctrl_c_stays_ignored_in_the_background() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stop_signal() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not stop.is_set()

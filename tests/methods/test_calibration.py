@@ -13,8 +13,9 @@ from scipy import special
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
+from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.calibration import Answer, calibrate, calibration_of, spread
-from synthtumour_bids.methods.label_free import known_cases
+from synthtumour_bids.methods.label_free import known_cases, stage_two
 from synthtumour_bids.methods.label_free.stage_one_samples import TRAIN, Sample
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.methods.segmenter import Segmenter
@@ -22,7 +23,13 @@ from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import CARD
 from synthtumour_bids.segmentation.reliability import PICTURE
 from tests.builders.blob_cases import write_cases
-from tests.builders.jobs import make_job, mark_preprocessed, method_of, write_network
+from tests.builders.jobs import (
+    make_job,
+    mark_preprocessed,
+    method_of,
+    with_settings,
+    write_network,
+)
 from tests.builders.networks import SHAPE, VOXEL
 
 
@@ -118,6 +125,17 @@ def test_mixes_that_were_made_to_calibrate_are_all_that_does(job: Job) -> None:
     assert method_of(job).calibration_cases(job) == made[1:]
     made[1].label.unlink()
     assert method_of(job).calibration_cases(job) == others, "7 tell nothing of the Dice"
+
+
+def test_what_lies_in_the_work_folder_of_another_run_calibrates_nothing(job: Job) -> None:
+    path = job.layout.scratch(Scratch.STAGE_TWO) / known_cases.CASES
+    elsewhere = with_settings(job, work_dir=job.settings.work_dir.with_name("other"))
+    lineage.mark_samples(job, stage_two.NAME, "these", [path], members={})
+    write_json(path, [case.to_json() for case in known(job, 20)])
+    assert len(method_of(job).calibration_cases(job)) == 20
+    lineage.mark_samples(elsewhere, stage_two.NAME, "others", [], members={})
+    job.ledger.forget()
+    assert method_of(job).calibration_cases(job) == []
 
 
 @pytest.mark.parametrize("hosts", [1, 20])

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from synthtumour_bids.errors import DataError
+from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT
@@ -73,6 +75,35 @@ def test_scans_of_which_nothing_could_be_made_teach_nobody(job: Job) -> None:
     others = [scan for scan in scans if scan is not scans[1]]
     assert lineage.made_from(job, "samples", "s", scans) == others
     assert lineage.made_from(job, "samples", "s", others) == others
+
+
+def test_samples_in_another_work_folder_are_not_those_that_the_stamp_tells_of(job: Job) -> None:
+    scans = job.selection.everything
+    preprocess(job, *scans)
+    members = job.preprocessing_fingerprints(scans)
+    other = with_settings(job, work_dir=job.settings.work_dir.with_name("other"))
+    for run, settings in ((job, "glioma"), (other, "metastasis")):
+        path = run.settings.work_dir / "list.json"
+        lineage.begin_samples(run, "samples", path)
+        write_json(path, [])
+        lineage.mark_samples(run, "samples", settings, [path], members=members)
+    job.ledger.forget()
+    assert lineage.is_made_from(other, "samples", "metastasis", scans)
+    older = with_settings(job, work_dir=job.settings.work_dir.with_name("older"))
+    assert not lineage.is_made_from(older, "samples", "metastasis", scans), "nothing says so there"
+    for settings in ("glioma", "metastasis"):
+        assert not lineage.is_made_from(job, "samples", settings, scans)
+        with pytest.raises(DataError, match="are not those of this run"):
+            lineage.made_from(job, "samples", settings, scans)
+
+
+def test_samples_of_a_version_before_are_kept(job: Job) -> None:
+    scans = job.selection.everything
+    preprocess(job, *scans)
+    members = job.preprocessing_fingerprints(scans)
+    job.ledger.mark(COHORT, "samples", "s", members=members)
+    assert lineage.lie_here(job, "samples")
+    assert lineage.made_from(job, "samples", "s", scans) == list(scans)
 
 
 def test_a_finished_junior_fixes_the_hosts_of_what_is_still_to_be_made(job: Job) -> None:

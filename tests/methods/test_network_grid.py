@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.methods.network_grid import NetworkGrid, sampled
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.volumes import load_volume
@@ -64,3 +65,8 @@ def test_on_the_same_grid_nothing_is_written_and_a_broken_image_is_left_to_the_p
     for run in (2.0, 4.0):
         assert NetworkGrid(2.0, run, tmp_path / "images").images([broken], "a") == (broken,)
     assert not (tmp_path / "images").exists()
+    probability = store(
+        tmp_path / "probability.nii", np.ones(standard_brain(2.0).shape, np.float32), 2.0
+    )
+    with pytest.raises(UnusableScanError, match=r"The brain mask .* cannot be read"):
+        NetworkGrid(2.0, 4.0, tmp_path / "images").carry_back(probability, broken)

@@ -136,6 +136,7 @@ def test_tables_are_written_with_their_dictionaries(tmp_path: Path, with_truth: 
     for name in ("sub-01", "sub-02"):
         figures = scored(name, 0.8) if with_truth else result(name)
         write_json(tmp_path / group.RESULTS / f"{name}_FLAIR.json", figures)
+    (tmp_path / group.RESULTS / "sub-04_FLAIR.json").touch()  # another job is at it
     results = group.read_results(tmp_path)
     assert len(results) == 2
     summary = group.write_tables(tmp_path, results, [group.Participant("sub-03", "tumourfree")])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +38,17 @@ def write_image(path: Path, data: np.ndarray) -> Path:
     image.set_sform(affine, 4)
     image.header.set_xyzt_units("mm", "sec")
     nib.save(image, path)
+    return path
+
+
+def damage(path: Path) -> Path:
+    """Write over what follows the beginning of a compressed file, as a bad disk does."""
+    beginning = gzip.decompress(path.read_bytes())[:5000]
+    stream = zlib.compressobj(wbits=31)
+    whole = stream.compress(beginning) + stream.flush(zlib.Z_FULL_FLUSH)
+    path.write_bytes(whole + b"\xff" * 99)
+    with pytest.raises(zlib.error):
+        nib.load(path).get_fdata()
     return path
 
 
@@ -165,6 +178,7 @@ def test_one_bad_scan_fails_alone(model: Path, tmp_path: Path) -> None:
     images = {
         "broken": broken,
         "missing": tmp_path / "missing.nii.gz",
+        "damaged": damage(write_image(tmp_path / "damaged.nii.gz", good)),
         "empty": write_image(tmp_path / "empty.nii.gz", np.zeros(SHAPE, np.float32)),
         "nan": write_image(tmp_path / "nan.nii.gz", nan),
         "flat": write_image(tmp_path / "flat.nii.gz", good[..., 0]),
@@ -176,7 +190,7 @@ def test_one_bad_scan_fails_alone(model: Path, tmp_path: Path) -> None:
     made = {one.name: one for one in iter_predict(model, images, tmp_path / "out", **OPTIONS)}
     assert list(made) == list(images)
     assert made["good"].path is not None
-    for name in ("broken", "missing", "empty", "nan", "flat"):
+    for name in ("broken", "missing", "damaged", "empty", "nan", "flat"):
         assert made[name].path is None
         assert isinstance(made[name].error, UnusableScanError)
         assert str(images[name]) in str(made[name].error)

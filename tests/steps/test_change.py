@@ -132,11 +132,14 @@ def test_nothing_is_measured_twice_and_a_lost_session_is_told(
     record = compared.layout.change("01")
     before = record.stat().st_mtime_ns
     scans = compared.selection.selected
-    third = make_scan(compared.settings.bids_dir, "01", session="3")  # which failed
-    with caplog.at_level(logging.WARNING):
-        change.run(with_scans(compared, *scans, third))
-    assert record.stat().st_mtime_ns == before
-    assert "ses-3 is not segmented" in caplog.text
+    lost = [make_scan(compared.settings.bids_dir, "01", session=str(n)) for n in (3, 4, 5)]
+    for failed, words in enumerate(
+        ("ses-3 is not", "neither ses-3 nor ses-4 is", "none of ses-3, ses-4 and ses-5 is"), 1
+    ):
+        with caplog.at_level(logging.WARNING):
+            change.run(with_scans(compared, *scans, *lost[:failed]))
+        assert record.stat().st_mtime_ns == before
+        assert f"sub-01: {words} segmented; change is told between the other" in caplog.text
 
 
 def test_one_who_fails_stops_no_other(compared: Job) -> None:

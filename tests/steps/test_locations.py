@@ -165,6 +165,25 @@ def test_sidecars_tables_and_map_tell_of_it(tmp_path: Path, atlas: str) -> None:
     assert nib.load(out / name).get_fdata().max() == 0.5
 
 
+def test_the_map_is_left_to_the_job_that_replaces_a_mask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(tmp_path, tumours=1, tumourfree=0)
+    (scan,) = job.selected(Role.TUMOUR)
+    segmented(job, scan)
+
+    def gone(path: Path) -> None:
+        raise FileNotFoundError(path)
+
+    made = job.layout.group_image(desc="frequency", suffix="probseg")
+    with monkeypatch.context() as patch:
+        patch.setattr(frequency, "load_volume", gone)
+        frequency.write(job)
+    assert not made.exists()
+    frequency.write(job)
+    assert made.is_file()
+
+
 def test_figures_follow_mask_and_atlas(tmp_path: Path, atlas: str) -> None:
     job = make_job(tmp_path, tumours=1, tumourfree=0)
     (scan,) = job.selected(Role.TUMOUR)

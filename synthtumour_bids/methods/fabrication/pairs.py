@@ -18,7 +18,6 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
-from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.fabrication.checks import check_numbers
 from synthtumour_bids.methods.fabrication.coarse_samples import (
@@ -110,7 +109,7 @@ def make_pairs(
         With too few annotated scans or tumour-free persons preprocessed, or a class that no
         annotation has.
     """
-    job.ledger.clear(COHORT, NAME)  # what is there is written over
+    lineage.begin_samples(job, NAME, list_file(job))
     used = job.preprocessing_fingerprints(scans)
     records, train, held_out = _coarse_sides(job, scans, classes)
     failed = sorted({record.key for record in records if record.status is Status.FAILED})
@@ -125,7 +124,7 @@ def make_pairs(
     folder = job.layout.fabricator
     outputs = [path, folder / "fabricator.pt", folder / QUALITY]
     told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
-    job.ledger.mark(COHORT, NAME, settings_fingerprint, outputs, members=used, **told)
+    lineage.mark_samples(job, NAME, settings_fingerprint, outputs, members=used, **told)
     return records
 
 
@@ -152,7 +151,8 @@ def cases(
 
 def known_cases(job: Job) -> list[Case]:
     """Samples that validate, as far as they are still there: their tumours were drawn."""
-    made = read_pairs(job) if list_file(job).is_file() else []
+    there = list_file(job).is_file() and lineage.lie_here(job, NAME)
+    made = read_pairs(job) if there else []
     drawn = [pair for pair in made if pair.kind != ANNOTATED and pair.purpose == VALIDATION]
     found = cases(drawn, refined=True)
     return [c for c in found if all(file.is_file() for file in (*c.images, c.label))]

@@ -10,7 +10,8 @@ from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
-from synthtumour_bids.methods.label_free import stage_one
+from synthtumour_bids.methods import lineage
+from synthtumour_bids.methods.label_free import stage_one, stage_two
 from synthtumour_bids.methods.label_free.stage_two import MIXES
 from synthtumour_bids.methods.pseudo_labels import KIND
 from synthtumour_bids.segmentation.cases import Case
@@ -68,9 +69,10 @@ def _have_one_tumour(mixes: Sequence[Case], hosts: Sequence[Case]) -> bool:
 def _samples(job: Job) -> list[Case]:
     """Stage-1 samples, which are drawn into all hosts of mixes; none where they are gone."""
     try:
-        return [sample.case() for sample in stage_one.read_samples(job)]
+        drawn = stage_one.read_samples(job) if lineage.lie_here(job, stage_one.NAME) else []
     except DataError:
-        return []
+        drawn = []
+    return [sample.case() for sample in drawn]
 
 
 def _folder(job: Job) -> Path:
@@ -79,7 +81,8 @@ def _folder(job: Job) -> Path:
 
 def _stored(job: Job, name: str) -> list[Case]:
     path = _folder(job) / name
-    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    there = path.is_file() and lineage.lie_here(job, stage_two.NAME)
+    stored = json.loads(path.read_text(encoding="utf-8")) if there else []
     return [Case.from_json(one) for one in stored]
 
 

@@ -15,7 +15,6 @@ from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network, Scratch
-from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import corrections, lineage, rounds
 from synthtumour_bids.methods.base import Cite, Material, RunFacts
 from synthtumour_bids.methods.label_free import (
@@ -110,8 +109,7 @@ class LabelFree:
         )
         there = lineage.is_made_from(job, stage_two.NAME, current, scans)
         if not (there and _are_of(path, scans)):
-            # Their files are written over: nothing must say that they are those of before.
-            job.ledger.clear(COHORT, stage_two.NAME)
+            lineage.begin_samples(job, stage_two.NAME, path)
             forget(job)
             simulates = self._simulates(job)
             cases = senior.make_cases(
@@ -126,7 +124,7 @@ class LabelFree:
             )
             write_json(path, [case.to_json() for case in cases])
             used = job.preprocessing_fingerprints(scans)
-            job.ledger.mark(COHORT, stage_two.NAME, current, [path], members=used)
+            lineage.mark_samples(job, stage_two.NAME, current, [path], members=used)
         stored = json.loads(path.read_text(encoding="utf-8"))
         learned = tuple(Case.from_json(case) for case in stored)
         details = corrections.details_of(learned, tumours, corrected, validating)

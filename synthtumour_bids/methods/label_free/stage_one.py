@@ -20,7 +20,6 @@ from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.files import fingerprint, write_json
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Scratch
-from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.label_free import simulated_hosts
@@ -129,7 +128,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
         side must train, one validate.
     """
     tasks = _tasks(job, method, recipe)
-    job.ledger.clear(COHORT, NAME)  # what is there is written over
+    lineage.begin_samples(job, NAME, _list_file(job))
     _tell_roles(tasks)
     if any(simulated_hosts.is_simulated(task.host) for task in tasks):
         simulated_hosts.render_missing(job)
@@ -160,7 +159,7 @@ def draw_all(job: Job, method: Method, recipe: Recipe) -> list[ScanOutcome]:
     failed = sorted({result.item.host.scan.key for result in results if result.failed})
     told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
     current = _fingerprint(job, method)
-    job.ledger.mark(COHORT, NAME, current, [_list_file(job)], members=used, **told)
+    lineage.mark_samples(job, NAME, current, [_list_file(job)], members=used, **told)
     return _outcomes(job, results)
 
 

@@ -46,7 +46,7 @@ def job(tmp_path: Path) -> Job:
             nib.save(nib.Nifti1Image(data, brain.affine), path)
         mark_preprocessed(job, scan, fingerprint="p")
         current = fingerprint(weights=job.model(Network.JUNIOR).card.fingerprint, scan="p")
-        job.ledger.mark("predict-junior", scan.key, current, [probseg])
+        job.scratch_ledger.mark("predict-junior", scan.key, current, [probseg])
     return job
 
 

@@ -48,7 +48,7 @@ def say_everywhere(job: Job, value: float) -> None:
             nib.save(nib.Nifti1Image(data, brain.affine), path)
         current = fingerprint(weights=weights, scan="p")
         for step, path in maps.items():
-            job.ledger.mark(step, scan.key, current, [path])
+            job.scratch_ledger.mark(step, scan.key, current, [path])
 
 
 @pytest.mark.parametrize(
