@@ -89,9 +89,10 @@ def _description(mask: Path) -> hd.seg.SegmentDescription:
 
 
 def _networks(mask: Path) -> dict[str, str]:
-    """Fingerprints of the networks that made the mask, by their names; none without a sidecar."""
+    """Fingerprints of the networks that made the mask, by their names, if a sidecar tells them."""
     try:
         said = json.loads(sidecar_path(mask).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(name): str(value) for name, value in said.get("Models", {}).items()}
+    models = said.get("Models") if isinstance(said, dict) else None
+    return {str(name): str(one) for name, one in models.items()} if isinstance(models, dict) else {}

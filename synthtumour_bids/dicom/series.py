@@ -19,7 +19,11 @@ _PERSONAL = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
     *("StudyID", "StudyDate", "StudyTime", "AccessionNumber"),
 )
-_PLACE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
+_NEEDED = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID"),
+    *("FrameOfReferenceUID", "Rows", "Columns"),
+)
+_PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # NIfTI's world to DICOM's
 
 
@@ -50,7 +54,8 @@ def read_series(folder: Path) -> Series:
     Raises
     ------
     DataError
-        When there is no series or more than one, or its slices are not evenly spaced.
+        When there is no series or more than one, its images lack what a segmentation needs, or
+        their slices are not evenly spaced.
     """
     if not folder.is_dir():
         msg = f"SERIES_DIR must be a folder with a DICOM series; {folder} is none."
@@ -66,15 +71,23 @@ def read_series(folder: Path) -> Series:
         raise DataError(msg)
     for dataset in found:
         _complete(dataset, folder)
+    framed = sum(map(_by_frame, found))
+    if framed and len(found) > 1:
+        msg = (
+            f"Looked in {folder} for the slices of one image, or all in one file, and found "
+            f"{len(found)} files, {framed} of them with frames of their own. Give a folder with "
+            "nothing but the file that the scan was converted from."
+        )
+        raise DataError(msg)
     geometry = _geometry(found)
     if geometry is None:
         msg = (
             f"The {len(found)} images in {folder} do not make up one volume: slices are missing, "
-            "doubled or not evenly spaced. Give a whole series of one contrast."
+            "doubled, of different sizes or not evenly spaced. Give a whole series of one contrast."
         )
         raise DataError(msg)
     for dataset in found:
-        if "NumberOfFrames" not in dataset and "SliceThickness" not in dataset:
+        if not _by_frame(dataset) and "SliceThickness" not in dataset:
             dataset.SliceThickness = float(geometry.spacing[0])
     return Series(tuple(found), geometry)
 
@@ -99,28 +112,45 @@ def _complete(dataset: pydicom.Dataset, folder: Path) -> None:
     Raises
     ------
     DataError
-        Where the image's place is missing, which nobody can make up.
+        Where it lacks its identity, size or place, which nobody can make up.
     """
     for tag in _PERSONAL:
         if tag not in dataset:
             setattr(dataset, tag, "")
-    if "NumberOfFrames" in dataset:  # whose place is told frame by frame
-        return
-    missing = [tag for tag in _PLACE if tag not in dataset]
+    missing = _missing(dataset)
     if missing:
         msg = (
-            f"Images in {folder} lack {', '.join(missing)}, without which nobody knows where they "
-            "are in the body. Give the series as the scanner or the archive has it."
+            f"Images in {folder} lack {', '.join(missing)}, without which no segmentation can be "
+            "laid over them. Give the series as the scanner or the archive has it."
         )
         raise DataError(msg)
 
 
+def _missing(dataset: pydicom.Dataset) -> list[str]:
+    """What is needed and not there, or emptied, be it of one frame alone."""
+    framed = _by_frame(dataset)
+    found = [dataset[tag] for tag in (_NEEDED if framed else _NEEDED + _PLACE) if tag in dataset]
+    if framed:
+        shared = dataset.get("SharedFunctionalGroupsSequence", ())
+        for group in (*shared, *dataset.PerFrameFunctionalGroupsSequence):
+            found += [one for one in group.iterall() if one.keyword in _PLACE]
+    told = {one.keyword for one in found} - {one.keyword for one in found if one.is_empty}
+    return [tag for tag in _NEEDED + _PLACE if tag not in told]
+
+
+def _by_frame(dataset: pydicom.Dataset) -> bool:
+    """Whether it tells the place frame by frame, as enhanced images do."""
+    return bool(dataset.get("NumberOfFrames") and dataset.get("PerFrameFunctionalGroupsSequence"))
+
+
 def _geometry(datasets: list[pydicom.Dataset]) -> hd.VolumeGeometry | None:
     first = datasets[0]
-    if len(datasets) == 1 and "NumberOfFrames" in first:
+    if _by_frame(first):
         return hd.Image.from_dataset(first).get_volume_geometry()
+    if len(datasets) < 2 or len({(one.Rows, one.Columns) for one in datasets}) > 1:
+        return None
     spacing, numbers = hd.spatial.get_series_volume_positions(datasets)
-    if spacing is None or numbers is None or len(datasets) < 2:
+    if spacing is None or numbers is None:
         return None
     lowest = datasets[numbers.index(0)]
     return hd.VolumeGeometry.from_attributes(

@@ -79,7 +79,8 @@ LOCATION: Columns = {
         "Units": "mm",
     },
     "surface_distance_mm": {
-        "Description": "Shortest distance to the surface of the brain mask on the scan's grid",
+        "Description": "Shortest distance to the surface of the brain mask on the scan's grid; "
+        "0 in its outermost voxels",
         "Units": "mm",
     },
     **{

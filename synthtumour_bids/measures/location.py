@@ -128,17 +128,18 @@ def surface_distance(
 
     Returns
     -------
-    mm, 0 where it touches the surface; ``None`` for an empty mask.
+    mm between centres of voxels, 0 where it has one of the brain's outermost or reaches beyond;
+    ``None`` for an empty mask.
     """
     if not mask.any():
         return None
     box = ndimage.find_objects((mask | brain).astype(np.uint8))[0]
     mask, brain = mask[box], brain[box]
     mask, brain = np.pad(mask, 1), np.pad(brain, 1)
-    if (mask & ~ndimage.binary_erosion(brain)).any():
+    deep = ndimage.binary_erosion(brain)
+    if (mask & ~deep).any():
         return 0.0
-    nearest = float(ndimage.distance_transform_edt(brain, sampling=spacing)[mask].min())
-    return max(0.0, nearest - float(np.min(spacing)))  # the first voxel inside is at the surface
+    return float(ndimage.distance_transform_edt(deep | ~brain, sampling=spacing)[mask].min())
 
 
 def values_at(

@@ -41,8 +41,8 @@ def volume_plot(sessions: Sequence[Mapping[str, Any]], path: Path) -> str:
     dated = all(one["years"] is not None for one in sessions)
     places = [one["years"] if dated else n for n, one in enumerate(sessions)]
     volumes = [one["volume_mL"] for one in sessions]
-    # The limit is that of a difference of two volumes, whose variances add up.
-    bars = [smallest_measurable(volume, volume) / 2**0.5 for volume in volumes]
+    # Each volume has its half of the limit: bars overlap where the difference is not above that.
+    bars = [smallest_measurable(volume, volume) / 2 for volume in volumes]
     ax.errorbar(places, volumes, yerr=bars, color=_ORANGE, ecolor="#999999", marker="o", capsize=4)
     for one, place in zip(sessions, places, strict=True):
         ax.annotate(

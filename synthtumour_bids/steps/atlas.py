@@ -21,6 +21,7 @@ from synthtumour_bids.volumes import Volume
 LOGGER = logging.getLogger(__name__)
 
 LEAST_INSIDE = 0.5  # share of the labelled voxels that must lie in the template's brain
+TOO_LARGE = 2**24  # from which float32, as images are read, does not hold every whole number
 COLUMNS = ("index", "name")  # of BIDS' tables of labels
 _CHECKED_AT_MM = 2.0
 
@@ -61,14 +62,21 @@ def read_atlas(path: Path, labels: Path | None) -> Atlas:
     Raises
     ------
     DataError
-        When a file cannot be read, numbers are no whole ones, or the regions do not lie in the
-        template's brain.
+        When a file cannot be read, numbers are no whole ones or too large, or the regions do
+        not lie in the template's brain.
     """
     try:
         volume = Volume.of(read_volume(path))
     except UnreadableError as error:
         msg = f"The atlas {path} (--atlas) cannot be used. {error}"
         raise DataError(msg) from error
+    most = float(np.abs(volume.data).max())
+    if most >= TOO_LARGE:
+        msg = (
+            f"The atlas {path} (--atlas) has numbers up to {most:.0f}, and those from {TOO_LARGE} "
+            "on cannot be told apart. Give its regions smaller ones, in the image and in its table."
+        )
+        raise DataError(msg)
     numbers = np.round(volume.data).astype(np.int32)
     if np.abs(volume.data - numbers).max() > 0.01:
         msg = (

@@ -41,8 +41,9 @@ def write_part(record: Mapping[str, Any], scans: Sequence[Scan], layout: Layout)
         {
             "source": _from_page(plot),
             "description": volume_plot(sessions, plot),
-            "caption": "Volume of the tumour mask; bars: what volumes differ by where scans of "
-            "an unchanged head are repeated.",
+            "caption": "Volume of the tumour mask. The bars of two sessions overlap where repeated "
+            "scans of an unchanged head differ as much; the verdict in the table goes by the other "
+            "limits, too.",
             "small": True,
         }
     ]

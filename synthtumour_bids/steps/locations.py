@@ -28,7 +28,7 @@ from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import Volume, load_volume
 
 STEP = "locations"
-VERSION = "1"  # changes when the same mask gives other figures
+VERSION = "2"  # changes when the same mask gives other figures
 AFFINE = "affine"  # the kind of transform that places are carried with
 MASK = "_mask.nii.gz"
 _DIGITS = 3

@@ -134,6 +134,7 @@ def test_what_is_written_is_read_back(head: Head, tmp_path: Path, frames: str) -
         ("empty", "is empty"),
         ("two series", "found 2"),
         ("a gap", "evenly spaced"),
+        ("a smaller slice", "of different sizes"),
         ("no series", "found none"),
         ("no mask", "cannot be used"),
     ],
@@ -157,6 +158,10 @@ def test_what_does_not_fit_is_refused(
         (tmp_path / "other" / "0097.dcm").rename(series / "other.dcm")
     elif wrong == "a gap":
         (series / "0090.dcm").unlink()
+    elif wrong == "a smaller slice":
+        file = pydicom.dcmread(series / "0090.dcm")
+        file.Rows -= 1
+        file.save_as(series / "0090.dcm")
     elif wrong == "no series":
         series = tmp_path / "nothing"
         series.mkdir()
@@ -174,6 +179,7 @@ GONE = (
     *("StudyID", "StudyDate", "StudyTime", "SliceThickness"),
 )
 PLACE = ("FrameOfReferenceUID", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
+IDENTITY = ("StudyInstanceUID", "SOPClassUID", "SOPInstanceUID", "Columns")
 
 
 def without(folder: Path, *tags: str) -> None:
@@ -185,6 +191,16 @@ def without(folder: Path, *tags: str) -> None:
         file.save_as(path)
 
 
+def emptied(folder: Path, tag: str) -> None:
+    """Empty a tag of all files of a series and of their frames instead."""
+    for path in folder.glob("*.dcm"):
+        file = pydicom.dcmread(path)
+        for one in file.iterall():
+            if one.keyword == tag:
+                one.value = None
+        file.save_as(path)
+
+
 def test_a_series_may_be_de_identified(head: Head, tmp_path: Path) -> None:
     write_series(head.image, tmp_path / "series")
     without(tmp_path / "series", *GONE)
@@ -193,8 +209,8 @@ def test_a_series_may_be_de_identified(head: Head, tmp_path: Path) -> None:
     assert hd.seg.segread(out).PatientID == ""
 
 
-@pytest.mark.parametrize("tag", PLACE)
-def test_a_series_without_its_place_is_refused(
+@pytest.mark.parametrize("tag", PLACE + IDENTITY)
+def test_a_series_without_its_place_or_identity_is_refused(
     head: Head, tmp_path: Path, tag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_series(head.image, tmp_path / "series")
@@ -202,3 +218,41 @@ def test_a_series_without_its_place_is_refused(
     mask, out = saved(head.truth, tmp_path / "mask.nii.gz"), tmp_path / "seg.dcm"
     assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_NO_DATA
     assert f"lack {tag}, without which" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("frames", ["one a file", "all in one file"])
+@pytest.mark.parametrize("tag", ["SeriesInstanceUID", *PLACE, *IDENTITY])
+def test_what_is_emptied_is_missing(
+    head: Head, tmp_path: Path, tag: str, frames: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_series(head.image, tmp_path / "series")
+    if frames == "all in one file":
+        joined(tmp_path / "series")
+    emptied(tmp_path / "series", tag)
+    mask, out = saved(head.truth, tmp_path / "mask.nii.gz"), tmp_path / "seg.dcm"
+    assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_NO_DATA
+    assert f"lack {tag}, without which" in capsys.readouterr().err
+
+
+def test_two_files_with_frames_are_refused(
+    head: Head, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_series(head.image, tmp_path / "series")
+    joined(tmp_path / "series")
+    again = pydicom.dcmread(tmp_path / "series" / "all.dcm")
+    again.SOPInstanceUID = again.file_meta.MediaStorageSOPInstanceUID = hd.UID()
+    again.save_as(tmp_path / "series" / "again.dcm")
+    mask, out = saved(head.truth, tmp_path / "mask.nii.gz"), tmp_path / "seg.dcm"
+    assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_NO_DATA
+    assert "found 2 files, 2 of them with frames" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("said", ["[1]", '{"Models": null}', "no JSON"])
+def test_a_sidecar_that_names_no_networks_is_passed_over(
+    head: Head, tmp_path: Path, said: str
+) -> None:
+    write_series(head.image, tmp_path / "series")
+    mask, out = saved(head.truth, tmp_path / "mask.nii.gz"), tmp_path / "seg.dcm"
+    (tmp_path / "mask.json").write_text(said)
+    assert main([mask, str(tmp_path / "series"), str(out)]) == EXIT_DONE
+    assert not hd.seg.segread(out).get_segment_description(1).algorithm_identification.parameters

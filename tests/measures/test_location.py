@@ -91,6 +91,18 @@ def test_distance_to_the_brains_surface() -> None:
     assert surface_distance(inside, np.ones_like(top), np.array([1.0, 1, 5])) == pytest.approx(9)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("layer", [0, 1, 2, 3, 5])
+def test_distance_to_the_surface_is_as_long_as_the_voxels_on_the_way(axis: int, layer: int) -> None:
+    spacing = np.array([1.0, 2, 5])
+    brain = np.pad(np.ones((61, 31, 13), bool), 2)
+    place = [33, 17, 8]
+    place[axis] = 2 + layer
+    mask = np.zeros_like(brain)
+    mask[tuple(place)] = True
+    assert surface_distance(mask, brain, spacing) == pytest.approx(layer * spacing[axis])
+
+
 def test_regions_share_the_whole_lesion_out() -> None:
     shape = (51, 51, 51)
     world = np.indices(shape) * 4.0 - 100

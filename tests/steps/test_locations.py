@@ -208,6 +208,8 @@ def test_figures_follow_mask_and_atlas(tmp_path: Path, atlas: str) -> None:
         ("missing", "no such file"),
         ("elsewhere", "0% of its"),
         ("probabilities", "one whole number a voxel"),
+        ("large numbers", "cannot be told apart"),
+        ("huge numbers", "cannot be told apart"),
         ("labels", "columns index and name"),
         ("twice", "several columns 'name' that differ"),
     ],
@@ -227,6 +229,10 @@ def test_an_atlas_that_cannot_serve_is_left_out_with_a_sentence(
         affine, data = image.affine.copy(), image.get_fdata(dtype=np.float32)
         if broken == "elsewhere":
             affine[:3, 3] += 400
+        elif broken == "large numbers":
+            data = np.where(data > 0, 2**24 - 6 + data, 0).astype(np.int32)
+        elif broken == "huge numbers":
+            data *= -1e9
         else:
             data *= 0.1
         nib.save(nib.Nifti1Image(data, affine), path)
