@@ -17,7 +17,6 @@ from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.facts import ROLES
-from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.presence import UNSURE, Presence
 from synthtumour_bids.settings import Role, Step
@@ -104,6 +103,8 @@ def _tasks(job: Job) -> list[PageTask]:
 
 def write_participant(task: PageTask) -> None:
     """Write one participant's page."""
+    from synthtumour_bids.reports.participant import assemble
+
     layout, (dataset, subject) = task.layout, task.person
     page = layout.page(dataset, subject)
     write_page(
