@@ -21,6 +21,7 @@ from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.presence import UNSURE, Presence
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.change import flags_by_scan, read_changes
+from synthtumour_bids.steps.roles_today import is_segmented, roles_today
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import in_t1w
 
@@ -60,6 +61,8 @@ class PageTask:
     stops: list[Stop] = field(default_factory=list)
     t1w_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all scans
     change_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of the main dataset's
+    roles: Mapping[str, Role] = field(default_factory=dict)  # of all scans, today
+    compared: bool = False  # whether there is a change between sessions to tell of
 
 
 def write_pages(job: Job) -> list[ScanOutcome]:
@@ -86,9 +89,19 @@ def _tasks(job: Job) -> list[PageTask]:
     people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
     stops = job.ledger.stops()
     flags = {key: found.flags for key, found in in_t1w(job.ledger).items() if found.flags}
-    of_change = flags_by_scan(read_changes(job.layout.changes))
+    changes, roles = read_changes(job), roles_today(job)
+    of_change = flags_by_scan(changes)
+    compared = {(MAIN, str(one["participant_id"]).removeprefix("sub-")) for one in changes}
     tasks = {
-        person: PageTask(person, job.layout, stops=stops, t1w_flags=flags, change_flags=of_change)
+        person: PageTask(
+            person,
+            job.layout,
+            stops=stops,
+            t1w_flags=flags,
+            change_flags=of_change,
+            roles=roles,
+            compared=person in compared,
+        )
         for person in sorted(people)
     }
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
@@ -132,6 +145,8 @@ def write_participant(task: PageTask) -> None:
     ]
     errors_part = layout.page_part(dataset, subject, "errors")
     write_page(errors_part, "errors.html", errors=errors, stops=task.stops)
+    if not task.compared:
+        layout.page_part(dataset, subject, "change").unlink(missing_ok=True)
     assemble(page, subject)
 
 
@@ -176,8 +191,9 @@ def _verdicts(task: PageTask) -> Iterator[Verdict]:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
         path = task.layout.logs / "results" / f"{who.record}.json"
-        sentence, flags = f"preprocessed; {ROLES[record.role]}.", list(record.flags)
-        if path.is_file():
+        role = task.roles.get(who.key, record.role)
+        sentence, flags = f"preprocessed; {ROLES[role]}.", list(record.flags)
+        if is_segmented(task.roles, who.key) and path.is_file():
             result = json.loads(path.read_text(encoding="utf-8"))
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
             flags += task.change_flags.get(who.name, ()) if who.dataset == MAIN else ()
