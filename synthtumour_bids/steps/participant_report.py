@@ -22,7 +22,6 @@ from synthtumour_bids.segmentation.presence import UNSURE, Presence
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.change import flags_by_scan, read_changes
 from synthtumour_bids.steps.roles_today import is_segmented, roles_today
-from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import in_t1w
 
 MEMORY_GB = 0.7  # of one process; most of it nireports with what it imports
@@ -185,8 +184,12 @@ def _although(result: Mapping[str, Any]) -> str:
 
 
 def _verdicts(task: PageTask) -> Iterator[Verdict]:
-    """A sentence on each scan: failures first, as they are what a person must know."""
-    failed = {failure.scan.key for failure in task.failures if failure.step != T1W}
+    """A sentence on each scan: failures first, as they are what a person must know.
+
+    Nothing more is said of scans without a new mask; what failed later takes nothing from a mask.
+    """
+    decisive = (Step.PREPROCESS, Step.SEGMENT)
+    failed = {failure.scan.key for failure in task.failures if failure.step in decisive}
     for failure in task.failures:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
