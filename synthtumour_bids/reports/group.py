@@ -110,6 +110,7 @@ _LARGEST = (
 )
 _PARTICIPANT_RULES = {
     **dict.fromkeys(_LARGEST, "of the scan with the largest tumour"),
+    "brain_volume_mL": "of the scan with the largest tumour; largest where none is segmented",
     "junior_senior_dice": "lowest of the participant's scans",
     **dict.fromkeys(columns.EXPECTED, "of the scan that it is lowest for"),
     "qc_flags": "of any of the participant's scans",

@@ -44,6 +44,7 @@ from synthtumour_bids.steps.change_sessions import (
     segmented_scans,
     warn_of_others,
 )
+from synthtumour_bids.steps.roles_today import is_segmented, roles_today
 from synthtumour_bids.volumes import load_volume
 
 if TYPE_CHECKING:
@@ -73,11 +74,13 @@ def run(job: Job) -> list[ScanOutcome]:
     """Compare the sessions of every selected participant who has several."""
     selected = [scan for scan in job.selected(Role.TUMOUR) if scan.dataset_name == MAIN]
     people = {scan.subject for scan in selected}
-    tasks = [
-        ChangeTask(scans, job.layout, job.settings.bids_dir, job.settings.seed)
-        for scans in map(one_a_session, segmented_scans(job.ledger, people))
-        if len(scans) > 1
-    ]
+    roles = roles_today(job)
+    tasks = []
+    for found in segmented_scans(job.ledger, people):
+        scans = one_a_session([scan for scan in found if is_segmented(roles, scan.key)])
+        if len(scans) > 1:
+            task = ChangeTask(scans, job.layout, job.settings.bids_dir, job.settings.seed)
+            tasks.append(task)
     warn_of_others(selected, {task.scans[0].subject: task.scans for task in tasks})
     results = job.map(
         compare_sessions,
@@ -250,9 +253,14 @@ def _record(
     }
 
 
-def read_changes(folder: Path) -> list[dict[str, Any]]:
-    """Read the records of all participants whose sessions were compared."""
-    return read_records(folder)
+def read_changes(job: Job) -> list[dict[str, Any]]:
+    """Read the records of participants whose sessions were compared, and all count today."""
+    roles = roles_today(job)
+    return [
+        record
+        for record in read_records(job.layout.changes)
+        if all(is_segmented(roles, f"{MAIN}/{one['scan']}") for one in record["Sessions"])
+    ]
 
 
 def flags_by_scan(changes: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

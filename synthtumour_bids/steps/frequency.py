@@ -12,11 +12,12 @@ from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job
-from synthtumour_bids.ledger import COHORT, Ledger
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.reports.frequency import frequency_mosaic
 from synthtumour_bids.settings import TEMPLATE, Role, Step
 from synthtumour_bids.steps.locations import AFFINE
+from synthtumour_bids.steps.roles_today import roles_today
 from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import load_volume, template_image
 
@@ -33,7 +34,7 @@ def write(job: Job) -> None:
     Every participant counts once; of several scans, a voxel counts that is tumour in any.
     """
     layout, ledger = job.layout, job.ledger
-    masks = dict(_masks(ledger, layout.template_entities))
+    masks = dict(_masks(job))
     current = fingerprint(version=VERSION, masks={str(key): one[1] for key, one in masks.items()})
     if not masks or ledger.is_done(COHORT, STEP, current):
         return
@@ -66,9 +67,11 @@ def write(job: Job) -> None:
     ledger.mark(COHORT, STEP, current, [image, picture])
 
 
-def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, _Mask]]:
+def _masks(job: Job) -> Iterator[tuple[Path, _Mask]]:
     """Template masks of the main dataset's tumours; those that brains were bent for go first."""
-    grid = "_".join([*(f"{key}-{value}" for key, value in entities.items()), "label-L"])
+    ledger, roles = job.ledger, roles_today(job)
+    entities = job.layout.template_entities.items()
+    grid = "_".join([*(f"{key}-{value}" for key, value in entities), "label-L"])
     affine, bent = f"_{grid}_mask.nii.gz", f"_{grid}_desc-{DEFORMABLE}_mask.nii.gz"
     for scan, stamp in ledger.of_scans(Step.SEGMENT):
         other = deformed(ledger, scan.key, TEMPLATE)
@@ -81,5 +84,6 @@ def _masks(ledger: Ledger, entities: dict[str, str]) -> Iterator[tuple[Path, _Ma
             for output in one.outputs
             if output.endswith(ending) and (ledger.output_dir / output).is_file()
         ]
-        if scan.dataset == MAIN and found and stamp.details.get("role") != Role.HELD_OUT:
+        role = roles.get(scan.key, stamp.details.get("role", Role.TUMOUR))
+        if scan.dataset == MAIN and found and role == Role.TUMOUR:
             yield found[0]

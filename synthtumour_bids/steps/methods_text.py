@@ -28,6 +28,7 @@ from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.norm_file import find_norm
 from synthtumour_bids.settings import STARTER, Settings, Step
 from synthtumour_bids.steps.change import read_changes
+from synthtumour_bids.steps.roles_today import roles_today
 from synthtumour_bids.steps.t1w import in_t1w
 from synthtumour_bids.versions import versions
 
@@ -121,7 +122,7 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         len(in_t1w(job.ledger)),
         _witness(models_dir, cards),
         _n_corrected(job, cards.get(Network.SENIOR)),
-        len(read_changes(job.layout.changes)),
+        len(read_changes(job)),
         # What a training will be is told where nothing but that is asked for.
         settings.model is None and Network.SENIOR not in cards and not settings.boilerplate_only,
         _n_norm(models_dir, settings, cards),
@@ -154,7 +155,7 @@ def _n_corrected(job: Job, senior: ModelCard | None) -> int:
 def _preprocessed(job: Job) -> Iterator[Preprocessing]:
     """Records of all preprocessed scans; a job of an array knows its own scans alone."""
     settings = job.settings
-    roles = {scan.key: scan.role for scan in job.selection.everything}
+    roles = roles_today(job)
     for scan, stamp in job.ledger.of_scans(Step.PREPROCESS):
         record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
         if scan.subject in settings.exclude_participant_label:

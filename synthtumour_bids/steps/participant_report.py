@@ -17,12 +17,11 @@ from synthtumour_bids.job import Job, Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Failure, Identity, Stop
 from synthtumour_bids.reports.facts import ROLES
-from synthtumour_bids.reports.participant import assemble
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.presence import UNSURE, Presence
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps.change import flags_by_scan, read_changes
-from synthtumour_bids.steps.t1w import STEP as T1W
+from synthtumour_bids.steps.roles_today import is_segmented, roles_today
 from synthtumour_bids.steps.t1w import in_t1w
 
 MEMORY_GB = 0.7  # of one process; most of it nireports with what it imports
@@ -61,6 +60,8 @@ class PageTask:
     stops: list[Stop] = field(default_factory=list)
     t1w_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all scans
     change_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of the main dataset's
+    roles: Mapping[str, Role] = field(default_factory=dict)  # of all scans, today
+    compared: bool = False  # whether there is a change between sessions to tell of
 
 
 def write_pages(job: Job) -> list[ScanOutcome]:
@@ -87,9 +88,19 @@ def _tasks(job: Job) -> list[PageTask]:
     people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
     stops = job.ledger.stops()
     flags = {key: found.flags for key, found in in_t1w(job.ledger).items() if found.flags}
-    of_change = flags_by_scan(read_changes(job.layout.changes))
+    changes, roles = read_changes(job), roles_today(job)
+    of_change = flags_by_scan(changes)
+    compared = {(MAIN, str(one["participant_id"]).removeprefix("sub-")) for one in changes}
     tasks = {
-        person: PageTask(person, job.layout, stops=stops, t1w_flags=flags, change_flags=of_change)
+        person: PageTask(
+            person,
+            job.layout,
+            stops=stops,
+            t1w_flags=flags,
+            change_flags=of_change,
+            roles=roles,
+            compared=person in compared,
+        )
         for person in sorted(people)
     }
     for who, stamp in job.ledger.of_scans(Step.PREPROCESS):
@@ -104,6 +115,8 @@ def _tasks(job: Job) -> list[PageTask]:
 
 def write_participant(task: PageTask) -> None:
     """Write one participant's page."""
+    from synthtumour_bids.reports.participant import assemble
+
     layout, (dataset, subject) = task.layout, task.person
     page = layout.page(dataset, subject)
     write_page(
@@ -131,6 +144,8 @@ def write_participant(task: PageTask) -> None:
     ]
     errors_part = layout.page_part(dataset, subject, "errors")
     write_page(errors_part, "errors.html", errors=errors, stops=task.stops)
+    if not task.compared:
+        layout.page_part(dataset, subject, "change").unlink(missing_ok=True)
     assemble(page, subject)
 
 
@@ -169,14 +184,20 @@ def _although(result: Mapping[str, Any]) -> str:
 
 
 def _verdicts(task: PageTask) -> Iterator[Verdict]:
-    """A sentence on each scan: failures first, as they are what a person must know."""
-    failed = {failure.scan.key for failure in task.failures if failure.step != T1W}
+    """A sentence on each scan: failures first, as they are what a person must know.
+
+    Nothing more is said of scans without a new mask; what failed later takes nothing from a mask.
+    """
+    decisive = (Step.PREPROCESS, Step.SEGMENT)
+    failed = {failure.scan.key for failure in task.failures if failure.step in decisive}
     for failure in task.failures:
         yield Verdict(failure.scan.name, "failed", f"{failure.step} failed: {failure.message}")
     for who, record in task.preprocessed:
         path = task.layout.logs / "results" / f"{who.record}.json"
-        sentence, flags = f"preprocessed; {ROLES[record.role]}.", list(record.flags)
-        if (result := read_json(path)) is not None:
+        role = task.roles.get(who.key, record.role)
+        sentence, flags = f"preprocessed; {ROLES[role]}.", list(record.flags)
+        result = read_json(path) if is_segmented(task.roles, who.key) else None
+        if result is not None:
             flags += [*result["qc_flags"], *task.t1w_flags.get(who.key, ())]
             flags += task.change_flags.get(who.name, ()) if who.dataset == MAIN else ()
             sentence = told(result)

@@ -33,12 +33,13 @@ from synthtumour_bids.steps.t1w_report import (
     write_next_steps,
 )
 from synthtumour_bids.steps.truth import read_truth
-from synthtumour_bids.steps.twin_report import draw_twins
+from synthtumour_bids.steps.twin_report import OF_SCAN, OF_T1W, draw_twins
 from synthtumour_bids.synthesis.geometry import dice
 from synthtumour_bids.volumes import Volume, load_nifti, load_volume
 
 PICTURES = "pictures"  # their stamps
 PICTURES_VERSION = "0.2.0"  # changes when the same files give other pictures
+OF_TUMOUR = ("tumour", "extent", "certainty", "networks", "truth", OF_SCAN, OF_T1W)  # parts
 
 
 @dataclass(frozen=True)
@@ -114,17 +115,18 @@ def _draw(task: ReportTask, truth: Volume | None) -> None:
         sources=[hash_file(path) if path.is_file() else None for path in _sources(task)],
         viewer=task.viewer,
     )
+    _remove_stale(task)
     if not task.redraw and ledger.is_done(PICTURES, scan.key, current):
         return
     ledger.clear(PICTURES, scan.key)
-    _remove_stale(task)
     parts = draw_brain(scan, layout)
     if task.segmented:
         parts += draw_tumour(scan, layout, truth, viewer=task.viewer)
     if task.t1w is not None:
         parts.append(draw_t1w(scan, layout, task.t1w.t1w.image.path))
     parts += draw_spaces(scan, layout, task.spaces)
-    parts += draw_twins(scan, layout, task.t1w.t1w.image.path if task.t1w else None)
+    if task.segmented:
+        parts += draw_twins(scan, layout, task.t1w.t1w.image.path if task.t1w else None)
     ledger.mark(PICTURES, scan.key, current, parts, scan=scan)
 
 
@@ -150,7 +152,9 @@ def _remove_stale(task: ReportTask) -> None:
     """Remove parts that would not be written anew: nobody asked for them, or nothing is there."""
     scan, layout = task.scan, task.layout
     stale = [layout.figure(scan, desc, ".png") for desc in ("brain", "tumour")]  # of 0.1.0
-    if not task.viewer:
+    if not task.segmented:
+        stale += [layout.figure(scan, desc) for desc in OF_TUMOUR]
+    if not task.viewer or not task.segmented:
         stale += [layout.figure(scan, "viewer"), layout.figure(scan, "viewer", ".js")]
         stale.append(layout.figure(scan, "interactive"))
     if not junior_mask(scan, layout).is_file():

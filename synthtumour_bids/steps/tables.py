@@ -32,6 +32,7 @@ from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import frequency
 from synthtumour_bids.steps.change import flags_by_scan, read_changes
 from synthtumour_bids.steps.locations import read_location
+from synthtumour_bids.steps.roles_today import is_segmented, roles_today
 from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
 
@@ -80,8 +81,8 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
     """Write all; return the summary and the rows of participants, none where nothing is there."""
     output_dir = job.settings.output_dir
     found = in_t1w(job.ledger)
-    roles = {scan.key: scan.role for scan in job.selection.everything}
-    changes = read_changes(job.layout.changes)
+    roles = roles_today(job)
+    changes = read_changes(job)
     of_change = flags_by_scan(changes)
     results = [
         {
@@ -96,7 +97,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
             ],
         }
         for result in read_results(output_dir)
-        if roles.get(_key(result), Role.TUMOUR).is_segmented  # which it may have been before
+        if is_segmented(roles, _key(result))
     ]
     participants = list(_participants(job, MAIN))
     if not results and not participants:
@@ -158,7 +159,7 @@ def _participants(job: Job, dataset: str) -> Iterator[Participant]:
     A job of an array knows its own scans alone; the others are found by what was recorded.
     """
     found: dict[str, Participant] = {}
-    roles = {scan.key: scan.role for scan in job.selection.everything}
+    roles = roles_today(job)
     segmented = {
         _key(result): Role(result.get("role", Role.TUMOUR))
         for result in read_results(job.settings.output_dir)

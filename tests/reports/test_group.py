@@ -89,6 +89,8 @@ def test_every_column_has_a_description() -> None:
         described = group.dictionary(columns, of_participants=flag)
         assert tuple(described) == columns
         assert all(entry["Description"] for entry in described.values())
+    brain = group.dictionary(["brain_volume_mL"], of_participants=True)["brain_volume_mL"]
+    assert brain["Description"].endswith("largest tumour; largest where none is segmented)")
     # Describing participants does not change the scans' dictionary.
     assert "participant's" not in group.dictionary(["dice"])["dice"]["Description"]
 

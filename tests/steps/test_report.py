@@ -182,6 +182,23 @@ def test_a_page_tells_why_a_participant_failed_and_is_escaped(tmp_path: Path) ->
     assert f'href="logs/run/crash-preprocess-{scan.slug}.txt"' in page
 
 
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        *(("preprocess", False), ("segment", False), ("report", True), ("change", True)),
+        *(("t1w", True), ("healthy_twin", True), ("space-MNI152NLin6Asym", True)),
+    ],
+)
+def test_what_fails_later_takes_nothing_from_a_mask(tmp_path: Path, step: str, told: bool) -> None:
+    job, scan = segmented(tmp_path, make_head())
+    mark_preprocessed(job, scan, fingerprint="p")
+    job.ledger.mark_failure(Failure(step, Identity.of(scan), scan.role, "a reason."))
+    page = page_of(job)
+    assert f"{step} failed: a reason." in page
+    assert ("segmented; 1.2 mL are marked" in page) is told
+    assert ("low_agreement" in page) is told
+
+
 def test_a_page_tells_why_the_run_stopped(tmp_path: Path) -> None:
     job = make_job(tmp_path, tumours=1, tumourfree=0)
     mark_preprocessed(job, *job.selected())
