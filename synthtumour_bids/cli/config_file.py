@@ -73,7 +73,7 @@ def read_config(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> di
 def _read(path: Path) -> dict[str, Any]:
     """Read the values of a file that are for another run, too."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         msg = f"--config-file: {path} cannot be read ({error.strerror})."
         raise UsageError(msg) from error

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,10 @@ def test_more_bad_values_are_explained(
     assert words in message
     assert message.startswith("synthtumour-bids: error: --config-file: ")
     assert len(message.splitlines()) == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_a_config_file(tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_bytes(codecs.BOM_UTF8 + b"seed = 7\r\n")
+    command = [str(tmp_path), str(tmp_path / "out"), "participant", "--config-file", str(config)]
+    assert parse_settings(command).seed == 7
