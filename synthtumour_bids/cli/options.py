@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from synthtumour_bids.cli.types import (
@@ -139,7 +138,7 @@ def _add_scan_options(add: Add) -> None:
         metavar="[NAME=]DIR",
         help="derivative datasets with brain masks (desc-brain_mask) to use instead of ours",
     )
-    add("--bids-database-dir", type=Path, metavar="DIR", help="pybids index folder")
+    add("--bids-database-dir", type=folder, metavar="DIR", help="pybids index folder")
     add(
         "--skip-bids-validation",
         "--skip_bids_validation",
@@ -318,7 +317,7 @@ def _add_machine_options(add: Add) -> None:
     add(
         "-w",
         "--work-dir",
-        type=Path,
+        type=folder,
         metavar="DIR",
         help="scratch folder, in which each output gets one of its own; left out: OUTPUT_DIR/work",
     )

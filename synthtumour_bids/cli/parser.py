@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, NoReturn
 
 from synthtumour_bids import __version__
@@ -16,7 +15,7 @@ from synthtumour_bids.cli.checks import check
 from synthtumour_bids.cli.completion import add_completion
 from synthtumour_bids.cli.config_file import read_config
 from synthtumour_bids.cli.options import add_options
-from synthtumour_bids.cli.types import existing_folder
+from synthtumour_bids.cli.types import existing_folder, folder
 from synthtumour_bids.errors import UsageError
 from synthtumour_bids.execution.resources import available_cores
 from synthtumour_bids.profiles import PROFILES
@@ -43,7 +42,7 @@ def build_parser() -> Parser:
         ),
     )
     parser.add_argument("bids_dir", type=existing_folder, help="BIDS dataset with tumour scans")
-    parser.add_argument("output_dir", type=Path, help="folder for the derivatives")
+    parser.add_argument("output_dir", type=folder, help="folder for the derivatives")
     parser.add_argument(
         "analysis_level",
         choices=ANALYSIS_LEVELS,
@@ -95,11 +94,10 @@ def to_settings(given: Mapping[str, Any]) -> Settings:
         for key, value in given.items()
         if key in known
     }
-    output_dir = values["output_dir"].absolute()
-    values |= {
-        "output_dir": output_dir,
+    values = {
         # The one place that is sure to be writable, in a container above all.
-        "work_dir": values.get("work_dir", output_dir / "work").absolute(),
+        "work_dir": values["output_dir"] / "work",
+        **values,
         "profile_given": "profile" in values,
         "nprocs_given": "nprocs" in values,
         "nprocs": values.get("nprocs") or available_cores(),

@@ -60,9 +60,17 @@ def _unseen(error: OSError) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(msg)
 
 
+def _path(text: str) -> Path:
+    """A path; the empty one is refused, as it would mean the current folder."""
+    if not text:
+        msg = "expected a path, found '' (an empty variable in a script?)"
+        raise argparse.ArgumentTypeError(msg)
+    return Path(text)
+
+
 def existing_folder(text: str) -> Path:
     """Accept a folder that is there."""
-    path = Path(text)
+    path = _path(text)
     if not _is(path.is_dir):
         msg = f"folder does not exist: {path} (in a container, is its volume mounted?)"
         raise argparse.ArgumentTypeError(msg)
@@ -71,7 +79,7 @@ def existing_folder(text: str) -> Path:
 
 def folder(text: str) -> Path:
     """Accept a folder that may have to be made; paths must mean the same in every process."""
-    return Path(text).absolute()
+    return _path(text).absolute()
 
 
 def model(text: str) -> Path | Literal["starter"]:
@@ -81,7 +89,7 @@ def model(text: str) -> Path | Literal["starter"]:
 
 def existing_file(text: str) -> Path:
     """Accept a file that is there."""
-    path = Path(text)
+    path = _path(text)
     if not _is(path.is_file):
         msg = f"file does not exist: {path} (in a container, is its volume mounted?)"
         raise argparse.ArgumentTypeError(msg)
@@ -115,7 +123,7 @@ def derivatives(text: str) -> Path:
 
 def template(text: str) -> str:
     """Leave names alone; paths must mean the same in every process."""
-    path = Path(text)
+    path = _path(text)
     return str(path.absolute()) if _is(path.exists) else text
 
 

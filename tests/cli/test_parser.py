@@ -129,6 +129,24 @@ def test_a_label_that_is_empty_names_nobody_and_not_everybody(
         parse_settings([str(tmp_path), str(tmp_path / "out"), "participant", flag, label])
 
 
+@pytest.mark.parametrize(
+    "empty",
+    [
+        *("bids_dir", "output_dir", "-w", "-d", "--bids-database-dir", "--lesion-roi-dir"),
+        *("--model", "--skull-strip-template", "--config-file"),
+    ],
+)
+def test_an_empty_path_is_refused_and_not_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = {"bids_dir": str(tmp_path), "output_dir": str(tmp_path / "out")}
+    flags = [] if empty in folders else [empty, ""]
+    folders |= {empty: ""} if empty in folders else {}
+    with pytest.raises(UsageError, match=rf"{empty}.*found '' \(an empty variable in a script\?\)"):
+        parse_settings([*folders.values(), "participant", *flags])
+
+
 def test_every_choice_is_known_where_it_is_used() -> None:
     assert set(CONTRASTS) == set(CONTRAST_SUFFIXES)
     assert set(FURTHER_CONTRASTS) == set(MORE_CONTRASTS)
