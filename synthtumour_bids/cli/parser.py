@@ -62,14 +62,18 @@ def parse_settings(argv: Sequence[str] | None = None) -> Settings:
     ------
     UsageError
         For what the parser refuses, for what ``--config-file`` cannot bring back, and for
-        combinations that make no sense.
+        combinations that make no sense; also for relative paths where the current folder is gone.
     SystemExit
         For ``--help`` and ``--version`` (code 0).
     """
     parser = build_parser()
-    given = vars(parser.parse_args(argv))
-    if "config_file" in given:
-        given = {**read_config(parser, given), **given}
+    try:
+        given = vars(parser.parse_args(argv))
+        if "config_file" in given:
+            given = {**read_config(parser, given), **given}
+    except FileNotFoundError as error:  # of Path.absolute
+        msg = "The current folder is gone: cd to another one, or give absolute paths."
+        raise UsageError(msg) from error
     settings = to_settings(given)
     check(settings)
     return settings

@@ -147,6 +147,20 @@ def test_an_empty_path_is_refused_and_not_the_current_folder(
         parse_settings([*folders.values(), "participant", *flags])
 
 
+def test_relative_paths_are_refused_where_the_current_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for given in (["out", "participant"], [str(tmp_path / "out"), "participant", "-w", "work"]):
+        with pytest.raises(UsageError, match="The current folder is gone: cd to another one"):
+            parse_settings([str(tmp_path), *given])
+    settings = parse_settings([str(tmp_path), str(tmp_path / "out"), "participant"])
+    assert settings.work_dir == tmp_path / "out" / "work"
+
+
 def test_every_choice_is_known_where_it_is_used() -> None:
     assert set(CONTRASTS) == set(CONTRAST_SUFFIXES)
     assert set(FURTHER_CONTRASTS) == set(MORE_CONTRASTS)
