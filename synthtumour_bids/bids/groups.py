@@ -1,0 +1,150 @@
+"""The column of ``participants.tsv`` that says which group each participant is in."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthtumour_bids.bids.tables import Table, read_table
+from synthtumour_bids.bids.wording import listed
+from synthtumour_bids.errors import DataError
+
+LOGGER = logging.getLogger(__name__)
+
+TABLE = "participants.tsv"
+ID = "participant_id"
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """The group column of a ``participants.tsv``.
+
+    Attributes
+    ----------
+    path, column
+        The table, and the column as it is called there.
+    groups
+        Value by participant label (without ``sub-``), as the table writes it.
+    """
+
+    path: Path
+    column: str
+    groups: Mapping[str, str]
+
+    def of(self, subjects: Iterable[str]) -> dict[str, str]:
+        """Group of each participant, in lower case; empty where the table has no row of theirs.
+
+        Raises
+        ------
+        DataError
+            When a label is only similar to several in the table, or several are to one.
+        """
+        subjects = list(subjects)
+        folders = (path.name.removeprefix("sub-") for path in self.path.parent.glob("sub-*"))
+        present = {*subjects, *folders}
+        found = {}
+        for subject in subjects:
+            label = self._row_of(subject, present)
+            found[subject] = "" if label is None else self.groups[label].lower()
+        return found
+
+    def _row_of(self, subject: str, present: Collection[str]) -> str | None:
+        """Label of a participant's row; spreadsheets take zeros, case and digits their own way.
+
+        The row of somebody who is in the dataset is nobody else's.
+        """
+        if subject in self.groups:
+            return subject
+        plain = _plain(subject)
+        alike = [one for one in self.groups if one not in present and _plain(one) == plain]
+        rivals = [one for one in present if one not in self.groups and _plain(one) == plain]
+        problem = f"several that could be meant: {listed(alike)}" if len(alike) > 1 else ""
+        if alike and len(rivals) > 1:
+            problem = f"one, {listed(alike)}, that could be of any of {listed(sorted(rivals))}"
+        if problem:
+            msg = (
+                f"{self.path} has no row of participant sub-{subject}, but {problem}. Write the "
+                f"labels in column {ID!r} as the folders are called."
+            )
+            raise DataError(msg)
+        if not alike:
+            return None
+        LOGGER.warning(
+            "%s has no row of participant sub-%s; that of %s is taken for it.",
+            self.path,
+            subject,
+            alike[0],
+        )
+        return alike[0]
+
+
+def _plain(label: str) -> str:
+    """A label without what spreadsheets change: leading zeros, case, decimals of whole numbers."""
+    text = label.strip().lower().removeprefix("sub-")
+    text = re.sub(r"^(\d+)\.0*$", r"\1", text)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", text)
+
+
+def read_groups(root: Path, column: str) -> GroupTable | None:
+    """Read the group of each participant.
+
+    Parameters
+    ----------
+    root
+        The dataset.
+    column
+        Name of the column; where there is none of just this name, upper and lower case are alike.
+
+    Returns
+    -------
+    ``None`` where the dataset has no ``participants.tsv``, or this has no such column.
+
+    Raises
+    ------
+    DataError
+        When the table cannot be read, has no participants, several columns that could be meant, or
+        two groups of one participant.
+    """
+    table = read_table(root / TABLE)
+    if table is None:
+        return None
+    if ID not in table.columns:
+        first = table.columns[0][:60] if table.columns else ""
+        msg = (
+            f"{table.path} has no column {ID!r}: its first line begins with {first!r}. BIDS wants "
+            "tabs between the columns, and the participants' labels in the first one."
+        )
+        raise DataError(msg)
+    name = _column(table, column)
+    if name is None:
+        return None
+    table.check(ID, name)
+    groups: dict[str, str] = {}
+    for row in table.rows:
+        label, group = row[ID].removeprefix("sub-"), row[name]
+        if groups.setdefault(label, group) != group:
+            msg = (
+                f"{table.path} has two values in column {name!r} for participant {label}: "
+                f"{groups[label]!r} and {group!r}. Keep one."
+            )
+            raise DataError(msg)
+    return GroupTable(table.path, name, groups)
+
+
+def _column(table: Table, wanted: str) -> str | None:
+    if wanted in table.columns:
+        return wanted
+    alike = list(dict.fromkeys(name for name in table.columns if name.lower() == wanted.lower()))
+    if not alike:
+        return None
+    if len(alike) > 1:
+        msg = (
+            f"{table.path} has no column {wanted!r}, but several that could be meant: "
+            f"{listed(alike)}. Name one with --group-column."
+        )
+        raise DataError(msg)
+    LOGGER.warning("%s has no column %r; %r is taken for it.", table.path, wanted, alike[0])
+    return alike[0]
