@@ -105,11 +105,12 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
     Raises
     ------
     DataError
-        When the table cannot be read, has no participants, several columns that could be meant, or
-        two groups of one participant.
+        When the table has another name, cannot be read, has no participants, several columns that
+        could be meant, or two groups of one participant.
     """
     table = read_table(root / TABLE)
     if table is None:
+        _check_names(root)
         return None
     if ID not in table.columns:
         first = table.columns[0][:60] if table.columns else ""
@@ -132,6 +133,19 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
             )
             raise DataError(msg)
     return GroupTable(table.path, name, groups)
+
+
+def _check_names(root: Path) -> None:
+    """Refuse tables that were meant for ``participants.tsv``: roles would be assumed instead."""
+    names = sorted(path.name for path in root.iterdir())
+    stem = TABLE.removesuffix("tsv")
+    alike = [one for one in names if one.lower().startswith(stem) and one.lower() != f"{stem}json"]
+    if alike:
+        msg = (
+            f"{root} has no {TABLE} but {listed(alike)}: save that as {TABLE}, with tabs between "
+            "the columns, or delete it."
+        )
+        raise DataError(msg)
 
 
 def _column(table: Table, wanted: str) -> str | None:
