@@ -28,11 +28,14 @@ class GroupTable:
         The table, and the column as it is called there.
     groups
         Value by participant label (without ``sub-``), as the table writes it.
+    contested
+        Labels with several rows that do not say the same, with two of their values.
     """
 
     path: Path
     column: str
     groups: Mapping[str, str]
+    contested: Mapping[str, tuple[str, str]]
 
     def of(self, subjects: Iterable[str]) -> dict[str, str]:
         """Group of each participant, in lower case; empty where the table has no row of theirs.
@@ -40,7 +43,8 @@ class GroupTable:
         Raises
         ------
         DataError
-            When a label is only similar to several in the table, or several are to one.
+            When a label is only similar to several in the table, several are to one, or one has
+            two groups.
         """
         subjects = list(subjects)
         folders = (path.name.removeprefix("sub-") for path in self.path.parent.glob("sub-*"))
@@ -48,7 +52,7 @@ class GroupTable:
         found = {}
         for subject in subjects:
             label = self._row_of(subject, present)
-            found[subject] = "" if label is None else self.groups[label].lower()
+            found[subject] = "" if label is None else self._group_of(label)
         return found
 
     def _row_of(self, subject: str, present: Collection[str]) -> str | None:
@@ -80,6 +84,17 @@ class GroupTable:
         )
         return alike[0]
 
+    def _group_of(self, label: str) -> str:
+        if label in self.contested:
+            one, other = self.contested[label]
+            msg = (
+                f"{self.path} has two values in column {self.column!r} for participant {label}: "
+                f"{one!r} and {other!r}. Keep one, or leave the participant out with "
+                "--exclude-participant-label."
+            )
+            raise DataError(msg)
+        return self.groups[label].lower()
+
 
 def _plain(label: str) -> str:
     """A label without what spreadsheets change: leading zeros, case, decimals of whole numbers."""
@@ -105,8 +120,8 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
     Raises
     ------
     DataError
-        When the table has another name, cannot be read, has no participants, several columns that
-        could be meant, or two groups of one participant.
+        When the table has another name, cannot be read, has no participants, or several columns
+        that could be meant.
     """
     table = read_table(root / TABLE)
     if table is None:
@@ -124,15 +139,12 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
         return None
     table.check(ID, name)
     groups: dict[str, str] = {}
+    contested: dict[str, tuple[str, str]] = {}
     for row in table.rows:
         label, group = row[ID].removeprefix("sub-"), row[name]
         if groups.setdefault(label, group) != group:
-            msg = (
-                f"{table.path} has two values in column {name!r} for participant {label}: "
-                f"{groups[label]!r} and {group!r}. Keep one."
-            )
-            raise DataError(msg)
-    return GroupTable(table.path, name, groups)
+            contested[label] = groups[label], group
+    return GroupTable(table.path, name, groups, contested)
 
 
 def _check_names(root: Path) -> None:

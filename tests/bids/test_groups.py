@@ -27,3 +27,16 @@ def test_a_dictionary_of_columns_without_a_table_is_no_table(main):
     (main / "participants.tsv").unlink()
     (main / "participants.json").write_text("{}")
     assert set(roles(main, model=main).values()) == {"tumour"}
+
+
+def test_two_groups_of_one_participant_are_of_concern_to_runs_with_scans_of_theirs(main):
+    rows = ("01\tcontrol", "02\tcontrol", "02\ttumour", "03\ttumour", "99\tcontrol", "99\ttumour")
+    table(main, *rows)
+    alone = {"raw/01": "tumourfree", "raw/03": "tumour"}
+    assert roles(main, exclude_participant_label=("02",)) == alone
+    assert roles(main, model=main, participant_label=("01", "03")) == alone
+    with pytest.raises(DataError, match=r"two values in .* for participant 02.*--exclude-part"):
+        roles(main)
+    table(main, *(row.removeprefix("0") for row in rows))
+    with pytest.raises(DataError, match=r"two values in .* for participant 2: 'control' and 'tu"):
+        roles(main, model=main, participant_label=("02",))
