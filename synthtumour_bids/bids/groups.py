@@ -38,7 +38,7 @@ class GroupTable:
     contested: Mapping[str, tuple[str, str]]
 
     def of(self, subjects: Iterable[str]) -> dict[str, str]:
-        """Group of each participant, in lower case; empty where the table has no row of theirs.
+        """Group of each participant of whom the table has a row, in lower case.
 
         Raises
         ------
@@ -52,7 +52,8 @@ class GroupTable:
         found = {}
         for subject in subjects:
             label = self._row_of(subject, present)
-            found[subject] = "" if label is None else self._group_of(label)
+            if label is not None:
+                found[subject] = self._group_of(label)
         return found
 
     def _row_of(self, subject: str, present: Collection[str]) -> str | None:
@@ -97,8 +98,11 @@ class GroupTable:
 
 
 def _plain(label: str) -> str:
-    """A label without what spreadsheets change: leading zeros, case, decimals of whole numbers."""
-    text = label.strip().lower().removeprefix("sub-")
+    """A label without what spreadsheets change: leading zeros, case, decimals of whole numbers.
+
+    It loses ``sub_`` as well, which no label of BIDS can begin with.
+    """
+    text = re.sub("^sub[-_ ]", "", label.strip().lower())
     text = re.sub(r"^(\d+)\.0*$", r"\1", text)
     return re.sub(r"(?<!\d)0+(?=\d)", "", text)
 

@@ -83,8 +83,9 @@ def assign_roles(root: Path, subjects: Iterable[str], settings: Settings) -> dic
             return dict.fromkeys(subjects, Role.TUMOUR)
         message = _no_table_message(root, settings.group_column)
         raise DataError(message) if _is_spoken_of(settings) else NoRolesError(message)
-    groups = table.of(subjects)
-    _check_values(table, groups, values.tumourfree | values.tumour)
+    found = table.of(subjects)
+    groups = dict.fromkeys(subjects, "") | found
+    _check_values(table, groups, found, values.tumourfree | values.tumour)
     return {
         subject: Role.TUMOURFREE if group in values.tumourfree else Role.TUMOUR
         for subject, group in groups.items()
@@ -129,7 +130,7 @@ def tumourfree_subjects(
                 TABLE,
             )
         return set(subjects)
-    values, groups = _Values.of(settings), table.of(subjects)
+    values, groups = _Values.of(settings), dict.fromkeys(subjects, "") | table.of(subjects)
     free = {subject for subject, group in groups.items() if group in values.tumourfree}
     others = [subject for subject in subjects if subject not in free]
     among = tuple((groups if everybody else table.groups).values())
@@ -199,12 +200,22 @@ def _no_table_message(root: Path, column: str) -> str:
     )
 
 
-def _check_values(table: GroupTable, groups: Mapping[str, str], known: Collection[str]) -> None:
+def _check_values(
+    table: GroupTable, groups: Mapping[str, str], found: Collection[str], known: Collection[str]
+) -> None:
+    """Make sure that everyone is in a known group; those found have a row in the table."""
     without = [
         subject
         for subject, group in groups.items()
         if group in MISSING_VALUES and group not in known
     ]
+    if absent := [subject for subject in without if subject not in found]:
+        msg = (
+            f"{table.path} has no row of participants {listed(absent)}; its labels are "
+            f"{listed(table.groups, 5) or 'none'}. Add their rows, with labels in column {ID!r} as "
+            "the folders are called, or leave them out with --exclude-participant-label."
+        )
+        raise DataError(msg)
     if without:
         msg = (
             f"{table.path} says nothing in column {table.column!r} of participants "

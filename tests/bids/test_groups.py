@@ -40,3 +40,21 @@ def test_two_groups_of_one_participant_are_of_concern_to_runs_with_scans_of_thei
     table(main, *(row.removeprefix("0") for row in rows))
     with pytest.raises(DataError, match=r"two values in .* for participant 2: 'control' and 'tu"):
         roles(main, model=main, participant_label=("02",))
+
+
+def test_participants_without_a_row_are_told_from_those_with_an_empty_cell(main):
+    table(main, "sub01\tcontrol", "02\t", "sub03\ttumour")
+    with pytest.raises(DataError, match=r"no row of participants 01, 03; its labels are sub01, 02"):
+        roles(main)
+    with pytest.raises(DataError, match="says nothing in column 'group' of participants 02"):
+        roles(main, exclude_participant_label=("01", "03"))
+    table(main)
+    with pytest.raises(DataError, match="no row of participants 01, 02, 03; its labels are none"):
+        roles(main)
+
+
+@pytest.mark.parametrize("prefix", ["sub_", "SUB_", "sub "])
+def test_labels_with_another_sign_after_sub_are_found_and_told(main, prefix, caplog):
+    table(main, f"{prefix}01\tcontrol", f"{prefix}02\tpatient", f"{prefix}03\tpatient")
+    assert roles(main)["raw/01"] == "tumourfree"
+    assert f"that of {prefix}01 is taken for it" in caplog.text

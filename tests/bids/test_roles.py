@@ -143,7 +143,9 @@ def test_the_row_of_somebody_who_is_there_is_nobody_elses(tmp_path, main, caplog
         *("tumourfree/01", "tumourfree/2", "tumourfree/A1")
     }
     assert "(nothing): 001, a1 are left out" in caplog.text
-    with pytest.raises(DataError, match="says nothing in column 'group' of participants 001"):
+    with pytest.raises(
+        DataError, match="has no row of participants 001; its labels are 01, A1, 02"
+    ):
         roles(free, participant_label=("001",), model=free)
 
 
