@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.bids.names import IMAGE_EXTENSIONS, datatype, parse_name
+from synthtumour_bids.bids.strays import strays
 from synthtumour_bids.bids.tables import FETCH
 
 # What is a participant's folder, or a session's, for a person who reads its name.
@@ -80,10 +81,13 @@ class Survey:
         read.
     misnamed
         What nobody would find by its name.
+    strays
+        Images that may be scans, but lie or are named as none, with their participants' labels.
     """
 
     refused: tuple[Refusal, ...]
     misnamed: tuple[Misnamed, ...]
+    strays: tuple[tuple[str, Path], ...]
 
 
 def survey(
@@ -100,16 +104,18 @@ def survey(
     subjects
         Labels of the only participants to look at; ``None`` for all.
     """
-    refused, misnamed = [], []
+    refused, misnamed, astray = [], [], []
     for label, folder in _participants(root, suffixes):
         if subjects is not None and label not in subjects:
             continue
         for path, message, should_be in _of_participant(label, folder, suffixes):
             if message:
                 refused.append(Refusal(name, label, path, message))
-            else:
+            elif should_be:
                 misnamed.append(Misnamed(label, path, should_be))
-    return Survey(tuple(refused), tuple(misnamed))
+            else:
+                astray.append((label, path))
+    return Survey(tuple(refused), tuple(misnamed), tuple(astray))
 
 
 def labels_seen(root: Path, suffixes: Collection[str]) -> set[str]:
@@ -194,7 +200,7 @@ def _participants(root: Path, suffixes: Collection[str]) -> Iterator[tuple[str, 
 def _of_participant(
     label: str, folder: Path, suffixes: Collection[str]
 ) -> Iterator[tuple[Path, str, str]]:
-    """What is wrong: where, and why in a sentence or else the right name."""
+    """What is wrong: where, and why in a sentence or else the right name; neither of strays."""
     named = f"sub-{label}"
     message = unusable(folder) if folder.is_symlink() else None
     in_capitals = folder.name[:4] != "sub-" and folder.name[:4].lower() == "sub-"
@@ -224,6 +230,7 @@ def _inside(folder: Path, stem: str, suffixes: Collection[str]) -> Iterator[tupl
             else _name_inside(path.name, suffixes)
         )
         if should_be is None:
+            yield from ((stray, "", "") for stray in strays(path, suffixes))
             continue
         leads_on = is_folder(path) if holds_scans else not _is_file(path)
         if should_be != path.name:

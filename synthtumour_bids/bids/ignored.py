@@ -30,3 +30,9 @@ def read_bidsignore(root: Path) -> GitIgnoreSpec:
     except (ValueError, re.error) as error:
         msg = f"{path} has a pattern that .gitignore files cannot have: {error}"
         raise DataError(msg) from error
+
+
+def is_ignored(ignored: GitIgnoreSpec, relative: Path) -> bool:
+    """Whether ``.bidsignore`` names a file, or a folder, which it may do with a slash."""
+    name = relative.as_posix()
+    return ignored.match_file(name) or ignored.match_file(f"{name}/")

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pathspec import GitIgnoreSpec
-
 from synthtumour_bids.bids.filters import Filters
-from synthtumour_bids.bids.folders import Misnamed, Refusal, survey
-from synthtumour_bids.bids.ignored import read_bidsignore
+from synthtumour_bids.bids.folders import Refusal, survey
+from synthtumour_bids.bids.ignored import is_ignored, read_bidsignore
 from synthtumour_bids.bids.index import open_index, query
+from synthtumour_bids.bids.misnamed import stray_scans, tell_misnamed
 from synthtumour_bids.bids.names import ParsedName, datatype, parse_name
 from synthtumour_bids.bids.roles import assign_roles, tumourfree_subjects
 from synthtumour_bids.bids.scan import Scan
@@ -92,13 +91,17 @@ def scans_of(
     ignored = read_bidsignore(dataset.root)
     refused = []
     for one in seen.refused:
-        if one.subject in excluded or _is_ignored(ignored, one.path.relative_to(dataset.root)):
+        if one.subject in excluded or is_ignored(ignored, one.path.relative_to(dataset.root)):
             continue
         if one.path.name in _datatypes(indexed) - _datatypes(asked_for):
             LOGGER.warning("%s Masks are not carried to T1w images in it.", one.message)
         else:
             refused.append(one)
-    _tell_misnamed(dataset.root, [one for one in seen.misnamed if one.subject not in excluded])
+    sessions = settings.session_label if dataset.name == MAIN else ()
+    only = {"session": list(sessions)} if sessions else {}
+    queries = [{**filters.of(role), **only} for role in possible]
+    misnamed = (*seen.misnamed, *stray_scans(seen.strays, dataset.root, asked_for, queries))
+    tell_misnamed(dataset.root, [one for one in misnamed if one.subject not in excluded])
     layout = open_index(
         dataset.root,
         indexed,
@@ -217,32 +220,6 @@ def _subject(relative: Path) -> str:
     """Label of the participant whose folder a file lies in, whatever the file says."""
     folders = (part for part in relative.parts[:-1] if part.startswith("sub-"))
     return next(folders, "").removeprefix("sub-")
-
-
-def _tell_misnamed(root: Path, misnamed: Collection[Misnamed]) -> None:
-    """Name what would vanish without a word; who has ``.bidsignore`` name it knows already."""
-    ignored = read_bidsignore(root)
-    folders: dict[bool, list[str]] = {}
-    for one in misnamed:
-        relative = one.path.relative_to(root)
-        if not _is_ignored(ignored, relative):
-            is_image = one.path.suffix.lower() in (".nii", ".gz")
-            told = f"{relative.as_posix()} (rename it to {one.should_be})"
-            folders.setdefault(is_image, []).append(told)
-    for is_image, those in sorted(folders.items()):
-        LOGGER.warning(
-            "%s in %s not named as BIDS asks for, and left out: %s. Small and capital letters "
-            "matter.",
-            "Images" if is_image else "Folders",
-            root,
-            listed(those, 5),
-        )
-
-
-def _is_ignored(ignored: GitIgnoreSpec, relative: Path) -> bool:
-    """Whether ``.bidsignore`` names a file, or a folder, which it may do with a slash."""
-    name = relative.as_posix()
-    return ignored.match_file(name) or ignored.match_file(f"{name}/")
 
 
 def _disagreement(path: Path, relative: Path, parsed: ParsedName) -> str | None:
