@@ -210,12 +210,12 @@ def _own_folder(task: PreprocessTask) -> Iterator[Path]:
 
 def _warn(scan: Scan, settings: Settings, result: Preprocessed, brain_mask: Path | None) -> None:
     """Log what a person should look at: a mask that nobody found, and a suspicious one."""
-    if settings.derivatives and brain_mask is None and not result.already_stripped:
+    if settings.derivatives and brain_mask is None:
         LOGGER.warning(
-            "%s: no desc-brain_mask named after it under %s (--derivatives); its brain was "
-            "extracted.",
+            "%s: no desc-brain_mask named after it under %s (--derivatives); its brain was %s.",
             scan.key,
             ", ".join(map(str, settings.derivatives)),
+            "read off its background" if result.already_stripped else "extracted",
         )
     if result.already_stripped and settings.skull_strip == "auto":
         LOGGER.info(
