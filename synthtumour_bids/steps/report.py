@@ -44,6 +44,8 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         segmented = scan.role.is_segmented and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
             truth = truths.get(scan.key) if segmented else None
+            if settings.truth is not None and truth is None:
+                job.layout.scores(scan.record).unlink(missing_ok=True)  # of another truth
             redraw, viewer = settings.reports_only, not settings.no_viewer
             t1w = _on_t1w(job, scan, found) if segmented else None
             bent = spaces_of(job, scan) if segmented else ()

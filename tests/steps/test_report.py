@@ -147,6 +147,22 @@ def test_scores_of_another_truth_go_with_it(tmp_path: Path) -> None:
     assert not [name for name in figures(job) if "truth" in name and name.endswith("html")]
 
 
+def test_scores_go_where_a_folder_of_truths_has_none_of_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, scan = report_on(tmp_path, viewer=False)
+    other = make_scan(job.settings.bids_dir, "other")
+    write_json(job.layout.scores(other.record), {"dice": 1.0})  # another job's
+    for name in ("write_methods", "write_training_page"):
+        monkeypatch.setattr(report, name, lambda *_: None)
+    report.run(job, method_of(job))
+    assert job.layout.scores(scan.record).is_file(), "nobody has asked for other scores"
+    report.run(with_settings(job, truth=tmp_path / "others"), method_of(job))
+    assert not job.layout.scores(scan.record).is_file()
+    assert not job.layout.figure(scan, "truth").is_file()
+    assert job.layout.scores(other.record).is_file()
+
+
 # ---------------------------------------------------------------------- pages
 
 
