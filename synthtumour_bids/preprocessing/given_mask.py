@@ -46,7 +46,7 @@ def read_given_mask(path: Path, scan: nib.Nifti1Image) -> tuple[nib.Nifti1Image,
     Returns
     -------
     mask
-        3-D, finite, float32.
+        3-D, finite, float32; its file name is the path.
     remark
         What the user should know of how it was read; empty where nothing is odd.
 
@@ -56,11 +56,12 @@ def read_given_mask(path: Path, scan: nib.Nifti1Image) -> tuple[nib.Nifti1Image,
         When it cannot be read, or cannot lie where the scan is.
     """
     try:
-        mask = read_volume(path)
-        return _placed(mask, scan, path)
+        mask, remark = _placed(read_volume(path), scan, path)
     except UnreadableError as error:
         message = f"The brain mask {path} (--derivatives) cannot be used. {error}"
         raise UnusableScanError(message) from error
+    mask.set_filename(str(path))
+    return mask, remark
 
 
 def _placed(

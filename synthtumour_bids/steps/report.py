@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from synthtumour_bids.bids.lookup import find_truth, shared
+from synthtumour_bids.bids.lookup import find_truth, images_there, shared
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
@@ -96,7 +96,12 @@ def _truths(job: Job) -> dict[str, Path]:
             LOGGER.warning("%s is not scored: %s", scan.key, error)
             continue
         if truth is None:
-            LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, folder)
+            LOGGER.warning(
+                "%s is not scored: no label-L_mask named after it under %s (--truth); there is %s.",
+                scan.key,
+                folder,
+                images_there(scan, [folder]),
+            )
         else:
             found[scan.key] = truth
     for path, keys in shared(found).items():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,18 +44,27 @@ def read_truth(path: Path, mask: Volume) -> Volume:
     except UnreadableError as error:
         message = f"The truth {path} (--truth) cannot be used. {error}"
         raise DataError(message) from error
-    if truth.data.shape != mask.data.shape or not np.allclose(truth.affine, mask.affine, atol=1e-2):
-        msg = (
-            f"The truth {path} has shape {truth.data.shape}, but the scan has "
-            f"{mask.data.shape}, or their affines differ; --truth masks must lie on their "
-            "scans' grids."
-        )
-        raise DataError(msg)
+    if reason := _is_elsewhere(truth, mask):
+        message = f"The truth {path} (--truth) {reason}. Truths must lie on their scans' grids."
+        raise DataError(message)
     inside = truth.data > 0.5
     if reason := _is_no_mask(truth.data, inside):
         message = f"The truth {path} (--truth) is no mask of a tumour: {reason}. {ADVICE}"
         raise DataError(message)
     return replace(truth, data=inside.astype(np.float32))
+
+
+def _is_elsewhere(truth: Volume, mask: Volume) -> str:
+    """Say how grids differ, in half a sentence; nothing where they do not."""
+    shape = mask.data.shape
+    if truth.data.shape != shape:
+        return f"has shape {truth.data.shape}, but the scan has {shape}"
+    if np.allclose(truth.affine, mask.affine, atol=1e-2):
+        return ""
+    corners = np.array(list(product(*((0, n - 1) for n in shape))))
+    there, here = (nib.affines.apply_affine(one.affine, corners) for one in (truth, mask))
+    distance = np.linalg.norm(there - here, axis=1).max()
+    return f"has the scan's shape, but its corners lie up to {distance:.3g} mm from the scan's"
 
 
 def _is_no_mask(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> str:

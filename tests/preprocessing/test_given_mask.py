@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.preprocessing import registration
 from synthtumour_bids.preprocessing.given_mask import read_given_mask
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 
@@ -76,6 +77,15 @@ def test_a_mask_that_cannot_lie_where_the_scan_is_is_refused(
     scan = image(np.ones(SHAPE, np.float32))
     with pytest.raises(UnusableScanError, match=rf"--derivatives\) cannot be used\. .*{words}"):
         read_given_mask(path, scan)
+
+
+def test_a_mask_is_named_where_it_has_no_brain_of_the_scan(tmp_path: Path) -> None:
+    scan = image(np.ones(SHAPE, np.float32))
+    away = AFFINE + 900 * np.eye(4, k=3)
+    for values, affine, words in ((0 * MASK, AFFINE, "is empty"), (MASK, away, "lies outside")):
+        mask, _ = read_given_mask(saved(tmp_path, values, affine), scan)
+        with pytest.raises(UnusableScanError, match=rf"mask\.nii\.gz \(--derivatives\) {words}"):
+            registration._given_mask(scan, mask)
 
 
 def test_a_mask_whose_affine_is_no_numbers_is_told(tmp_path: Path) -> None:
