@@ -10,6 +10,7 @@ import numpy as np
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.annotation import SAME_GRID_MM
+from synthtumour_bids.preprocessing.mask_values import why_no_mask
 from synthtumour_bids.preprocessing.preflight import LARGEST_VIEW_MM
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.volumes import like_native
@@ -30,6 +31,10 @@ UNKNOWN_PLACE = (
 VOXEL_BY_VOXEL = (
     "the brain mask {path} (--derivatives) has the scan's shape, but qform and sform code 0 leave "
     "open where {which} lies: the mask is taken voxel by voxel. Look whether it fits."
+)
+NO_MASK = (
+    "The brain mask {path} (--derivatives) is no mask of a brain: {reason}. It must be 0 outside "
+    "of the brain, and whole numbers above 0 or shares up to 1 in it."
 )
 
 
@@ -53,13 +58,15 @@ def read_given_mask(path: Path, scan: nib.Nifti1Image) -> tuple[nib.Nifti1Image,
     Raises
     ------
     UnusableScanError
-        When it cannot be read, or cannot lie where the scan is.
+        When it cannot be read, is no mask, or cannot lie where the scan is.
     """
     try:
         mask, remark = _placed(read_volume(path), scan, path)
     except UnreadableError as error:
         message = f"The brain mask {path} (--derivatives) cannot be used. {error}"
         raise UnusableScanError(message) from error
+    if reason := why_no_mask(np.asanyarray(mask.dataobj)):
+        raise UnusableScanError(NO_MASK.format(path=path, reason=reason))
     mask.set_filename(str(path))
     return mask, remark
 
