@@ -12,7 +12,7 @@ from synthtumour_bids.bids.names import IMAGE_EXTENSIONS
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import read_json
 from synthtumour_bids.ledger import Ledger
-from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
+from synthtumour_bids.preprocessing.reading import NotFetchedError, UnreadableError, read_volume
 from synthtumour_bids.volumes import HEADER_ERRORS
 
 TRANSFORM_EXTENSIONS = (".mat", ".h5")
@@ -82,6 +82,8 @@ def _problem(path: Path) -> str:
     if path.name.endswith(IMAGE_EXTENSIONS):
         try:
             read_volume(path)
+        except NotFetchedError:
+            return ""
         except UnreadableError:
             return "It holds no whole image."
     return ""

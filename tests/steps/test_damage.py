@@ -89,6 +89,15 @@ def test_an_emptied_output_is_not_done_and_named(tmp_path: Path) -> None:
         report(job, scan)
 
 
+def test_an_output_whose_content_is_not_fetched_stays_done(tmp_path: Path) -> None:
+    job, scan = finished(tmp_path)
+    mask = job.layout.native(scan, label="L", suffix="mask")
+    mask.write_text("/annex/objects/MD5E-s352--0.nii.gz\n")
+    with pytest.raises(OSError, match="gzipped"):
+        report(job, scan)
+    assert steps(job, scan) == {Step.PREPROCESS, Step.SEGMENT}
+
+
 def test_scores_that_cannot_be_read_count_as_none(tmp_path: Path) -> None:
     job, scan = finished(tmp_path)
     write_json(job.layout.scores(scan.record), {})
