@@ -9,7 +9,9 @@ a ledger of the work folder tells: those of another job's may be of other settin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +117,12 @@ class Ledger:
         return self._stamps[place]
 
     def finished(self, step: str, key: str) -> Stamp | None:
-        """Stamp of a result whose outputs are all there."""
+        """Stamp of a result whose outputs are all there; an emptied one is none."""
         stamp, place = self.read(step, key), (step, key)
         if stamp is None:
             return None
         if place not in self._whole:
-            self._whole[place] = all((self.output_dir / path).exists() for path in stamp.outputs)
+            self._whole[place] = all(_has_content(self.output_dir / one) for one in stamp.outputs)
         return stamp if self._whole[place] else None
 
     def is_done(self, step: str, key: str, fingerprint: str) -> bool:
@@ -137,6 +139,13 @@ class Ledger:
             scan = stamp.scan or _identity_of_older(path.stem)
             if scan is not None:
                 yield scan, stamp
+
+    def steps_of(self, key: str) -> list[str]:
+        """Steps that have a stamp for a scan's key."""
+        name = self._path("*", key).name
+        return sorted(
+            path.parent.name for path in self.folder("*").parent.glob(f"*/{escape(name)}")
+        )
 
     def failures(self) -> list[Failure]:
         """What failed when it was last tried, whichever job tried it."""
@@ -240,6 +249,12 @@ class Ledger:
     def _drop(self, step: str, key: str) -> None:
         self._stamps.pop((step, key), None)
         self._whole.pop((step, key), None)
+
+
+def _has_content(path: Path) -> bool:
+    with suppress(FileNotFoundError):  # another job may remove it between the two
+        return path.exists() and path.stat().st_size > 0
+    return False
 
 
 def _read_stamp(path: Path) -> Stamp | None:

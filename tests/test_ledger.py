@@ -26,6 +26,23 @@ def test_ledger_hold_only_while_input_and_output_are_there(tmp_path: Path) -> No
     assert not ledger.is_done("preprocess", "raw/sub-01", current)
 
 
+def test_an_emptied_output_is_not_done(tmp_path: Path) -> None:
+    output, ledger = tmp_path / "mask.nii.gz", Ledger(tmp_path)
+    output.write_bytes(b"x")
+    ledger.mark("segment", "raw/sub-01", "p", [output])
+    assert ledger.is_done("segment", "raw/sub-01", "p")
+    output.write_bytes(b"")
+    ledger.forget()
+    assert not ledger.is_done("segment", "raw/sub-01", "p")
+    output.unlink()
+    output.symlink_to(tmp_path / "annex")  # whose content is not there
+    assert not Ledger(tmp_path).is_done("segment", "raw/sub-01", "p")
+    (tmp_path / "annex").write_bytes(b"x")
+    assert Ledger(tmp_path).is_done("segment", "raw/sub-01", "p")
+    assert ledger.steps_of("raw/sub-01") == ["segment"]
+    assert ledger.steps_of("raw/sub-0*") == []
+
+
 def test_stamps_survive_another_mount_point(tmp_path: Path) -> None:
     first, second = tmp_path / "host", tmp_path / "container"
     (first / "sub-01").mkdir(parents=True)

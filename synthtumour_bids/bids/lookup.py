@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +92,19 @@ def find_classes(scan: Scan, root: Path) -> Path | None:
     return _find(scan, root, _CLASSES)
 
 
+def images_there(scan: Scan, roots: Iterable[Path], most: int = 3) -> str:
+    """Name images of a scan's participant in folders where none fits it; what was drawn first."""
+    label = f"sub-{scan.subject}"
+    found = [
+        path.relative_to(root)
+        for root in roots
+        for pattern in (f"{label}_*.nii*", f"{label}/**/*.nii*")
+        for path in sorted(_root(scan, root).glob(pattern))
+    ]
+    found.sort(key=lambda path: not ("mask" in path.name or "seg" in path.name))
+    return listed(map(Path.as_posix, found), most) or f"no image of {label}"
+
+
 def check_shared(found: Mapping[str, Path], flag: str) -> None:
     """Refuse a drawing that is taken for that of several scans: it was made on one of them.
 
@@ -144,9 +157,7 @@ def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
 
 
 def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, ParsedName]]:
-    if scan.dataset_name != "raw" and is_ours(root):
-        # Subjects of other datasets may have the same labels: they are in a nested one.
-        root = scan.output_root(root)
+    root = _root(scan, root)
     subject = root / f"sub-{scan.subject}"
     folders = [subject / datatype(scan.suffix), subject, root]
     if scan.session is not None:
@@ -157,6 +168,11 @@ def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, Parse
             parsed = parse_name(name) if name.startswith(f"sub-{scan.subject}_") else None
             if parsed and parsed.suffix == suffix and parsed.extension in IMAGE_EXTENSIONS:
                 yield folder / name, parsed
+
+
+def _root(scan: Scan, root: Path) -> Path:
+    """Where drawings on a scan lie: subjects of two datasets may have the same labels."""
+    return scan.output_root(root) if scan.dataset_name != "raw" and is_ours(root) else root
 
 
 def _names(folder: Path) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing import geometry
 from synthtumour_bids.preprocessing.annotation import SAME_GRID_MM
+from synthtumour_bids.preprocessing.mask_values import why_no_mask
 from synthtumour_bids.preprocessing.preflight import LARGEST_VIEW_MM
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.volumes import like_native
@@ -31,6 +32,10 @@ VOXEL_BY_VOXEL = (
     "the brain mask {path} (--derivatives) has the scan's shape, but qform and sform code 0 leave "
     "open where {which} lies: the mask is taken voxel by voxel. Look whether it fits."
 )
+NO_MASK = (
+    "The brain mask {path} (--derivatives) is no mask of a brain: {reason}. It must be 0 outside "
+    "of the brain, and whole numbers above 0 or shares up to 1 in it."
+)
 
 
 def read_given_mask(path: Path, scan: nib.Nifti1Image) -> tuple[nib.Nifti1Image, str]:
@@ -46,21 +51,24 @@ def read_given_mask(path: Path, scan: nib.Nifti1Image) -> tuple[nib.Nifti1Image,
     Returns
     -------
     mask
-        3-D, finite, float32.
+        3-D, finite, float32; its file name is the path.
     remark
         What the user should know of how it was read; empty where nothing is odd.
 
     Raises
     ------
     UnusableScanError
-        When it cannot be read, or cannot lie where the scan is.
+        When it cannot be read, is no mask, or cannot lie where the scan is.
     """
     try:
-        mask = read_volume(path)
-        return _placed(mask, scan, path)
+        mask, remark = _placed(read_volume(path), scan, path)
     except UnreadableError as error:
         message = f"The brain mask {path} (--derivatives) cannot be used. {error}"
         raise UnusableScanError(message) from error
+    if reason := why_no_mask(np.asanyarray(mask.dataobj)):
+        raise UnusableScanError(NO_MASK.format(path=path, reason=reason))
+    mask.set_filename(str(path))
+    return mask, remark
 
 
 def _placed(

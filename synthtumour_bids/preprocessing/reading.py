@@ -55,6 +55,10 @@ class UnreadableError(Exception):
     """A scan's file cannot be read; the message is a sentence for the user."""
 
 
+class NotFetchedError(UnreadableError):
+    """A file stands for content that lies elsewhere."""
+
+
 @dataclass(frozen=True)
 class OpenedScan:
     """A NIfTI file whose voxels are read when they are asked for.
@@ -272,9 +276,9 @@ def _first_bytes(path: Path, n: int = 1024) -> bytes:
     if not start:
         raise UnreadableError(EMPTY_FILE)
     if start.startswith(b"/annex/objects/"):
-        raise UnreadableError(NOT_FETCHED.format(command="datalad get", path=path))
+        raise NotFetchedError(NOT_FETCHED.format(command="datalad get", path=path))
     if start.startswith(b"version https://git-lfs"):
-        raise UnreadableError(NOT_FETCHED.format(command="git lfs pull --include", path=path))
+        raise NotFetchedError(NOT_FETCHED.format(command="git lfs pull --include", path=path))
     if not path.name.endswith(".gz"):
         return start
     if not start.startswith(GZIP_MAGIC):

@@ -89,7 +89,8 @@ def preprocess(
         ``"auto"``, ``"force"`` or ``"skip"``; see
         :func:`synthtumour_bids.preprocessing.brain.extract_brain`.
     brain_mask
-        A mask to use instead of an extraction, on the scan's or any other grid of its world.
+        A mask to use instead of an extraction, on the scan's or any other grid of its world;
+        messages name its file.
     work_dir
         Receives the transform; temporary files are removed.
     seed
@@ -211,16 +212,15 @@ def _check_size(mask: np.ndarray, volume_ml: float) -> None:
 
 def _given_mask(image: nib.Nifti1Image, brain_mask: nib.Nifti1Image) -> BrainExtraction:
     given = brain_mask.get_fdata(dtype=np.float32) > 0.5
+    named = f"The brain mask {brain_mask.get_filename() or 'given for it'} (--derivatives)"
     if not given.any():
-        raise UnusableScanError(
-            "The brain mask given for it (--derivatives) is empty. Correct it, or take it away."
-        )
+        raise UnusableScanError(f"{named} is empty. Correct it, or take it away.")
     values = geometry.resample(given, brain_mask.affine, image.shape, image.affine, to_faces=True)
     mask = values > 0.5
     if not mask.any():
         raise UnusableScanError(
-            "The brain mask given for it (--derivatives) lies outside the scan: their affines "
-            "place them apart. Correct it, or take it away."
+            f"{named} lies outside the scan: their affines place them apart. Correct it, or take "
+            "it away."
         )
     qc = quality.mask_quality(mask, geometry.voxel_sizes(image.affine))
     return BrainExtraction(mask, "mask given by the user", "", False, qc, quality.flags(qc))

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nireports.assembler.report import Report, SubReport
-from nireports.assembler.reportlet import Reportlet
-
 from synthtumour_bids.bids.index import entity_names
 from synthtumour_bids.bids.names import ENTITY_ORDER, parse_name
 from synthtumour_bids.files import replacing
 from synthtumour_bids.reports.templates import template_folder
+
+# Or nipype, which nireports loads, asks the network for its newest version, as from a notebook.
+os.environ.setdefault("NIPYPE_NO_ET", "1")
+
+from nireports.assembler.report import Report, SubReport
+from nireports.assembler.reportlet import Reportlet
 
 _Whose = tuple[tuple[str, ...], str]  # the values of a scan's entities, and its suffix
 _OF_SCANS = tuple(key for key in ENTITY_ORDER if key not in ("sub", "desc"))

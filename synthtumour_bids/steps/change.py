@@ -44,6 +44,7 @@ from synthtumour_bids.steps.change_sessions import (
     segmented_scans,
     warn_of_others,
 )
+from synthtumour_bids.steps.damage import naming_damage
 from synthtumour_bids.steps.roles_today import is_segmented, roles_today
 from synthtumour_bids.volumes import load_volume
 
@@ -146,10 +147,12 @@ def _sources(scan: Scan, layout: Layout) -> tuple[Path, ...]:
 def _load(scan: Scan, layout: Layout) -> Visit:
     from synthtumour_bids.preprocessing.sessions import Visit
 
-    head, brain, mask, transform = _sources(scan, layout)
-    return Visit(
-        load_volume(head), load_volume(brain), load_volume(mask), scan_to_template(transform)
-    )
+    sources = _sources(scan, layout)
+    head, brain, mask, transform = sources
+    with naming_damage(Ledger(layout.output_dir), scan.key, sources):
+        return Visit(
+            load_volume(head), load_volume(brain), load_volume(mask), scan_to_template(transform)
+        )
 
 
 def _write_images(

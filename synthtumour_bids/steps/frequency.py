@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.bids.sidecars import sidecar
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import fingerprint
 from synthtumour_bids.job import Job
-from synthtumour_bids.ledger import COHORT
+from synthtumour_bids.ledger import COHORT, Ledger
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.reports.frequency import frequency_mosaic
 from synthtumour_bids.settings import TEMPLATE, Role, Step
+from synthtumour_bids.steps.damage import naming_damage
 from synthtumour_bids.steps.locations import AFFINE
 from synthtumour_bids.steps.roles_today import roles_today
 from synthtumour_bids.steps.standard_spaces import DEFORMABLE, deformed
 from synthtumour_bids.volumes import load_volume, template_image
 
-_Mask = tuple[str, str, str]  # of whom, the stamp's fingerprint, the kind of transform
+# Of whom, the stamp's fingerprint, the kind of transform, the scan's key.
+_Mask = tuple[str, str, str, str]
 
+LOGGER = logging.getLogger(__name__)
 STEP = "frequency"
 KINDS = (AFFINE, DEFORMABLE)
 VERSION = "1"  # changes when the same masks give another map
@@ -44,8 +50,11 @@ def write(job: Job) -> None:
     for person in people:
         paths = [path for path, (subject, *_) in masks.items() if subject == person]
         try:
-            found = [load_volume(layout.output_dir / one).mask for one in paths]
+            found = [_load(ledger, one, masks[one][-1]) for one in paths]
         except FileNotFoundError:  # another job is replacing it, and makes the map after that
+            return
+        except DataError as error:
+            LOGGER.warning("There is no new map of how often tumours lie where. %s", error)
             return
         count += np.any(found, axis=0)
     share = template_image((count / len(people)).astype(np.float32), template.affine)
@@ -67,6 +76,12 @@ def write(job: Job) -> None:
     ledger.mark(COHORT, STEP, current, [image, picture])
 
 
+def _load(ledger: Ledger, mask: Path, key: str) -> NDArray[np.bool_]:
+    path = ledger.output_dir / mask
+    with naming_damage(ledger, key, [path]):
+        return load_volume(path).mask
+
+
 def _masks(job: Job) -> Iterator[tuple[Path, _Mask]]:
     """Template masks of the main dataset's tumours; those that brains were bent for go first."""
     ledger, roles = job.ledger, roles_today(job)
@@ -79,7 +94,7 @@ def _masks(job: Job) -> Iterator[tuple[Path, _Mask]]:
         if other is not None:
             kinds.insert(0, (other, bent, DEFORMABLE))
         found = [
-            (Path(output), (scan.subject, one.fingerprint, kind))
+            (Path(output), (scan.subject, one.fingerprint, kind, scan.key))
             for one, ending, kind in kinds
             for output in one.outputs
             if output.endswith(ending) and (ledger.output_dir / output).is_file()

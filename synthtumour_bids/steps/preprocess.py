@@ -16,7 +16,7 @@ import nibabel as nib
 
 from synthtumour_bids.bids.annotations import Annotation
 from synthtumour_bids.bids.derivatives import write_image
-from synthtumour_bids.bids.lookup import find_brain_mask
+from synthtumour_bids.bids.lookup import find_brain_mask, images_there
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.sidecars import sidecar
 from synthtumour_bids.errors import SynthTumourError
@@ -210,12 +210,14 @@ def _own_folder(task: PreprocessTask) -> Iterator[Path]:
 
 def _warn(scan: Scan, settings: Settings, result: Preprocessed, brain_mask: Path | None) -> None:
     """Log what a person should look at: a mask that nobody found, and a suspicious one."""
-    if settings.derivatives and brain_mask is None and not result.already_stripped:
+    if settings.derivatives and brain_mask is None:
         LOGGER.warning(
-            "%s: no desc-brain_mask named after it under %s (--derivatives); its brain was "
-            "extracted.",
+            "%s: no desc-brain_mask named after it under %s (--derivatives); there is %s. Its "
+            "brain was %s.",
             scan.key,
             ", ".join(map(str, settings.derivatives)),
+            images_there(scan, settings.derivatives),
+            "read off its background" if result.already_stripped else "extracted",
         )
     if result.already_stripped and settings.skull_strip == "auto":
         LOGGER.info(

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from synthtumour_bids.bids.lookup import find_truth, shared
+from synthtumour_bids.bids.lookup import find_truth, images_there, shared
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.errors import DataError
@@ -44,6 +44,8 @@ def run(job: Job, method: Method) -> list[ScanOutcome]:
         segmented = scan.role.is_segmented and job.layout.result(scan).is_file()
         if segmented or job.preprocessing(scan) is not None:
             truth = truths.get(scan.key) if segmented else None
+            if settings.truth is not None and truth is None:
+                job.layout.scores(scan.record).unlink(missing_ok=True)  # of another truth
             redraw, viewer = settings.reports_only, not settings.no_viewer
             t1w = _on_t1w(job, scan, found) if segmented else None
             bent = spaces_of(job, scan) if segmented else ()
@@ -94,7 +96,12 @@ def _truths(job: Job) -> dict[str, Path]:
             LOGGER.warning("%s is not scored: %s", scan.key, error)
             continue
         if truth is None:
-            LOGGER.warning("%s: no label-L_mask of it under %s", scan.key, folder)
+            LOGGER.warning(
+                "%s is not scored: no label-L_mask named after it under %s (--truth); there is %s.",
+                scan.key,
+                folder,
+                images_there(scan, [folder]),
+            )
         else:
             found[scan.key] = truth
     for path, keys in shared(found).items():

@@ -10,7 +10,7 @@ from typing import Any
 from synthtumour_bids.bids.derivatives import sidecar_path
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
-from synthtumour_bids.files import fingerprint, hash_file, write_json
+from synthtumour_bids.files import fingerprint, hash_file, read_json, write_json
 from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
@@ -22,6 +22,7 @@ from synthtumour_bids.segmentation.metrics import evaluate
 from synthtumour_bids.segmentation.presence import without_calibration
 from synthtumour_bids.settings import TEMPLATE, Step
 from synthtumour_bids.steps.atlas import load_atlas
+from synthtumour_bids.steps.damage import naming_damage
 from synthtumour_bids.steps.locations import describe_location
 from synthtumour_bids.steps.scan_pictures import draw_brain, draw_tumour, junior_mask
 from synthtumour_bids.steps.standard_report import draw_spaces
@@ -86,8 +87,16 @@ def report_scan(task: ReportTask) -> None:
     Raises
     ------
     DataError
-        When the truth cannot be used; all else is done by then.
+        When the truth cannot be used; all else is done by then. When an output is damaged.
     """
+    scan, layout = task.scan, task.layout
+    own = [path for path in _sources(task) if path.is_relative_to(layout.output_dir)]
+    own += [layout.transform(scan), layout.result(scan), layout.location(scan.record)]
+    with naming_damage(Ledger(layout.output_dir), scan.key, own):
+        _report(task)
+
+
+def _report(task: ReportTask) -> None:
     truth, problem = None, None
     if task.segmented:
         describe_location(task.scan, task.layout, load_atlas(task.atlas))
@@ -186,7 +195,7 @@ def _write_facts(task: ReportTask) -> None:
         known += facts.tumour_facts(result, sidecar, place["Size"], place["Location"])
         made += facts.network_facts(sidecar)
         regions = place["Regions"]
-        known += facts.truth_facts(_read(layout.scores(scan.record)))
+        known += facts.truth_facts(read_json(layout.scores(scan.record)) or {})
         flags += result["qc_flags"]
     if task.t1w is not None:
         known += t1w_facts(task.t1w)

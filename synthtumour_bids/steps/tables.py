@@ -37,6 +37,10 @@ from synthtumour_bids.steps.t1w import STEP as T1W
 from synthtumour_bids.steps.t1w import InT1w, in_t1w
 
 LOGGER = logging.getLogger(__name__)
+UNREADABLE = (
+    "%s cannot be read, so that the tables lack its scan: a run of its participant with all steps "
+    "(without --steps and --reports-only) makes it again."
+)
 
 
 def write(job: Job) -> None:
@@ -52,6 +56,9 @@ def write(job: Job) -> None:
         before = now
         summary, rows = _write(job)
         frequency.write(job)
+    for path in sorted((job.layout.logs / "results").glob("[!.]*.json")):
+        if read_json(path) is None and path.is_file():
+            LOGGER.warning(UNREADABLE, path)
     asked = {f"sub-{scan.subject}" for scan in job.selected() if scan.dataset_name == MAIN}
     asked |= {f"sub-{one.subject}" for one in job.selection.refused if one.dataset_name == MAIN}
     if mine := [row for row in rows if row["participant_id"] in asked]:

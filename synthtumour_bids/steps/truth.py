@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
 from synthtumour_bids.errors import DataError
+from synthtumour_bids.preprocessing.mask_values import why_no_mask
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 from synthtumour_bids.volumes import Volume
 
-WHOLE = 0.01  # values that are as near to whole numbers are classes
-MOST_CLASSES = 32  # more whole numbers are brightnesses
-SHARES = (-0.5, 1.5)  # smoothed masks, also with what a spline swings
 ADVICE = "It must be 0 outside of the tumour, and whole numbers above 0 or shares up to 1 in it."
 
 
@@ -42,30 +42,31 @@ def read_truth(path: Path, mask: Volume) -> Volume:
     except UnreadableError as error:
         message = f"The truth {path} (--truth) cannot be used. {error}"
         raise DataError(message) from error
-    if truth.data.shape != mask.data.shape or not np.allclose(truth.affine, mask.affine, atol=1e-2):
-        msg = (
-            f"The truth {path} has shape {truth.data.shape}, but the scan has "
-            f"{mask.data.shape}, or their affines differ; --truth masks must lie on their "
-            "scans' grids."
-        )
-        raise DataError(msg)
+    if reason := _is_elsewhere(truth, mask):
+        message = f"The truth {path} (--truth) {reason}. Truths must lie on their scans' grids."
+        raise DataError(message)
     inside = truth.data > 0.5
-    if reason := _is_no_mask(truth.data, inside):
+    if reason := why_no_mask(truth.data) or _fills_it(truth.data, inside):
         message = f"The truth {path} (--truth) is no mask of a tumour: {reason}. {ADVICE}"
         raise DataError(message)
     return replace(truth, data=inside.astype(np.float32))
 
 
-def _is_no_mask(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> str:
-    """Say why values cannot be a mask, in half a sentence; nothing where they can."""
-    low, high = float(values.min()), float(values.max())
-    if np.abs(values - np.round(values)).max() > WHOLE:
-        if low < SHARES[0] or high > SHARES[1]:
-            return f"its values are no whole numbers, and go from {low:g} to {high:g}"
-    elif (found := np.unique(np.round(values)).size) > MOST_CLASSES:
-        return f"it has {found} different values"
-    if inside.all():
-        return f"no voxel lies outside, as its values go from {low:g} to {high:g}"
-    if high > 0 and not inside.any():
-        return f"no value is above 0.5, the highest is {high:g}"
-    return ""
+def _fills_it(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> str:
+    """Say, in half a sentence, that nothing lies outside; nothing where something does."""
+    if not inside.all():
+        return ""
+    return f"no voxel lies outside, as its values go from {values.min():g} to {values.max():g}"
+
+
+def _is_elsewhere(truth: Volume, mask: Volume) -> str:
+    """Say how grids differ, in half a sentence; nothing where they do not."""
+    shape = mask.data.shape
+    if truth.data.shape != shape:
+        return f"has shape {truth.data.shape}, but the scan has {shape}"
+    if np.allclose(truth.affine, mask.affine, atol=1e-2):
+        return ""
+    corners = np.array(list(product(*((0, n - 1) for n in shape))))
+    there, here = (nib.affines.apply_affine(one.affine, corners) for one in (truth, mask))
+    distance = np.linalg.norm(there - here, axis=1).max()
+    return f"has the scan's shape, but its corners lie up to {distance:.3g} mm from the scan's"

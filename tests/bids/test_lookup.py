@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthtumour_bids.bids.inputs import find_brain_mask, find_truth
+from synthtumour_bids.bids.lookup import images_there
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.settings import Role
@@ -53,6 +54,17 @@ def test_brain_masks_by_name(tmp_path, names, scan, expected, layout):
             (tmp_path / name).write_text("")
     result = find_brain_mask(scan_of(scan), [tmp_path / "none", tmp_path])
     assert (result and result.name) == (None if expected is None else names[expected])
+
+
+def test_images_that_do_not_fit_are_named_what_was_drawn_first(tmp_path):
+    scan, roots = scan_of("sub-01_FLAIR"), [tmp_path / "a", tmp_path / "b", tmp_path / "none"]
+    assert images_there(scan, roots) == "no image of sub-01"
+    make(roots[0], "sub-01_FLAIR.nii.gz", "sub-01_space-T1w_desc-brain_mask.nii.gz")
+    make(roots[0], "sub-011_desc-brain_mask.nii.gz", "sub-01_desc-brain_mask.json")
+    (roots[1]).mkdir()
+    (roots[1] / "sub-01_dseg.nii").touch()
+    found = images_there(scan, roots, most=2)
+    assert found.endswith("sub-01_space-T1w_desc-brain_mask.nii.gz, sub-01_dseg.nii and 1 more")
 
 
 def test_the_first_folder_with_a_mask_wins(tmp_path):

@@ -39,7 +39,7 @@ def test_training_is_kept_until_a_scan_it_learned_from_changes(job: Job) -> None
     scans = job.selection.everything
     preprocess(job, *scans[:3])
     model = job.settings.output_dir / "model"
-    model.touch()
+    model.write_text("a network")
     members = job.preprocessing_fingerprints(scans)
     job.ledger.mark(COHORT, "senior", "s", [model], members=members)
     assert lineage.finished(job, "senior", "s")

@@ -27,7 +27,7 @@ def test_a_map_of_another_work_folder_is_not_that_of_the_scan(
             predicted.append(name)
             path = folder / f"{name}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+            path.write_text("a map")
             yield Prediction(name, path)
 
     monkeypatch.setattr("synthtumour_bids.segmentation.prediction.iter_predict", iter_predict)

@@ -7,8 +7,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from synthtumour_bids.errors import UnusableScanError
+from synthtumour_bids.preprocessing import registration
 from synthtumour_bids.preprocessing.given_mask import read_given_mask
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 
@@ -76,6 +78,45 @@ def test_a_mask_that_cannot_lie_where_the_scan_is_is_refused(
     scan = image(np.ones(SHAPE, np.float32))
     with pytest.raises(UnusableScanError, match=rf"--derivatives\) cannot be used\. .*{words}"):
         read_given_mask(path, scan)
+
+
+SOFT = ndimage.gaussian_filter(MASK.astype(np.float32), 1.5)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [MASK, 255 * MASK, 2.5 * MASK, 2 * MASK - 1.0, SOFT, 41 * MASK - 39 * (MASK * SOFT > 0.9)],
+)
+def test_two_values_shares_and_a_few_classes_are_masks(tmp_path: Path, values: np.ndarray) -> None:
+    scan = image(np.ones(SHAPE, np.float32))
+    mask, _ = read_given_mask(saved(tmp_path, values.astype(np.float32)), scan)
+    inside = MASK > 0 if values is not SOFT else SOFT > 0.5
+    assert np.array_equal(mask.get_fdata() > 0.5, inside)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (100 * SOFT, "its values are no whole numbers, and go from 0 to 100"),
+        (np.round(255 * SOFT), r"it has \d+ different values, from 0 to 255"),
+        (0.4 * SOFT, r"no value is above 0\.5, the highest is 0\.4"),
+    ],
+)
+def test_shares_on_another_scale_are_refused(
+    tmp_path: Path, values: np.ndarray, words: str
+) -> None:
+    scan = image(np.ones(SHAPE, np.float32))
+    with pytest.raises(UnusableScanError, match=rf"--derivatives\) is no mask of a brain: {words}"):
+        read_given_mask(saved(tmp_path, values.astype(np.float32)), scan)
+
+
+def test_a_mask_is_named_where_it_has_no_brain_of_the_scan(tmp_path: Path) -> None:
+    scan = image(np.ones(SHAPE, np.float32))
+    away = AFFINE + 900 * np.eye(4, k=3)
+    for values, affine, words in ((0 * MASK, AFFINE, "is empty"), (MASK, away, "lies outside")):
+        mask, _ = read_given_mask(saved(tmp_path, values, affine), scan)
+        with pytest.raises(UnusableScanError, match=rf"mask\.nii\.gz \(--derivatives\) {words}"):
+            registration._given_mask(scan, mask)
 
 
 def test_a_mask_whose_affine_is_no_numbers_is_told(tmp_path: Path) -> None:

@@ -119,9 +119,15 @@ def test_a_scan_without_its_mask_in_the_derivatives_is_told(
     (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert told.startswith(f"{other.key}: no desc-brain_mask named after it under ")
     assert all(str(folder) in told for folder in masks)
+    assert told.endswith("; there is no image of sub-tumour1. Its brain was extracted.")
     caplog.clear()
     outcome.already_stripped = True  # nothing was extracted then
+    make(masks[1], f"{other.stem}_brainmask.nii.gz")
     preprocess.run(with_settings(job, seed=1))
+    (told,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "sub-tumour1_brainmask.nii.gz. Its brain was read" in told
+    assert told.endswith("off its background.")
+    caplog.clear()
     outcome.already_stripped = False
     preprocess.run(with_settings(job, derivatives=()))
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []

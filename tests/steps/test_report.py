@@ -24,6 +24,7 @@ from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Method, Role, Step
 from synthtumour_bids.steps import methods_text, participant_report, report, scan_report
+from tests.builders.datasets import make
 from tests.builders.jobs import (
     make_job,
     make_scan,
@@ -145,6 +146,26 @@ def test_scores_of_another_truth_go_with_it(tmp_path: Path) -> None:
         scan_report.report_scan(task_of(job, scan, viewer=False))
     assert not job.layout.scores(scan.name).is_file()
     assert not [name for name in figures(job) if "truth" in name and name.endswith("html")]
+
+
+def test_scores_go_where_a_folder_of_truths_has_none_of_the_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job, scan = report_on(tmp_path, viewer=False)
+    other = make_scan(job.settings.bids_dir, "other")
+    write_json(job.layout.scores(other.record), {"dice": 1.0})  # another job's
+    for name in ("write_methods", "write_training_page"):
+        monkeypatch.setattr(report, name, lambda *_: None)
+    report.run(job, method_of(job))
+    assert job.layout.scores(scan.record).is_file(), "nobody has asked for other scores"
+    others = tmp_path / "others"
+    make(others, f"sub-{scan.subject}_dseg.nii.gz")
+    report.run(with_settings(job, truth=others), method_of(job))
+    assert f"{others} (--truth); there is " in caplog.text
+    assert f"sub-{scan.subject}_dseg.nii.gz." in caplog.text
+    assert not job.layout.scores(scan.record).is_file()
+    assert not job.layout.figure(scan, "truth").is_file()
+    assert job.layout.scores(other.record).is_file()
 
 
 # ---------------------------------------------------------------------- pages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nibabel as nib
@@ -62,3 +63,19 @@ def test_a_mask_without_a_tumour_is_one(tmp_path: Path) -> None:
 def test_what_is_no_mask_is_refused(tmp_path: Path, values: np.ndarray, words: str) -> None:
     with pytest.raises(DataError, match=rf"truth\.nii\.gz \(--truth\) is no mask.*{words}"):
         read(tmp_path, values)
+
+
+@pytest.mark.parametrize(
+    ("values", "affine", "words"),
+    [
+        (TUMOUR[1:], np.eye(4), "has shape (19, 24, 18), but the scan has (20, 24, 18). Truths"),
+        (TUMOUR, np.diag([-1, 1, 1, 1]), "corners lie up to 38 mm from the scan's. Truths"),
+        (TUMOUR, np.eye(4) + 0.02 * np.eye(4, k=3), "corners lie up to 0.02 mm from the scan's."),
+    ],
+)
+def test_a_truth_that_lies_elsewhere_is_refused_with_how_far(
+    tmp_path: Path, values: np.ndarray, affine: np.ndarray, words: str
+) -> None:
+    nib.save(nib.Nifti1Image(values, affine), tmp_path / "truth.nii.gz")
+    with pytest.raises(DataError, match=re.escape(words)):
+        read_truth(tmp_path / "truth.nii.gz", Volume.of(nib.Nifti1Image(TUMOUR, np.eye(4))))
