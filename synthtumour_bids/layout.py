@@ -38,7 +38,7 @@ class Scratch(StrEnum):
     HEALTHY_HALVES = "healthy_halves"
     NNUNET = "nnunet"
     PREDICTIONS = "predictions"
-    STAMPS = "logs"  # what of the others is done
+    STAMPS = "logs/stamps"  # what of the others is done
 
 
 @dataclass(frozen=True)

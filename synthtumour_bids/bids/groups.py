@@ -16,6 +16,8 @@ LOGGER = logging.getLogger(__name__)
 
 TABLE = "participants.tsv"
 ID = "participant_id"
+# What people save a table as who meant TABLE.
+_ALIKE = re.compile(r"participants\.(tsv|csv|txt|xlsx?|ods)(\.[a-z]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,7 @@ def read_groups(root: Path, column: str) -> GroupTable | None:
 def _check_names(root: Path) -> None:
     """Refuse tables that were meant for ``participants.tsv``: roles would be assumed instead."""
     names = sorted(path.name for path in root.iterdir())
-    stem = TABLE.removesuffix("tsv")
-    alike = [one for one in names if one.lower().startswith(stem) and one.lower() != f"{stem}json"]
-    if alike:
+    if alike := [one for one in names if _ALIKE.fullmatch(one)]:
         msg = (
             f"{root} has no {TABLE} but {listed(alike)}: save that as {TABLE}, with tabs between "
             "the columns, or delete it."

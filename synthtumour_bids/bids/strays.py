@@ -22,9 +22,12 @@ _OTHER_FOLDERS = frozenset(
     (
         *("anat", "beh", "dwi", "eeg", "emg", "fmap", "func", "ieeg", "meg", "micr", "motion"),
         *("mrs", "nirs", "perf", "pet", "code", "derivatives", "sourcedata", "stimuli"),
+        *("dicom", "dicoms", "freesurfer", "mri", "surf"),
     )
 )
-_DRAWN = ("mask", "seg", "roi", "label", "lesion")
+DEEPEST = 2  # folders below one that BIDS does not know
+# In names of what was drawn on a scan, or computed from it.
+_MADE = re.compile("mask|seg|roi|label|lesion|tumou?r|brain|bet|prob|std|gt$")
 _ENTITY = re.compile(r"([a-z]+)-[A-Za-z0-9+]+")
 
 
@@ -46,7 +49,9 @@ def strays(path: Path, suffixes: Collection[str]) -> Iterator[Path]:
             yield path
     elif "." not in path.name and _may_hold_scans(path.name, suffixes) and not path.is_symlink():
         for folder, folders, names in os.walk(path):
-            folders[:] = sorted(one for one in folders if _may_hold_scans(one, suffixes))
+            depth = len(Path(folder).relative_to(path).parts)
+            inside = sorted(one for one in folders if _may_hold_scans(one, suffixes))
+            folders[:] = inside if depth < DEEPEST else []
             images = (Path(folder, one) for one in sorted(names) if not one.startswith("."))
             yield from (one for one in images if _may_be_scan(one, suffixes))
 
@@ -71,7 +76,7 @@ def suffix_meant(name: str, suffixes: Collection[str]) -> str | None:
             words.append(part.lower())
         elif entity[1] in DERIVATIVE_ENTITIES:
             return None
-    if any(drawn in word for word in words for drawn in _DRAWN):
+    if any(map(_MADE.search, words)):
         return None
     return next((one for one in suffixes if any(one.lower() in word for word in words)), None)
 

@@ -46,8 +46,8 @@ def naming_damage(ledger: Ledger, key: str, paths: Iterable[Path] = ()) -> Itera
     try:
         yield
     except (*HEADER_ERRORS, RuntimeError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # which says nothing of what files hold
+        if _is_of_machine(error):
+            raise
         damaged = _damaged(paths)
         for step in ledger.steps_of(key):
             stamp = ledger.read(step, key)
@@ -70,6 +70,10 @@ def _damaged(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def _problem(path: Path) -> str:
+    try:
+        path.read_bytes()
+    except (OSError, MemoryError):
+        return ""  # disk or memory failed, which says nothing of what the file holds
     if path.suffix == ".json":
         return "" if read_json(path) is not None else "It holds no JSON object."
     if path.suffix in TRANSFORM_EXTENSIONS:
@@ -82,8 +86,14 @@ def _problem(path: Path) -> str:
     if path.name.endswith(IMAGE_EXTENSIONS):
         try:
             read_volume(path)
-        except NotFetchedError:
+        except (NotFetchedError, MemoryError):
             return ""
-        except UnreadableError:
-            return "It holds no whole image."
+        except UnreadableError as error:
+            return "" if _is_of_machine(error.__cause__) else "It holds no whole image."
     return ""
+
+
+def _is_of_machine(error: BaseException | None) -> bool:
+    """Whether disk or memory failed, which says nothing of what a file holds."""
+    of_disk = isinstance(error, OSError) and error.errno is not None
+    return of_disk or isinstance(error, MemoryError)

@@ -60,7 +60,7 @@ class PageTask:
     stops: list[Stop] = field(default_factory=list)
     t1w_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of all scans
     change_flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of the main dataset's
-    roles: Mapping[str, Role] = field(default_factory=dict)  # of all scans, today
+    roles: dict[str, Role] = field(default_factory=dict)  # of these scans, today
     compared: bool = False  # whether there is a change between sessions to tell of
 
 
@@ -88,7 +88,7 @@ def _tasks(job: Job) -> list[PageTask]:
     people |= {(one.dataset_name, one.subject) for one in job.selection.refused}
     stops = job.ledger.stops()
     flags = {key: found.flags for key, found in in_t1w(job.ledger).items() if found.flags}
-    changes, roles = read_changes(job), roles_today(job)
+    changes, today = read_changes(job), roles_today(job)
     of_change = flags_by_scan(changes)
     compared = {(MAIN, str(one["participant_id"]).removeprefix("sub-")) for one in changes}
     tasks = {
@@ -98,7 +98,6 @@ def _tasks(job: Job) -> list[PageTask]:
             stops=stops,
             t1w_flags=flags,
             change_flags=of_change,
-            roles=roles,
             compared=person in compared,
         )
         for person in sorted(people)
@@ -107,6 +106,8 @@ def _tasks(job: Job) -> list[PageTask]:
         if task := tasks.get((who.dataset, who.subject)):
             record = Preprocessing.from_details(stamp.fingerprint, stamp.details)
             task.preprocessed.append((who, record))
+            if who.key in today:
+                task.roles[who.key] = today[who.key]
     for failure in job.ledger.failures():
         if task := tasks.get((failure.scan.dataset, failure.scan.subject)):
             task.failures.append(failure)

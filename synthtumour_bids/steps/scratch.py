@@ -42,6 +42,7 @@ def clean_work(job: Job, outcome: Outcome) -> None:
     if outcome.failures or settings.keep_work or not whole:
         return
     for name in Scratch:
-        shutil.rmtree(job.settings.work_dir / name, ignore_errors=True)
-    if job.settings.work_dir.is_dir() and not any(job.settings.work_dir.iterdir()):
-        job.settings.work_dir.rmdir()
+        shutil.rmtree(job.layout.scratch(name), ignore_errors=True)
+    for folder in (job.layout.scratch(Scratch.STAMPS).parent, settings.work_dir):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -23,9 +23,10 @@ def test_a_table_under_another_name_is_told_and_no_role_assumed(main, healthy, n
         roles(healthy, main, model=main)
 
 
-def test_a_dictionary_of_columns_without_a_table_is_no_table(main):
+def test_what_is_no_table_is_not_taken_for_one(main):
     (main / "participants.tsv").unlink()
-    (main / "participants.json").write_text("{}")
+    for name in ("participants.json", "participants.md", "participants.tsv~"):
+        (main / name).write_text("{}")
     assert set(roles(main, model=main).values()) == {"tumour"}
 
 

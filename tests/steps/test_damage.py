@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -113,6 +114,22 @@ def test_other_errors_stay_what_they_are(tmp_path: Path, error: Exception) -> No
         cut(job.layout.native_brain(scan))  # which a disk that fails does not tell
     with pytest.raises(type(error), match=str(error.args[-1])), naming_damage(job.ledger, scan.key):
         raise error
+    assert steps(job, scan) == {Step.PREPROCESS, Step.SEGMENT}
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ESTALE, "stale"), MemoryError()])
+def test_a_disk_that_fails_while_damage_is_looked_for_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    job, scan = finished(tmp_path)
+    monkeypatch.setattr(gzip, "open", fail)
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(ValueError, match="a mistake"), naming_damage(job.ledger, scan.key):
+        raise ValueError("a mistake")
+    monkeypatch.undo()
     assert steps(job, scan) == {Step.PREPROCESS, Step.SEGMENT}
 
 

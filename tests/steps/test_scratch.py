@@ -25,10 +25,11 @@ def test_scratch_of_a_whole_run_is_removed_and_nothing_else(job: Job) -> None:
     for folder in Scratch:
         (work / folder).mkdir(parents=True)
     (work / "mine.txt").touch()
+    (work / "logs" / "slurm.log").touch()
     scratch.clean_work(with_settings(job, participant_label=("01",)), Outcome())
     assert (work / "stage_one").is_dir()
     scratch.clean_work(job, Outcome())
-    assert [path.name for path in work.iterdir()] == ["mine.txt"]
+    assert sorted(path.name for path in work.rglob("*")) == ["logs", "mine.txt", "slurm.log"]
 
 
 def test_an_empty_work_folder_is_removed(job: Job) -> None:
