@@ -55,9 +55,10 @@ def naming_damage(ledger: Ledger, key: str, paths: Iterable[Path] = ()) -> Itera
             if found := _damaged(ledger.output_dir / name for name in outputs):
                 ledger.clear(step, key)
                 damaged |= found
-        for path, reason in damaged.items():
-            raise DataError(DAMAGED.format(path=path, reason=reason)) from error
-        raise
+        if not damaged:
+            raise
+        path, reason = next(iter(damaged.items()))
+        raise DataError(DAMAGED.format(path=path, reason=reason)) from error
 
 
 def _damaged(paths: Iterable[Path]) -> dict[Path, str]:
