@@ -14,7 +14,7 @@ from synthtumour_bids.execution.progress import describe_seconds
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Layout, Network, pseudo_label_table
 from synthtumour_bids.methods import rounds
-from synthtumour_bids.methods.fabrication.refined_samples import read_quality
+from synthtumour_bids.methods.fabrication.refined_samples import TRAINED, read_quality
 from synthtumour_bids.methods.pseudo_labels import PICTURES
 from synthtumour_bids.reports.facts import Fact
 from synthtumour_bids.reports.line_chart import Chart, Mark
@@ -185,6 +185,9 @@ def _fabricator(layout: Layout) -> NetworkPart | None:
 
 
 def _refinement(quality: Mapping[str, Any]) -> Iterator[Fact]:
+    if not quality.get(TRAINED, True):
+        yield "Refinement", "left out: too few annotated persons were held out to judge it"
+        return
     if not quality["RefinementHelps"]:
         yield "Refinement", "did not bring samples nearer to real lesions: none was refined"
         return

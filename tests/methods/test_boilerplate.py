@@ -244,3 +244,7 @@ def test_fabrication_claims_no_verdict_where_refinement_did_not_help(
         assert "was trained to refine those in tumour-free brains" in useless
         for words in ("dropped", "%", "discriminator or", "that were kept"):
             assert words not in useless.split("## References")[0].split("**Fabrication.**")[1]
+    write_quality(tmp_path, {**none, "RefinementHelps": False, "GanTrained": False})
+    without = text(chosen, models_dir=tmp_path, n_annotated=3)
+    assert "was left out, as too few annotated persons could be held out" in without
+    assert "was trained to refine" not in without

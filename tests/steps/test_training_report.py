@@ -108,3 +108,5 @@ def test_a_fabricator_tells_why_samples_were_dropped(job: Job) -> None:
     page = page_of(job)
     for words in ("9 judged, 4 of them dropped", "realness too low (4)", "Fabricated samples"):
         assert words in page
+    (folder / "quality.json").write_text('{"RefinementHelps": false, "GanTrained": false}')
+    assert "left out: too few annotated persons" in page_of(job)

@@ -122,7 +122,7 @@ def make_pairs(
     write_json(path, [pair.to_json() for pair in _pairs(train, held_out, refined)])
     show_samples(job, samples, refined)
     folder = job.layout.fabricator
-    outputs = [path, folder / "fabricator.pt", folder / QUALITY]
+    outputs = [path, folder / QUALITY, *folder.glob("fabricator.pt")]
     told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
     lineage.mark_samples(job, NAME, settings_fingerprint, outputs, members=used, **told)
     return records
@@ -272,7 +272,7 @@ def _verdict(record: Mapping[str, Any]) -> str:
     if record["HostIsAnnotated"]:
         return "no: the host has a tumour of its own"
     if "Accepted" not in record:
-        return "no: refinement did not help"
+        return "no: refinement did not help, or could not be judged"
     if record["Accepted"]:
         return "yes, and kept"
     return f"yes, but dropped by the quality control ({', '.join(record['Reasons'])} too low)"

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 EVALUATED = 12  # held-out samples that every evaluation of the GAN refines
+FEWEST_JUDGES = 3  # held-out persons; the lesions of fewer cannot tell refinement from chance
 QUALITY = "quality.json"
 SAMPLES = "samples.json"
+TRAINED = "GanTrained"  # in quality.json; not there before it could be left out
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Side:
         """Samples whose only tumour is the one that was put in."""
         return tuple(sample for sample in self.samples if not sample.mixed)
 
+    @property
+    def annotated_persons(self) -> int:
+        """How many persons the annotated scans are of."""
+        return len(frozenset().union(*(scan.persons for scan in self.annotated)))
+
 
 def gan_settings(settings: Settings) -> GanSettings:
     """Sizes and schedule of the GAN for a run."""
@@ -52,14 +59,25 @@ def gan_settings(settings: Settings) -> GanSettings:
 
 def train_fabricator(
     job: Job, train: Side, held_out: Side, classes: int, recipe: str
-) -> Fabricator:
-    """Train the GAN, or go on with it.
+) -> Fabricator | None:
+    """Train the GAN, or go on with it; ``None`` where nobody could tell whether it helps.
 
     Raises
     ------
     StoppedError
         When the run was asked to stop; the state is saved.
     """
+    if (judges := held_out.annotated_persons) < FEWEST_JUDGES:
+        LOGGER.info(
+            "Fabrication: no refinement by the GAN. Whether it helps is judged by a quarter of the "
+            "annotated persons, held out for it: %d of %d here, where %d are needed.",
+            judges,
+            judges + train.annotated_persons,
+            FEWEST_JUDGES,
+        )
+        for path in job.layout.fabricator.glob("*"):
+            path.unlink()  # of a training with more of them
+        return None
     from synthtumour_bids.segmentation.environment import (
         loader_workers,
         resolve_device,
@@ -106,7 +124,9 @@ def train_fabricator(
         )
 
 
-def refine_samples(job: Job, fabricator: Fabricator, samples: Sequence[Sample]) -> list[StoredScan]:
+def refine_samples(
+    job: Job, fabricator: Fabricator | None, samples: Sequence[Sample]
+) -> list[StoredScan]:
     """Refine samples, keep what the networks accept, and record all verdicts.
 
     Samples in annotated scans stay as they are: a generator cannot tell the tumour that was put in
@@ -115,17 +135,18 @@ def refine_samples(job: Job, fabricator: Fabricator, samples: Sequence[Sample]) 
     Writes ``samples.json``, from which, with ``fabricator.pt`` and the preprocessed scans, every
     sample can be made again, and ``quality.json``, how many were dropped and why.
 
-    Where refinement did not help, the generator that was kept is the identity and the
-    discriminator is untrained: nothing is refined and nothing judged.
+    Without a GAN nothing is refined and nothing judged. Nor is it where refinement did not help:
+    the generator that was kept is the identity then, and the discriminator is untrained.
 
     Returns
     -------
     The refined samples to learn from; none where refinement did not help.
     """
     folder = job.layout.fabricator
-    weights = hash_file(folder / "fabricator.pt")[:16]
-    rough = [sample for sample in samples if fabricator.helps and not sample.mixed]
-    refined = _refine(job, fabricator, rough, weights)
+    weights = hash_file(folder / "fabricator.pt")[:16] if fabricator else None
+    useful = fabricator if fabricator and fabricator.helps else None
+    rough = [sample for sample in samples if useful and not sample.mixed]
+    refined = _refine(job, useful, rough, weights) if useful and weights else []
     verdicts = {sample.files.name: one.verdict for sample, one in zip(rough, refined, strict=True)}
     records = [_record(sample, verdicts.get(sample.files.name)) for sample in samples]
     quality = {
@@ -134,13 +155,13 @@ def refine_samples(job: Job, fabricator: Fabricator, samples: Sequence[Sample]) 
     }
     write_json(folder / SAMPLES, {"Generator": weights, "Samples": records})
     write_json(folder / QUALITY, quality)
-    if fabricator.helps:
+    if useful:
         LOGGER.info(
             "Fabrication: %d of %d refined samples dropped by the quality control.",
             quality["Dropped"],
             quality["Judged"],
         )
-    else:
+    elif fabricator:
         LOGGER.warning(
             "Refinement did not bring the samples nearer to real lesions, so no refined sample is "
             "used: the networks learn from the annotated scans and the coarse samples."
@@ -224,14 +245,17 @@ def _record(sample: Sample, verdict: Verdict | None = None) -> dict[str, Any]:
 
 
 def quality_record(
-    fabricator: Fabricator, verdicts: Sequence[Verdict], weights: str
+    fabricator: Fabricator | None, verdicts: Sequence[Verdict], weights: str | None
 ) -> dict[str, Any]:
     """Content of ``quality.json``.
 
-    Where refinement did not help, ``Judged``, ``Dropped``, ``Rate``, ``Reasons`` and
-    ``Thresholds`` are ``None``: no verdict of an untrained discriminator is told.
+    Without a GAN it says no more than that. Where refinement did not help, ``Judged``,
+    ``Dropped``, ``Rate``, ``Reasons`` and ``Thresholds`` are ``None``: no verdict of an untrained
+    discriminator is told.
     """
     judged: dict[str, Any] = dict.fromkeys(("Judged", "Dropped", "Rate", "Reasons", "Thresholds"))
+    if fabricator is None:
+        return {**judged, "RefinementHelps": False, TRAINED: False}
     if fabricator.helps:
         summary = report(verdicts, fabricator.thresholds)
         judged = {
@@ -244,6 +268,7 @@ def quality_record(
     return {
         **judged,
         "RefinementHelps": fabricator.helps,
+        TRAINED: True,
         "BestStep": fabricator.best_step,
         "History": list(fabricator.history),
         "GanSettings": fabricator.settings.to_json(),

@@ -10,7 +10,7 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import STARTED_FROM, Cite, RunFacts
 from synthtumour_bids.methods.corrections import with_annotation
 from synthtumour_bids.methods.fabrication.pairs import KINDS, REFINED
-from synthtumour_bids.methods.fabrication.refined_samples import read_quality
+from synthtumour_bids.methods.fabrication.refined_samples import TRAINED, read_quality
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.settings import Role
@@ -42,10 +42,22 @@ def _samples(
         "were cut out, changed "
         "in shape, place and brightness, and blended into tumour-free brains: "
         f"{profile.n_train} coarse training samples and, of other annotated persons and in other "
-        f"brains, {profile.n_shifted} validation samples.{_in_annotated(quality)} A generative "
-        "adversarial network with a dual-head discriminator and class-wise perceptual guidance "
-        f"{'was trained to refine' if _useless(quality) else 'refined'} those in tumour-free "
-        f"brains, after Tumor Fabrication {cite('fabrication')}; its design is this software's "
+        f"brains, {profile.n_shifted} validation samples.{_in_annotated(quality)} "
+        f"{_refinement(quality, cite('fabrication'))}"
+    )
+
+
+def _refinement(quality: Mapping[str, Any] | None, cited: str) -> str:
+    """What the GAN did, as sentences."""
+    if quality is not None and not quality.get(TRAINED, True):
+        return (
+            f"The refinement of Tumor Fabrication {cited} by a generative adversarial network was "
+            "left out, as too few annotated persons could be held out to tell whether it helps."
+        )
+    return (
+        "A generative adversarial network with a dual-head discriminator and class-wise perceptual "
+        f"guidance {'was trained to refine' if _useless(quality) else 'refined'} those in "
+        f"tumour-free brains, after Tumor Fabrication {cited}; its design is this software's "
         f"own.{_judged(quality)}"
     )
 

@@ -219,4 +219,7 @@ class Fabricator:
         state.segmenter.load_state_dict(saved["networks"]["segmenter"])
         state.best = saved["networks"]
         state.history = saved["history"]
-        return replace(cls.of(state), thresholds=Scores(**saved["thresholds"]))
+        best_step, thresholds = saved["best_step"], Scores(**saved["thresholds"])
+        if best_step not in [entry["step"] for entry in state.history]:
+            raise ValueError(f"step {best_step!r} was kept, but never evaluated")
+        return replace(cls.of(state), best_step=best_step, thresholds=thresholds)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...files import replacing
+from .gan_state import LEFT_OUT
 
 CURVE = "curve.png"
-_NO_LOSSES = ("step", "distance", "distances", "without_one")
+_NO_LOSSES = ("step", "distance", "distances", *LEFT_OUT)
 
 
 def plot_curve(history: Sequence[Mapping[str, Any]], best_step: int, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor, nn
 
 from ...files import replacing
@@ -22,7 +23,8 @@ from .perceptual import Bank, Segmenter
 LOGGER = logging.getLogger(__name__)
 
 BETAS = (0.5, 0.999)  # of Adam, for generator and discriminator
-BEYOND_CHANCE = 2.0  # standard errors
+LEFT_OUT = ("without_one", "without_lesion")  # distances in a record, by the jackknife
+BEYOND_CHANCE = 0.975  # quantile of Student's t
 Weights = dict[str, Tensor]
 
 
@@ -91,7 +93,11 @@ class GanState:
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def record(
-        self, distance: float, each: tuple[float | None, ...], without_one: Sequence[float] = ()
+        self,
+        distance: float,
+        each: tuple[float | None, ...],
+        without_one: Sequence[float] = (),
+        without_lesion: Sequence[float] = (),
     ) -> None:
         """Close the present stretch of steps with its evaluation; keep the weights if best.
 
@@ -101,6 +107,8 @@ class GanState:
             What :meth:`.realism.Reference.distance` said of the refined samples.
         without_one
             The same distance with each of the samples left out in turn.
+        without_lesion
+            And with each of the real lesions left out in turn.
         """
         count = self.sums.pop("count", 0.0)
         losses = {name: value / count for name, value in self.sums.items()} if count else {}
@@ -109,6 +117,7 @@ class GanState:
             "distance": distance,
             "distances": list(each),
             "without_one": list(without_one),
+            "without_lesion": list(without_lesion),
             **losses,
         }
         self.history.append(entry)
@@ -201,8 +210,9 @@ def best_of(history: Sequence[Mapping[str, Any]]) -> int:
     """Step of the evaluation that comes nearest to real lesions.
 
     It must come nearer than the coarse samples, whose evaluation is the first, by more than chance
-    among the samples would: by two standard errors of the difference, by the jackknife. Else that
-    is the best. Records of before samples were left out in turn go by the distance alone.
+    would, both among the samples and among the real lesions: beyond the 95 % interval of the
+    jackknife over either. Else the coarse samples are the best. So one real lesion alone can tell
+    nothing. Records of before go by what was left out in them in turn.
 
     Parameters
     ----------
@@ -212,15 +222,23 @@ def best_of(history: Sequence[Mapping[str, Any]]) -> int:
     coarse = history[0]
 
     def counts(entry: Mapping[str, Any]) -> bool:
-        one, other = (np.array(e.get("without_one", ()), float) for e in (coarse, entry))
-        if entry is coarse or not one.size or one.size != other.size:
-            return True
-        gains = one - other
-        error = np.sqrt((gains.size - 1) / gains.size * np.sum((gains - gains.mean()) ** 2))
-        return bool(coarse["distance"] - entry["distance"] > BEYOND_CHANCE * error)
+        gain = coarse["distance"] - entry["distance"]
+        return entry is coarse or all(
+            gain > _chance(coarse[name], entry.get(name, ())) for name in LEFT_OUT if name in coarse
+        )
 
     nearest = min(filter(counts, history), key=lambda e: (e["distance"], e["step"]))
     return int(nearest["step"])
+
+
+def _chance(coarse: Sequence[float], refined: Sequence[float]) -> float:
+    """How much nearer chance may bring them, by distances with each of n left out in turn."""
+    n = len(coarse)
+    if n < 2 or len(refined) != n:
+        return np.inf
+    gains = np.subtract(coarse, refined)
+    error = np.sqrt((n - 1) / n * np.sum((gains - gains.mean()) ** 2))
+    return float(stats.t.ppf(BEYOND_CHANCE, n - 1) * error)
 
 
 def save_whole(content: Mapping[str, Any], path: Path) -> None:

@@ -5,7 +5,8 @@ tumour-free hosts) and refined ones, then the generator from the discriminator's
 its heads, and the segmentation network's features. The training ends when refined validation
 samples have stopped coming nearer to held-out real lesions (:mod:`.realism`); the best evaluation
 is kept. The coarse samples themselves are evaluated first: if refinement never comes nearer than
-they are, beyond chance, the kept generator is the identity, and the record says so.
+they are, beyond chance among the samples and among the lesions, the kept generator is the identity,
+and the record says so.
 """
 
 from __future__ import annotations
@@ -198,8 +199,7 @@ def _evaluate(state: GanState, data: TrainingData, reference: Reference) -> None
     ]
     samples = np.stack(described)
     distance, each = reference.distance(samples)
-    others = range(len(samples)) if len(samples) > 1 else ()
-    state.record(distance, each, [reference.distance(np.delete(samples, i, 0))[0] for i in others])
+    state.record(distance, each, *reference.left_out(samples))
     LOGGER.info("TF-GAN, step %d: distance to real lesions %.4f", state.step, distance)
 
 

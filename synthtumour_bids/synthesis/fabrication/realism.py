@@ -10,7 +10,7 @@ sees when refined lesions all look alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,26 @@ class Reference:
             each.append(energy_distance(mine, real, unbiased=unbiased) if known else None)
         values = [value for value in each if value is not None]
         return (float(np.mean(values)) if values else float("inf")), tuple(each)
+
+    def left_out(self, samples: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+        """Distances with each one left out in turn, for the jackknife.
+
+        Parameters
+        ----------
+        samples
+            Descriptions, (m, K + 1, F).
+
+        Returns
+        -------
+        samples, lesions : list of float
+            m without a sample, n without a real lesion; empty where there is but one.
+        """
+        m, n = len(samples), len(self.lesions)
+        fewer = [replace(self, lesions=np.delete(self.lesions, i, 0)) for i in range(n) if n > 1]
+        return (
+            [self.distance(np.delete(samples, i, 0))[0] for i in range(m) if m > 1],
+            [other.distance(samples)[0] for other in fewer],
+        )
 
 
 def energy_distance(

@@ -23,7 +23,13 @@ from synthtumour_bids.methods.base import Material
 from synthtumour_bids.methods.fabrication import method, pairs
 from synthtumour_bids.methods.fabrication.coarse_samples import Sample, stored_name
 from synthtumour_bids.methods.fabrication.pairs import Pair
-from synthtumour_bids.methods.fabrication.refined_samples import refine_samples
+from synthtumour_bids.methods.fabrication.refined_samples import (
+    Side,
+    read_quality,
+    read_records,
+    refine_samples,
+    train_fabricator,
+)
 from synthtumour_bids.methods.fabrication.stored_scans import (
     StoredScan,
     store_images,
@@ -134,6 +140,29 @@ def test_no_verdict_is_told_where_refinement_does_not_help(job: Job, caplog: Any
     assert quality["RefinementHelps"] is False
     assert "no refined sample is used" in caplog.text
     assert "dropped" not in caplog.text
+
+
+def test_a_gan_that_nobody_could_judge_is_left_out(job: Job, caplog: Any) -> None:
+    where, coarse = job.layout.fabricator, job.settings.work_dir.parent / "coarse"
+    where.mkdir(parents=True)
+    for name in ("fabricator.pt", "curve.png"):
+        (where / name).write_text("of a training with more annotated persons")
+    sample = stored(coarse, "rough")
+    scans = [replace(sample.files, persons=frozenset({person})) for person in "aabcde"]
+    train, held_out = Side((*scans[3:],), (), (sample,)), Side((*scans[:3],), (), (sample,))
+    with caplog.at_level(logging.INFO):
+        assert train_fabricator(job, train, held_out, 1, "recipe") is None
+    assert "2 of 5 here, where 3 are needed" in caplog.text
+    assert not list(where.iterdir())
+    assert refine_samples(job, None, [sample]) == []
+    quality = read_quality(job.layout.models)
+    assert quality is not None
+    assert (quality["GanTrained"], quality["RefinementHelps"], quality["Judged"]) == (
+        False,
+        False,
+        None,
+    )
+    assert [one["Name"] for one in read_records(job.layout.models)] == ["rough"]
 
 
 def test_samples_in_annotated_scans_are_neither_refined_nor_judged(job: Job) -> None:

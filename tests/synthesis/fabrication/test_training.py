@@ -33,7 +33,8 @@ def data() -> TrainingData:
         lesion, scan = lesions[index % 2], hosts[index // 2]
         params = sample(stream(0, "s", None, index=index, purpose="coarse"), scan, lesion)
         coarse.append(render(scan, lesion, params))
-    return TrainingData(real, [annotated(7)], hosts, coarse[:2], coarse[2:], classes=2)
+    held_out = [annotated(i) for i in (7, 8, 9)]
+    return TrainingData(real, held_out, hosts, coarse[:2], coarse[2:], classes=2)
 
 
 def weights_of(result: Fabricator) -> dict[str, torch.Tensor]:
@@ -146,11 +147,11 @@ def test_training_changes_every_network_and_freezes_the_segmenter(data, tmp_path
 
 
 def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypatch):
-    distances, every = iter([1.0, 0.5, 0.8, 0.7, 0.1]), len(data.coarse_held_out)
-    told = [0.0]
+    distances = iter([1.0, 0.5, 0.8, 0.7, 0.1])
+    every, told = (len(data.coarse_held_out), len(data.real_held_out)), [0.0]
 
-    def distance(_, samples):
-        if len(samples) == every:  # and not with one left out
+    def distance(reference, samples):
+        if (len(samples), len(reference.lesions)) == every:  # and not with one left out
             told[0] = next(distances)
         return told[0], (None, None, None)
 
@@ -162,15 +163,37 @@ def test_patience_ends_a_training_and_the_best_is_kept(data, tmp_path, monkeypat
     assert made.helps
 
 
-def test_refinement_must_come_nearer_by_more_than_chance_among_the_samples():
-    coarse = {"step": 0, "distance": 1.0, "without_one": [0.9, 1.0, 1.1, 1.0]}
-    alike = {"step": 1, "distance": 0.9, "without_one": [0.8, 0.9, 1.0, 0.9]}
-    by_one = {"step": 1, "distance": 0.9, "without_one": [0.9, 1.0, 1.1, 0.6]}
-    assert best_of([coarse, alike]) == 1, "all samples come nearer alike"
+@pytest.mark.parametrize("left_out", ["without_one", "without_lesion"])
+def test_refinement_must_come_nearer_by_more_than_chance(left_out):
+    """Among the samples that are refined, and among the real lesions they are compared with."""
+    coarse = {"step": 0, "distance": 1.0, left_out: [0.9, 1.0, 1.1, 1.0]}
+    alike = {"step": 1, "distance": 0.9, left_out: [0.8, 0.9, 1.0, 0.9]}
+    by_one = {"step": 1, "distance": 0.9, left_out: [0.9, 1.0, 1.1, 0.6]}
+    assert best_of([coarse, alike]) == 1, "all come nearer alike"
     assert best_of([coarse, by_one]) == 0, "without one of them nothing is gained"
     assert best_of([coarse, by_one, {**alike, "step": 2, "distance": 0.95}]) == 2
     before = {"step": 1, "distance": 0.99}
     assert best_of([{"step": 0, "distance": 1.0}, before]) == 1, "as it was before"
+
+
+def test_by_one_real_lesion_nothing_can_be_told(data, tmp_path):
+    alone = replace(data, real_held_out=data.real_held_out[:1])
+    made = train(alone, SLOPPY, tmp_path)
+    assert [entry["without_lesion"] for entry in made.history] == [[], [], []]
+    nearer = [{**entry, "distance": -entry["step"]} for entry in made.history]
+    assert best_of(nearer) == made.best_step == SLOPPY.warm_up
+    assert not made.helps
+
+
+def test_what_a_gan_of_before_kept_stays_kept(whole, tmp_path):
+    """However its evaluations would be judged today."""
+    step = whole.history[-1]["step"]
+    replace(whole, best_step=step).save(tmp_path / "f.pt")
+    again = Fabricator.load(tmp_path / "f.pt")
+    assert again is not None
+    assert again.best_step == step != whole.best_step
+    replace(whole, best_step=step + 1).save(tmp_path / "f.pt")
+    assert Fabricator.load(tmp_path / "f.pt") is None
 
 
 def test_missing_data_and_unknown_classes_are_named(data, tmp_path):
