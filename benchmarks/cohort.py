@@ -54,15 +54,16 @@ def held_out(folder: Path) -> list[str]:
     return sorted(random.Random(0).sample(sorted(truths(folder)), N_HELD_OUT))
 
 
-def arguments(out: Path, more: list[str], aside: Sequence[str] = ()) -> list[str]:
-    """Arguments of the app; `aside` are tumour-free participants that are held out as well."""
+def arguments(out: Path, more: list[str], hold_out: Sequence[str] | None = None) -> list[str]:
+    """Arguments of the app; left out, `hold_out` is the fixed choice of `held_out`."""
     folder = cohort_folder()
+    aside = held_out(folder) if hold_out is None else hold_out
     return [
         *(str(folder / "glioma"), str(out / "derivatives"), "participant"),
         *("--tumourfree-dir", str(folder / "tumourfree")),
         *("--truth", str(folder / "glioma-truth")),
         *("--work-dir", str(out / "work"), "--keep-work"),
-        *("--hold-out", *held_out(folder), *aside),
+        *("--hold-out", *aside),
         *more,
     ]
 
@@ -73,10 +74,15 @@ def note(out: Path, **entry: object) -> None:
     log.write_text(json.dumps([*entries, entry], indent=1))
 
 
-def run(out: Path, more: list[str], steps: Sequence[str] = STEPS, aside: Sequence[str] = ()) -> int:
+def run(
+    out: Path,
+    more: list[str],
+    steps: Sequence[str] = STEPS,
+    hold_out: Sequence[str] | None = None,
+) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for step in steps:
-        command = [*(sys.executable, "-m", "synthtumour_bids"), *arguments(out, more, aside)]
+        command = [*(sys.executable, "-m", "synthtumour_bids"), *arguments(out, more, hold_out)]
         start = time.monotonic()
         process = subprocess.Popen([*command, "--steps", step])
         _, status, usage = os.wait4(process.pid, 0)

@@ -3,7 +3,8 @@
 The scans of a cohort with a truth (see ``cohort.py``) are shared out among folds as in
 ``fabrication.py``. In each fold the app learns without the fold's scans (``--hold-out``), with the
 truth of n others as corrected masks, and its senior is scored on the fold's. So every scan is
-scored once for each n, and n = 0, the label-free method, is the baseline, scan by scan.
+scored once for each n, and n = 0, the label-free method, is the baseline, scan by scan. The n are
+those of ``fabrication.py``; of them, those who choose the senior's epoch teach nothing.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/corrected.py run OUT --n 0 3 10 --profile fast
@@ -25,8 +26,8 @@ from pathlib import Path
 import cohort
 import numpy as np
 from fabrication_cohort import N_FOLDS, SPLIT_SEED
+from paired import beyond
 
-N_RESAMPLED, INTERVAL = 10_000, (2.5, 97.5)
 Dice = dict[str, float]  # of the senior, by scan
 CARD = "derivatives/models/senior/model.json"
 
@@ -58,10 +59,8 @@ def run(out: Path, counts: Sequence[int], folds: Sequence[int], more: list[str])
                     there.parent.mkdir(parents=True)
                     shutil.copyfile(mask, there)
                 unfinished.rename(cell)
-            options = ["--hold-out", *tested]
-            if given:
-                options += ["--corrections", str(cell / "corrections")]
-            if code := cohort.run(cell, [*more, *options]):
+            options = ["--corrections", str(cell / "corrections")] if given else []
+            if code := cohort.run(cell, [*more, *options], hold_out=tested):
                 return code
             shutil.rmtree(cell / "work", ignore_errors=True)
     return table(out)
@@ -93,17 +92,12 @@ def table(out: Path) -> int:
             json.loads(path.read_text()) for path in sorted(out.glob(f"fold-*_n-{n:02d}/{CARD}"))
         ]
         taught = ", ".join(str(card.get("Corrections", {}).get("Count", 0)) for card in cards)
-        both = sorted(dice.keys() & found.get(0, {}).keys())
-        beyond = ""
-        if n and both:
-            each = np.array([dice[label] - found[0][label] for label in both])
-            drawn = np.random.default_rng(0).choice(each, (N_RESAMPLED, len(each))).mean(1)
-            low, high = np.percentile(drawn, INTERVAL)
-            beyond = f"{each.mean():+.3f} ({low:+.3f} to {high:+.3f}), {len(both)} scans"
+        both = sorted(dice.keys() & found.get(0, {}).keys()) if n else []
+        more = f"{beyond([dice[x] - found[0][x] for x in both])}, {len(both)} scans" if n else ""
         values = dice.values()
         print(
             f"| {n} | {taught} | {len(dice)} | {statistics.mean(values):.3f} | "
-            f"{statistics.median(values):.3f} | {beyond} |"
+            f"{statistics.median(values):.3f} | {more} |"
         )
     return 0
 

@@ -51,6 +51,7 @@ def run(out: Path, folds: int, same: Sequence[Sequence[str]], more: list[str]) -
     begun = out / "preprocessed"
     if code := cohort.run(begun, more, ["preprocess"]):
         return code
+    patients = cohort.held_out(cohort.cohort_folder())
     found = (cohort.cohort_folder() / "tumourfree").glob("sub-*")
     shares = share_out((path.name.removeprefix("sub-") for path in found), same, folds)
     for number, aside in enumerate(shares):
@@ -60,7 +61,7 @@ def run(out: Path, folds: int, same: Sequence[Sequence[str]], more: list[str]) -
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.copytree(begun / "derivatives", unfinished / "derivatives")
             unfinished.rename(fold)
-        if code := cohort.run(fold, more, aside=aside):
+        if code := cohort.run(fold, more, hold_out=[*patients, *aside]):
             return code
     return table(out)
 

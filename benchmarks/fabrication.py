@@ -6,11 +6,12 @@
     python benchmarks/fabrication.py RESULTS --device cuda --folds 0   # of RESULTS, moved elsewhere
 
 The arms: the annotated scans alone (``plain``), with CarveMix (``carvemix``), with TF-Aug, half of
-it in tumour-free scans and half in annotated ones, as the app does it (``tf-aug``), with TF-GAN's
-refined samples as well (``tf-gan``); and the first and third from the weights of the starter
-(``starter``, ``starter-tf``). Grid, network and number of steps are those of profile ``fast``, its
-junior's; nnU-Net and its augmentation are the same in all; half of the draws are real; the last
-averaged weights are kept, so that nothing selects.
+it in tumour-free scans and half in annotated ones, as the app does it but for places, which go by
+brightness (``tf-aug``); the first and third from the weights of the starter (``starter``,
+``starter-tf``); and the starter itself (``none``), whatever N. Grid, network and number of steps
+are those of profile ``fast``, its junior's; nnU-Net and its augmentation are the same in all; half
+of the draws are real; the last averaged weights are kept, so that nothing selects. Borders are as
+the networks see them (``refinement.py`` tells what refining them adds to label-free ones).
 
 The scans with truth are shared out among four folds. A fold tests its own scans; annotated are the
 N that follow them in the order drawn once. So every scan is tested once for each N and arm.
@@ -31,6 +32,7 @@ import fabrication_arms as arms
 import numpy as np
 from fabrication_arms import Labelled, Sample
 from fabrication_cohort import N_FOLDS, Cohort, open_cohort, score, take_cohort
+from paired import beyond
 
 from synthtumour_bids.files import write_json
 from synthtumour_bids.profiles import PROFILES
@@ -41,7 +43,7 @@ from synthtumour_bids.segmentation.starters import SHIPPED
 from synthtumour_bids.segmentation.training import train
 
 STARTER = SHIPPED / "starter-flair-2mm-0.1"
-ARMS = ("plain", "starter", "carvemix", "tf-aug", "starter-tf", "tf-gan")
+ARMS = ("none", "plain", "starter", "carvemix", "tf-aug", "starter-tf")
 FROM_STARTER = ("starter", "starter-tf")
 JUNIOR, SENIOR = PROFILES["fast"].junior, PROFILES["fast"].senior
 # One long epoch: its last, averaged weights are kept, so that nothing selects.
@@ -52,7 +54,6 @@ SCHEDULE = replace(
     patience=1,
     min_epochs=1,
 )
-N_RESAMPLED, INTERVAL = 10_000, (2.5, 97.5)
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,25 @@ def run(cell: Cell, cohort: Cohort, device: str, nprocs: int) -> None:
         return
     start = time.monotonic(), time.process_time()
     annotated, tested = cohort.fold(cell.fold, cell.n)
-    real = [Labelled.of(member) for member in annotated]
-    samples = synthetic(cell, cohort, real, device)
+    facts: dict[str, object] = {"tested": [member.label for member in tested], "device": device}
+    if cell.arm == "none":
+        model = STARTER
+    else:
+        real = [Labelled.of(member) for member in annotated]
+        model = cell.folder / "model"
+        facts |= teach(model, cell, cohort, real, device, nprocs)
+    images = {member.label: member.image for member in tested}
+    predict(model, images, cell.maps, device=device, mirroring=True, nprocs=nprocs)
+    facts["seconds"] = time.monotonic() - start[0]
+    facts["cpu_seconds"] = time.process_time() - start[1]
+    write_json(cell.facts, facts)
+
+
+def teach(
+    model: Path, cell: Cell, cohort: Cohort, real: list[Labelled], device: str, nprocs: int
+) -> dict[str, object]:
+    """Train the network of a cell, and say what it learned from."""
+    samples = synthetic(cell, cohort, real)
     cell.folder.mkdir(parents=True, exist_ok=True)
     from_starter = cell.arm in FROM_STARTER
     rate = SENIOR.learning_rate if from_starter else JUNIOR.learning_rate
@@ -110,7 +128,6 @@ def run(cell: Cell, cohort: Cohort, device: str, nprocs: int) -> None:
     )
     if from_starter and not can_start_from(STARTER, prepared):
         raise SystemExit(f"{STARTER.name} has another network than {cell.folder}.")
-    model = cell.folder / "model"
     curve = train(
         prepared,
         model,
@@ -120,21 +137,14 @@ def run(cell: Cell, cohort: Cohort, device: str, nprocs: int) -> None:
         nprocs=nprocs,
         initial_weights=STARTER if from_starter else None,
     )
-    images = {member.label: member.image for member in tested}
-    predict(model, images, cell.maps, device=device, mirroring=True, nprocs=nprocs)
-    facts = {
-        "annotated": [member.label for member in annotated],
-        "tested": [member.label for member in tested],
+    return {
+        "annotated": [one.member.label for one in real],
         "learnt_from": {"real": len(real), "synthetic": len(samples)},
         "training_loss": curve.train_loss[-1],
-        "device": device,
-        "seconds": time.monotonic() - start[0],
-        "cpu_seconds": time.process_time() - start[1],
     }
-    write_json(cell.facts, facts)
 
 
-def synthetic(cell: Cell, cohort: Cohort, real: list[Labelled], device: str) -> list[Sample]:
+def synthetic(cell: Cell, cohort: Cohort, real: list[Labelled]) -> list[Sample]:
     """Make the synthetic scans of a cell."""
     if cell.arm in ("plain", "starter"):
         return []
@@ -142,12 +152,7 @@ def synthetic(cell: Cell, cohort: Cohort, real: list[Labelled], device: str) -> 
         return list(arms.carved(real, cell.seed))
     hosts = [Labelled.of(member) for member in cohort.hosts]
     made = arms.fabricated(real, hosts, arms.N_MADE - arms.N_MIXED, cell.seed, "train")
-    samples = made + arms.fabricated(real, real, arms.N_MIXED, cell.seed, "mixed")
-    if cell.arm == "tf-gan":
-        gan = arms.train_gan(real, hosts, cell.group / "gan", cell.seed, device)
-        if gan.helps:
-            samples += arms.refined(made, gan, cell.folder)
-    return samples
+    return made + arms.fabricated(real, real, arms.N_MIXED, cell.seed, "mixed")
 
 
 def test(cell: Cell, cohort: Cohort) -> None:
@@ -160,23 +165,27 @@ def test(cell: Cell, cohort: Cohort) -> None:
     )
 
 
-def table(cells: Sequence[Cell], other: str) -> None:
+def table(cells: Sequence[Cell], other: str, other_n: int | None) -> None:
     """Print Dice and HD95 over all scans, and the difference from another arm, scan by scan."""
-    print(f"| annotated | arm | scans | Dice | median | HD95, mm | empty | Dice beyond {other} |")
+    against = other if other_n is None else f"{other} with {other_n}"
+    print(f"| annotated | arm | scans | Dice | median | HD95, mm | empty | Dice beyond {against} |")
     print("|---|---|---|---|---|---|---|---|")
+
+    def found(arm: str, n: int) -> dict[tuple[int, str], dict[str, float]]:
+        return scores([cell for cell in cells if (cell.arm, cell.n) == (arm, n)])
+
     for n in dict.fromkeys(cell.n for cell in cells):
-        found = {arm: scores([c for c in cells if (c.n, c.arm) == (n, arm)]) for arm in ARMS}
-        for arm, runs in found.items():
-            if not runs:
+        others = {key: one["dice"] for key, one in found(other, other_n or n).items()}
+        for arm in ARMS:
+            if not (runs := found(arm, n)):
                 continue
             dice = {key: one["dice"] for key, one in runs.items()}
             far = [one["hd95_mm"] for one in runs.values()]
             known = [mm for mm in far if mm is not None and np.isfinite(mm)]
-            others = {key: one["dice"] for key, one in found[other].items()}
             print(
                 f"| {n} | {arm} | {len(dice)} | {statistics.mean(dice.values()):.3f} "
                 f"| {statistics.median(dice.values()):.3f} | {statistics.mean(known):.1f} "
-                f"| {len(far) - len(known)} | {'' if arm == other else beyond(dice, others)} |"
+                f"| {len(far) - len(known)} | {beyond(differences(dice, others))} |"
             )
 
 
@@ -190,20 +199,22 @@ def scores(cells: Sequence[Cell]) -> dict[tuple[int, str], dict[str, float]]:
     }
 
 
-def beyond(dice: dict[tuple[int, str], float], others: dict[tuple[int, str], float]) -> str:
-    """Mean paired difference and its bootstrap interval; a scan is drawn with all its seeds.
-
-    How networks differ that learned from the same scans is in it only as far as seeds are.
-    """
-    differences: dict[str, list[float]] = {}
+def differences(
+    dice: dict[tuple[int, str], float], others: dict[tuple[int, str], float]
+) -> list[float]:
+    """By scan, the mean over the seeds."""
+    found: dict[str, list[float]] = {}
     for key in dice.keys() & others.keys():
-        differences.setdefault(key[1], []).append(dice[key] - others[key])
-    if not differences:
-        return "n/a"
-    each = np.array([statistics.mean(values) for _, values in sorted(differences.items())])
-    drawn = np.random.default_rng(0).choice(each, (N_RESAMPLED, len(each))).mean(1)
-    low, high = np.percentile(drawn, INTERVAL)
-    return f"{each.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+        found.setdefault(key[1], []).append(dice[key] - others[key])
+    return [statistics.mean(values) for _, values in sorted(found.items())]
+
+
+def arm_and_number(text: str) -> tuple[str, int | None]:
+    """Read ``ARM`` or ``ARM:N``."""
+    arm, _, number = text.partition(":")
+    if arm not in ARMS or (number and not number.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(ARMS)}, or one with :N")
+    return arm, int(number) if number else None
 
 
 def main() -> None:
@@ -211,8 +222,14 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--out", type=Path, help="OUT of cohort.py; without, nothing is scored")
     parser.add_argument("--n", type=int, nargs="+", default=(3, 10))
-    parser.add_argument("--arms", choices=ARMS, nargs="+", default=ARMS[:-1])
-    parser.add_argument("--beyond", choices=ARMS, default="plain", help="arm to compare with")
+    parser.add_argument("--arms", choices=ARMS, nargs="+", default=ARMS)
+    parser.add_argument(
+        "--beyond",
+        type=arm_and_number,
+        default=("plain", None),
+        metavar="ARM[:N]",
+        help="arm to compare with, and of how many annotated scans (default: plain, of as many)",
+    )
     parser.add_argument("--folds", type=int, nargs="*", default=range(N_FOLDS), help="to train")
     parser.add_argument("--seeds", type=int, nargs="+", default=(0,))
     parser.add_argument("--device", default="cpu")
@@ -236,7 +253,7 @@ def main() -> None:
     if options.out:
         for cell in cells:
             test(cell, cohort)
-        table(cells, options.beyond)
+        table(cells, *options.beyond)
 
 
 if __name__ == "__main__":

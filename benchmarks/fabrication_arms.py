@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import carvemix
 import nibabel as nib
 import numpy as np
 from fabrication_cohort import Member
-from sample_mosaic import synthetic_mosaic
 
-from synthtumour_bids.files import write_json
 from synthtumour_bids.segmentation.cases import Case
-from synthtumour_bids.synthesis.fabrication import coarse, quality
-from synthtumour_bids.synthesis.fabrication.fabricator import Fabricator
-from synthtumour_bids.synthesis.fabrication.gan_settings import FAST
-from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData, train
+from synthtumour_bids.synthesis.fabrication import coarse
 from synthtumour_bids.synthesis.fabrication.lesions import cut_out, pick_lesion
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, on_own_scale
 from synthtumour_bids.synthesis.seeds import stream
 
 N_MADE = 40  # synthetic samples of every arm but the plain one
 N_MIXED = 20  # of these, lesions that TF-Aug puts into scans with tumours of their own
-N_GAN = 60  # coarse samples that the GAN learns from
-N_JUDGED = 10  # coarse samples that every evaluation of it refines
-GAN_WORKERS = 2  # processes that prepare its patches where a GPU trains
-HELD_OUT = 5  # of so many annotated scans, one is kept for those evaluations
-SHOWN = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +40,11 @@ class Labelled:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A synthetic scan and the one it was made from."""
+    """A synthetic scan, the one it was made from, and the one whose lesion is in it."""
 
     made: BrainScan
     host: Labelled
+    donor: str
 
 
 def carved(annotated: Sequence[Labelled], seed: int) -> Iterator[Sample]:
@@ -62,7 +53,7 @@ def carved(annotated: Sequence[Labelled], seed: int) -> Iterator[Sample]:
         rng = stream(seed, "mix", None, index=index, purpose="carvemix")
         host, donor = rng.choice(len(annotated), 2, replace=False)
         made = carvemix.render(annotated[host].scan, annotated[donor].scan, carvemix.sample(rng))
-        yield Sample(made, annotated[host])
+        yield Sample(made, annotated[host], annotated[donor].member.label)
 
 
 def fabricated(
@@ -80,55 +71,8 @@ def fabricated(
         others = [cut for label, cut in lesions.items() if label != host.member.label]
         lesion = pick_lesion(rng, [one for cut in others for one in cut])
         made = coarse.render(host.scan, lesion, coarse.sample(rng, host.scan, lesion))
-        samples.append(Sample(made, host))
+        samples.append(Sample(made, host, lesion.scan))
     return samples
-
-
-def train_gan(
-    annotated: Sequence[Labelled],
-    hosts: Sequence[Labelled],
-    folder: Path,
-    seed: int,
-    device: str = "cpu",
-) -> Fabricator:
-    """Train TF-GAN on the annotated scans alone; go on where an earlier call ended."""
-    kept = max(1, len(annotated) // HELD_OUT)
-    sides = annotated[kept:], annotated[:kept]
-    # A side's coarse samples carry its own lesions: how lesions differ must not count.
-    learnt, judged = (
-        [sample.made for sample in fabricated(side, hosts, count, seed, f"gan {purpose}")]
-        for side, count, purpose in zip(sides, (N_GAN, N_JUDGED), ("train", "judge"), strict=True)
-    )
-    data = TrainingData(
-        real=[one.scan for one in sides[0]],
-        real_held_out=[one.scan for one in sides[1]],
-        hosts=[host.scan for host in hosts],
-        coarse=learnt,
-        coarse_held_out=judged,
-        classes=1,
-    )
-    labels = " ".join(one.member.label for one in annotated)
-    settings = replace(FAST, seed=seed, workers=0 if device == "cpu" else GAN_WORKERS)
-    return train(data, settings, folder, recipe=labels, device=device)
-
-
-def refined(samples: Sequence[Sample], gan: Fabricator, folder: Path) -> list[Sample]:
-    """Refine coarse samples, drop what does not pass; a report and a mosaic go to the folder."""
-    made = [replace(sample, made=gan.refine(sample.made)) for sample in samples]
-    verdicts = [gan.judge(sample.made) for sample in made]
-    kept = [sample for sample, verdict in zip(made, verdicts, strict=True) if verdict.accepted]
-    report = asdict(quality.report(verdicts, gan.thresholds))
-    history = [dict(entry) for entry in gan.history]
-    facts = {"helps": gan.helps, "best_step": gan.best_step, "history": history, **report}
-    write_json(folder / "gan.json", facts)
-    shown = [
-        (sample.host.own(sample.made), sample.made.classes, caption)
-        for before, after in list(zip(samples, made, strict=True))[:SHOWN]
-        for sample, caption in ((before, f"{before.host.member.label} coarse"), (after, "refined"))
-    ]
-    spacing = samples[0].made.spacing
-    synthetic_mosaic(shown, folder / "refined.png", "Coarse and refined samples", spacing)
-    return kept
 
 
 def cases(real: Sequence[Labelled], samples: Sequence[Sample], folder: Path) -> list[Case]:
