@@ -58,7 +58,7 @@ def main() -> int:
         scores: dict[str, list[float]] = {}
         for label, truth in truths(cohort_folder()).items():
             anat = options.out / "derivatives" / f"sub-{label}" / "anat"
-            scan = on_grid(anat, options.scratch, spacing[0], truth)
+            scan = on_grid(anat, options.scratch, truth)
             assert scan.truth is not None
             manual, image = array(scan.truth, bool), scan.voxels
             with torch_threads(2):
