@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from synthtumour_bids.preprocessing.brain import extract_brain
     from synthtumour_bids.preprocessing.templates import load_head_template
+    from synthtumour_bids.synthesis.geometry import dice
 
     template = load_head_template(options.template or "embedded")
     dices = {}
@@ -48,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
             found = extract_brain(image, lambda: template, work_dir=Path(work_dir), seed=527)
         seconds, cpu = time.monotonic() - start, time.process_time() - start_cpu
         truth = nib.load(mask_path).get_fdata() > 0.5
-        dices[subject] = float(2 * (found.mask & truth).sum() / (found.mask.sum() + truth.sum()))
+        dices[subject] = dice(found.mask, truth)
         quality = " ".join(f"{key}={value:.3f}" for key, value in found.qc.items())
         flags = ",".join(found.flags) or "-"
         print(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from starter import volumes
 
 from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.head import Again, simulate_head
@@ -33,8 +34,7 @@ DESCRIPTION = {"Name": "Repeats", "BIDSVersion": "1.10.1", "DatasetType": "raw"}
 
 def write_repeats(root: Path, heads: int, resolution: float, seed: int) -> None:
     """Two sessions of each head; both are drawn in a pose of their own."""
-    volumes = np.geomspace(*VOLUMES, heads)
-    for number, volume in enumerate(volumes):
+    for number, volume in enumerate(np.geomspace(*VOLUMES, heads)):
         for session in (1, 2):
             name = f"sub-{number:02d}/ses-{session}/anat/sub-{number:02d}_ses-{session}"
             head = simulate_head(
@@ -82,16 +82,12 @@ def segment(root: Path, models: str, more: list[str]) -> None:
         sys.exit(code)
 
 
-def volumes_of(folder: Path) -> dict[str, dict[str, float]]:
+def by_session(folder: Path) -> dict[str, dict[str, float]]:
     """mL by participant and session."""
     found: dict[str, dict[str, float]] = {}
-    for path in sorted(folder.glob("sub-*/ses-*/anat/*_label-L_mask.nii.gz")):
-        person, session, *more = path.name.split("_")
-        if more == ["label-L", "mask.nii.gz"]:
-            image = nib.load(path)
-            voxel = float(np.prod(image.header.get_zooms()[:3])) / 1000
-            count = float(np.count_nonzero(np.asanyarray(image.dataobj)))
-            found.setdefault(person, {})[session] = count * voxel
+    for name, volume in volumes(folder).items():
+        person, session = name.split("_")
+        found.setdefault(person, {})[session] = volume
     return found
 
 
@@ -115,7 +111,7 @@ def main() -> int:
     else:
         write_repeats(root, options.heads, options.resolution, options.seed)
     segment(root, options.models, more)
-    measured, truth = volumes_of(root / "out"), volumes_of(root / "truth")
+    measured, truth = by_session(root / "out"), by_session(root / "truth")
     differences = []
     for person, (one, other) in ((who, both.values()) for who, both in measured.items()):
         mean, limit = (one + other) / 2, smallest_measurable(one, other)

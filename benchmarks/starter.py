@@ -18,7 +18,10 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from cohort import cohort_folder, dice, load, truths
+from cohort import cohort_folder, load, truths
+
+from synthtumour_bids.demo.words import masks_of
+from synthtumour_bids.synthesis.geometry import dice
 
 Row = dict[str, str]  # of a table of the app
 LITTLE_ML = 1.0
@@ -38,11 +41,11 @@ def segment(out: Path, dataset: str, bundle: Path, more: list[str]) -> Path:
 
 
 def volumes(folder: Path) -> dict[str, float]:
+    """Millilitres of the masks on their scans' own grids, by the scans' names."""
     found = {}
-    for path in sorted(folder.glob("sub-*/**/anat/*_label-L_mask.nii.gz")):
-        if "_space-" not in path.name:
-            voxel = float(np.prod(nib.load(path).header.get_zooms()[:3])) / 1000
-            found[path.name.split("_label-")[0]] = float(np.count_nonzero(load(path))) * voxel
+    for path in masks_of(folder):
+        voxel = float(np.prod(nib.load(path).header.get_zooms()[:3])) / 1000
+        found[path.name.split("_label-")[0]] = float(np.count_nonzero(load(path))) * voxel
     return found
 
 

@@ -9,7 +9,6 @@ on what else the machine does; wall-clock seconds do.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
+from processes import own_peak_gb
 from scipy import ndimage
 
 from synthtumour_bids.profiles import PROFILES, Training
@@ -125,7 +125,6 @@ def measure(
         scored, cpu_scored = time.perf_counter() - t0, time.process_time() - c0
     total = np.mean(waited) + np.mean(stepped)
     n_shifted = len(prepared.validation)
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         f"{on}, {nprocs} threads, {workers} data workers; batch {trainer.batch_size}, "
         f"patch {patch} (Z, Y, X), features {training.features}, {n_weights / 1e6:.2f} M weights\n"
@@ -134,7 +133,7 @@ def measure(
         f"  CPU seconds of this process: {np.mean(cpu_step):.2f} network, "
         f"{np.mean(cpu_data):.2f} data\n"
         f"  scoring: {scored / n_shifted:.2f} s a case ({cpu_scored / n_shifted:.2f} CPU s)\n"
-        f"  peak memory of this process: {peak_kb / 1e6:.1f} GB"
+        f"  peak memory of this process: {own_peak_gb():.1f} GB"
     )
     if on.type == "cuda":
         tensors = torch.cuda.max_memory_allocated(on) / 1e9
