@@ -23,10 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--template", help="folder of a head template; default: the embedded head")
     parser.add_argument("--only", nargs="*", help="labels of the subjects to measure")
     parser.add_argument("--mosaics", type=Path, help="folder for the pictures")
-    parser.add_argument("--save", type=Path, help="folder for the masks found")
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(options.threads)
+    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
     import nibabel as nib
     import numpy as np
@@ -59,10 +57,6 @@ def main(argv: list[str] | None = None) -> int:
         if options.mosaics:
             options.mosaics.mkdir(parents=True, exist_ok=True)
             write_mosaic(image, found.mask, truth, options.mosaics / f"{subject}.png")
-        if options.save:
-            options.save.mkdir(parents=True, exist_ok=True)
-            mask = nib.Nifti1Image(found.mask.astype(np.uint8), image.affine)
-            nib.save(mask, options.save / f"{subject}.nii.gz")
     if not dices:
         print(f"no *_mask.nii.gz in {options.masks} belongs to a scan of {options.dataset}")
         return 65

@@ -25,6 +25,7 @@ from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.head import Again, simulate_head
 from synthtumour_bids.measures.change import smallest_measurable
 
+RESOLUTION = 2.0  # mm
 VOLUMES = (12.0, 90.0)  # mL
 LIMIT = 1.96  # standard deviations of a difference that hold 95 % of them
 # From the median: a false positive that comes and goes is nothing that any limit could hold.
@@ -32,14 +33,14 @@ ROBUST = 1.4826
 DESCRIPTION = {"Name": "Repeats", "BIDSVersion": "1.10.1", "DatasetType": "raw"}
 
 
-def write_repeats(root: Path, heads: int, resolution: float, seed: int) -> None:
+def write_repeats(root: Path, heads: int, seed: int) -> None:
     """Two sessions of each head; both are drawn in a pose of their own."""
     for number, volume in enumerate(np.geomspace(*VOLUMES, heads)):
         for session in (1, 2):
             name = f"sub-{number:02d}/ses-{session}/anat/sub-{number:02d}_ses-{session}"
             head = simulate_head(
                 np.random.default_rng((seed, number)),
-                resolution,
+                RESOLUTION,
                 Acquisition(),
                 tumour_volume=float(volume),
                 again=Again(np.random.default_rng((seed, number, session))),
@@ -96,7 +97,6 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("models", help="as for --model of the app: a folder, or starter")
     parser.add_argument("--heads", type=int, default=20)
-    parser.add_argument("--resolution", type=float, default=2.0, help="mm")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dataset", type=Path, help="of real repeats, in place of simulated ones")
     parser.add_argument("--pairs", nargs="+", default=[], metavar="A:B")
@@ -109,7 +109,7 @@ def main() -> int:
     if options.dataset:
         link_pairs(root, options.dataset, options.pairs)
     else:
-        write_repeats(root, options.heads, options.resolution, options.seed)
+        write_repeats(root, options.heads, options.seed)
     segment(root, options.models, more)
     measured, truth = by_session(root / "out"), by_session(root / "truth")
     differences = []

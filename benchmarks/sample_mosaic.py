@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 Spacing = tuple[float, float, float]
 
-ISOTROPIC: Spacing = (1.0, 1.0, 1.0)
 MASK_COLOUR = "#ff4040"
 DPI = 90
 
@@ -29,8 +28,8 @@ DPI = 90
 def synthetic_mosaic(
     samples: Sequence[tuple[NDArray[Any], NDArray[Any], str]],
     path: Path,
-    title: str = "Synthetic training examples",
-    spacing: Spacing = ISOTROPIC,
+    title: str,
+    spacing: Spacing,
 ) -> None:
     """Axial slice with most tumour of synthetic or mixed samples, without and with the contour.
 
@@ -55,8 +54,8 @@ def synthetic_mosaic(
         index = int(np.argmax((shown > 0).sum(axis=(0, 1))))
         window = _window(image)
         for ax in (axes[row][column], axes[row + 1][column]):
-            _slice(ax, image, 2, index, window, spacing)
-        _contour(axes[row + 1][column], label > 0, 2, index, MASK_COLOUR)
+            _slice(ax, image, index, window, spacing)
+        _contour(axes[row + 1][column], label > 0, index)
         axes[row][column].set_title(caption, color="white", fontsize=7)
     _save(figure, path)
 
@@ -94,28 +93,22 @@ def _window(image: NDArray[Any]) -> tuple[float, float]:
 def _slice(
     ax: Axes,
     image: NDArray[Any],
-    axis: int,
     index: int,
     window: tuple[float, float],
     spacing: Spacing,
 ) -> None:
     ax.imshow(
-        np.take(image, index, axis).T,
+        image[:, :, index].T,
         cmap="gray",
         vmin=window[0],
         vmax=window[1],
         origin="lower",
-        aspect=_aspect(axis, spacing),
+        aspect=spacing[1] / spacing[0],
         interpolation="nearest",
     )
 
 
-def _contour(ax: Axes, mask: NDArray[Any], axis: int, index: int, colour: str) -> None:
-    inside = np.take(mask, index, axis).T > 0
+def _contour(ax: Axes, mask: NDArray[Any], index: int) -> None:
+    inside = mask[:, :, index].T
     if inside.any() and not inside.all():
-        ax.contour(inside.astype(np.float32), levels=[0.5], colors=[colour], linewidths=0.8)
-
-
-def _aspect(axis: int, spacing: Spacing) -> float:
-    first, second = (s for a, s in enumerate(spacing) if a != axis)
-    return second / first
+        ax.contour(inside.astype(np.float32), levels=[0.5], colors=[MASK_COLOUR], linewidths=0.8)
