@@ -23,16 +23,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--template", help="folder of a head template; default: the embedded head")
     parser.add_argument("--only", nargs="*", help="labels of the subjects to measure")
     parser.add_argument("--mosaics", type=Path, help="folder for the pictures")
-    parser.add_argument("--save", type=Path, help="folder for the masks found")
-    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(options.threads)
+    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
 
     import nibabel as nib
     import numpy as np
 
     from synthtumour_bids.preprocessing.brain import extract_brain
     from synthtumour_bids.preprocessing.templates import load_head_template
+    from synthtumour_bids.synthesis.geometry import dice
 
     template = load_head_template(options.template or "embedded")
     dices = {}
@@ -48,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             found = extract_brain(image, lambda: template, work_dir=Path(work_dir), seed=527)
         seconds, cpu = time.monotonic() - start, time.process_time() - start_cpu
         truth = nib.load(mask_path).get_fdata() > 0.5
-        dices[subject] = float(2 * (found.mask & truth).sum() / (found.mask.sum() + truth.sum()))
+        dices[subject] = dice(found.mask, truth)
         quality = " ".join(f"{key}={value:.3f}" for key, value in found.qc.items())
         flags = ",".join(found.flags) or "-"
         print(
@@ -58,10 +57,6 @@ def main(argv: list[str] | None = None) -> int:
         if options.mosaics:
             options.mosaics.mkdir(parents=True, exist_ok=True)
             write_mosaic(image, found.mask, truth, options.mosaics / f"{subject}.png")
-        if options.save:
-            options.save.mkdir(parents=True, exist_ok=True)
-            mask = nib.Nifti1Image(found.mask.astype(np.uint8), image.affine)
-            nib.save(mask, options.save / f"{subject}.nii.gz")
     if not dices:
         print(f"no *_mask.nii.gz in {options.masks} belongs to a scan of {options.dataset}")
         return 65

@@ -7,8 +7,7 @@ stands for the optional harmonisation.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -27,10 +26,6 @@ class CarveParams:
     """
 
     size: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON-able values."""
-        return asdict(self)
 
 
 def sample(rng: np.random.Generator) -> CarveParams:

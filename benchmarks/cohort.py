@@ -22,7 +22,6 @@ import os
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -30,7 +29,10 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import processes
 import SimpleITK as sitk
+
+from synthtumour_bids.synthesis.geometry import dice
 
 N_HELD_OUT = 8
 STEPS = ("preprocess", "synthesise", "train", "segment", "report")
@@ -83,20 +85,17 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     for step in steps:
         command = [*(sys.executable, "-m", "synthtumour_bids"), *arguments(out, more, hold_out)]
-        start = time.monotonic()
-        process = subprocess.Popen([*command, "--steps", step])
-        _, status, usage = os.wait4(process.pid, 0)
-        code = os.waitstatus_to_exitcode(status)
+        cost = processes.run([*command, "--steps", step])
         note(
             out,
             step=step,
-            seconds=round(time.monotonic() - start, 1),
-            peak_gb=round(usage.ru_maxrss / 1e6, 2),
-            exit_code=code,
+            seconds=round(cost.seconds, 1),
+            peak_gb=round(cost.peak_gb, 2),
+            exit_code=cost.exit_code,
             options=more,
         )
-        if code not in (0, 1):
-            return code
+        if cost.exit_code not in (0, 1):
+            return cost.exit_code
     return 0
 
 
@@ -124,9 +123,9 @@ def junior(out: Path, more: list[str]) -> int:
     ):
         start = time.monotonic()
         work()
-        peak = max(resource.getrusage(who).ru_maxrss for who in WHOSE)
+        peak = max(processes.peak_gb(resource.getrusage(who)) for who in WHOSE)
         seconds = round(time.monotonic() - start, 1)
-        note(out, step=name, seconds=seconds, peak_gb=round(peak / 1e6, 2), options=more)
+        note(out, step=name, seconds=seconds, peak_gb=round(peak, 2), options=more)
     model = job.model(Network.JUNIOR)
     networks = Networks.of({Network.JUNIOR: model.card}, method, job.settings)
     for result in predict(job, model, job.preprocessed(Role.TUMOUR)):
@@ -152,11 +151,6 @@ def otsu(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
     mask = sitk.GetImageFromArray(brain.astype(np.uint8))
     filtered = sitk.OtsuThreshold(clipped, mask, 0, 1, 128, True, 1)
     return (sitk.GetArrayFromImage(filtered) > 0) & brain
-
-
-def dice(one: np.ndarray, other: np.ndarray) -> float:
-    total = int(one.sum()) + int(other.sum())
-    return 2 * int((one & other).sum()) / total if total else 1.0
 
 
 def scores(out: Path, stem: str) -> dict[str, float]:

@@ -20,14 +20,13 @@ import random
 import shutil
 import statistics
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cohort
+from scipy import stats
+from starter import LITTLE_ML, Row, p_values, said
 
-Row = dict[str, str]  # of a table of the app
-LITTLE_ML = 1.0
 TABLE = "derivatives/group_desc-tumour_volumes.tsv"  # of a fold that is finished
 
 
@@ -72,9 +71,12 @@ def rows(fold: Path, role: str) -> list[Row]:
         return [row for row in csv.DictReader(stream, delimiter="\t") if row["role"] == role]
 
 
-def said(found: Sequence[Row]) -> str:
-    counts = Counter(row["tumour_present"] for row in found)
-    return ", ".join(f"{word} {counts[word]}" for word in ("yes", "unsure", "no"))
+def auc(tumours: Sequence[Row], others: Sequence[Row]) -> float:
+    """Chance that of a glioma and a tumour-free scan the glioma has the smaller p; NaN without."""
+    one, other = p_values(tumours), p_values(others)
+    if not (one and other):
+        return float("nan")
+    return float(stats.mannwhitneyu(other, one).statistic) / (len(one) * len(other))
 
 
 def table(out: Path) -> int:
@@ -85,13 +87,16 @@ def table(out: Path) -> int:
         return 1
     print("| fold | gliomas: Dice, all | median | held out | median | tumour_present |")
     print("|---|---|---|---|---|---|")
+    gliomas: list[Row] = []
     everybody: list[Row] = []
     for fold in folds:
         scores = cohort.scores(fold, "label-L_mask")
         columns = [fold.name.removeprefix("fold-")]
         for chosen in (list(scores.values()), [v for k, v in scores.items() if k in held]):
             columns += [f"{statistics.mean(chosen):.3f}", f"{statistics.median(chosen):.3f}"]
-        print(f"| {' | '.join(columns)} | {said(rows(fold, 'tumour'))} |")
+        own = rows(fold, "tumour")
+        print(f"| {' | '.join(columns)} | {said(own)} |")
+        gliomas += own
         everybody += rows(fold, "heldout")
     volumes = {row["scan"]: float(row["volume_mL"]) for row in everybody}
     little = sum(volume < LITTLE_ML for volume in volumes.values())
@@ -100,7 +105,9 @@ def table(out: Path) -> int:
         f"{statistics.median(volumes.values()):.1f} mL, less than {LITTLE_ML:g} mL in {little}"
     )
     print("others:", ", ".join(f"{k} {v:.1f}" for k, v in volumes.items() if v >= LITTLE_ML))
-    print(f"tumour_present: {said(everybody)}")
+    print(f"tumour_present: {said(everybody)}; AUC of p {auc(gliomas, everybody):.3f}")
+    least = min(float(row["volume_mL"]) for row in gliomas)
+    print(f"least that is marked in a glioma: {least:.1f} mL")
     return 0
 
 

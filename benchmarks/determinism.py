@@ -21,6 +21,7 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.demo.phantom import write_cohort
+from synthtumour_bids.synthesis.geometry import dice
 
 RUNS = (("1 process", 1), ("2 processes", 2), ("2 processes, again", 2))
 KINDS = {
@@ -57,8 +58,7 @@ def least_dice(first: Path, other: Path) -> float | None:
             np.asanyarray(nib.load(file).dataobj) > 0
             for file in (path, other / path.relative_to(first))
         )
-        total = one.sum() + two.sum()
-        scores.append(float(2 * (one & two).sum() / total) if total else 1.0)
+        scores.append(dice(one, two))
     return min(scores, default=None)
 
 
@@ -69,8 +69,9 @@ def row(name: str, first: Path, other: Path) -> str:
         for kind, pattern in KINDS.items()
         for one, two in ((hashes(first, pattern), hashes(other, pattern)),)
     }
-    dice = least_dice(first, other)
-    return f"| {name} | {' | '.join(cells.values())} | {'n/a' if dice is None else f'{dice:.4f}'} |"
+    least = least_dice(first, other)
+    told = "n/a" if least is None else f"{least:.4f}"
+    return f"| {name} | {' | '.join(cells.values())} | {told} |"
 
 
 def main() -> int:

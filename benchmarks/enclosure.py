@@ -16,13 +16,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from cohort import cohort_folder, dice, held_out, load, truths
+from cohort import cohort_folder, held_out, load, truths
 from scipy import ndimage
 
 from synthtumour_bids.preprocessing.registration import carry_to_native
 from synthtumour_bids.synthesis.brain import Brain
 from synthtumour_bids.synthesis.enclosure import add_enclosed, enclosed
-from synthtumour_bids.synthesis.geometry import Mask
+from synthtumour_bids.synthesis.geometry import Mask, dice
 from synthtumour_bids.volumes import load_nifti, load_volume
 
 SHARES = (0.9, 0.85, 0.8, 0.75, 0.7)

@@ -60,7 +60,6 @@ class Segmented:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--profile", default="sloppy")
     parser.add_argument("--seed", type=int, default=21, help="none that a starter or demo has")
     parser.add_argument("--nprocs", type=int, default=2)
     options = parser.parse_args()
@@ -70,7 +69,7 @@ def main() -> int:
     command = [sys.executable, "-m", "synthtumour_bids", str(out / "scans"), str(out / "found")]
     command += ["participant", "--method", "fabrication", "--annotated-dir", str(out / "annotated")]
     command += ["--tumourfree-dir", str(out / "tumourfree"), "--work-dir", str(out / "work")]
-    command += ["--profile", options.profile, "--seed", str(options.seed)]
+    command += ["--profile", "sloppy", "--seed", str(options.seed)]
     code = subprocess.run([*command, "--nprocs", str(options.nprocs)]).returncode
     if code not in (0, 1):
         return code

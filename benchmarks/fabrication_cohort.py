@@ -1,4 +1,4 @@
-"""The development cohort for `fabrication.py`: its grid, folds, scores of masks."""
+"""The development cohort on the grid of profile ``fast``: its scans, folds, scores of masks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from cohort import cohort_folder, truths
 from synthtumour_bids.files import write_json
 from synthtumour_bids.preprocessing import ants_images, geometry
 from synthtumour_bids.preprocessing.registration import carry_to_native
-from synthtumour_bids.preprocessing.templates import standard_brain
-from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.metrics import Scores, evaluate
 from synthtumour_bids.synthesis.fabrication.scans import BrainScan, Scale, make_scan
 from synthtumour_bids.synthesis.pseudo_labels import assess, final_criteria
 
 SPLIT_SEED = 0
 N_FOLDS = 4
-RESOLUTION = PROFILES["fast"].resolution
 COHORT = "cohort.json"
 
 
@@ -88,17 +85,16 @@ def array(path: Path, dtype: type) -> np.ndarray:
 
 
 def take_cohort(out: Path, folder: Path) -> Cohort:
-    """Bring the derivatives of ``cohort.py run OUT`` to the grid; what is there is kept."""
+    """Gather the derivatives of ``cohort.py run OUT``; what is there is kept."""
     derivatives = out / "derivatives"
     masks = truths(cohort_folder())
     order = np.random.default_rng(SPLIT_SEED).permutation(sorted(masks)).tolist()
     hosts = sorted((derivatives / "derivatives" / "tumourfree").glob("sub-*/anat"))
     cohort = Cohort(
         scans=tuple(
-            on_grid(derivatives / f"sub-{label}" / "anat", folder, RESOLUTION, masks[label])
-            for label in order
+            on_grid(derivatives / f"sub-{label}" / "anat", folder, masks[label]) for label in order
         ),
-        hosts=tuple(on_grid(anat, folder, RESOLUTION) for anat in hosts),
+        hosts=tuple(on_grid(anat, folder) for anat in hosts),
     )
     labels = {part: [m.label for m in getattr(cohort, part)] for part in ("scans", "hosts")}
     write_json(folder / COHORT, labels)
@@ -121,8 +117,8 @@ def _member(label: str, folder: Path, *, annotated: bool, native: Path = Path())
     return Member(label, native, **{name: folder / f"{label}_{name}.nii" for name in names})
 
 
-def on_grid(anat: Path, folder: Path, resolution: float, truth: Path | None = None) -> Member:
-    """Resample a scan from the 2-mm template grid; its manual mask comes from its own grid."""
+def on_grid(anat: Path, folder: Path, truth: Path | None = None) -> Member:
+    """Take a scan from the template grid; its manual mask comes from its own grid."""
     label = anat.parent.name.removeprefix("sub-")
     member = _member(label, folder, annotated=truth is not None, native=anat)
     paths = {"image": member.image, "brain": member.brain} | (
@@ -132,26 +128,18 @@ def on_grid(anat: Path, folder: Path, resolution: float, truth: Path | None = No
         return member
     folder.mkdir(parents=True, exist_ok=True)
     source = nib.load(next(anat.glob("*_space-*_desc-preproc_FLAIR.nii.gz")))
-    inside = nib.load(next(anat.glob("*_space-*_desc-brain_mask.nii.gz")))
-    target = standard_brain(resolution)
-
-    def moved(data: np.ndarray) -> np.ndarray:
-        return geometry.resample(data, source.affine, target.shape, target.affine)
-
-    share = moved(inside.get_fdata(dtype=np.float32))
-    # Divided by the brain's share, or its border would darken.
-    image = moved(source.get_fdata(dtype=np.float32)) / np.maximum(share, 0.5)
-    contents = {"image": np.where(share >= 0.5, image, 0).astype(np.float32), "brain": share >= 0.5}
+    brain = array(next(anat.glob("*_space-*_desc-brain_mask.nii.gz")), bool)
+    contents = {"image": source.get_fdata(dtype=np.float32), "brain": brain}
     if truth:
         manual = ants.image_read(str(truth)).clone("float")
         transform = next(anat.glob("*_to-*_xfm.*"))
         on_template = ants.apply_transforms(
             ants_images.image_to_ants(source), manual, [str(transform)], interpolator="linear"
         )
-        contents["truth"] = (moved(on_template.numpy()) >= 0.5) & contents["brain"]
+        contents["truth"] = (on_template.numpy() >= 0.5) & brain
     for name, data in contents.items():
         kind = np.float32 if name == "image" else np.uint8
-        nib.save(nib.Nifti1Image(data.astype(kind), target.affine), paths[name])
+        nib.save(nib.Nifti1Image(data.astype(kind), source.affine), paths[name])
     return member
 
 

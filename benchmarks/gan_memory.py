@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import resource
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from processes import own_peak_gb
 
 from synthtumour_bids.synthesis.fabrication import coarse
 from synthtumour_bids.synthesis.fabrication.gan_settings import FULL
@@ -43,10 +43,6 @@ def brain_scan(name: str, contrasts: int, tumour_mm: float = 0.0) -> BrainScan:
     return make_scan(images, brain, (1.0, 1.0, 1.0), name, tumour.astype(np.uint8))[0]
 
 
-def peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--contrasts", type=int, default=1)
@@ -58,12 +54,12 @@ def main() -> None:
     rng = stream(0, "host", None, purpose="coarse")
     rough = coarse.render(host, lesion, coarse.sample(rng, host, lesion))
     data = TrainingData([annotated], [annotated], [host], [rough], [rough], classes=1)
-    before, start = peak_gb(), time.perf_counter()
+    before, start = own_peak_gb(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         train(data, SETTINGS, Path(folder), device="cpu")
     print(
         f"patches of {' x '.join(map(str, SETTINGS.patch))} voxels, {options.contrasts} "
-        f"contrast(s): {peak_gb() - before:.1f} GB beyond {before:.1f} GB, "
+        f"contrast(s): {own_peak_gb() - before:.1f} GB beyond {before:.1f} GB, "
         f"{time.perf_counter() - start:.0f} s"
     )
 

@@ -31,6 +31,7 @@ Values = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 AWAY_MM = 20.0  # of a hole's middle from the midplane
 TRIES = 500
+HOLES = 2  # in each scan
 
 
 def straight(path: Path) -> nib.Nifti1Image:
@@ -98,7 +99,6 @@ def main() -> None:
     for name in ("scans", "brains", "masks"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--participants", nargs="+", required=True)
-    parser.add_argument("--holes", type=int, default=2, help="for each scan")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     rng = np.random.default_rng(given.seed)
@@ -110,7 +110,7 @@ def main() -> None:
         scan, brain = np.asarray(image.dataobj, np.float32), np.asarray(mask.dataobj) > 0
         affine = image.affine.copy()
         affine[:3, 3] -= affine[:3, :3] @ ndimage.center_of_mass(brain) + affine[:3, 3]
-        for _ in range(given.holes):
+        for _ in range(HOLES):
             path = shapes[rng.integers(len(shapes))]
             shape = on_voxels(path, nib.affines.voxel_sizes(affine))
             hole = placed(shape, brain, affine, rng)

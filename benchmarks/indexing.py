@@ -18,16 +18,15 @@ SESSIONS = ("1", "2")
 FILES = ("anat/{}_T1w", "anat/{}_FLAIR")
 
 
-def build(root: Path, subjects: int, func_runs: int) -> int:
+def build(root: Path, subjects: int) -> int:
     """Make the dataset; return its number of files."""
-    files = (*FILES, *(f"func/{{}}_task-rest_run-{run}_bold" for run in range(func_runs)))
     lines = ["participant_id\tgroup"]
     count = 0
     for number in range(subjects):
         lines.append(f"sub-{number:04d}\t{'control' if number % 2 else 'tumour'}")
         for session in SESSIONS:
             stem = f"sub-{number:04d}_ses-{session}"
-            for file in files:
+            for file in FILES:
                 for extension in (".nii.gz", ".json"):
                     path = root / stem.replace("_", "/") / (file.format(stem) + extension)
                     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,11 +46,10 @@ def report(title: str, settings: Settings) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subjects", type=int, default=500)
-    parser.add_argument("--func-runs", type=int, default=0, help="runs a session, to be ignored")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "bids"
-        count = build(root, arguments.subjects, arguments.func_runs)
+        count = build(root, arguments.subjects)
         print(f"{arguments.subjects} participants, {count} files")
         settings = Settings(root, Path(folder) / "out")
         report("all participants (with import of pybids)", settings)

@@ -9,14 +9,12 @@ on top of what the libraries take.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import processes
 from scipy import ndimage
 
 from synthtumour_bids.demo.acquisition import Acquisition
@@ -39,17 +37,15 @@ def write_scan(folder: Path, shape: tuple[int, ...]) -> None:
     (folder / "participants.tsv").write_text("participant_id\tgroup\nsub-1\ttumour\n")
 
 
-def measure(out: Path, name: str, step: str) -> tuple[float, float]:
-    """Gigabytes at the peak and seconds of one step; those before it are done."""
+def measure(out: Path, name: str, step: str) -> processes.Cost:
+    """Run one step; those before it are done."""
     command = [sys.executable, "-m", "synthtumour_bids", str(out / f"bids-{name}")]
     command += [str(out / f"out-{name}"), "participant", "--model", "starter", "--nprocs", "1"]
     command += ["--work-dir", str(out / "work"), "--skip-bids-validation", "--steps", step]
-    start = time.monotonic()
-    process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
+    cost = processes.run(command)
+    if cost.exit_code:
         sys.exit(f"{name} failed")
-    return usage.ru_maxrss * 1024 / 1e9, time.monotonic() - start
+    return cost
 
 
 def main() -> int:
@@ -63,12 +59,12 @@ def main() -> int:
     print(f"| scan | million voxels | {', GB | '.join(STEPS)}, GB | seconds |")
     print("|---" * (len(STEPS) + 3) + "|")
     for name, (voxels, measured) in zip(names, rows, strict=True):
-        peaks = " | ".join(f"{gb:.2f}" for gb, _ in measured)
-        seconds = " + ".join(f"{each:.0f}" for _, each in measured)
+        peaks = " | ".join(f"{cost.peak_gb:.2f}" for cost in measured)
+        seconds = " + ".join(f"{cost.seconds:.0f}" for cost in measured)
         print(f"| {name.replace('x', ' x ')} | {voxels / 1e6:.0f} | {peaks} | {seconds} |")
     if len(rows) > 1:
         for number, step in enumerate(STEPS):
-            peaks = [measured[number][0] for _, measured in rows]
+            peaks = [measured[number].peak_gb for _, measured in rows]
             slope, base = np.polyfit([voxels for voxels, _ in rows], peaks, 1)
             print(f"{step}: {base:.2f} GB + {slope * 1e9:.0f} bytes a voxel")
     return 0

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from cohort import cohort_folder, dice, held_out, truths
+from cohort import cohort_folder, held_out, truths
 from fabrication_cohort import array, on_grid
 from scipy import ndimage
 
@@ -25,6 +25,7 @@ from synthtumour_bids.segmentation.environment import torch_threads
 from synthtumour_bids.segmentation.network import Network
 from synthtumour_bids.synthesis.borders import Evidence, refine_borders
 from synthtumour_bids.synthesis.brain import Brain
+from synthtumour_bids.synthesis.geometry import dice
 
 WAYS: dict[str, Evidence | None] = {
     "network alone": None,
@@ -58,7 +59,7 @@ def main() -> int:
         scores: dict[str, list[float]] = {}
         for label, truth in truths(cohort_folder()).items():
             anat = options.out / "derivatives" / f"sub-{label}" / "anat"
-            scan = on_grid(anat, options.scratch, spacing[0], truth)
+            scan = on_grid(anat, options.scratch, truth)
             assert scan.truth is not None
             manual, image = array(scan.truth, bool), scan.voxels
             with torch_threads(2):

@@ -19,11 +19,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from starter import volumes
 
 from synthtumour_bids.demo.acquisition import Acquisition
 from synthtumour_bids.demo.head import Again, simulate_head
 from synthtumour_bids.measures.change import smallest_measurable
 
+RESOLUTION = 2.0  # mm
 VOLUMES = (12.0, 90.0)  # mL
 LIMIT = 1.96  # standard deviations of a difference that hold 95 % of them
 # From the median: a false positive that comes and goes is nothing that any limit could hold.
@@ -31,15 +33,14 @@ ROBUST = 1.4826
 DESCRIPTION = {"Name": "Repeats", "BIDSVersion": "1.10.1", "DatasetType": "raw"}
 
 
-def write_repeats(root: Path, heads: int, resolution: float, seed: int) -> None:
+def write_repeats(root: Path, heads: int, seed: int) -> None:
     """Two sessions of each head; both are drawn in a pose of their own."""
-    volumes = np.geomspace(*VOLUMES, heads)
-    for number, volume in enumerate(volumes):
+    for number, volume in enumerate(np.geomspace(*VOLUMES, heads)):
         for session in (1, 2):
             name = f"sub-{number:02d}/ses-{session}/anat/sub-{number:02d}_ses-{session}"
             head = simulate_head(
                 np.random.default_rng((seed, number)),
-                resolution,
+                RESOLUTION,
                 Acquisition(),
                 tumour_volume=float(volume),
                 again=Again(np.random.default_rng((seed, number, session))),
@@ -82,16 +83,12 @@ def segment(root: Path, models: str, more: list[str]) -> None:
         sys.exit(code)
 
 
-def volumes_of(folder: Path) -> dict[str, dict[str, float]]:
+def by_session(folder: Path) -> dict[str, dict[str, float]]:
     """mL by participant and session."""
     found: dict[str, dict[str, float]] = {}
-    for path in sorted(folder.glob("sub-*/ses-*/anat/*_label-L_mask.nii.gz")):
-        person, session, *more = path.name.split("_")
-        if more == ["label-L", "mask.nii.gz"]:
-            image = nib.load(path)
-            voxel = float(np.prod(image.header.get_zooms()[:3])) / 1000
-            count = float(np.count_nonzero(np.asanyarray(image.dataobj)))
-            found.setdefault(person, {})[session] = count * voxel
+    for name, volume in volumes(folder).items():
+        person, session = name.split("_")
+        found.setdefault(person, {})[session] = volume
     return found
 
 
@@ -100,7 +97,6 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("models", help="as for --model of the app: a folder, or starter")
     parser.add_argument("--heads", type=int, default=20)
-    parser.add_argument("--resolution", type=float, default=2.0, help="mm")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dataset", type=Path, help="of real repeats, in place of simulated ones")
     parser.add_argument("--pairs", nargs="+", default=[], metavar="A:B")
@@ -113,9 +109,9 @@ def main() -> int:
     if options.dataset:
         link_pairs(root, options.dataset, options.pairs)
     else:
-        write_repeats(root, options.heads, options.resolution, options.seed)
+        write_repeats(root, options.heads, options.seed)
     segment(root, options.models, more)
-    measured, truth = volumes_of(root / "out"), volumes_of(root / "truth")
+    measured, truth = by_session(root / "out"), by_session(root / "truth")
     differences = []
     for person, (one, other) in ((who, both.values()) for who, both in measured.items()):
         mean, limit = (one + other) / 2, smallest_measurable(one, other)

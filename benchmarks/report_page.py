@@ -9,13 +9,13 @@ twice: the first one loads libraries and the template, which a run pays once a p
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from processes import own_peak_gb
 
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
@@ -75,7 +75,7 @@ def measure(out: Path, resolution: float) -> None:
         report_scan(ReportTask(scan, truth, layout, redraw=True))
         write_participant(PageTask(("raw", "1"), layout, [(Identity.of(scan), record)]))
         seconds.append(time.process_time() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    peak = own_peak_gb()
     parts = [layout.page("raw", "1"), *(out / "sub-1" / "figures").iterdir()]
     size = sum(path.stat().st_size for path in parts) / 1e6
     first, second = seconds

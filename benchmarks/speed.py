@@ -18,26 +18,18 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from cohort import cohort_folder, dice, load
+import processes
+from cohort import cohort_folder, load
 from starter import AS_PATIENTS
+
+from synthtumour_bids.synthesis.geometry import dice
 
 HERE = Path(__file__).resolve().parents[1]
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one run took: seconds by the clock and of processors, GB of its largest process."""
-
-    clock: float
-    processor: float
-    peak_gb: float
-
-
-def run(source: Path, out: Path, scan: str, more: list[str]) -> Cost:
+def run(source: Path, out: Path, scan: str, more: list[str]) -> processes.Cost:
     dataset, label = scan.split("/")
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "synthtumour_bids", str(cohort_folder() / dataset)]
@@ -53,20 +45,17 @@ def run(source: Path, out: Path, scan: str, more: list[str]) -> Cost:
     command += ["--work-dir", str(out / "work"), *more]
     command += AS_PATIENTS if dataset == "tumourfree" else ()
     out.mkdir(parents=True)
-    start = time.monotonic()
     with (out / "log.txt").open("w") as log:
-        process = subprocess.Popen(
+        cost = processes.run(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=source,
             env={**os.environ, "PYTHONPATH": str(source)},
         )
-        _, status, usage = os.wait4(process.pid, 0)
-    if code := os.waitstatus_to_exitcode(status):
+    if code := cost.exit_code:
         sys.exit(f"{' '.join(command)} ended with {code}:\n{(out / 'log.txt').read_text()}")
-    clock = time.monotonic() - start
-    return Cost(clock, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6)
+    return cost
 
 
 def mask(out: Path) -> Path:
@@ -84,7 +73,7 @@ def main() -> int:
     sources = {"here": HERE}
     if options.beside:
         sources["beside"] = options.beside.absolute()
-    costs: dict[tuple[str, str], list[Cost]] = {}
+    costs: dict[tuple[str, str], list[processes.Cost]] = {}
     for scan in options.scans:
         for _ in range(options.repeats):
             for name, source in sources.items():
@@ -95,7 +84,7 @@ def main() -> int:
     for (scan, name), found in costs.items():
         clock, processor = (
             statistics.median(getattr(one, field) for one in found)
-            for field in ("clock", "processor")
+            for field in ("seconds", "processor_seconds")
         )
         peak = max(one.peak_gb for one in found)
         print(f"| {scan} | {name} | {clock:.1f} | {processor:.1f} | {peak:.1f} |")

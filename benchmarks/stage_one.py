@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import tempfile
 import time
 from functools import cache
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from processes import own_peak_gb
 from scipy import ndimage
 
 from synthtumour_bids.methods.label_free.recipes import RECIPES
@@ -120,7 +120,7 @@ def measure(path: str, preset: str, where: str, n: int, processes: int, folder: 
 
 
 def peak_mb(_: int) -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return own_peak_gb() * 1000
 
 
 def main() -> None:

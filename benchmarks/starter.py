@@ -13,12 +13,17 @@ import csv
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from cohort import cohort_folder, dice, load, truths
+from cohort import cohort_folder, load, truths
 
+from synthtumour_bids.demo.words import masks_of
+from synthtumour_bids.synthesis.geometry import dice
+
+Row = dict[str, str]  # of a table of the app
 LITTLE_ML = 1.0
 # Tumour-free people are segmented here as if they were patients.
 AS_PATIENTS = ("--tumour-value", "control", "--tumourfree-value", "none")
@@ -36,21 +41,28 @@ def segment(out: Path, dataset: str, bundle: Path, more: list[str]) -> Path:
 
 
 def volumes(folder: Path) -> dict[str, float]:
+    """Millilitres of the masks on their scans' own grids, by the scans' names."""
     found = {}
-    for path in sorted(folder.glob("sub-*/**/anat/*_label-L_mask.nii.gz")):
-        if "_space-" not in path.name:
-            voxel = float(np.prod(nib.load(path).header.get_zooms()[:3])) / 1000
-            found[path.name.split("_label-")[0]] = float(np.count_nonzero(load(path))) * voxel
+    for path in masks_of(folder):
+        voxel = float(np.prod(nib.load(path).header.get_zooms()[:3])) / 1000
+        found[path.name.split("_label-")[0]] = float(np.count_nonzero(load(path))) * voxel
     return found
 
 
 def verdicts(folder: Path) -> str:
     with (folder / "participants.tsv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t"))
+        return said(list(csv.DictReader(stream, delimiter="\t")))
+
+
+def said(rows: Sequence[Row]) -> str:
     counts = Counter(row["tumour_present"] for row in rows)
-    p = sorted(float(row["presence_p"]) for row in rows if row["presence_p"] != "n/a")
-    said = ", ".join(f"{word} {counts[word]}" for word in ("yes", "unsure", "no"))
-    return said + (f"; p {p[0]:.4f} to {p[-1]:.4f}" if p else "; no p")
+    words = ", ".join(f"{word} {counts[word]}" for word in ("yes", "unsure", "no"))
+    p = p_values(rows)
+    return words + (f"; p {min(p):.4f} to {max(p):.4f}" if p else "; no p")
+
+
+def p_values(rows: Sequence[Row]) -> list[float]:
+    return [float(row["presence_p"]) for row in rows if row["presence_p"] != "n/a"]
 
 
 def main() -> int:

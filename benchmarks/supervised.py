@@ -71,12 +71,7 @@ def main() -> int:
     masks = truths(cohort_folder())
     order = np.random.default_rng(SPLIT_SEED).permutation(sorted(masks)).tolist()
     members = [
-        on_grid(
-            out / "derivatives" / f"sub-{label}" / "anat",
-            results / "scans",
-            PROFILE.resolution,
-            masks[label],
-        )
+        on_grid(out / "derivatives" / f"sub-{label}" / "anat", results / "scans", masks[label])
         for label in order
     ]
     halves = members[: len(members) // 2], members[len(members) // 2 :]

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from cohort import cohort_folder, dice, load, truths
+from cohort import cohort_folder, load, truths
 
 from synthtumour_bids.files import write_json
 from synthtumour_bids.preprocessing.registration import carry_to_native
 from synthtumour_bids.synthesis.borders import refine_borders
 from synthtumour_bids.synthesis.brain import Brain
-from synthtumour_bids.synthesis.geometry import Mask
+from synthtumour_bids.synthesis.geometry import Mask, dice
 from synthtumour_bids.volumes import load_nifti, load_volume
 
 WAYS = (

@@ -9,7 +9,6 @@ on what else the machine does; wall-clock seconds do.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import torch
+from processes import own_peak_gb
 from scipy import ndimage
 
 from synthtumour_bids.profiles import PROFILES, Training
@@ -40,20 +40,12 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--nprocs", type=int, default=2)
-    parser.add_argument("--workers", type=int, help="data workers (default: what training uses)")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--patch", type=int, nargs=3)
-    parser.add_argument("--features", type=int, nargs="+")
-    parser.add_argument("--work-dir", type=Path)
     arguments = parser.parse_args()
     profile = PROFILES[arguments.profile]
     training = replace(profile.junior, iterations_per_epoch=arguments.steps + 2)
-    if arguments.patch:
-        training = replace(training, patch_size=tuple(arguments.patch))
-    if arguments.features:
-        training = replace(training, features=tuple(arguments.features))
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.work_dir or Path(temporary)
+        folder = Path(temporary)
         began = time.perf_counter()
         cases = write_cases(folder / "cases", arguments.cases, profile.resolution)
         written = time.perf_counter()
@@ -66,7 +58,7 @@ def main() -> None:
               f"(writing them: {written - began:.1f} s); a case takes "
               f"{megabytes(folder / 'cases') / len(cases):.1f} MB as written and "
               f"{megabytes(prepared.folder) / len(cases):.1f} MB prepared")  # fmt: skip
-        measure(prepared, training, arguments.device, arguments.nprocs, arguments.workers)
+        measure(prepared, training, arguments.device, arguments.nprocs)
 
 
 def write_cases(folder: Path, n: int, resolution: float) -> list[Case]:
@@ -93,9 +85,7 @@ def megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def measure(
-    prepared: PreparedDataset, training: Training, device: str, nprocs: int, workers: int | None
-) -> None:
+def measure(prepared: PreparedDataset, training: Training, device: str, nprocs: int) -> None:
     on = resolve_device(device)
     with nnunet_environment(prepared.folder), torch_threads(nprocs):
         trainer = SynthTumourTrainer(
@@ -105,8 +95,7 @@ def measure(
         trainer.open_data()
         n_weights = sum(p.numel() for p in trainer.network.parameters())
         patch = trainer.configuration_manager.patch_size
-        if workers is None:
-            workers = loader_workers(nprocs, on, 8 * int(np.prod(patch)) * trainer.batch_size)
+        workers = loader_workers(nprocs, on, 8 * int(np.prod(patch)) * trainer.batch_size)
         waited, stepped, cpu_data, cpu_step = [], [], [], []
         batches = iter(trainer.batches(0, 0, 0, workers))
         for i in range(training.iterations_per_epoch):
@@ -125,7 +114,6 @@ def measure(
         scored, cpu_scored = time.perf_counter() - t0, time.process_time() - c0
     total = np.mean(waited) + np.mean(stepped)
     n_shifted = len(prepared.validation)
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(
         f"{on}, {nprocs} threads, {workers} data workers; batch {trainer.batch_size}, "
         f"patch {patch} (Z, Y, X), features {training.features}, {n_weights / 1e6:.2f} M weights\n"
@@ -134,7 +122,7 @@ def measure(
         f"  CPU seconds of this process: {np.mean(cpu_step):.2f} network, "
         f"{np.mean(cpu_data):.2f} data\n"
         f"  scoring: {scored / n_shifted:.2f} s a case ({cpu_scored / n_shifted:.2f} CPU s)\n"
-        f"  peak memory of this process: {peak_kb / 1e6:.1f} GB"
+        f"  peak memory of this process: {own_peak_gb():.1f} GB"
     )
     if on.type == "cuda":
         tensors = torch.cuda.max_memory_allocated(on) / 1e9

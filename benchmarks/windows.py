@@ -44,7 +44,7 @@ def main() -> int:
     print("scan, windows, whole brain", flush=True)
     for label, truth in truths(cohort_folder()).items():
         anat = options.out / "derivatives" / f"sub-{label}" / "anat"
-        scan = on_grid(anat, options.scratch, spacing[0], truth)
+        scan = on_grid(anat, options.scratch, truth)
         assert scan.truth is not None
         manual = array(scan.truth, bool)
         with torch_threads(2):
