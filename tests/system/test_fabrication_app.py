@@ -146,7 +146,8 @@ def test_models_tell_what_they_learned_from(fabricated: Fabricated) -> None:
     assert "Fabricated samples" in report
     assert "annotated scans (3)" in report  # of those that chose the epoch
     written = (fabricated.out / "logs" / "CITATION.md").read_text()
-    for words in ("2511.18654", f"{N_ANNOTATED} annotated scans", "semi-supervised", "refined samples"):
+    learned = f"{N_ANNOTATED} annotated scans"
+    for words in ("2511.18654", learned, "semi-supervised", "refined samples"):
         assert words in written
 
 
