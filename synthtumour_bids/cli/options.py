@@ -247,8 +247,9 @@ def _add_method_options(add: Add) -> None:
         type=existing_folder,
         metavar="DIR",
         help="masks that you have edited, named as they are in the output folder (label-L_mask): "
-        "the senior is trained anew and learns from them instead of its pseudo-labels; left out, "
-        "those given before count",
+        "the senior is trained anew and learns from them instead of its pseudo-labels (with fewer "
+        "than 4 persons who have a tumour only with --junior train); left out, those given before "
+        "count",
     )
     add(
         "--keep-mask",
