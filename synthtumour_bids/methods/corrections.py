@@ -7,7 +7,7 @@ The step of the same name brings them to the template grid and stamps them, so t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synthtumour_bids.bids.scan import Scan
@@ -162,6 +162,13 @@ def count(card: ModelCard | None) -> int:
     told = card.details.get(CARD) if card else None
     n = told.get("Count") if isinstance(told, Mapping) else None
     return n if isinstance(n, int) else 0
+
+
+def scans_of(card: ModelCard) -> set[str]:
+    """Names of the scans whose corrected masks the network of a card learned from."""
+    told = card.details.get(CARD)
+    uris = told.get("Scans", ()) if isinstance(told, Mapping) else ()
+    return {PurePosixPath(uri).name.partition(".")[0] for uri in uris}
 
 
 def told_of(card: ModelCard) -> dict[str, int]:

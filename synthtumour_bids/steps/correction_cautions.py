@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from synthtumour_bids.bids.wording import listed
 from synthtumour_bids.job import Job
+from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.label_free.junior_source import FEWEST_TO_LEARN_FROM
+from synthtumour_bids.settings import Step
 
 
 def sentences(job: Job) -> tuple[str, ...]:
     """What the user should know beforehand; an empty one where there is nothing to tell."""
-    return (_taught_nobody(job),)
+    return (_taught_nobody(job), _scored(job))
 
 
 def _taught_nobody(job: Job) -> str:
@@ -20,4 +23,21 @@ def _taught_nobody(job: Job) -> str:
         f"No mask of --corrections {settings.corrections} is learned from: fewer than "
         f"{FEWEST_TO_LEARN_FROM} persons outside --hold-out have a tumour, so that nothing is "
         "trained, and the starter segments alone. --junior train learns from them all the same."
+    )
+
+
+def _scored(job: Job) -> str:
+    """Tell whose agreement with a truth says nothing of scans that nobody has drawn in."""
+    settings = job.settings
+    if settings.truth is None or settings.model is not None or Step.REPORT not in job.steps:
+        return ""
+    taught = {*job.selection.corrections, *corrections.in_effect(job)}
+    names = sorted(scan.name for scan in job.selection.everything if scan.key in taught)
+    if not names:
+        return ""
+    return (
+        f"The corrected masks of {listed(names, 5)} (--corrections) teach the senior. Where these "
+        "scans have a truth (--truth), they are left out of the mean Dice; their own is in the "
+        "tables, and says nothing of scans that nobody has drawn in. --hold-out keeps somebody out of the "
+        "training."
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from synthtumour_bids.job import Job
-from synthtumour_bids.settings import Role
-from synthtumour_bids.steps import cautions
+from synthtumour_bids.layout import Network
+from synthtumour_bids.settings import Role, Step
+from synthtumour_bids.steps import cautions, tables
 from synthtumour_bids.steps.junior import with_junior
-from tests.builders.jobs import make_job, mark_preprocessed, with_settings
+from tests.builders.jobs import make_job, mark_preprocessed, with_settings, write_network
 from tests.builders.starters import write_only_starter
 
 
@@ -50,3 +51,23 @@ def test_masks_that_teach_nothing_for_want_of_persons_are_told_of(tmp_path: Path
     enough = with_masks(make_job(tmp_path / "enough", tumours=4, tumourfree=0), "tumour0")
     mark_preprocessed(enough, *enough.selection.everything)
     assert not told(with_junior(enough)[0])
+
+
+def test_masks_that_teach_and_may_be_scored_are_told_of(tmp_path: Path) -> None:
+    job = with_settings(make_job(tmp_path, tumours=4, tumourfree=0), truth=tmp_path)
+    assert not told(job)
+    (sentence,) = told(with_masks(job, "tumour0", "tumour2"))
+    assert "masks of sub-tumour0_FLAIR, sub-tumour2_FLAIR (--corrections) teach" in sentence
+    assert "left out of the mean Dice" in sentence
+    for other in ({"truth": None}, {"steps": (Step.PREPROCESS, Step.TRAIN)}):
+        assert not told(with_settings(with_masks(job, "tumour0"), **other))
+
+
+def test_the_summary_leaves_out_whom_the_senior_of_the_folder_learned_from(tmp_path: Path) -> None:
+    job = make_job(tmp_path, tumours=4, tumourfree=0)
+    assert tables._learned(job) == set()
+    first, second, *_ = job.selection.everything
+    card = {"Corrections": {"Count": 2, "TimesDrawn": 5, "Scans": [first.uri, second.uri]}}
+    write_network(job.layout.network(Network.SENIOR), details=card)
+    assert tables._learned(job) == {first.name, second.name}
+    assert tables._learned(with_settings(job, model=job.layout.models)) == set()
