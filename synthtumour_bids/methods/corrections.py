@@ -26,6 +26,7 @@ TIMES = 5  # a corrected scan is drawn as often as this many pseudo-labelled one
 
 # Details of stamps: of a mask that cannot be used, and of a senior.
 REFUSED, PREPROCESSING = "refused", "preprocessing"
+STANDS_FOR = "stands_for"  # of one carried before: fingerprint of that which cannot take its place
 TAUGHT, VALIDATING = "corrections", "validating"
 CARD = "Corrections"  # field of the senior's card
 
@@ -51,7 +52,8 @@ def in_effect(job: Job) -> dict[str, str]:
     """Fingerprints of the corrected masks that count, by their scans' keys.
 
     They are those of ``--corrections``, carried to the template grid or not yet, without those
-    that cannot be used; where the flag was left out, those that the output folder holds.
+    that cannot be used; where the flag was left out, those that the output folder holds. Where one
+    that cannot be used was to take the place of one that was carried, that stays.
     """
     settings, found = job.settings, {}
     if settings.method is not Method.SYNTHTUMOUR:
@@ -68,6 +70,8 @@ def in_effect(job: Job) -> dict[str, str]:
                 current = stamp.fingerprint
         elif path := job.selection.corrections.get(scan.key):
             current = fingerprint_of(path, record.fingerprint)
+            if stamp and stamp.details.get(STANDS_FOR) == current:
+                current = stamp.fingerprint
         refused = stamp and stamp.fingerprint == current and stamp.details.get(REFUSED)
         if current is not None and not refused:
             found[scan.key] = current

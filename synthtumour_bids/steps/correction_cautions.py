@@ -38,6 +38,6 @@ def _scored(job: Job) -> str:
     return (
         f"The corrected masks of {listed(names, 5)} (--corrections) teach the senior. Where these "
         "scans have a truth (--truth), they are left out of the mean Dice; their own is in the "
-        "tables, and says nothing of scans that nobody has drawn in. --hold-out keeps somebody out of the "
-        "training."
+        "tables, and says nothing of scans that nobody has drawn in. --hold-out keeps somebody out "
+        "of the training."
     )

@@ -22,10 +22,11 @@ from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import hash_file
 from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import Layout
-from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods.corrections import (
     PREPROCESSING,
     REFUSED,
+    STANDS_FOR,
     STEP,
     carried,
     fingerprint_of,
@@ -37,6 +38,7 @@ from synthtumour_bids.volumes import load_nifti, template_image
 LOGGER = logging.getLogger(__name__)
 MEMORY_GB = 1.0
 ADVICE = "Correct it, or take it out of the folder of --corrections."
+BEFORE = "The mask that was given before it still counts."
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def run(job: Job) -> list[ScanOutcome]:
         and (record := job.preprocessing(scan)) is not None
     ]
     there = carried(job)
-    todo = [task for task in tasks if task.scan.key not in there]
+    todo = [task for task in tasks if task.scan.key not in there or _stands_for_another(task)]
     results = job.map(
         carry_correction,
         todo,
@@ -74,12 +76,15 @@ def run(job: Job) -> list[ScanOutcome]:
         memory_gb=MEMORY_GB,
         omp_nthreads=job.settings.omp_nthreads,
     )
-    done = [task.scan for task in tasks if task.scan.key in there]
+    done = [task.scan for task in tasks if task not in todo]
     return skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
 
 
 def carry_correction(task: CorrectionTask) -> None:
     """Check one corrected mask, bring it to the template grid and stamp it.
+
+    One that cannot be used leaves in effect what was given for the scan before: no senior is
+    trained for a file that is out of reach for a while, or was saved in another form.
 
     Raises
     ------
@@ -93,8 +98,6 @@ def carry_correction(task: CorrectionTask) -> None:
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     path, current = layout.correction(scan), fingerprint_of(task.mask, task.preprocessing)
     transform, standard_brain = layout.transform(scan), load_nifti(layout.standard_brain(scan))
-    remove_outputs([path])
-    ledger.clear(STEP, scan.key)
     about: dict[str, Any] = {PREPROCESSING: task.preprocessing}
     try:
         with safe_alias(transform.parent) as folder:
@@ -107,7 +110,12 @@ def carry_correction(task: CorrectionTask) -> None:
                 standard_brain,
                 folder / transform.name,
             )
-    except UnusableScanError:
+    except UnusableScanError as error:
+        if (before := _carried_before(task)) is not None:
+            about[STANDS_FOR] = current
+            ledger.mark(STEP, scan.key, before.fingerprint, [path], scan=scan, **about)
+            raise UnusableScanError(f"{error} {BEFORE}") from error
+        remove_outputs([path])
         ledger.mark(STEP, scan.key, current, scan=scan, **{**about, REFUSED: True})
         raise
     told = sidecar(
@@ -119,8 +127,23 @@ def carry_correction(task: CorrectionTask) -> None:
         Description=f"The corrected mask {task.mask.name}, that the senior learns from",
         CorrectedMask=hash_file(task.mask),
     )
+    remove_outputs([path])
+    ledger.clear(STEP, scan.key)
     write_image(path, template_image(values.astype(np.uint8), standard_brain.affine), told)
     ledger.mark(STEP, scan.key, current, [path], scan=scan, **about)
+
+
+def _carried_before(task: CorrectionTask) -> Stamp | None:
+    """Stamp of a mask of the scan that was carried already, and can still be learned from."""
+    stamp = Ledger(task.layout.output_dir).finished(STEP, task.scan.key)
+    if stamp is None or stamp.details.get(REFUSED):
+        return None
+    return stamp if stamp.details.get(PREPROCESSING) == task.preprocessing else None
+
+
+def _stands_for_another(task: CorrectionTask) -> bool:
+    stamp = _carried_before(task)
+    return stamp is not None and STANDS_FOR in stamp.details
 
 
 def _tell_of_kept(job: Job) -> None:

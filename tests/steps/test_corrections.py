@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import ants
@@ -12,12 +13,21 @@ import pytest
 
 from synthtumour_bids.execution.outcome import Status
 from synthtumour_bids.job import Job
+from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import corrections as effect
+from synthtumour_bids.methods import lineage
 from synthtumour_bids.steps import corrections
 from tests.builders.fabrication_scans import ball, brain_of
-from tests.builders.jobs import make_job, mark_preprocessed, with_settings
+from tests.builders.jobs import (
+    make_job,
+    mark_preprocessed,
+    mark_trained,
+    method_of,
+    with_settings,
+)
 
 GRID = np.diag([2.0, 2.0, 2.0, 1.0])
+TUMOUR = ball((14, 16, 12), 14, spacing=(2, 2, 2))
 
 
 @pytest.fixture
@@ -52,7 +62,7 @@ def give(job: Job, folder: Path, *values: np.ndarray) -> Job:
 
 
 def test_masks_are_carried_kept_without_the_flag_and_taken_back(job: Job, tmp_path: Path) -> None:
-    mask = ball((14, 16, 12), 14, spacing=(2, 2, 2))
+    mask = TUMOUR
     empty = np.zeros(mask.shape)
     given = give(job, tmp_path / "edited", mask, empty)
     first, second = job.selection.everything
@@ -75,3 +85,44 @@ def test_masks_are_carried_kept_without_the_flag_and_taken_back(job: Job, tmp_pa
     assert not carried.exists()
     assert effect.carried(job) == {}
     assert job.ledger.failures() == []
+
+
+def out_of_reach(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def saved_otherwise(path: Path) -> None:
+    nib.save(nib.Nifti1Image((255 * TUMOUR).astype(np.uint8), GRID), path)
+
+
+@pytest.mark.parametrize("spoil", [out_of_reach, saved_otherwise])
+def test_a_mask_that_cannot_be_used_any_more_costs_no_training(
+    job: Job, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    def is_finished(job: Job) -> bool:
+        return lineage.is_finished(job, method_of(job), Network.SENIOR)
+
+    first, _ = job.selection.everything
+    given = give(job, tmp_path / "edited", TUMOUR)
+    corrections.run(given)
+    taught = effect.carried(given)
+    mark_trained(given, corrections=taught)
+    assert is_finished(given)
+    spoil(given.selection.corrections[first.key])
+    for _ in range(2):
+        (outcome,) = corrections.run(given)
+        assert outcome.status is Status.FAILED
+        assert corrections.BEFORE in outcome.message
+        assert effect.carried(given) == effect.carried(job) == taught
+        assert is_finished(given)
+        assert is_finished(job), "without the flag"
+        assert job.layout.correction(first).is_file()
+    given.selection.corrections[first.key].unlink()
+    (outcome,) = corrections.run(give(job, tmp_path / "edited", TUMOUR))
+    assert outcome.status is Status.DONE
+    assert job.ledger.failures() == []
+    assert [one.status for one in corrections.run(given)] == [Status.SKIPPED]
+    assert is_finished(given)
+    corrections.run(give(job, tmp_path / "others"))
+    assert not is_finished(job), "taken back"
