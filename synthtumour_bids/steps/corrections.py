@@ -32,7 +32,8 @@ from synthtumour_bids.methods.corrections import (
     fingerprint_of,
     in_effect,
 )
-from synthtumour_bids.settings import TEMPLATE, Method
+from synthtumour_bids.methods.learners import held_out_among, learnable
+from synthtumour_bids.settings import TEMPLATE, Method, Role
 from synthtumour_bids.volumes import load_nifti, template_image
 
 LOGGER = logging.getLogger(__name__)
@@ -60,9 +61,10 @@ def run(job: Job) -> list[ScanOutcome]:
         _tell_of_kept(job)
         return []
     _withdraw(job)
+    _tell_of_held_out(job)
     tasks = [
         CorrectionTask(scan, mask, record.fingerprint, job.layout)
-        for scan in job.selection.everything
+        for scan in learnable(job, Role.TUMOUR)
         if (mask := job.selection.corrections.get(scan.key)) is not None
         and (record := job.preprocessing(scan)) is not None
     ]
@@ -161,12 +163,24 @@ def _tell_of_kept(job: Job) -> None:
         scan.key for scan, stamp in job.ledger.of_scans(STEP) if not stamp.details.get(REFUSED)
     }
     now = {scan.key: scan for scan in job.selection.everything if job.preprocessing(scan)}
-    held_out = {key for key, scan in now.items() if job.is_held_out(scan)}
+    held_out = {scan.key for scan in held_out_among(job, now.values())}
     if lost := sorted((stamped & set(now)) - set(kept) - held_out):
         LOGGER.warning(
             "The corrected masks of %s do not count any more: their scans were preprocessed anew, "
             "or the masks' copies are gone. Give --corrections again.",
             listed(lost, 5),
+        )
+
+
+def _tell_of_held_out(job: Job) -> None:
+    """Name the masks of people who are held out by another name; the names alone did not tell."""
+    given = job.selection.corrections
+    scans = [scan for scan in job.selection.everything if scan.key in given]
+    if names := sorted(scan.key for scan in held_out_among(job, scans)):
+        LOGGER.warning(
+            "The corrected masks of %s are not learned from: the same scans, or others of the same "
+            "persons, are held out by another name (--hold-out).",
+            listed(names, 5),
         )
 
 

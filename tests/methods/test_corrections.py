@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods import corrections, lineage
 from synthtumour_bids.methods.label_free.senior import real_case, with_corrected
 from synthtumour_bids.methods.label_free.stage_two import split_tumours
@@ -22,6 +23,7 @@ from tests.builders.jobs import (
     mark_trained,
     method_of,
     with_settings,
+    write_network,
 )
 
 
@@ -89,6 +91,38 @@ def test_refused_masks_and_those_of_scans_that_validate_call_for_no_training(job
     mended = with_masks(job, tumour0=b"mended", tumour1=b"b")
     assert is_finished(mended) == (True, False)
     assert corrections.teachable(job) == {"sub-tumour0_FLAIR", "sub-tumour2_FLAIR"}
+
+
+def test_a_mask_of_whoever_is_held_out_by_another_name_teaches_nobody(job: Job) -> None:
+    first, second, third, *_ = job.selection.everything
+    held_out = with_settings(with_masks(job, tumour1=b"b", tumour2=b"c"), hold_out=("tumour0",))
+    mark_trained(held_out, corrections=dict.fromkeys((second.key, third.key), "of before"))
+    mark_preprocessed(job, first, second, image="of one person")
+    assert set(corrections.in_effect(held_out)) == {third.key}
+    assert corrections.teachable(held_out) == set()
+    current = corrections.in_effect(held_out)[third.key]
+    mark_trained(held_out, corrections={second.key: "taught nothing", third.key: current})
+    assert is_finished(held_out) == (True, True), "of a version before, which had noted it"
+    assert corrections.teachable(with_masks(held_out)) == set()
+    mark_trained(held_out)
+    assert corrections.teachable(held_out) == {third.name}
+
+
+def test_a_new_session_of_whoever_chooses_the_epoch_calls_for_no_training(tmp_path: Path) -> None:
+    scans = [make_scan(tmp_path / "bids", f"{n}", session=s) for n in (1, 2) for s in ("a", "b")]
+    chooses, new, teaches, other = scans
+    job = make_job(tmp_path, scans=tuple(scans))
+    mark_preprocessed(job, *scans, fingerprint="p")
+    mark_trained(job, validating=[chooses.key])
+    assert corrections.teachable(job) == {teaches.name, other.name}
+    given = with_masks(job, **{"1": b"x"})
+    assert set(corrections.in_effect(given)) == {chooses.key, new.key}
+    assert is_finished(given) == (True, True)
+    assert is_finished(with_masks(job, **{"2": b"x"})) == (True, False)
+    write_network(job.layout.network(Network.SENIOR), validation_cases=(f"val-{chooses.stem}",))
+    mark_trained(job, Network.JUNIOR)
+    job.ledger.mark(COHORT, Network.SENIOR, "of a version that did not tell", members={})
+    assert corrections.teachable(job) == {teaches.name, other.name}
 
 
 @given(

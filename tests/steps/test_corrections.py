@@ -87,6 +87,23 @@ def test_masks_are_carried_kept_without_the_flag_and_taken_back(job: Job, tmp_pa
     assert job.ledger.failures() == []
 
 
+def test_masks_of_people_who_are_held_out_by_another_name_are_named(
+    job: Job, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = job.selection.everything
+    given = with_settings(give(job, tmp_path / "edited", TUMOUR), hold_out=(second.subject,))
+    corrections.run(given)
+    assert set(effect.carried(given)) == {first.key}
+    assert "by another name" not in caplog.text
+    mark_preprocessed(job, first, second, image="of one person")
+    assert corrections.run(given) == []
+    assert f"The corrected masks of {first.key} are not learned from" in caplog.text
+    assert effect.carried(given) == {}
+    caplog.clear()
+    corrections.run(with_settings(job, hold_out=(second.subject,)))
+    assert not caplog.text, "without the flag"
+
+
 def out_of_reach(path: Path) -> None:
     path.unlink()
     path.symlink_to("nowhere")
