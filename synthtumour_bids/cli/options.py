@@ -209,7 +209,7 @@ def _add_method_options(add: Add) -> None:
         metavar="N",
         help="seniors to train one after the other, each on the pseudo-labels of the one before "
         "and from its weights; the last one segments (default: as many as the output folder has; "
-        "in a new one 1)",
+        "in a new one, and with --retrain, 1)",
     )
     add(
         "--profile",

@@ -9,10 +9,17 @@ import pytest
 
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
+from synthtumour_bids.methods.corrections import in_effect
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import cautions, tables
 from synthtumour_bids.steps.junior import with_junior
-from tests.builders.jobs import make_job, mark_preprocessed, with_settings, write_network
+from tests.builders.jobs import (
+    make_job,
+    mark_preprocessed,
+    mark_trained,
+    with_settings,
+    write_network,
+)
 from tests.builders.starters import write_only_starter
 
 
@@ -51,6 +58,23 @@ def test_masks_that_teach_nothing_for_want_of_persons_are_told_of(tmp_path: Path
     enough = with_masks(make_job(tmp_path / "enough", tumours=4, tumourfree=0), "tumour0")
     mark_preprocessed(enough, *enough.selection.everything)
     assert not told(with_junior(enough)[0])
+
+
+def test_masks_that_the_senior_does_not_know_are_told_of_where_nothing_is_trained(
+    tmp_path: Path,
+) -> None:
+    job = make_job(tmp_path, tumours=4, tumourfree=0)
+    mark_preprocessed(job, *job.selection.everything)
+    segments = with_settings(with_masks(job, "tumour0"), steps=(Step.SEGMENT, Step.REPORT))
+    assert not told(segments), "without a senior segmenting fails, with a sentence of its own"
+    mark_trained(job)
+    (sentence,) = told(segments)
+    assert "has learned from other masks" in sentence
+    assert len(told(with_settings(segments, steps=tuple(Step), reports_only=True))) == 1
+    assert not told(with_settings(segments, steps=(Step.PREPROCESS,))), "of an array"
+    assert not told(with_settings(segments, steps=tuple(Step)))
+    mark_trained(job, corrections=in_effect(segments))
+    assert told(segments) == [], "it has learned from them"
 
 
 def test_masks_that_teach_and_may_be_scored_are_told_of(tmp_path: Path) -> None:
