@@ -28,6 +28,7 @@ TIMES = 5  # a corrected scan is drawn as often as this many pseudo-labelled one
 # Details of stamps: of a mask that cannot be used, and of a senior.
 REFUSED, PREPROCESSING = "refused", "preprocessing"
 STANDS_FOR = "stands_for"  # of one carried before: fingerprint of that which cannot take its place
+EMPTY = "empty"  # of a mask that says that there is no tumour: its scan teaches by no label
 TAUGHT, VALIDATING = "corrections", "validating"
 CARD = "Corrections"  # field of the senior's card
 
@@ -85,6 +86,17 @@ def carried(job: Job) -> dict[str, str]:
         for key, current in in_effect(job).items()
         if job.ledger.is_done(STEP, key, current)
     }
+
+
+def emptied(job: Job) -> set[str]:
+    """Keys of the scans whose corrected masks in effect are empty: there is no tumour to learn."""
+    stamps = {key: job.ledger.read(STEP, key) for key in carried(job)}
+    return {key for key, stamp in stamps.items() if stamp and stamp.details.get(EMPTY)}
+
+
+def count_to_teach(job: Job) -> int:
+    """How many corrected masks a senior that is trained now is to learn from."""
+    return len(in_effect(job).keys() - emptied(job))
 
 
 def are_still_those(job: Job, details: Mapping[str, Any]) -> bool:

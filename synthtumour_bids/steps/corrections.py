@@ -24,11 +24,13 @@ from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods.corrections import (
+    EMPTY,
     PREPROCESSING,
     REFUSED,
     STANDS_FOR,
     STEP,
     carried,
+    emptied,
     fingerprint_of,
     in_effect,
 )
@@ -79,33 +81,49 @@ def run(job: Job) -> list[ScanOutcome]:
         omp_nthreads=job.settings.omp_nthreads,
     )
     done = [task.scan for task in tasks if task not in todo]
-    return skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
+    outcomes = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
+    if keys := sorted(emptied(job)):
+        LOGGER.info(
+            "The corrected masks of %s are empty: no tumour is learned from these scans, and no "
+            "pseudo-label of theirs.",
+            listed(keys, 5),
+        )
+    return outcomes
 
 
 def carry_correction(task: CorrectionTask) -> None:
     """Check one corrected mask, bring it to the template grid and stamp it.
 
     One that cannot be used leaves in effect what was given for the scan before: no senior is
-    trained for a file that is out of reach for a while, or was saved in another form.
+    trained for a file that is out of reach for a while, or was saved in another form. An empty one
+    says that there is no tumour. One that a version before has refused for that stays refused: its
+    senior is finished.
 
     Raises
     ------
     UnusableScanError
-        When it cannot be read, is empty, holds something else than 0 and 1, or does not lie in
-        its scan's brain.
+        When it cannot be read, holds something else than 0 and 1, or does not lie in its scan's
+        brain.
     """
-    from synthtumour_bids.preprocessing.annotation import Drawing
+    from synthtumour_bids.preprocessing.annotation import Drawing, read_drawing
     from synthtumour_bids.steps.annotations import on_template
 
     scan, layout, ledger = task.scan, task.layout, Ledger(task.layout.output_dir)
     path, current = layout.correction(scan), fingerprint_of(task.mask, task.preprocessing)
     transform, standard_brain = layout.transform(scan), load_nifti(layout.standard_brain(scan))
     about: dict[str, Any] = {PREPROCESSING: task.preprocessing}
+    drawing = Drawing(task.mask, "corrected mask", ADVICE)
+    stamp = ledger.read(STEP, scan.key)
+    refused = stamp and stamp.fingerprint == current and stamp.details.get(REFUSED)
     try:
+        if not refused and not np.asanyarray(read_drawing(drawing).dataobj).any():
+            remove_outputs([path])
+            ledger.mark(STEP, scan.key, current, scan=scan, **{**about, EMPTY: True})
+            return
         with safe_alias(transform.parent) as folder:
             values = on_template(
                 scan,
-                Drawing(task.mask, "corrected mask", ADVICE),
+                drawing,
                 [1],
                 load_nifti(layout.native_image(scan)),
                 load_nifti(layout.native_brain(scan)),
@@ -114,8 +132,9 @@ def carry_correction(task: CorrectionTask) -> None:
             )
     except UnusableScanError as error:
         if (before := _carried_before(task)) is not None:
-            about[STANDS_FOR] = current
-            ledger.mark(STEP, scan.key, before.fingerprint, [path], scan=scan, **about)
+            outputs = [layout.output_dir / one for one in before.outputs]
+            about = {**before.details, STANDS_FOR: current}
+            ledger.mark(STEP, scan.key, before.fingerprint, outputs, scan=scan, **about)
             raise UnusableScanError(f"{error} {BEFORE}") from error
         remove_outputs([path])
         ledger.mark(STEP, scan.key, current, scan=scan, **{**about, REFUSED: True})

@@ -150,7 +150,7 @@ def _witness(models_dir: Path, cards: Mapping[str, ModelCard]) -> Witness | None
 def _n_corrected(job: Job, settings: Settings, senior: ModelCard | None) -> int:
     """Corrected masks by the senior's card, or, before it is trained, those that are to teach."""
     if senior is None and settings.model is None:
-        return len(corrections.in_effect(job))
+        return corrections.count_to_teach(job)
     return corrections.count(senior)
 
 

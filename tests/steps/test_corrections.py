@@ -63,14 +63,13 @@ def give(job: Job, folder: Path, *values: np.ndarray) -> Job:
 
 def test_masks_are_carried_kept_without_the_flag_and_taken_back(job: Job, tmp_path: Path) -> None:
     mask = TUMOUR
-    empty = np.zeros(mask.shape)
-    given = give(job, tmp_path / "edited", mask, empty)
+    given = give(job, tmp_path / "edited", mask, 255 * mask)
     first, second = job.selection.everything
     before = given.selection.corrections[first.key].read_bytes()
     outcomes = {one.key: one for one in corrections.run(given)}
     assert outcomes[first.key].status is Status.DONE
     assert outcomes[second.key].status is Status.FAILED
-    assert "is empty" in outcomes[second.key].message
+    assert "holds 255" in outcomes[second.key].message
     assert "--corrections" in outcomes[second.key].message
     carried = job.layout.correction(first)
     np.testing.assert_array_equal(np.asanyarray(nib.load(carried).dataobj), mask)
@@ -102,6 +101,47 @@ def test_masks_of_people_who_are_held_out_by_another_name_are_named(
     caplog.clear()
     corrections.run(with_settings(job, hold_out=(second.subject,)))
     assert not caplog.text, "without the flag"
+
+
+def test_an_emptied_mask_takes_its_label_away_and_no_run_fails_for_it(
+    job: Job, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    first, second = job.selection.everything
+    given = give(job, tmp_path / "edited", TUMOUR, TUMOUR)
+    corrections.run(given)
+    assert effect.emptied(given) == set()
+    assert "are empty" not in caplog.text
+    before = effect.carried(given)
+    given = give(job, tmp_path / "edited", 0 * TUMOUR, TUMOUR)
+    statuses = {one.key: one.status for one in corrections.run(given)}
+    assert statuses == {first.key: Status.DONE, second.key: Status.SKIPPED}
+    assert f"The corrected masks of {first.key} are empty" in caplog.text
+    assert not job.layout.correction(first).exists()
+    after = effect.carried(given)
+    assert after[first.key] != before[first.key], "which calls for a new senior"
+    for one in (given, job):
+        assert effect.emptied(one) == {first.key}
+        assert effect.count_to_teach(one) == 1
+    assert [one.status for one in corrections.run(given)] == [Status.SKIPPED] * 2
+    given.selection.corrections[first.key].write_bytes(b"")
+    assert {one.status for one in corrections.run(given)} == {Status.FAILED, Status.SKIPPED}
+    assert effect.carried(given) == effect.carried(job) == after, "the empty one still counts"
+
+
+def test_an_empty_mask_that_a_version_before_refused_calls_for_no_training(
+    job: Job, tmp_path: Path
+) -> None:
+    given = give(job, tmp_path / "edited", 0 * TUMOUR)
+    (key, current), *_ = effect.in_effect(given).items()
+    about = {effect.PREPROCESSING: job.preprocessing_fingerprints(job.selection.everything)[key]}
+    first = job.selection.everything[0]
+    job.ledger.mark(effect.STEP, key, current, scan=first, **about, refused=True)
+    mark_trained(given)
+    (outcome,) = corrections.run(given)
+    assert outcome.status is Status.FAILED
+    assert "is empty" in outcome.message
+    assert lineage.is_finished(given, method_of(given), Network.SENIOR)
 
 
 def out_of_reach(path: Path) -> None:
