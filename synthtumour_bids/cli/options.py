@@ -209,7 +209,7 @@ def _add_method_options(add: Add) -> None:
         metavar="N",
         help="seniors to train one after the other, each on the pseudo-labels of the one before "
         "and from its weights; the last one segments (default: as many as the output folder has; "
-        "in a new one 1)",
+        "in a new one, and with --retrain, 1)",
     )
     add(
         "--profile",
@@ -247,8 +247,9 @@ def _add_method_options(add: Add) -> None:
         type=existing_folder,
         metavar="DIR",
         help="masks that you have edited, named as they are in the output folder (label-L_mask): "
-        "the senior is trained anew and learns from them instead of its pseudo-labels; left out, "
-        "those given before count",
+        "the senior is trained anew and learns from them instead of its pseudo-labels (with fewer "
+        "than 4 persons who have a tumour only with --junior train); left out, those given before "
+        "count",
     )
     add(
         "--keep-mask",

@@ -87,7 +87,7 @@ def methods_text(facts: RunFacts, method: Method) -> str:
     if settings.healthy_twin:
         paragraphs.append(_twin(cite))
     if settings.truth is not None and Step.REPORT in settings.steps:
-        paragraphs.append(_evaluation())
+        paragraphs.append(_evaluation(facts))
     return "\n".join([_INTRODUCTION, *[f"{p}\n" for p in paragraphs], bibliography.text()])
 
 
@@ -259,9 +259,14 @@ def _other_side(rules: OtherSide | None) -> str:
     )
 
 
-def _evaluation() -> str:
+def _evaluation(facts: RunFacts) -> str:
+    learned = facts.settings.model is None and facts.n_corrected > 0
+    alone = "" if learned else ", which nothing but this comparison read,"
+    without = (
+        " Scans whose corrected masks the senior learned from are left out of means and medians."
+    )
     return (
-        "**Evaluation.** Masks were compared with manual ones, which nothing but this comparison "
-        "read, by Dice, by volume and by the larger of the 95th percentiles of the distances from "
-        "either surface to the other."
+        f"**Evaluation.** Masks were compared with manual ones{alone} by Dice, by volume and by "
+        "the larger of the 95th percentiles of the distances from either surface to the other."
+        f"{without if learned else ''}"
     )

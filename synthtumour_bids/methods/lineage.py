@@ -13,6 +13,7 @@ from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT, Stamp
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.learners import held_out_among
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
 FAILED = "failed"  # a detail of samples: keys of the scans of which none could be made
@@ -151,13 +152,6 @@ def known_before(job: Job, method: Method, scans: Sequence[Scan]) -> list[Scan]:
     if stamp is None:
         return list(scans)
     return [scan for scan in scans if scan.key in stamp.details.get("members", ())]
-
-
-def held_out_among(job: Job, scans: Iterable[Scan]) -> list[Scan]:
-    """Those of the scans that are of people who are held out, by their own or another name."""
-    people = job.held_out_persons()
-    persons = job.persons() if people else {}
-    return [scan for scan in scans if persons.get(scan.key, scan.person) in people]
 
 
 def learned_from(job: Job) -> set[str]:

@@ -15,6 +15,7 @@ from synthtumour_bids.methods.registry import method_of_run
 from synthtumour_bids.methods.words import unmeasured
 from synthtumour_bids.segmentation.model_card import Model
 from synthtumour_bids.settings import Method, Role, Settings, Step
+from synthtumour_bids.steps import correction_cautions
 
 LOGGER = logging.getLogger(__name__)
 FEW_ANNOTATED = 10  # benchmarks/RESULTS.md, Few annotated scans
@@ -51,6 +52,7 @@ def _sentences(job: Job) -> list[str]:
     told = (
         *(_left_out(job), _unmeasured(job), _known_to_the_teacher(job), _taught(job)),
         *(_no_host(job), _few_annotated(job), _made_again(job)),
+        *correction_cautions.sentences(job),
     )
     return list(filter(None, told))
 

@@ -9,6 +9,7 @@ from synthtumour_bids.job import Job
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import lineage
 from synthtumour_bids.methods.base import Method
+from synthtumour_bids.methods.learners import held_out_among
 from synthtumour_bids.preprocessing.template_files import find_standard, find_template
 from synthtumour_bids.settings import TEMPLATE, Role, Settings, Step
 from synthtumour_bids.spaces.references import references_of
@@ -101,7 +102,7 @@ def _check_held_out(job: Job) -> None:
         return
     keys = lineage.learned_from(job)
     known = [scan for scan in job.selection.everything if scan.key in keys]
-    if taught := lineage.held_out_among(job, known):
+    if taught := held_out_among(job, known):
         labels = ", ".join(sorted({scan.subject for scan in taught}))
         msg = (
             f"--hold-out: the networks in {job.layout.models} have learned from participants that "

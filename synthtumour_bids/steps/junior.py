@@ -87,8 +87,6 @@ def with_junior(job: Job) -> tuple[Job, str]:
         msg = f"{choice.why} To segment with the starter: level participant, --model starter."
         raise DataError(msg)
     why = choice.why
-    if settings.corrections is not None:
-        why = f"{why} The masks of --corrections teach nothing then."
     if settings.rounds is not None:
         why = f"{why} There are no --rounds then."
     if settings.retrain:

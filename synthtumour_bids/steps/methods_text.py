@@ -121,7 +121,7 @@ def _facts(job: Job, settings: Settings) -> RunFacts:
         n_relaxed,
         len(in_t1w(job.ledger)),
         _witness(models_dir, cards),
-        _n_corrected(job, cards.get(Network.SENIOR)),
+        _n_corrected(job, settings, cards.get(Network.SENIOR)),
         len(read_changes(job)),
         # What a training will be is told where nothing but that is asked for.
         settings.model is None and Network.SENIOR not in cards and not settings.boilerplate_only,
@@ -147,9 +147,11 @@ def _witness(models_dir: Path, cards: Mapping[str, ModelCard]) -> Witness | None
     return None
 
 
-def _n_corrected(job: Job, senior: ModelCard | None) -> int:
+def _n_corrected(job: Job, settings: Settings, senior: ModelCard | None) -> int:
     """Corrected masks by the senior's card, or, before it is trained, those that are to teach."""
-    return len(corrections.in_effect(job)) if senior is None else corrections.count(senior)
+    if senior is None and settings.model is None:
+        return corrections.count_to_teach(job)
+    return corrections.count(senior)
 
 
 def _preprocessed(job: Job) -> Iterator[Preprocessing]:

@@ -46,13 +46,13 @@ def prepare(settings: Settings) -> Job:
     selection = _selection(settings)
     job = Job(settings, selection, Path(os.devnull), Ledger(settings.output_dir))
     job, junior = with_junior(job)
-    job = with_rounds(job)
+    job, fewer = with_rounds(job)
     if job.settings.model != settings.model:  # too few scans to learn from
         _, why = _with_profile(job.settings)
     # A cohort's array of jobs, one a label, has some without a mask; a given network is for masks.
     if settings.model is not None or (job.settings.model and not settings.participant_label):
         cautions.refuse_nothing_to_segment(job)
-    sentences = (_sentence(why), junior, _estimate(job).sentence())
+    sentences = (_sentence(why), junior, fewer, _estimate(job).sentence())
     return dataclasses.replace(job, notes=tuple(filter(None, sentences)))
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from synthtumour_bids.bids.scan import record_name
+from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import read_json
 from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import corrections
 from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
@@ -111,7 +114,7 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         return None, []
     write_regions(output_dir, results)
     write_changes(output_dir, changes)
-    summary = write_tables(output_dir, results, participants)
+    summary = write_tables(output_dir, results, participants, _learned(job))
     own = by_dataset(results)
     rows = participant_rows(own.pop(MAIN), participants)
     held_out = [
@@ -129,6 +132,17 @@ def _write(job: Job) -> tuple[Summary | None, list[dict[str, Any]]]:
         corrections.teachable(job),
     )
     return summary, rows
+
+
+def _learned(job: Job) -> set[str]:
+    """Names of the scans whose corrected masks this folder's senior learned from.
+
+    A given network tells names that others of this dataset may bear: none of them counts.
+    """
+    if job.settings.model is None:
+        with suppress(UnavailableError):
+            return corrections.scans_of(job.model(Network.SENIOR).card)
+    return set()
 
 
 def _key(result: Mapping[str, Any]) -> str:

@@ -193,6 +193,17 @@ def test_corrected_masks_are_told(settings: Settings) -> None:
     assert "without manual annotations" not in written
 
 
+def test_an_evaluation_tells_of_scans_that_were_learned_from(settings: Settings) -> None:
+    chosen = dataclasses.replace(settings, truth=Path("truth"))
+    alone, without = "which nothing but this comparison read", "are left out of means and medians"
+    told = text(chosen)
+    assert (alone in told, without in told) == (True, False)
+    told = text(chosen, n_corrected=3)
+    assert (alone in told, without in told) == (False, True)
+    given = dataclasses.replace(chosen, model=Path("models"))
+    assert alone in text(given, cards={"senior": {}}, n_corrected=3), "of other scans"
+
+
 def test_fabrication_tells_its_samples_and_what_was_dropped(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from synthtumour_bids.bids.hold_out import with_held_out
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import lineage
-from synthtumour_bids.methods.learners import learnable
+from synthtumour_bids.methods.learners import held_out_among, learnable
 from synthtumour_bids.settings import Role
 from tests.builders.jobs import (
     make_job,
@@ -72,7 +72,7 @@ def test_a_network_that_a_held_out_person_taught_by_another_name_is_trained_anew
     job = make_job(tmp_path, scans=tuple(with_held_out(scans, ("host",))), hold_out=("host",))
     for scan, image in zip(scans, "aab", strict=True):
         mark_preprocessed(job, scan, fingerprint="p", image=image)
-    taught = lineage.held_out_among(job, job.selection.everything[2:])
+    taught = held_out_among(job, job.selection.everything[2:])
     assert [scan.session for scan in taught] == ["2"]
 
 

@@ -118,6 +118,18 @@ def test_summary_names_the_worst_three() -> None:
     assert "Otsu" not in summary.text()
 
 
+def test_scans_that_a_person_corrected_for_the_senior_are_not_in_the_mean(tmp_path: Path) -> None:
+    results = [scored("sub-01", 1.0), scored("sub-02", 0.4), result("sub-03")]
+    results.append(scored("sub-01", 0.6, role="heldout", dataset="tumourfree"))
+    summary = group.write_tables(tmp_path, results, [], {"sub-01_FLAIR", "sub-03_FLAIR"})
+    assert (summary.n_truth, summary.n_learned) == (2, 1)
+    assert summary.mean_dice == pytest.approx(0.5)
+    assert "corrected masks the senior learned from (1)." in summary.text()
+    alone = summarise(group.scan_rows(results[:1]), {"sub-01_FLAIR"})
+    assert "no truth to compare with.\nLeft out" in alone.text()
+    assert "Left out" not in summarise(group.scan_rows(results)).text()
+
+
 def test_what_is_marked_in_held_out_scans_is_counted(tmp_path: Path) -> None:
     free = {"role": "heldout", "dataset": "tumourfree"}
     results = [

@@ -34,7 +34,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def settled(job: Job, number: int | None = None, **settings: object) -> int:
-    return with_rounds(with_settings(job, rounds=number, **settings)).round
+    return with_rounds(with_settings(job, rounds=number, **settings))[0].round
 
 
 def test_a_folder_keeps_its_rounds_and_goes_back_by_retraining_alone(job: Job) -> None:
@@ -47,6 +47,18 @@ def test_a_folder_keeps_its_rounds_and_goes_back_by_retraining_alone(job: Job) -
         settled(job, 1)
     assert (settled(job, retrain=True), settled(job, 1, retrain=True)) == (1, 1)
     assert settled(job, method=Method.FABRICATION) == settled(job, model=job.layout.models) == 1
+
+
+def test_a_retraining_with_fewer_rounds_than_before_is_told_of(job: Job) -> None:
+    def told(**settings: object) -> str:
+        return with_rounds(with_settings(job, **settings))[1]
+
+    mark_trained(job)
+    assert told(retrain=True) == ""
+    job.ledger.mark(COHORT, Network.SENIOR, "r", members={}, round=2)
+    assert "--retrain trains one senior" in told(retrain=True)
+    assert "--rounds 2 trains as many again" in told(retrain=True)
+    assert told() == told(rounds=3) == told(rounds=1, retrain=True) == ""
 
 
 def test_a_run_that_was_stopped_goes_on_without_the_flag(job: Job) -> None:

@@ -128,7 +128,8 @@ class LabelFree:
         stored = json.loads(path.read_text(encoding="utf-8"))
         learned = tuple(Case.from_json(case) for case in stored)
         details = corrections.details_of(learned, tumours, corrected, validating)
-        taught = corrections.card_of(tumours, details[corrections.TAUGHT])
+        drawn = details[corrections.TAUGHT].keys() - corrections.emptied(job)
+        taught = corrections.card_of(tumours, drawn)
         card = {**self._card(job), **taught, **rounds.told(job)}
         return Material(learned, scans, details={**details, **rounds.details(job)}, card=card)
 

@@ -120,13 +120,13 @@ def label(
     else:
         train, validation = stage_two.split_as_before(pseudo, validating)
     validating = {*validating, *(item.scan.person for item in validation)}
-    given = corrections.carried(job)
+    given, emptied = corrections.carried(job), corrections.emptied(job)
     corrected = [
         Labelled(scan, job.layout.correction(scan), corrected=True)
         for scan in tumours
         if scan.key in given
     ]
-    train, in_vain = with_corrected(train, validating, corrected)
+    train, in_vain = with_corrected(train, validating, corrected, emptied)
     if in_vain:
         LOGGER.warning(
             "The corrected masks of %s are not learned from: scans of these persons choose the "
@@ -143,9 +143,12 @@ def label(
 
 
 def with_corrected(
-    train: Sequence[Labelled], validating: Collection[str], corrected: Sequence[Labelled]
+    train: Sequence[Labelled],
+    validating: Collection[str],
+    corrected: Sequence[Labelled],
+    emptied: Collection[str] = (),
 ) -> tuple[list[Labelled], list[str]]:
-    """Put corrected masks in the place of pseudo-labels, or beside them.
+    """Put corrected masks in the place of pseudo-labels, or beside them; emptied ones take theirs.
 
     The division into training and validation stays what it is without them, so that the same scans
     choose the epoch.
@@ -158,6 +161,8 @@ def with_corrected(
         Persons who choose the epoch.
     corrected
         Masks that a person has corrected.
+    emptied
+        Keys of the scans among these whose masks hold nothing: they have no label to learn from.
 
     Returns
     -------
@@ -169,7 +174,7 @@ def with_corrected(
     labels = {item.scan.key: item for item in train}
     labels |= {one.scan.key: one for one in corrected if one.scan.person not in validating}
     in_vain = [one.scan.key for one in corrected if one.scan.person in validating]
-    return [labels[key] for key in sorted(labels)], in_vain
+    return [labels[key] for key in sorted(labels.keys() - {*emptied})], in_vain
 
 
 def senior_cases(
