@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.bids.description import is_ours
+from synthtumour_bids.bids.doubles import are_one_image
 from synthtumour_bids.bids.names import (
     IMAGE_EXTENSIONS,
     ParsedName,
@@ -52,7 +53,7 @@ def find_brain_mask(scan: Scan, derivatives: Sequence[Path]) -> Path | None:
     Raises
     ------
     DataError
-        When two masks fit equally well.
+        When two masks fit equally well; files of one name whose images differ are two.
     """
     for root in derivatives:
         found = _find(scan, root, _BRAIN_MASK)
@@ -145,12 +146,12 @@ def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
     if not ranked:
         return None
     best = ranked[max(ranked)]
-    # The same mask, compressed and not, is one mask.
-    stems = {path.name.split(".")[0]: path for path in sorted(best, reverse=True)}
-    if len(stems) > 1:
+    # The same mask, compressed and not, is one mask; an edited one beside that of before is not.
+    if len({path.name.split(".")[0] for path in best}) > 1 or not are_one_image(best):
+        names = sorted(path.relative_to(root).as_posix() for path in best)
         msg = (
-            f"Several {wanted.suffix} files in {root} fit {scan.path.name} equally well: "
-            f"{', '.join(sorted(stems))}. Keep one of them there."
+            f"Several {wanted.suffix} files in {root} fit {scan.path.name} equally well, and are "
+            f"not the same: {listed(names)}. Keep one of them there."
         )
         raise DataError(msg)
     return max(best, key=lambda path: path.name.endswith(".gz"))
