@@ -79,6 +79,16 @@ def find_correction(scan: Scan, root: Path) -> Path | None:
     return _find(scan, root, _CORRECTION)
 
 
+def may_be_corrected(scan: Scan, name: str) -> bool:
+    """Whether a file is called as corrected masks of a scan may be, wherever it lies."""
+    parsed = parse_name(name)
+    return (
+        parsed is not None
+        and (parsed.suffix, parsed.extension in IMAGE_EXTENSIONS) == (_CORRECTION.suffix, True)
+        and _rank(scan, parsed, _CORRECTION) is not None
+    )
+
+
 def has_mask(scan: Scan, root: Path) -> bool:
     """Whether a ``*_label-L_mask.nii[.gz]``, with ``desc`` or without, is named after a scan."""
     found = _drawings(scan, root, _TRUTH.suffix)
@@ -157,15 +167,20 @@ def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
     return max(best, key=lambda path: path.name.endswith(".gz"))
 
 
-def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, ParsedName]]:
+def places(scan: Scan, root: Path) -> list[Path]:
+    """Folders that drawings on a scan are looked for in."""
     root = _root(scan, root)
     subject = root / f"sub-{scan.subject}"
     folders = [subject / datatype(scan.suffix), subject, root]
-    if scan.session is not None:
-        session = subject / f"ses-{scan.session}"
-        folders = [session / datatype(scan.suffix), session, *folders]
-    for folder in folders:
-        for name in _names(folder):
+    if scan.session is None:
+        return folders
+    session = subject / f"ses-{scan.session}"
+    return [session / datatype(scan.suffix), session, *folders]
+
+
+def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, ParsedName]]:
+    for folder in places(scan, root):
+        for name in names_in(folder):
             parsed = parse_name(name) if name.startswith(f"sub-{scan.subject}_") else None
             if parsed and parsed.suffix == suffix and parsed.extension in IMAGE_EXTENSIONS:
                 yield folder / name, parsed
@@ -176,7 +191,7 @@ def _root(scan: Scan, root: Path) -> Path:
     return scan.output_root(root) if scan.dataset_name != "raw" and is_ours(root) else root
 
 
-def _names(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
     """What lies in a folder; nothing where there is none.
 
     Raises
