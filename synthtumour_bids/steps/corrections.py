@@ -84,8 +84,8 @@ def carry_correction(task: CorrectionTask) -> None:
     Raises
     ------
     UnusableScanError
-        When it cannot be read, is empty, holds something else than 0 and 1, or does not lie in
-        its scan's brain.
+        When it cannot be read, is empty, holds something else than 0 and whole numbers above it,
+        does not lie in its scan's brain, or takes most of it.
     """
     from synthtumour_bids.preprocessing.annotation import Drawing
     from synthtumour_bids.steps.annotations import on_template
@@ -101,7 +101,7 @@ def carry_correction(task: CorrectionTask) -> None:
             values = on_template(
                 scan,
                 Drawing(task.mask, "corrected mask", ADVICE),
-                [1],
+                None,
                 load_nifti(layout.native_image(scan)),
                 load_nifti(layout.native_brain(scan)),
                 standard_brain,
