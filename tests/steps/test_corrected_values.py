@@ -13,7 +13,7 @@ import pytest
 
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
-from synthtumour_bids.preprocessing.annotation import Drawing
+from synthtumour_bids.preprocessing.annotation import Drawing, as_mask
 from synthtumour_bids.steps import corrections
 from synthtumour_bids.steps.annotations import on_template
 from tests.builders.fabrication_scans import ball, brain_of
@@ -73,7 +73,6 @@ def test_whatever_whole_number_above_zero_is_inside(give: Give, values: np.ndarr
         (TUMOUR * np.linspace(0, 1, 26), "as probabilities and smoothed masks do"),
         (-1 * TUMOUR, "holds -1. It should be 0 outside"),
         (np.arange(TUMOUR.size).reshape(TUMOUR.shape), "different values, as a scan does"),
-        (0 * TUMOUR, "is empty: every voxel is 0."),
         (BRAIN, "takes 100 % of its scan's brain, and no tumour takes more than 50 %"),
         (BRAIN & ~TUMOUR, "or have inside and outside exchanged"),
     ],
@@ -88,6 +87,11 @@ def test_what_is_no_mask_of_a_tumour_is_refused_in_words_of_its_own(
     assert words in outcome.message
     assert "dseg" not in outcome.message, "which --corrections does not read"
     assert not copy.exists()
+
+
+def test_an_empty_mask_is_called_so() -> None:
+    with pytest.raises(UnusableScanError, match="The annotation x is empty: every voxel is 0"):
+        as_mask(np.zeros((3, 3, 3)), Drawing(Path("x")))
 
 
 def test_sheared_axes_are_those_of_the_mask(give: Give) -> None:
