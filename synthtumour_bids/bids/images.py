@@ -24,7 +24,7 @@ LOGGER = logging.getLogger(__name__)
 MAIN = "raw"
 
 # Of complex-valued images, only the magnitude looks like a brain.
-_PARTS_LEFT_OUT = frozenset(("phase", "real", "imag"))
+PARTS_LEFT_OUT = frozenset(("phase", "real", "imag"))
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _images(
         if parsed.is_derivative:
             made.append(relative.as_posix())
             continue
-        if entities.get("part") in _PARTS_LEFT_OUT:
+        if entities.get("part") in PARTS_LEFT_OUT:
             LOGGER.debug("%s is no scan; left out.", dataset.root / relative)
             continue
         if sessions and entities.get("ses") not in sessions:

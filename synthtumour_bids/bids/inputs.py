@@ -78,8 +78,8 @@ def collect_scans(settings: Settings) -> Selection:
         When a dataset, a participant or a session asked for is not there, nothing passes the
         filters, one file is reached through two datasets, roles cannot be told
         (``UnknownRoleError`` for unknown groups), annotations cannot be used as they are (see
-        ``annotations.annotate``), a scan lacks a contrast of ``more_contrasts``, or two corrected
-        masks fit one scan equally well.
+        ``annotations.annotate``), a scan lacks a contrast of ``more_contrasts``, or corrected
+        masks cannot be told from each other or used at all (see ``corrections.find_corrections``).
     UsageError
         When the filter file or the database cannot be used, or a dataset is given twice.
     """

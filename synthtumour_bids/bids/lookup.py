@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthtumour_bids.bids.description import is_ours
+from synthtumour_bids.bids.doubles import are_one_image
 from synthtumour_bids.bids.names import (
     IMAGE_EXTENSIONS,
     ParsedName,
@@ -52,7 +53,7 @@ def find_brain_mask(scan: Scan, derivatives: Sequence[Path]) -> Path | None:
     Raises
     ------
     DataError
-        When two masks fit equally well.
+        When two masks fit equally well; files of one name whose images differ are two.
     """
     for root in derivatives:
         found = _find(scan, root, _BRAIN_MASK)
@@ -76,6 +77,16 @@ def find_correction(scan: Scan, root: Path) -> Path | None:
     a person's; see ``find_brain_mask`` for how names are matched.
     """
     return _find(scan, root, _CORRECTION)
+
+
+def may_be_corrected(scan: Scan, name: str) -> bool:
+    """Whether a file is called as corrected masks of a scan may be, wherever it lies."""
+    parsed = parse_name(name)
+    return (
+        parsed is not None
+        and (parsed.suffix, parsed.extension in IMAGE_EXTENSIONS) == (_CORRECTION.suffix, True)
+        and _rank(scan, parsed, _CORRECTION) is not None
+    )
 
 
 def has_mask(scan: Scan, root: Path) -> bool:
@@ -145,26 +156,31 @@ def _find(scan: Scan, root: Path, wanted: _Wanted) -> Path | None:
     if not ranked:
         return None
     best = ranked[max(ranked)]
-    # The same mask, compressed and not, is one mask.
-    stems = {path.name.split(".")[0]: path for path in sorted(best, reverse=True)}
-    if len(stems) > 1:
+    # The same mask, compressed and not, is one mask; an edited one beside that of before is not.
+    if len({path.name.split(".")[0] for path in best}) > 1 or not are_one_image(best):
+        names = sorted(path.relative_to(root).as_posix() for path in best)
         msg = (
-            f"Several {wanted.suffix} files in {root} fit {scan.path.name} equally well: "
-            f"{', '.join(sorted(stems))}. Keep one of them there."
+            f"Several {wanted.suffix} files in {root} fit {scan.path.name} equally well, and are "
+            f"not the same: {listed(names)}. Keep one of them there."
         )
         raise DataError(msg)
     return max(best, key=lambda path: path.name.endswith(".gz"))
 
 
-def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, ParsedName]]:
+def places(scan: Scan, root: Path) -> list[Path]:
+    """Folders that drawings on a scan are looked for in."""
     root = _root(scan, root)
     subject = root / f"sub-{scan.subject}"
     folders = [subject / datatype(scan.suffix), subject, root]
-    if scan.session is not None:
-        session = subject / f"ses-{scan.session}"
-        folders = [session / datatype(scan.suffix), session, *folders]
-    for folder in folders:
-        for name in _names(folder):
+    if scan.session is None:
+        return folders
+    session = subject / f"ses-{scan.session}"
+    return [session / datatype(scan.suffix), session, *folders]
+
+
+def _drawings(scan: Scan, root: Path, suffix: str) -> Iterator[tuple[Path, ParsedName]]:
+    for folder in places(scan, root):
+        for name in names_in(folder):
             parsed = parse_name(name) if name.startswith(f"sub-{scan.subject}_") else None
             if parsed and parsed.suffix == suffix and parsed.extension in IMAGE_EXTENSIONS:
                 yield folder / name, parsed
@@ -175,7 +191,7 @@ def _root(scan: Scan, root: Path) -> Path:
     return scan.output_root(root) if scan.dataset_name != "raw" and is_ours(root) else root
 
 
-def _names(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
     """What lies in a folder; nothing where there is none.
 
     Raises

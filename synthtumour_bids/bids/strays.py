@@ -27,7 +27,7 @@ _OTHER_FOLDERS = frozenset(
 )
 DEEPEST = 2  # folders below one that BIDS does not know
 # In names of what was drawn on a scan, or computed from it.
-_MADE = re.compile("mask|seg|roi|label|lesion|tumou?r|brain|bet|prob|std|gt$")
+MADE = re.compile("mask|seg|roi|label|lesion|tumou?r|brain|bet|prob|std|gt$")
 _ENTITY = re.compile(r"([a-z]+)-[A-Za-z0-9+]+")
 
 
@@ -76,7 +76,7 @@ def suffix_meant(name: str, suffixes: Collection[str]) -> str | None:
             words.append(part.lower())
         elif entity[1] in DERIVATIVE_ENTITIES:
             return None
-    if any(map(_MADE.search, words)):
+    if any(map(MADE.search, words)):
         return None
     return next((one for one in suffixes if any(one.lower() in word for word in words)), None)
 

@@ -21,6 +21,7 @@ from synthtumour_bids.settings import Settings
 from synthtumour_bids.texts import visible
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
+_MOST_BEFORE = 1000  # lines; other tools start the log as well, and never open a run's
 
 
 class _Visible(logging.Formatter):
@@ -28,6 +29,19 @@ class _Visible(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(super().format(record))
+
+
+class _SaidBefore(logging.Handler):
+    """Keeps what is said before the file of the run's log is there, to be written into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        if len(self.records) < _MOST_BEFORE:
+            self.records.append(record)
 
 
 class _RunLog(logging.FileHandler):
@@ -54,6 +68,7 @@ def start_logging(verbosity: int = 0) -> None:
     handler.setLevel(logging.INFO if verbosity == 0 else logging.DEBUG)
     handler.setFormatter(_Visible(_FORMAT, "%H:%M:%S"))
     logger.addHandler(handler)
+    logger.addHandler(_SaidBefore())
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
 
@@ -77,7 +92,7 @@ def end_logging() -> None:
 
 
 def open_run_log(settings: Settings) -> Path:
-    """Start this run's log file and write its settings beside it as TOML.
+    """Start this run's log file, with what was said before; write its settings beside it as TOML.
 
     Returns
     -------
@@ -89,7 +104,12 @@ def open_run_log(settings: Settings) -> Path:
     folder.mkdir(parents=True)
     handler = _RunLog(folder / "synthtumour.log", encoding="utf-8")
     handler.setFormatter(HidingFormatter(_FORMAT, Places.of(settings)))
-    logging.getLogger("synthtumour_bids").addHandler(handler)
+    logger = logging.getLogger("synthtumour_bids")
+    for before in [one for one in logger.handlers if isinstance(one, _SaidBefore)]:
+        logger.removeHandler(before)
+        for record in before.records:
+            handler.handle(record)
+    logger.addHandler(handler)
     (folder / "synthtumour.toml").write_text(settings_as_toml(settings), encoding="utf-8")
     return folder
 

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from synthtumour_bids.errors import UnusableScanError
 from synthtumour_bids.preprocessing import ants_images
+from synthtumour_bids.preprocessing.mask_values import MOST_CLASSES, WHOLE
 from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 
 SAME_GRID_MM = 1e-2  # affines that differ by less are the same
 LEAST_IN_VIEW = 0.99  # of the annotated voxels must lie in the scan's field of view
 LEAST_IN_BRAIN = 0.5  # and of the annotated volume in its brain
+IN_A_MASK = "It should be 0 outside of the tumour, and 1 or other whole numbers above 0 in it."
 ADVICE = "Correct the annotation, or take the scan out of --annotated-dir."
 
 
@@ -87,12 +89,52 @@ def numbered(values: NDArray[Any], indices: Sequence[int], drawing: Drawing) -> 
             f"values should be {known}: a label-L_mask holds 0 and 1, and the class table of a "
             f"desc-tumour_dseg has a row for every value. {drawing.advice}"
         )
-    if not present.any():
-        raise UnusableScanError(f"The {drawing} is empty: every voxel is 0. {drawing.advice}")
+    _refuse_empty(present, drawing)
     numbers = np.zeros(values.shape, np.uint8)
     for number, index in enumerate(indices, 1):
         numbers[values == index] = number
     return numbers
+
+
+def as_mask(values: NDArray[Any], drawing: Drawing) -> NDArray[np.uint8]:
+    """Turn the values of a mask into 0 and 1: two values and classes alike, above 0 is inside.
+
+    Parameters
+    ----------
+    values
+        (X, Y, Z), finite.
+    drawing
+        Where the values come from.
+
+    Raises
+    ------
+    UnusableScanError
+        When it is empty, or holds something else than 0 and some whole numbers above it.
+    """
+    present = np.unique(values)
+    between = present[np.abs(present - np.round(present)) > WHOLE]
+    if between.size:
+        raise UnusableScanError(
+            f"The {drawing} holds {between.max():g} and the like, as probabilities and smoothed "
+            f"masks do. {IN_A_MASK} {drawing.advice}"
+        )
+    if present.min() < -WHOLE:
+        raise UnusableScanError(
+            f"The {drawing} holds {present.min():g}. {IN_A_MASK} {drawing.advice}"
+        )
+    if present.size > MOST_CLASSES:
+        raise UnusableScanError(
+            f"The {drawing} holds {present.size} different values, as a scan does. {IN_A_MASK} "
+            f"{drawing.advice}"
+        )
+    inside = values > WHOLE
+    _refuse_empty(inside, drawing)
+    return inside.astype(np.uint8)
+
+
+def _refuse_empty(values: NDArray[Any], drawing: Drawing) -> None:
+    if not values.any():
+        raise UnusableScanError(f"The {drawing} is empty: every voxel is 0. {drawing.advice}")
 
 
 def explained_shift(
@@ -167,6 +209,34 @@ def check_in_brain(
         )
 
 
+def check_size(
+    inside: NDArray[np.bool_], brain: nib.Nifti1Image, most: float, drawing: Drawing
+) -> None:
+    """Refuse a mask that takes more of the brain than any tumour does.
+
+    Parameters
+    ----------
+    inside, brain
+        What was drawn, and the brain mask, on one grid.
+    most
+        Share of the brain that a tumour may take.
+    drawing
+        Where it comes from.
+
+    Raises
+    ------
+    UnusableScanError
+        With the share.
+    """
+    share = float(inside.sum() / max((np.asanyarray(brain.dataobj) > 0).sum(), 1))
+    if share > most:
+        raise UnusableScanError(
+            f"The {drawing} takes {100 * share:.0f} % of its scan's brain, and no tumour takes "
+            f"more than {100 * most:.0f} %: it may be a mask of the brain, or have inside and "
+            f"outside exchanged. {drawing.advice}"
+        )
+
+
 def carry_to_standard(
     numbers: NDArray[np.uint8],
     affine: NDArray[Any],
@@ -192,14 +262,14 @@ def carry_to_standard(
     Raises
     ------
     UnusableScanError
-        When nothing is left.
+        When nothing is left, or the axes of the annotation's grid are not at right angles.
     """
     grid = ants_images.to_ants(np.zeros(brain.shape, np.float32), brain.affine)
     shares = np.stack(
         [
             ants.apply_transforms(
                 grid,
-                ants_images.to_ants((numbers == number).astype(np.float32), affine),
+                _placed((numbers == number).astype(np.float32), affine, drawing),
                 [str(transform)],
                 interpolator="linear",
             ).numpy()
@@ -213,3 +283,12 @@ def carry_to_standard(
             f"voxel there, or lies outside of the brain. {drawing.advice}"
         )
     return np.where(tumour, shares.argmax(axis=0) + 1, 0).astype(np.uint8)
+
+
+def _placed(values: NDArray[np.float32], affine: NDArray[Any], drawing: Drawing) -> ants.ANTsImage:
+    try:
+        return ants_images.to_ants(values, affine)
+    except UnusableScanError as error:
+        raise UnusableScanError(
+            f"The {drawing} cannot be used. {error} {drawing.advice}"
+        ) from error

@@ -38,7 +38,7 @@ def to_ants(data: np.ndarray, affine: np.ndarray) -> ants.ANTsImage:
     if shear > _SHEAR_TOLERANCE:
         raise UnusableScanError(
             "The image's affine should have axes at right angles, but they are sheared by "
-            f"{np.degrees(np.arcsin(min(shear, 1.0))):.1f} degrees: resample the scan to an "
+            f"{np.degrees(np.arcsin(min(shear, 1.0))):.1f} degrees: resample it to an "
             "unsheared grid first."
         )
     origin = _RAS_LPS @ np.asarray(affine, dtype=float)[:3, 3]

@@ -19,6 +19,7 @@ from synthtumour_bids.layout import Layout, class_table
 from synthtumour_bids.preprocessing import annotation as checks
 from synthtumour_bids.preprocessing.registration import Preprocessed
 from synthtumour_bids.settings import TEMPLATE
+from synthtumour_bids.synthesis.pseudo_labels import MOST_OF_A_BRAIN
 from synthtumour_bids.volumes import template_image
 
 LOGGER = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def carry(
 def on_template(
     scan: Scan,
     drawing: checks.Drawing,
-    indices: Sequence[int],
+    indices: Sequence[int] | None,
     grid: nib.Nifti1Image,
     brain: nib.Nifti1Image,
     standard_brain: nib.Nifti1Image,
@@ -89,7 +90,8 @@ def on_template(
     scan
         On which it was drawn.
     drawing, indices
-        The file, and the values of its classes, rising.
+        The file, and the values of its classes, rising; ``None`` for a mask of the whole tumour,
+        whatever its values above 0 are.
     grid, brain
         The scan and its brain mask.
     standard_brain
@@ -104,11 +106,15 @@ def on_template(
     Raises
     ------
     UnusableScanError
-        When it cannot be read, is empty, has a value without a class, or does not lie in the
-        scan's brain.
+        When it cannot be read, is empty, has a value without a class, does not lie in the scan's
+        brain, or is a mask of most of it.
     """
     given = checks.read_drawing(drawing)
-    numbers = checks.numbered(np.asanyarray(given.dataobj), indices, drawing)
+    values = np.asanyarray(given.dataobj)
+    if indices is None:
+        numbers = checks.as_mask(values, drawing)
+    else:
+        numbers = checks.numbered(values, indices, drawing)
     known = bool(given.header["qform_code"] or given.header["sform_code"])
     if checks.explained_shift(
         numbers > 0, given.affine, known, grid.shape[:3], grid.affine, drawing
@@ -120,4 +126,7 @@ def on_template(
             drawing,
         )
     checks.check_in_brain(numbers > 0, given.affine, brain, drawing)
-    return checks.carry_to_standard(numbers, given.affine, transform, standard_brain, drawing)
+    carried = checks.carry_to_standard(numbers, given.affine, transform, standard_brain, drawing)
+    if indices is None:
+        checks.check_size(carried > 0, standard_brain, MOST_OF_A_BRAIN, drawing)
+    return carried

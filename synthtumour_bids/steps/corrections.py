@@ -102,8 +102,8 @@ def carry_correction(task: CorrectionTask) -> None:
     Raises
     ------
     UnusableScanError
-        When it cannot be read, holds something else than 0 and 1, or does not lie in its scan's
-        brain.
+        When it cannot be read, holds something else than 0 and whole numbers above it, does not
+        lie in its scan's brain, or takes most of it.
     """
     from synthtumour_bids.preprocessing.annotation import Drawing, read_drawing
     from synthtumour_bids.steps.annotations import on_template
@@ -124,7 +124,7 @@ def carry_correction(task: CorrectionTask) -> None:
             values = on_template(
                 scan,
                 drawing,
-                [1],
+                None,
                 load_nifti(layout.native_image(scan)),
                 load_nifti(layout.native_brain(scan)),
                 standard_brain,

@@ -6,10 +6,12 @@ import errno
 import json
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from synthtumour_bids.bids.inputs import find_brain_mask, find_truth
-from synthtumour_bids.bids.lookup import images_there
+from synthtumour_bids.bids.lookup import find_classes, find_correction, images_there
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.settings import Role
@@ -21,6 +23,10 @@ def scan_of(name: str, dataset_name: str = "raw") -> Scan:
     parts = tuple(tuple(part.split("-")) for part in stem.split("_"))
     root = Path("/data")
     return Scan(root / f"{name}.nii.gz", parts, suffix, Role.TUMOUR, root, dataset_name)
+
+
+def find_brain_mask_in(scan: Scan, folder: Path) -> Path | None:
+    return find_brain_mask(scan, [folder])
 
 
 @pytest.mark.parametrize(
@@ -103,6 +109,31 @@ def test_two_truths_of_one_scan_are_refused(tmp_path):
     make(tmp_path, "sub-01_label-L_desc-a_mask.nii.gz", "sub-01_label-L_desc-b_mask.nii.gz")
     with pytest.raises(DataError, match="equally well"):
         find_truth(scan_of("sub-01_FLAIR"), tmp_path)
+
+
+@pytest.mark.parametrize("find", [find_brain_mask_in, find_truth, find_correction, find_classes])
+@pytest.mark.parametrize("place", ["sub-01/anat/{}.nii", "{}.nii.gz"])
+def test_two_files_of_one_name_are_one_mask_where_they_hold_the_same(tmp_path, find, place):
+    name = {
+        find_brain_mask_in: "sub-01_desc-brain_mask",
+        find_classes: "sub-01_desc-tumour_dseg",
+    }.get(find, "sub-01_label-L_mask")
+    values = np.zeros((4, 4, 4), np.uint8)
+    values[1:3] = 1
+    before, after = tmp_path / f"sub-01/anat/{name}.nii.gz", tmp_path / place.format(name)
+    before.parent.mkdir(parents=True)
+    nib.save(nib.Nifti1Image(values, np.eye(4)), before)
+    nib.save(nib.Nifti1Image(values.astype(np.float32), np.eye(4)), after)
+    assert find(scan_of("sub-01_FLAIR"), tmp_path) in (before, after)
+    values[3] = 1
+    for affine in (np.eye(4), np.diag([2, 2, 2, 1])):
+        nib.save(nib.Nifti1Image(values, affine), after)
+        with pytest.raises(DataError, match=rf"equally well.*: .*{name}.*{name}\."):
+            find(scan_of("sub-01_FLAIR"), tmp_path)
+        values[3] = 0  # elsewhere, if not otherwise
+    after.write_bytes(b"cut off")
+    with pytest.raises(DataError, match="not the same"):
+        find(scan_of("sub-01_FLAIR"), tmp_path)
 
 
 def test_masks_of_the_apps_own_outputs_are_of_the_right_cohort(tmp_path):

@@ -22,6 +22,14 @@ def make(root: Path, *names: str, content: str = "") -> Path:
     return root
 
 
+def put(folder: Path, *names: str) -> None:
+    """Make empty files where they are said to be."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def table(root: Path, *rows: str, header: str = "participant_id\tgroup") -> None:
     (root / "participants.tsv").write_text("\n".join([header, *rows]) + "\n")
 

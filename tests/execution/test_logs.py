@@ -29,6 +29,19 @@ def test_last_words_are_said_once_and_logged(
     assert line.endswith("ERROR error: nothing in BIDS_DIR\\x1b[2J")
 
 
+def test_what_was_said_before_the_log_was_open_is_in_it(tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "in", tmp_path / "out")
+    logger = logging.getLogger("synthtumour_bids")
+    start_logging(settings.verbosity)
+    logger.warning("%s is left out", settings.bids_dir)
+    log = open_run_log(settings) / "synthtumour.log"
+    logger.info("begun")
+    end_logging()
+    before, after = log.read_text().splitlines()
+    assert before.endswith("WARNING BIDS_DIR is left out")
+    assert after.endswith("INFO begun")
+
+
 def test_a_log_that_cannot_be_written_disturbs_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

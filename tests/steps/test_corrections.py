@@ -63,13 +63,13 @@ def give(job: Job, folder: Path, *values: np.ndarray) -> Job:
 
 def test_masks_are_carried_kept_without_the_flag_and_taken_back(job: Job, tmp_path: Path) -> None:
     mask = TUMOUR
-    given = give(job, tmp_path / "edited", mask, 255 * mask)
+    given = give(job, tmp_path / "edited", mask, np.ones_like(mask))
     first, second = job.selection.everything
     before = given.selection.corrections[first.key].read_bytes()
     outcomes = {one.key: one for one in corrections.run(given)}
     assert outcomes[first.key].status is Status.DONE
     assert outcomes[second.key].status is Status.FAILED
-    assert "holds 255" in outcomes[second.key].message
+    assert "lie inside the brain" in outcomes[second.key].message
     assert "--corrections" in outcomes[second.key].message
     carried = job.layout.correction(first)
     np.testing.assert_array_equal(np.asanyarray(nib.load(carried).dataobj), mask)
@@ -150,7 +150,7 @@ def out_of_reach(path: Path) -> None:
 
 
 def saved_otherwise(path: Path) -> None:
-    nib.save(nib.Nifti1Image((255 * TUMOUR).astype(np.uint8), GRID), path)
+    nib.save(nib.Nifti1Image((0.9 * TUMOUR).astype(np.float32), GRID), path)
 
 
 @pytest.mark.parametrize("spoil", [out_of_reach, saved_otherwise])
