@@ -243,8 +243,11 @@ def _split_annotated(
         LOGGER.warning("%s", sentence)
     if absent:
         msg = (
-            f"No annotated scan has class {', '.join(absent)}, so it cannot be learned: take it "
-            "out of the class tables (--annotated-dir)."
+            f"No annotated scan has class {', '.join(absent)} on the grid of "
+            f"{job.settings.profile.resolution:g} mm, so it cannot be learned. Where it is drawn "
+            "nowhere, take it out of the class tables (--annotated-dir); where it is, but too "
+            "small for that grid or at the brain's edge, merge it with another class in masks and "
+            "tables, or choose a finer --profile."
         )
         raise DataError(msg)
     with advice("Annotate more persons (--annotated-dir), or merge rare classes."):

@@ -11,6 +11,7 @@ import pytest
 
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
+from synthtumour_bids.errors import DataError
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.files import write_json
 from synthtumour_bids.job import Job
@@ -63,7 +64,14 @@ def job(tmp_path: Path) -> Job:
     return job
 
 
-def make(job: Job, monkeypatch: pytest.MonkeyPatch, *, stored: str = "", drawn: str = "") -> None:
+def make(
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    stored: str = "",
+    drawn: str = "",
+    classes: Sequence[TumourClass] = CLASSES,
+) -> None:
     """Make the pairs, without a GAN; the participants named fail in one of the two ways."""
     work = job.settings.work_dir.parent
 
@@ -96,7 +104,19 @@ def make(job: Job, monkeypatch: pytest.MonkeyPatch, *, stored: str = "", drawn: 
     monkeypatch.setattr(pairs, "train_fabricator", lambda *_: None)
     monkeypatch.setattr(pairs, "refine_samples", refine)
     monkeypatch.setattr(pairs, "show_samples", lambda *_: None)
-    pairs.make_pairs(job, job.selection.everything, CLASSES, current(job))
+    pairs.make_pairs(job, job.selection.everything, classes, current(job))
+
+
+def test_a_class_that_is_lost_on_the_grid_is_told_as_one_that_is_drawn_nowhere(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes a class out of the tables that is drawn has scans that fail for it."""
+    told = (
+        "No annotated scan has class cyst on the grid of 4 mm.* drawn nowhere, take it out of .*"
+        "where it is, .*merge it with another class in masks and tables, or choose a finer --profile"
+    )
+    with pytest.raises(DataError, match=told):
+        make(job, monkeypatch, classes=(*CLASSES, TumourClass(3, "cyst")))
 
 
 def current(job: Job) -> str:
