@@ -32,12 +32,15 @@ from synthtumour_bids.methods.fabrication.refined_samples import (
 )
 from synthtumour_bids.methods.fabrication.stored_scans import (
     StoredScan,
+    StoredScans,
     store_images,
     store_label,
 )
 from synthtumour_bids.methods.pseudo_labels import Labelled, unlabelled
 from synthtumour_bids.settings import Method, Role
+from synthtumour_bids.synthesis.fabrication import gan_training
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
+from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData
 from synthtumour_bids.synthesis.fabrication.quality import Scores, Verdict, judge
 from tests.builders.fabrication_scans import annotated
 from tests.builders.jobs import (
@@ -163,6 +166,26 @@ def test_a_gan_that_nobody_could_judge_is_left_out(job: Job, caplog: Any) -> Non
         None,
     )
     assert [one["Name"] for one in read_records(job.layout.models)] == ["rough"]
+
+
+def test_each_person_held_out_judges_with_one_scan(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several scans of one person are no independent lesions."""
+    sample = stored(job.settings.work_dir.parent / "coarse", "rough")
+    annotated_scans = [
+        replace(sample.files, name=f"{person}{number}", persons=frozenset({person}))
+        for person, number in ("b2", "a1", "c1", "b1", "a2", "d1")
+    ]
+    train = Side((*annotated_scans[5:],), (), (sample,))
+    held_out = Side((*annotated_scans[:5],), (), (sample,))
+    given: list[TrainingData] = []
+    monkeypatch.setattr(gan_training, "train", lambda data, *_, **__: given.append(data))
+    train_fabricator(job, train, held_out, 1, "recipe")
+    (data,) = given
+    judges = data.real_held_out
+    assert isinstance(judges, StoredScans)
+    assert [scan.name for scan in judges.files] == ["a1", "b1", "c1"]
 
 
 def test_samples_in_annotated_scans_are_neither_refined_nor_judged(job: Job) -> None:
