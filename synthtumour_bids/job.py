@@ -200,7 +200,7 @@ class Job:
         """Hash of a scan's values; empty where it is not known."""
         if scan in self.selection.aside:
             stamp = self.ledger.read(IMAGE, scan.key)
-            return "" if stamp is None else str(stamp.details[IMAGE])
+            return "" if stamp is None else str(stamp.details["image"])
         record = self.preprocessing(scan)
         return record.image if record is not None else ""
 

@@ -152,14 +152,14 @@ def _tell_of_several(drawn: Drawings, kind: str, given: Collection[Path]) -> Non
         and folders[0] not in given
     }
     if several:
-        folders = dict.fromkeys(folder for own in several.values() for folder in own)
+        named = dict.fromkeys(str(folder) for folders in several.values() for folder in folders)
         LOGGER.warning(
             "Several folders have a %s of %s: %s. Of each scan that of the first of them is "
             "learned from, so that drawings of several people may be mixed; name the folder that "
             "goes before the others with --derivatives.",
             kind,
             listed(several, 5),
-            listed(map(str, folders), 5),
+            listed(named, 5),
         )
 
 

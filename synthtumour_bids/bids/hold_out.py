@@ -48,6 +48,4 @@ def kept_aside(found: Iterable[Scan], labels: Collection[str]) -> tuple[Scan, ..
     labels
         Of the participants of ``--hold-out``.
     """
-    return tuple(
-        scan for scan in found if scan.role is Role.ANNOTATED and scan.subject in labels
-    )
+    return tuple(scan for scan in found if scan.role is Role.ANNOTATED and scan.subject in labels)

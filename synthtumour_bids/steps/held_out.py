@@ -43,7 +43,7 @@ def recognise(job: Job) -> None:
             )
             continue
         current, image = result.value
-        job.ledger.mark(IMAGE, scan.key, current, scan=scan, **{IMAGE: image})
+        job.ledger.mark(IMAGE, scan.key, current, scan=scan, image=image)
 
 
 def _is_noted(job: Job, scan: Scan) -> bool:

@@ -12,16 +12,19 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from synthtumour_bids import app
 from synthtumour_bids.bids.inputs import Selection, collect_scans
 from synthtumour_bids.job import IMAGE, Job
+from synthtumour_bids.methods.fabrication.method import Fabrication
 from synthtumour_bids.methods.learners import learnable
 from synthtumour_bids.preprocessing.preflight import check
 from synthtumour_bids.settings import Method, Role, Settings, Step
 from synthtumour_bids.steps import held_out
 from synthtumour_bids.steps.copies import warn_of_copies
+from synthtumour_bids.steps.sequence import Sequence
 from synthtumour_bids.volumes import hash_values
 from tests.builders.datasets import make
-from tests.builders.jobs import make_job, make_scan, mark_preprocessed
+from tests.builders.jobs import make_job, make_scan, mark_preprocessed, method_of
 
 
 def write(path: Path, seed: int) -> None:
@@ -54,8 +57,19 @@ def test_a_copy_of_a_scan_that_is_used_for_nothing_teaches_nothing(job: Job, cap
     assert learned(job) == ["B"]
     with caplog.at_level(logging.WARNING):
         warn_of_copies(job)
-    assert "annotated/sub-07_FLAIR is the same image as raw/sub-A_FLAIR, and held out" in caplog.text
+    told = "annotated/sub-07_FLAIR is the same image as raw/sub-A_FLAIR, and held out"
+    assert told in caplog.text
     assert not job.ledger.read(Step.PREPROCESS, "annotated/sub-07_FLAIR")
+
+
+def test_images_are_read_before_anything_is_learned(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    monkeypatch.setattr(Fabrication, "make_samples", lambda _, run: seen.append(learned(run)) or [])
+    job = replace(job, settings=replace(job.settings, steps=(Step.SYNTHESISE,)))
+    app._run_steps(Sequence(job), job, method_of(job))
+    assert seen == [["B"]]
 
 
 def test_images_are_read_once_and_anew_after_a_change(
