@@ -19,6 +19,7 @@ from synthtumour_bids.steps import (
     checks,
     corrections,
     dry_run,
+    held_out,
     norm,
     preprocess,
     presence,
@@ -83,6 +84,7 @@ def run(settings: Settings, method: Method | None = None) -> Outcome | None:
 
 def _run_steps(do: Sequence, job: Job, method: Method) -> None:
     with do.reporting(report.run, job, method):
+        held_out.recognise(job)  # scans that are used for nothing, and whose copies teach nothing
         do(Step.PREPROCESS, preprocess.run, job)  # N4, brain extraction, template grid
         with train.alone(job, method):
             do(Step.SYNTHESISE, method.make_samples, job)  # synthetic tumours in healthy brains

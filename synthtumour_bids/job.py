@@ -24,6 +24,7 @@ from synthtumour_bids.settings import COHORT_STEPS, STARTER, Role, Settings, Ste
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+IMAGE = "image"  # the stamp of a scan of which no more than its values' hash is needed
 
 
 @dataclass(frozen=True)
@@ -190,23 +191,31 @@ class Job:
             )
         ]
 
+    @property
+    def told_apart(self) -> tuple[Scan, ...]:
+        """All scans whose persons are told apart, those that nothing is made of among them."""
+        return (*self.selection.everything, *self.selection.aside)
+
     def image(self, scan: Scan) -> str:
         """Hash of a scan's values; empty where it is not known."""
+        if scan in self.selection.aside:
+            stamp = self.ledger.read(IMAGE, scan.key)
+            return "" if stamp is None else str(stamp.details["image"])
         record = self.preprocessing(scan)
         return record.image if record is not None else ""
 
     def copies(self) -> dict[str, Scan]:
         """Scans that hold the very image of another person's, by their keys: the first of these."""
-        images = {scan.key: self.image(scan) for scan in self.selection.everything}
-        return find_copies(self.selection.everything, images)
+        images = {scan.key: self.image(scan) for scan in self.told_apart}
+        return find_copies(self.told_apart, images)
 
     def persons(self) -> dict[str, str]:
         """Person of each scan, by its key; names that share an image are one person's."""
-        return find_persons(self.selection.everything, self.copies())
+        return find_persons(self.told_apart, self.copies())
 
     def held_out_persons(self) -> set[str]:
         """Persons who are kept out of all training, by whatever name."""
-        held_out = [scan for scan in self.selection.everything if self.is_held_out(scan)]
+        held_out = [scan for scan in self.told_apart if self.is_held_out(scan)]
         persons = self.persons() if held_out else {}
         return {persons[scan.key] for scan in held_out}
 

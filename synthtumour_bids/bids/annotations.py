@@ -25,8 +25,9 @@ FEWEST_PERSONS = 2  # one to learn from, one to choose the epoch by
 MASK = "label-L_mask"
 _NOTHING_DRAWN = "nothing was drawn on it (--annotated-dir)"
 
-# By the scan's key and the kind of drawing: its file, and the folder it was found in.
-Drawings = Mapping[str, Mapping[str, tuple[Path, Path]]]
+# By the scan's key and the kind of drawing: its files, each with the folder it was found in. The
+# first counts.
+Drawings = Mapping[str, Mapping[str, Sequence[tuple[Path, Path]]]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,9 @@ def annotate(
     without = [one for one in _candidates(scans, folder, held_out) if one.key not in drawn]
     _tell_of_other_masks(without, roots)
     deciding = drawings(everyone()) if everyone is not None and _undecided(drawn) else drawn
-    annotations = _annotations(drawn, _kind(deciding, roots))
+    kind = _kind(deciding, roots)
+    annotations = _annotations(drawn, kind)
+    _tell_of_several(drawn, kind, settings.derivatives)
     check_shared({key: one.path for key, one in annotations.items()}, "--annotated-dir")
     if everyone is None:
         _check_number([scan for scan in scans if scan.key in annotations], folder, roots)
@@ -129,15 +132,35 @@ def _roots(folder: Path, derivatives: Sequence[Path]) -> list[Path]:
     return [path for path in (*derivatives, *inside, folder) if not is_ours(path)]
 
 
-def _drawings(scan: Scan, roots: Sequence[Path]) -> dict[str, tuple[Path, Path]]:
-    """First mask and first class image of a scan, each with the folder it was found in."""
-    found: dict[str, tuple[Path, Path]] = {}
+def _drawings(scan: Scan, roots: Sequence[Path]) -> dict[str, list[tuple[Path, Path]]]:
+    """Masks and class images of a scan, each with the folder it was found in."""
+    found: dict[str, list[tuple[Path, Path]]] = {}
     for kind, find in ((DSEG, find_classes), (MASK, find_correction)):
         for root in roots:
             path = find(scan, root)
             if path is not None:
-                found.setdefault(kind, (path, root))
+                found.setdefault(kind, []).append((path, root))
     return found
+
+
+def _tell_of_several(drawn: Drawings, kind: str, given: Collection[Path]) -> None:
+    """Name scans that were drawn on in several folders, none of which was named to go first."""
+    several = {
+        key: folders
+        for key, found in drawn.items()
+        if len(folders := list(dict.fromkeys(root for _, root in found[kind]))) > 1
+        and folders[0] not in given
+    }
+    if several:
+        named = dict.fromkeys(str(folder) for folders in several.values() for folder in folders)
+        LOGGER.warning(
+            "Several folders have a %s of %s: %s. Of each scan that of the first of them is "
+            "learned from, so that drawings of several people may be mixed; name the folder that "
+            "goes before the others with --derivatives.",
+            kind,
+            listed(several, 5),
+            listed(named, 5),
+        )
 
 
 def _tell_of_other_masks(scans: Sequence[Scan], roots: Sequence[Path]) -> None:
@@ -174,10 +197,10 @@ def _kind(drawn: Drawings, roots: Sequence[Path]) -> str:
 
 def _annotations(drawn: Drawings, kind: str) -> dict[str, Annotation]:
     if kind == MASK:
-        return {key: Annotation(found[MASK][0], WHOLE_TUMOUR) for key, found in drawn.items()}
-    tables = {key: read_classes(*found[DSEG]) for key, found in drawn.items()}
+        return {key: Annotation(found[MASK][0][0], WHOLE_TUMOUR) for key, found in drawn.items()}
+    tables = {key: read_classes(*found[DSEG][0]) for key, found in drawn.items()}
     _check_tables(tables)
-    return {key: Annotation(found[DSEG][0], tables[key]) for key, found in drawn.items()}
+    return {key: Annotation(found[DSEG][0][0], tables[key]) for key, found in drawn.items()}
 
 
 def _check_tables(tables: Mapping[str, tuple[TumourClass, ...]]) -> None:

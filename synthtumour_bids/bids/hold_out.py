@@ -1,4 +1,4 @@
-"""Tumour-free participants that are held out: they teach nothing, and are segmented."""
+"""Scans of participants that are held out: which are segmented, and which are left out."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def with_held_out(
         else scan
         for scan in scans
     ]
+
+
+def kept_aside(found: Iterable[Scan], labels: Collection[str]) -> tuple[Scan, ...]:
+    """Find the scans of an annotated dataset of its own that nothing is made of.
+
+    Parameters
+    ----------
+    found
+        All scans of the run's datasets, with the roles that their datasets have.
+    labels
+        Of the participants of ``--hold-out``.
+    """
+    return tuple(scan for scan in found if scan.role is Role.ANNOTATED and scan.subject in labels)

@@ -15,7 +15,7 @@ from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.corrections import find_corrections
 from synthtumour_bids.bids.filters import Filters, read_filters
 from synthtumour_bids.bids.folders import Refusal, can_be_written, is_folder, labels_seen, unusable
-from synthtumour_bids.bids.hold_out import with_held_out
+from synthtumour_bids.bids.hold_out import kept_aside, with_held_out
 from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
 from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
@@ -50,6 +50,9 @@ class Selection:
         The T1w images that go with the tumour scans selected, by the scans' keys.
     corrections
         Masks that a person has edited, by the keys of the scans that they are of.
+    aside
+        Scans of an annotated dataset of its own whose participants are held out. Nothing is made
+        of them, but no copy of theirs may teach.
     """
 
     selected: tuple[Scan, ...]
@@ -58,6 +61,7 @@ class Selection:
     refused: tuple[Refusal, ...] = ()
     t1w: Mapping[str, T1w] = field(default_factory=dict)
     corrections: Mapping[str, Path] = field(default_factory=dict)
+    aside: tuple[Scan, ...] = ()
 
 
 def collect_scans(settings: Settings) -> Selection:
@@ -129,8 +133,9 @@ def collect_scans(settings: Settings) -> Selection:
     t1w = choose_t1w(to_segment, t1w_images)
     warn_of_those_without(to_segment, t1w, settings, filters)
     corrections = find_corrections(everything, settings, tell=not narrow)
+    aside = kept_aside(found_at_all, settings.hold_out)
     return Selection(
-        tuple(selected), tuple(everything), annotations, tuple(refused), t1w, corrections
+        tuple(selected), tuple(everything), annotations, tuple(refused), t1w, corrections, aside
     )
 
 

@@ -12,6 +12,8 @@ from synthtumour_bids.settings import Role
 def learnable(job: Job, role: Role) -> list[Scan]:
     """Preprocessed scans of a role, of nobody who is held out by whatever name.
 
+    Names are one person's where they share an image that could be read.
+
     Parameters
     ----------
     job

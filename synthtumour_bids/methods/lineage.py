@@ -16,7 +16,8 @@ from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.learners import held_out_among
 
 RETRAINING = "retraining"  # the stamp of a --retrain that is not finished
-FAILED = "failed"  # a detail of samples: keys of the scans of which none could be made
+FAILED = "failed"  # a detail of samples: keys of the scans that nothing could be made of
+UNDRAWN = "undrawn"  # another: of those that taught, though no sample could be drawn into them
 BESIDE = "beside"  # a detail of samples: a stamp beside them in the work folder says the same
 TAKEN = "taken"  # a detail of a network that was not trained here, and learned from no scan
 
@@ -77,7 +78,7 @@ def _samples(job: Job, name: str, fingerprint: str) -> Stamp | None:
 def is_made_from(job: Job, name: str, fingerprint: str, scans: Iterable[Scan]) -> bool:
     """Whether samples are still good and were made from just these scans."""
     stamp = _samples(job, name, fingerprint)
-    if stamp is None or stamp.details.get(FAILED):
+    if stamp is None or stamp.details.get(FAILED) or stamp.details.get(UNDRAWN):
         return False
     return bool(stamp.details["members"] == job.preprocessing_fingerprints(scans))
 

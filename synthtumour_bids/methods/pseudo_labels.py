@@ -202,10 +202,9 @@ def record_pseudo_labels(
     used, corrected
         Keys of the scans whose pseudo-labels, and whose corrected masks, are learned from.
     """
+    forget_pseudo_labels(job)
     write_table(job.layout.models, assessed, used, corrected)
     record = job.layout.training_record(PICTURES)
-    for old in record.parent.glob(f"{PICTURES}_*.svg"):
-        old.unlink()
     shown = {}
     for one in assessed:
         picture = job.layout.training_figure(f"{PICTURES}_{one.scan.slug}")
@@ -215,6 +214,14 @@ def record_pseudo_labels(
         description = pseudo_label_picture(image, label, picture)
         shown[one.scan.key] = {"Picture": picture.name, "Description": description}
     write_json(record, shown)
+
+
+def forget_pseudo_labels(job: Job) -> None:
+    """Remove table, record and pictures: the senior to be trained learns from none of these."""
+    table, record = pseudo_label_table(job.layout.models), job.layout.training_record(PICTURES)
+    pictures = record.parent.glob(f"{PICTURES}_*.svg")
+    for path in (table, table.with_suffix(".json"), record, *pictures):
+        path.unlink(missing_ok=True)
 
 
 def write_table(

@@ -77,6 +77,22 @@ def test_annotations_may_be_a_dataset_of_their_own(tmp_path):
     assert len(annotated_keys(collect(*folders, derivatives=(drawn,)))) == 3
 
 
+def test_drawings_of_several_people_on_one_scan_are_told_of(tmp_path, caplog):
+    folders = cohort(tmp_path, *masks("a", "b", "c"))
+    other = make(folders[1] / "derivatives" / "another", *masks("b"))
+    with caplog.at_level(logging.WARNING):
+        selection = collect(*folders)
+    drawn = {path.path.parents[2] for path in selection.annotations.values()}
+    assert drawn == {other, other.with_name("manual")}
+    assert "Several folders have a label-L_mask of annotated/sub-b_FLAIR:" in caplog.text
+    assert f"{other}, {other.with_name('manual')}. Of each scan" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        chosen = collect(*folders, derivatives=(other.with_name("manual"),))
+    assert {path.path.parents[2].name for path in chosen.annotations.values()} == {"manual"}
+    assert not caplog.records
+
+
 def test_some_scans_of_the_main_dataset_may_be_the_annotated_ones(tmp_path):
     root = make(tmp_path / "main", *(f"sub-{k}_FLAIR.nii.gz" for k in "abcd"))
     make(root / "derivatives" / "manual", *masks("a", "b", "d"))

@@ -242,6 +242,28 @@ def test_fabrication_tells_its_samples_and_what_was_dropped(
         assert f"(epoch 23) on {on}." in text(chosen, **more)
 
 
+def test_fabrication_counts_what_was_learned_from(settings: Settings) -> None:
+    """And not scans annotated later, or samples that were planned."""
+    profile = settings.profile
+    chosen = dataclasses.replace(settings, method=Method.FABRICATION)
+    planned = f"{profile.n_train} coarse training samples"
+    sides = {
+        "Training": {"annotated scans": 3, "coarse samples": 95, "refined samples": 40},
+        "Validation": {"annotated scans": 1, "coarse samples": 19},
+    }
+    for details, told in (
+        ({}, ("5 annotated scans", planned, f"{profile.n_shifted} validation samples")),
+        (
+            {"Cases": sides},
+            ("Lesions of 4 annotated", "95 coarse training samples", "19 validation samples"),
+        ),
+    ):
+        written = text(chosen, cards={"senior": {"details": details}}, n_annotated=5)
+        for words in told:
+            assert words in written
+    assert "5 annotated scans" in text(chosen, n_annotated=5)
+
+
 def test_fabrication_claims_no_verdict_where_refinement_did_not_help(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -22,7 +22,12 @@ from synthtumour_bids.methods.fabrication.checks import check_cohort
 from synthtumour_bids.methods.fabrication.coarse_samples import ANNOTATED_SHARE
 from synthtumour_bids.methods.fabrication.refined_samples import gan_settings
 from synthtumour_bids.methods.learners import learnable
-from synthtumour_bids.methods.pseudo_labels import as_cases, pseudo_labelled, unlabelled
+from synthtumour_bids.methods.pseudo_labels import (
+    as_cases,
+    forget_pseudo_labels,
+    pseudo_labelled,
+    unlabelled,
+)
 from synthtumour_bids.segmentation.cases import Case
 from synthtumour_bids.segmentation.model_card import Model, ModelCard
 from synthtumour_bids.settings import Role, Settings, Step
@@ -87,6 +92,8 @@ class Fabrication:
             evidence = self.evidence_of(labelling.card)
             found = pseudo_labelled(job, labelling, evidence, tumours)
             labelled = as_cases(job, found, prefix="pseudo")
+        else:
+            forget_pseudo_labels(job)
         cases = pairs.cases(made, refined=True, pseudo_labelled=labelled)
         return Material(tuple(cases), (*sources, *tumours), card=self._card(job))
 

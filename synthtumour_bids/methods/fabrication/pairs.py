@@ -111,9 +111,13 @@ def make_pairs(
     """
     lineage.begin_samples(job, NAME, list_file(job))
     used = job.preprocessing_fingerprints(scans)
-    records, train, held_out = _coarse_sides(job, scans, classes)
-    failed = sorted({record.key for record in records if record.status is Status.FAILED})
-    members = {key: value for key, value in used.items() if key not in failed}
+    records, stored = _store(job, scans)
+    failed = _failed(records)
+    drawn, train, held_out = _coarse_sides(job, stored, classes)
+    records += drawn
+    # A scan that no sample could be drawn into teaches all the same, itself and by its lesions.
+    undrawn = _failed(drawn)
+    members = {key: value for key, value in used.items() if key not in {*failed, *undrawn}}
     recipe = fingerprint(settings=settings_fingerprint, members=members)
     fabricator = train_fabricator(job, train, held_out, len(classes), recipe)
     samples = [*train.samples, *held_out.samples]
@@ -123,7 +127,7 @@ def make_pairs(
     show_samples(job, samples, refined)
     folder = job.layout.fabricator
     outputs = [path, folder / QUALITY, *folder.glob("fabricator.pt")]
-    told: dict[str, Any] = {lineage.FAILED: failed} if failed else {}
+    told = {key: of for key, of in ((lineage.FAILED, failed), (lineage.UNDRAWN, undrawn)) if of}
     lineage.mark_samples(job, NAME, settings_fingerprint, outputs, members=used, **told)
     return records
 
@@ -174,22 +178,32 @@ def _annotated_scans(job: Job, pairs: Sequence[Pair]) -> list[Scan]:
     return [scan for scan in job.preprocessed(Role.ANNOTATED) if stored_name(scan) in names]
 
 
+def _store(job: Job, scans: Sequence[Scan]) -> tuple[list[ScanOutcome], list[Source]]:
+    """Bring scans to the common scale; those of which that fails are left out."""
+    _check_numbers(job, scans)
+    results = store_sources(job, _by_role(scans))
+    records = job.record(Step.SYNTHESISE, results, lambda task: task.scan)
+    stored = [result.value for result in results if result.value is not None]
+    _check_numbers(job, [source.scan for source in stored])
+    return records, stored
+
+
+def _failed(records: Sequence[ScanOutcome]) -> list[str]:
+    return sorted({record.key for record in records if record.status is Status.FAILED})
+
+
 def _coarse_sides(
-    job: Job, scans: Sequence[Scan], classes: Sequence[TumourClass]
+    job: Job, stored: Sequence[Source], classes: Sequence[TumourClass]
 ) -> tuple[list[ScanOutcome], Side, Side]:
     """Divide scans into training and validation, and draw the coarse samples of both."""
-    _check_numbers(job, scans)
-    stored = store_sources(job, _by_role(scans))
-    records = job.record(Step.SYNTHESISE, stored, lambda task: task.scan)
-    made = {result.item.scan.key: result.value for result in stored if result.value is not None}
-    scans = [scan for scan in scans if scan.key in made]
-    _check_numbers(job, scans)
+    made = {source.scan.key: source for source in stored}
+    scans = [source.scan for source in stored]
     hosts = [(scan.key, scan.person) for scan in scans if scan.role is Role.TUMOURFREE]
     host_sides = split_hosts(hosts, seed=job.settings.seed)
     annotated = [made[scan.key] for scan in scans if scan.role is Role.ANNOTATED]
     annotated_sides = _split_annotated(job, annotated, classes)
     profile = job.settings.profile
-    sides = []
+    records, sides = [], []
     for host_keys, annotated_keys, count, purpose in (
         (host_sides[0], annotated_sides[0], profile.n_train, TRAIN),
         (host_sides[1], annotated_sides[1], profile.n_shifted, VALIDATION),
@@ -229,8 +243,11 @@ def _split_annotated(
         LOGGER.warning("%s", sentence)
     if absent:
         msg = (
-            f"No annotated scan has class {', '.join(absent)}, so it cannot be learned: take it "
-            "out of the class tables (--annotated-dir)."
+            f"No annotated scan has class {', '.join(absent)} on the grid of "
+            f"{job.settings.profile.resolution:g} mm, so it cannot be learned. Where it is drawn "
+            "nowhere, take it out of the class tables (--annotated-dir); where it is, but too "
+            "small for that grid or at the brain's edge, merge it with another class in masks and "
+            "tables, or choose a finer --profile."
         )
         raise DataError(msg)
     with advice("Annotate more persons (--annotated-dir), or merge rare classes."):

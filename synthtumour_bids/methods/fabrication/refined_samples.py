@@ -47,9 +47,12 @@ class Side:
         return tuple(sample for sample in self.samples if not sample.mixed)
 
     @property
-    def annotated_persons(self) -> int:
-        """How many persons the annotated scans are of."""
-        return len(frozenset().union(*(scan.persons for scan in self.annotated)))
+    def one_a_person(self) -> tuple[StoredScan, ...]:
+        """The first annotated scan of each person, by name."""
+        first: dict[frozenset[str], StoredScan] = {}
+        for scan in sorted(self.annotated, key=lambda scan: scan.name):
+            first.setdefault(scan.persons, scan)
+        return tuple(first.values())
 
 
 def gan_settings(settings: Settings) -> GanSettings:
@@ -62,17 +65,21 @@ def train_fabricator(
 ) -> Fabricator | None:
     """Train the GAN, or go on with it; ``None`` where nobody could tell whether it helps.
 
+    Of each person held out the first scan alone, by name, is a real lesion to judge by: the
+    jackknife and the conformal thresholds count on lesions that know nothing of each other.
+
     Raises
     ------
     StoppedError
         When the run was asked to stop; the state is saved.
     """
-    if (judges := held_out.annotated_persons) < FEWEST_JUDGES:
+    judges = held_out.one_a_person
+    if len(judges) < FEWEST_JUDGES:
         LOGGER.info(
             "Fabrication: no refinement by the GAN. Whether it helps is judged by a quarter of the "
             "annotated persons, held out for it: %d of %d here, where %d are needed.",
-            judges,
-            judges + train.annotated_persons,
+            len(judges),
+            len(judges) + len(train.one_a_person),
             FEWEST_JUDGES,
         )
         for path in job.layout.fabricator.glob("*"):
@@ -95,7 +102,7 @@ def train_fabricator(
     evaluated = judged[:: max(1, len(judged) // EVALUATED)][:EVALUATED]
     data = TrainingData(
         real=StoredScans(train.annotated),
-        real_held_out=StoredScans(held_out.annotated),
+        real_held_out=StoredScans(judges),
         hosts=StoredScans(train.hosts),
         coarse=StoredScans([sample.files for sample in train.to_refine]),
         coarse_held_out=StoredScans([sample.files for sample in evaluated]),

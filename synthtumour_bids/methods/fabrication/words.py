@@ -9,7 +9,7 @@ from typing import Any
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods.base import STARTED_FROM, Cite, RunFacts
 from synthtumour_bids.methods.corrections import with_annotation
-from synthtumour_bids.methods.fabrication.pairs import KINDS, REFINED
+from synthtumour_bids.methods.fabrication.pairs import ANNOTATED, COARSE, KINDS, REFINED
 from synthtumour_bids.methods.fabrication.refined_samples import TRAINED, read_quality
 from synthtumour_bids.methods.words import best_epoch, pseudo_label_count, trained
 from synthtumour_bids.segmentation.model_card import ModelCard
@@ -35,16 +35,30 @@ def paragraphs(facts: RunFacts, cite: Cite) -> tuple[str, str]:
 def _samples(
     facts: RunFacts, quality: Mapping[str, Any] | None, classes: tuple[str, ...], cite: Cite
 ) -> str:
-    profile = facts.settings.profile
+    annotated, training, validating = _numbers(facts)
     kinds = f" with {len(classes)} classes ({', '.join(classes)})" if len(classes) > 1 else ""
     return (
-        f"**Fabrication.** Lesions of {facts.counts.get(Role.ANNOTATED, 0)} annotated scans{kinds} "
-        "were cut out, changed "
+        f"**Fabrication.** Lesions of {annotated} annotated scans{kinds} were cut out, changed "
         "in shape, place and brightness, and blended into tumour-free brains: "
-        f"{profile.n_train} coarse training samples and, of other annotated persons and in other "
-        f"brains, {profile.n_shifted} validation samples.{_in_annotated(quality)} "
+        f"{training} coarse training samples and, of other annotated persons and in other "
+        f"brains, {validating} validation samples.{_in_annotated(quality)} "
         f"{_refinement(quality, cite('fabrication'))}"
     )
+
+
+def _numbers(facts: RunFacts) -> tuple[int, int, int]:
+    """Annotated scans, and coarse samples of both sides: those that the senior has learned from.
+
+    Until it has, and where its card does not count them, those that are planned.
+    """
+    senior, profile = facts.cards.get(Network.SENIOR), facts.settings.profile
+    cases = senior.details.get("Cases", {}) if senior else {}
+    sides = [cases.get(side, {}) for side in ("Training", "Validation")]
+    annotated = sum(side.get(KINDS[ANNOTATED], 0) for side in sides)
+    if not annotated:
+        return facts.counts.get(Role.ANNOTATED, 0), profile.n_train, profile.n_shifted
+    training, validating = (side.get(KINDS[COARSE], 0) for side in sides)
+    return annotated, training, validating
 
 
 def _refinement(quality: Mapping[str, Any] | None, cited: str) -> str:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
-from synthtumour_bids.files import write_json
+from synthtumour_bids.files import write_json, write_tsv
 from synthtumour_bids.job import Job
-from synthtumour_bids.layout import Network
+from synthtumour_bids.layout import Network, pseudo_label_table
 from synthtumour_bids.ledger import COHORT
 from synthtumour_bids.methods.base import Material
 from synthtumour_bids.methods.fabrication import method, pairs
@@ -32,12 +32,15 @@ from synthtumour_bids.methods.fabrication.refined_samples import (
 )
 from synthtumour_bids.methods.fabrication.stored_scans import (
     StoredScan,
+    StoredScans,
     store_images,
     store_label,
 )
 from synthtumour_bids.methods.pseudo_labels import Labelled, unlabelled
 from synthtumour_bids.settings import Method, Role
+from synthtumour_bids.synthesis.fabrication import gan_training
 from synthtumour_bids.synthesis.fabrication.gan_settings import SLOPPY
+from synthtumour_bids.synthesis.fabrication.gan_training import TrainingData
 from synthtumour_bids.synthesis.fabrication.quality import Scores, Verdict, judge
 from tests.builders.fabrication_scans import annotated
 from tests.builders.jobs import (
@@ -163,6 +166,26 @@ def test_a_gan_that_nobody_could_judge_is_left_out(job: Job, caplog: Any) -> Non
         None,
     )
     assert [one["Name"] for one in read_records(job.layout.models)] == ["rough"]
+
+
+def test_each_person_held_out_judges_with_one_scan(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several scans of one person are no independent lesions."""
+    sample = stored(job.settings.work_dir.parent / "coarse", "rough")
+    annotated_scans = [
+        replace(sample.files, name=f"{person}{number}", persons=frozenset({person}))
+        for person, number in ("b2", "a1", "c1", "b1", "a2", "d1")
+    ]
+    train = Side((*annotated_scans[5:],), (), (sample,))
+    held_out = Side((*annotated_scans[:5],), (), (sample,))
+    given: list[TrainingData] = []
+    monkeypatch.setattr(gan_training, "train", lambda data, *_, **__: given.append(data))
+    train_fabricator(job, train, held_out, 1, "recipe")
+    (data,) = given
+    judges = data.real_held_out
+    assert isinstance(judges, StoredScans)
+    assert [scan.name for scan in judges.files] == ["a1", "b1", "c1"]
 
 
 def test_samples_in_annotated_scans_are_neither_refined_nor_judged(job: Job) -> None:
@@ -293,6 +316,30 @@ def test_an_annotated_scan_gets_no_pseudo_label_under_another_name(
     assert {"02", "03"} - {subject} <= {scan.subject for scan in asked}
     real = [case for case in material.cases if not case.validation and "coarse" not in case.name]
     assert len(real) == 3
+
+
+@pytest.mark.parametrize("semi_supervised", [True, False])
+def test_pseudo_labels_of_another_senior_go(
+    cohort: Job, monkeypatch: pytest.MonkeyPatch, semi_supervised: bool
+) -> None:
+    """Whether this one learns from none, or can learn from none of those there are today."""
+    layout = cohort.layout
+    table, record = pseudo_label_table(layout.models), layout.training_record("pseudo_labels")
+    write_tsv(table, [{"scan": "raw/sub-9_FLAIR", "used": True, "accepted": True}], ["scan"])
+    of_before = [table, record, table.with_suffix(".json")]
+    of_before.append(layout.training_figure("pseudo_labels_raw__sub-9_FLAIR"))
+    for path in of_before[1:]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    # Nobody but the person who validates is there without an annotation.
+    left = [scan for scan in cohort.selection.everything if scan.subject == "01"]
+    two = cohort.selection.everything[1]
+    job = with_settings(cohort, semi_supervised=semi_supervised)
+    job = with_scans(job, *(s for s in (*left, two) if s.dataset_name == "raw"))
+    asked, material = senior_of(job, monkeypatch)
+    assert not asked
+    assert material.card["SemiSupervised"] is semi_supervised
+    assert not any(path.exists() for path in of_before)
 
 
 def test_the_junior_learns_from_both_kinds_of_pairs(cohort: Job) -> None:
