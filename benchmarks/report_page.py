@@ -20,9 +20,9 @@ from processes import own_peak_gb
 from synthtumour_bids.bids.derivatives import write_image
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import write_json
-from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Identity
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.preprocessing.templates import standard_brain
 from synthtumour_bids.settings import Role
 from synthtumour_bids.steps.participant_report import PageTask, write_participant

@@ -7,18 +7,26 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from synthtumour_bids.bids.annotations import Annotation, annotate
 from synthtumour_bids.bids.contrasts import with_contrasts
 from synthtumour_bids.bids.corrections import find_corrections
 from synthtumour_bids.bids.filters import Filters, read_filters
-from synthtumour_bids.bids.folders import Refusal, can_be_written, is_folder, labels_seen, unusable
+from synthtumour_bids.bids.folders import Refusal, can_be_written, labels_seen, unusable
 from synthtumour_bids.bids.hold_out import kept_aside, with_held_out
 from synthtumour_bids.bids.images import MAIN, Dataset, Found, scans_of
 from synthtumour_bids.bids.lookup import find_brain_mask, find_truth
-from synthtumour_bids.bids.names import CONTRAST_SUFFIXES, datatype
+from synthtumour_bids.bids.names import CONTRAST_SUFFIXES
+from synthtumour_bids.bids.nothing_found import (
+    MOUNT_ADVICE,
+    filters_used,
+    left_out_message,
+    no_image_message,
+    nothing_message,
+    participants,
+    present,
+)
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.bids.t1w import T1w, choose_t1w, warn_of_those_without
 from synthtumour_bids.bids.wording import listed
@@ -101,7 +109,7 @@ def collect_scans(settings: Settings) -> Selection:
         left_out |= found.left_out
         refused += found.refused
         if not found.scans and not narrow:
-            raise DataError(_nothing_message(settings, dataset, found))
+            raise DataError(nothing_message(settings, dataset, found))
         if not labels:
             _warn_of_those_without(settings, dataset, found)
         everything += found.scans
@@ -123,9 +131,9 @@ def collect_scans(settings: Settings) -> Selection:
         left_out |= {scan.subject for scan in found_at_all}
         there = sorted(left_out & set(without))
         raise DataError(
-            _left_out_message(there, settings)
+            left_out_message(there, settings)
             if there
-            else _no_image_message(settings, without, used)
+            else no_image_message(settings, without, used)
         )
     for one in refused:
         LOGGER.error("%s", one.message)
@@ -186,7 +194,7 @@ def datasets(settings: Settings) -> list[Dataset]:
         except PermissionError:  # of a folder above it
             there = True
         if not there:
-            msg = f"There is no dataset folder {dataset.root}. {_MOUNT_ADVICE}"
+            msg = f"There is no dataset folder {dataset.root}. {MOUNT_ADVICE}"
             raise DataError(msg)
         if not can_be_written(str(dataset.root)):
             msg = f"The path {dataset.root} is not in UTF-8: rename its folders."
@@ -202,9 +210,6 @@ def datasets(settings: Settings) -> list[Dataset]:
             )
             raise UsageError(msg)
     return listed
-
-
-_MOUNT_ADVICE = "In a container, make sure that the volume with the data is mounted."
 
 
 def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence[Dataset]) -> None:
@@ -227,7 +232,7 @@ def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence
         if absent := missing(wanted):
             msg = (
                 f"Could not find participants {', '.join(absent)} ({flag}): there is no folder "
-                f"sub-<label> of theirs in {where}. {_present(roots)} {_MOUNT_ADVICE}"
+                f"sub-<label> of theirs in {where}. {present(roots)} {MOUNT_ADVICE}"
             )
             raise DataError(msg)
     if absent := missing(settings.exclude_participant_label):
@@ -238,23 +243,11 @@ def _check_folders(settings: Settings, labels: Sequence[str], datasets: Sequence
         )
 
 
-def _present(roots: Iterable[Path]) -> str:
-    labels = sorted({label for root in roots for label in _participants(root)})
-    return (
-        f"Participants there: {listed(labels, 5)}." if labels else "No participant at all is there."
-    )
-
-
-def _participants(root: Path) -> set[str]:
-    """Labels of all participants with a folder in a dataset."""
-    return {path.name.removeprefix("sub-") for path in root.glob("sub-*") if is_folder(path)}
-
-
 def _warn_of_those_without(settings: Settings, dataset: Dataset, found: Found) -> None:
     """Name those of whom no image is there, lest someone misses them among the results."""
     excluded = settings.exclude_participant_label
     known = {scan.subject for scan in found.scans} | {one.subject for one in found.refused}
-    without = _participants(dataset.root) - known - found.left_out - set(excluded)
+    without = participants(dataset.root) - known - found.left_out - set(excluded)
     if without:
         filtered = settings.session_label, settings.bids_filter_file, settings.bids_database_dir
         LOGGER.warning(
@@ -262,7 +255,7 @@ def _warn_of_those_without(settings: Settings, dataset: Dataset, found: Found) -
             settings.contrast,
             listed(sorted(without), 5),
             dataset.root,
-            f" {_filters_used(settings)}" if any(filtered) else "",
+            f" {filters_used(settings)}" if any(filtered) else "",
         )
 
 
@@ -275,7 +268,7 @@ def _check_sessions(settings: Settings, scans: Iterable[Scan]) -> None:
     if absent:
         msg = (
             f"No {settings.contrast} image of session {', '.join(absent)} (--session-label) was "
-            f"found in {settings.bids_dir}. {_filters_used(settings)}"
+            f"found in {settings.bids_dir}. {filters_used(settings)}"
         )
         raise DataError(msg)
 
@@ -313,80 +306,3 @@ def _check_stems(scans: Iterable[Scan]) -> None:
 def _real(path: Path) -> Path:
     """The file that a path leads to, as far as links can be followed."""
     return Path(os.path.realpath(path))
-
-
-def _nothing_message(settings: Settings, dataset: Dataset, found: Found) -> str:
-    if found.refused:
-        sentences = "\n".join(f"  {one.message}" for one in found.refused)
-        return f"No {settings.contrast} image of {dataset.root} can be used:\n{sentences}"
-    labels = _participants(dataset.root)
-    return (
-        f"No {settings.contrast} image was found in {dataset.root}. "
-        f"{_looked_for(settings, labels, [dataset])} {_filters_used(settings)} "
-        f"{_present([dataset.root])} Another contrast is chosen with --contrast."
-        + ("" if labels else f" {_contents(dataset.root)} {_MOUNT_ADVICE}")
-    )
-
-
-def _contents(root: Path) -> str:
-    """Say what a folder has that has no participant."""
-    names = sorted(path.name for path in root.iterdir())
-    return f"No folder in it is called sub-<label>: it has {listed(names, 5) or 'nothing'}."
-
-
-def _looked_for(
-    settings: Settings, labels: Iterable[str], datasets: Iterable[Dataset], most: int = 3
-) -> str:
-    """Say how scans are named, and how the first images of these participants are."""
-    suffixes = CONTRAST_SUFFIXES[settings.contrast]
-    names = [f"sub-*/[ses-*/]{datatype(one)}/sub-*_{one}.nii[.gz]" for one in suffixes]
-    folders = [(dataset.root, f"sub-{one}") for one in sorted(labels) for dataset in datasets]
-    images = (
-        path.relative_to(root).as_posix()
-        for root, folder in folders
-        for path in sorted((root / folder).rglob("*.nii*"))
-    )
-    found = ", ".join(islice(images, most))
-    return (
-        f"Looked for {' or '.join(names)} (upper and lower case matter); there is "
-        f"{found or 'no image'}."
-    )
-
-
-def _left_out_message(labels: Sequence[str], settings: Settings) -> str:
-    annotated = (
-        " Scans of an annotated dataset of its own (--annotated-dir) are of use only if something "
-        "was drawn on them and their participant is not held out (--hold-out)."
-    )
-    return (
-        f"Nothing is to be done for participants {', '.join(labels)} (--participant-label): their "
-        "scans were left out, as said above." + (annotated if settings.annotated_dir else "")
-    )
-
-
-def _no_image_message(
-    settings: Settings, labels: Sequence[str], datasets: Sequence[Dataset]
-) -> str:
-    roots = ", ".join(str(dataset.root) for dataset in datasets)
-    return (
-        f"No {settings.contrast} image was found of participants {', '.join(labels)} "
-        f"(--participant-label) in {roots}. {_looked_for(settings, labels, datasets)} "
-        f"{_filters_used(settings)} Another contrast is chosen with --contrast."
-    )
-
-
-def _filters_used(settings: Settings) -> str:
-    filters = {
-        "--participant-label": " ".join(settings.participant_label),
-        "--exclude-participant-label": " ".join(settings.exclude_participant_label),
-        "--session-label": " ".join(settings.session_label),
-        "--bids-filter-file": settings.bids_filter_file,
-        "--bids-database-dir": settings.bids_database_dir,
-    }
-    used = [f"{flag} {value}" for flag, value in filters.items() if value]
-    hint = (
-        " The database knows only the scans of the day it was made."
-        if settings.bids_database_dir
-        else ""
-    )
-    return f"Filters set: {', '.join(used) or 'none'}.{hint}"

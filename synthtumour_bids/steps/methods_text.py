@@ -13,7 +13,7 @@ from typing import Any
 from synthtumour_bids import __version__
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import write_json, write_text
-from synthtumour_bids.job import Job, Preprocessing, networks_in
+from synthtumour_bids.job import Job, networks_in
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods import corrections
@@ -23,6 +23,7 @@ from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.pseudo_labels import count_used
 from synthtumour_bids.methods.registry import method_of_card
 from synthtumour_bids.methods.witness import Witness, find_witness
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.norm_file import find_norm

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from synthtumour_bids.bids.classes import TumourClass
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.files import fingerprint
-from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.ledger import Ledger, Stamp
 from synthtumour_bids.methods import corrections, rounds
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import Comparison
 from synthtumour_bids.methods.witness import Witness
 from synthtumour_bids.methods.words import unmeasured
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.segmentation.calibration import Calibration
 from synthtumour_bids.segmentation.model_card import ModelCard
 from synthtumour_bids.segmentation.norm_file import StoredNorm

@@ -13,9 +13,10 @@ from synthtumour_bids.bids.images import MAIN
 from synthtumour_bids.execution.outcome import ScanOutcome, Status
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.files import read_json
-from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Failure, Identity, Stop
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.reports.facts import ROLES
 from synthtumour_bids.reports.templates import write_page
 from synthtumour_bids.segmentation.presence import UNSURE, Presence

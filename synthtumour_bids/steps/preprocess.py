@@ -23,9 +23,10 @@ from synthtumour_bids.errors import SynthTumourError
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.temporary import safe_alias
 from synthtumour_bids.files import copy_file, fingerprint, hash_file
-from synthtumour_bids.job import Job, Preprocessing, skipped
+from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.preprocessing.preflight import check
 from synthtumour_bids.preprocessing.template_files import EMBEDDED, find_template, template_print
 from synthtumour_bids.preprocessing.templates import load_head_template

@@ -11,9 +11,9 @@ from synthtumour_bids.bids.derivatives import sidecar_path
 from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.errors import DataError
 from synthtumour_bids.files import fingerprint, hash_file, read_json, write_json
-from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.reports import facts
 from synthtumour_bids.reports.advice import advice
 from synthtumour_bids.reports.facts import Fact

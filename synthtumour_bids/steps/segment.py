@@ -15,13 +15,14 @@ from synthtumour_bids.bids.scan import Scan
 from synthtumour_bids.execution.outcome import ScanOutcome
 from synthtumour_bids.execution.pool import Result
 from synthtumour_bids.files import write_json
-from synthtumour_bids.job import Job, Preprocessing, skipped
+from synthtumour_bids.job import Job, skipped
 from synthtumour_bids.layout import Layout
 from synthtumour_bids.ledger import Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.comparison import KEPT, Compared
 from synthtumour_bids.methods.judging import final_masks, judged
 from synthtumour_bids.methods.predictions import predict
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.segmentation.norm import Norm
 from synthtumour_bids.segmentation.other_side import brightness_of
 from synthtumour_bids.segmentation.presence import DIGITS

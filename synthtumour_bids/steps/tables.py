@@ -13,9 +13,10 @@ from typing import Any
 from synthtumour_bids.bids.scan import record_name
 from synthtumour_bids.errors import UnavailableError
 from synthtumour_bids.files import read_json
-from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.methods import corrections
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.reports.change import write_changes
 from synthtumour_bids.reports.group import (
     MAIN,

@@ -11,12 +11,13 @@ from typing import Any
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
 from synthtumour_bids.bids.inputs import Selection
 from synthtumour_bids.bids.scan import Scan
-from synthtumour_bids.job import Job, Preprocessing
+from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
 from synthtumour_bids.ledger import COHORT, Ledger
 from synthtumour_bids.methods.base import Method
 from synthtumour_bids.methods.label_free import stage_one
 from synthtumour_bids.methods.registry import method_of_run
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.profiles import PROFILES
 from synthtumour_bids.segmentation.model_card import CHECKPOINT, ModelCard, weights_fingerprint
 from synthtumour_bids.settings import Role, Settings, Step

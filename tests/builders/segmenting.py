@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 
 from synthtumour_bids.bids.classes import WHOLE_TUMOUR
-from synthtumour_bids.job import Preprocessing
 from synthtumour_bids.methods.comparison import KEPT, Comparison
+from synthtumour_bids.preprocessed import Preprocessing
 from synthtumour_bids.steps.segment import Networks, SegmentTask
 from tests.builders.jobs import make_job
 
