@@ -4,7 +4,8 @@ The scans of a cohort with a truth (see ``cohort.py``) are shared out among fold
 ``fabrication.py``. In each fold the app learns without the fold's scans (``--hold-out``), with the
 truth of n others as corrected masks, and its senior is scored on the fold's. So every scan is
 scored once for each n, and n = 0, the label-free method, is the baseline, scan by scan. The n are
-those of ``fabrication.py``; of them, those who choose the senior's epoch teach nothing.
+those of ``fabrication.py``; of them, those who choose the senior's epoch teach nothing. What is
+gained in the scans whose masks taught is told beside it.
 
     export SYNTHTUMOUR_COHORT=/data/cohort
     python benchmarks/corrected.py run OUT --n 0 3 10 --profile fast
@@ -21,6 +22,7 @@ import shutil
 import statistics
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cohort
@@ -28,7 +30,6 @@ import numpy as np
 from fabrication_cohort import N_FOLDS, SPLIT_SEED
 from paired import beyond
 
-Dice = dict[str, float]  # of the senior, by scan
 CARD = "derivatives/models/senior/model.json"
 
 
@@ -66,38 +67,44 @@ def run(out: Path, counts: Sequence[int], folds: Sequence[int], more: list[str])
     return table(out)
 
 
-def scored(out: Path) -> dict[int, Dice]:
-    """Dice of the tested scans, by n."""
-    found: dict[int, Dice] = {}
-    for cell in sorted(out.glob("fold-*_n-??")):
-        number, n = (int(part.split("-")[1]) for part in cell.name.split("_"))
-        _, tested = fold_of(number, n)
-        scores = cohort.scores(cell, "label-L_mask")
-        found.setdefault(n, {}).update({k: v for k, v in scores.items() if k in tested})
-    return found
+@dataclass(frozen=True)
+class Fold:
+    """Dice with n masks and without, in the scans that a fold tests and in those that taught."""
+
+    tested: dict[str, tuple[float, float]]
+    taught: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, out: Path, number: int, n: int) -> Fold:
+        """Read what was scored."""
+        given, tested = fold_of(number, n)
+        cells = [out / f"fold-{number}_n-{count:02d}" for count in (n, 0)]
+        own, bare = (cohort.scores(cell, "label-L_mask") for cell in cells)
+        card = json.loads((cells[0] / CARD).read_text()) if (cells[0] / CARD).is_file() else {}
+        uris = " ".join(card.get("Corrections", {}).get("Scans", ()))
+        both = {label: (own[label], bare[label]) for label in own.keys() & bare}
+        return cls(
+            {label: both[label] for label in tested if label in both},
+            {label: both[label] for label in given if label in both and f"sub-{label}_" in uris},
+        )
 
 
 def table(out: Path) -> int:
-    """Print Dice, and what it is beyond that without any mask, with its bootstrap interval.
-
-    Masks of persons who choose the senior's epoch teach nothing.
-    """
-    found = scored(out)
-    print("| masks given | of these taught | scans | Dice | median | beyond none, same scans |")
-    print("|---|---|---|---|---|---|")
-    for n, dice in sorted(found.items()):
-        if not dice:
-            continue
-        cards = [
-            json.loads(path.read_text()) for path in sorted(out.glob(f"fold-*_n-{n:02d}/{CARD}"))
+    """Print Dice with masks and without, and the differences with their bootstrap intervals."""
+    print("| masks given | of these taught | scans | Dice | without | beyond | scans that taught |")
+    print("|---|---|---|---|---|---|---|")
+    for n in sorted({int(cell.name[-2:]) for cell in out.glob("fold-*_n-??")} - {0}):
+        folds = [
+            Fold.of(out, int(cell.name.split("_")[0].split("-")[1]), n)
+            for cell in sorted(out.glob(f"fold-*_n-{n:02d}"))
         ]
-        taught = ", ".join(str(card.get("Corrections", {}).get("Count", 0)) for card in cards)
-        both = sorted(dice.keys() & found.get(0, {}).keys()) if n else []
-        more = f"{beyond([dice[x] - found[0][x] for x in both])}, {len(both)} scans" if n else ""
-        values = dice.values()
+        tested = [pair for fold in folds for pair in fold.tested.values()]
+        taught = [own - bare for fold in folds for own, bare in fold.taught.values()]
+        own, bare = (statistics.mean(dice) for dice in zip(*tested, strict=True))
         print(
-            f"| {n} | {taught} | {len(dice)} | {statistics.mean(values):.3f} | "
-            f"{statistics.median(values):.3f} | {more} |"
+            f"| {n} | {', '.join(str(len(fold.taught)) for fold in folds)} | {len(tested)} "
+            f"| {own:.3f} | {bare:.3f} | {beyond([one - other for one, other in tested])} "
+            f"| {beyond(taught)}, {len(taught)} scans |"
         )
     return 0
 

@@ -52,9 +52,10 @@ USELESS = (
     Useless(
         lambda settings: settings.method is not Method.FABRICATION,
         ("annotated_dir",),
-        "{flags} {are} of use with --method fabrication only. On real gliomas the label-free "
-        "method did at least as well as ten annotated scans: leave it out, and check masks of the "
-        "main dataset by annotations (--truth); or add --method fabrication.",
+        "{flags} {are} of use with --method fabrication only. On real gliomas nothing that learned "
+        "from ten annotated scans was measurably better than the label-free method: leave it out, "
+        "and use annotations of the main dataset to check its masks (--truth) or to mend them "
+        "(--corrections); or add --method fabrication.",
     ),
     Useless(
         lambda settings: settings.method is Method.FABRICATION,

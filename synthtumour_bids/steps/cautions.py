@@ -165,9 +165,9 @@ def _few_annotated(job: Job) -> str:
         return ""
     return (
         f"{annotated} scans are annotated. On real gliomas no network that learned from "
-        f"{FEW_ANNOTATED} or fewer did better than the label-free method, which needs none: leave "
-        "out --method fabrication and --annotated-dir, and use annotations of scans of the main "
-        "dataset to check its masks (--truth)."
+        f"{FEW_ANNOTATED} or fewer was measurably better than the label-free method, which needs "
+        "none: leave out --method fabrication and --annotated-dir, and use annotations of scans of "
+        "the main dataset to check its masks (--truth) or to mend them (--corrections)."
     )
 
 
