@@ -2,7 +2,7 @@
 
     python benchmarks/fabrication_classes.py OUT                 # resumes where it stopped
 
-The heads are the demo's: the first whose tumour has a core of 2 mL. Six of them are annotated, four
+The heads are the demo's: the first whose tumour has a core of 2 mL. Twelve are annotated, four
 are segmented, and the truth of these is read for the table alone. ``OUT/classes.png`` shows it with
 what was found.
 """
@@ -33,8 +33,8 @@ CORE, OEDEMA = 1, 2
 NAMES = {CORE: "core", OEDEMA: "oedema"}
 LEVEL = sum(SOLID) / 2  # density at which a tumour looks as much solid as oedematous
 CORE_ML = 2.0
-N_ANNOTATED, N_SEGMENTED, N_TUMOURFREE = 6, 4, 8
-CANDIDATES = 40  # heads with a tumour; most are far-reaching and have no core
+N_ANNOTATED, N_SEGMENTED, N_TUMOURFREE = 12, 4, 8  # three of the first judge the GAN
+CANDIDATES = 70  # heads with a tumour; most are far-reaching and have no core
 RESOLUTION = 2.0
 DSEG = "desc-tumour_dseg"
 
