@@ -51,7 +51,7 @@ def find_corrections(
     ------
     DataError
         When two masks fit a scan equally well, one could be of several scans, or the folder holds
-        images and none of them is a mask of a scan of this run.
+        images and none of them is a mask of a scan of the dataset.
     """
     folder = settings.corrections
     if folder is None:
@@ -69,13 +69,25 @@ def find_corrections(
     if tell:
         held_out = [path for key, path in fitting.items() if key not in found]
         unused = reasons_unused(folder, patients, fitting)
-        if not fitting and images_in(folder):
+        if not fitting and _all_are_asked_for(settings) and images_in(folder):
             raise DataError(_nothing_message(folder, unused))
         _warn(folder, held_out, HELD_OUT)
         for why, paths in unused.items():
             _warn(folder, paths, why)
         LOGGER.info("%d corrected masks to learn from in %s (--corrections).", len(found), folder)
     return found
+
+
+def _all_are_asked_for(settings: Settings) -> bool:
+    """Whether a run works on all scans: else masks may well be those of others."""
+    return not any(
+        (
+            settings.participant_label,
+            settings.exclude_participant_label,
+            settings.session_label,
+            settings.bids_filter_file,
+        )
+    )
 
 
 def _check_rivals(scans: Sequence[Scan], found: Mapping[str, Path], *, tell: bool) -> None:
@@ -133,7 +145,7 @@ def _nothing_message(folder: Path, unused: Mapping[str, Sequence[Path]]) -> str:
         f"No image in {folder} (--corrections) is a corrected mask of a tumour scan of this run."
         f"{told} Masks are looked for in {folder}/sub-<label>/[ses-<label>/]anat and above, named "
         "as the app's own: sub-<label>[_...]_label-L_mask.nii.gz. A folder without images takes "
-        "back the masks given before."
+        "back the masks given before; without --corrections they stay."
     )
 
 

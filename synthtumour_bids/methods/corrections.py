@@ -99,6 +99,23 @@ def count_to_teach(job: Job) -> int:
     return len(in_effect(job).keys() - emptied(job))
 
 
+def would_teach(job: Job) -> set[str]:
+    """Keys of the scans whose masks teach, as far as can be known before a senior is trained.
+
+    Masks of scans that are not preprocessed are taken to be good, and the people who choose its
+    epoch to be those who chose that of the one before.
+    """
+    given = job.selection.corrections
+    to_come = {
+        scan.key
+        for scan in job.selection.everything
+        if scan.key in given and job.preprocessing(scan) is None
+    }
+    stamp = job.ledger.read(COHORT, Network.SENIOR)
+    validating = stamp.details.get(VALIDATING, ()) if stamp else ()
+    return (to_come | in_effect(job).keys()) - emptied(job) - _of_same_people(job, validating)
+
+
 def are_still_those(job: Job, details: Mapping[str, Any]) -> bool:
     """Whether a finished senior learned from just the corrected masks that are in effect.
 

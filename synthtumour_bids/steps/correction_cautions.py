@@ -51,7 +51,7 @@ def _scored(job: Job) -> str:
     settings = job.settings
     if settings.truth is None or settings.model is not None or Step.REPORT not in job.steps:
         return ""
-    taught = {*job.selection.corrections, *corrections.in_effect(job)}
+    taught = corrections.would_teach(job)
     names = sorted(scan.name for scan in job.selection.everything if scan.key in taught)
     if not names:
         return ""

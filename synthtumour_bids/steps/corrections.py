@@ -42,6 +42,10 @@ LOGGER = logging.getLogger(__name__)
 MEMORY_GB = 1.0
 ADVICE = "Correct it, or take it out of the folder of --corrections."
 BEFORE = "The mask that was given before it still counts."
+REFUSED_BEFORE = (
+    "was refused by an earlier version of this app, and the senior trained since goes on to count: "
+    "save it in another form, with 0 and 1, to have it learned from."
+)
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,7 @@ def run(job: Job) -> list[ScanOutcome]:
     outcomes = skipped(STEP, done) + job.record(STEP, results, lambda task: task.scan)
     if keys := sorted(emptied(job)):
         LOGGER.info(
-            "The corrected masks of %s are empty: no tumour is learned from these scans, and no "
-            "pseudo-label of theirs.",
+            "The corrected masks of %s are empty: these scans teach by no label.",
             listed(keys, 5),
         )
     return outcomes
@@ -96,14 +99,14 @@ def carry_correction(task: CorrectionTask) -> None:
 
     One that cannot be used leaves in effect what was given for the scan before: no senior is
     trained for a file that is out of reach for a while, or was saved in another form. An empty one
-    says that there is no tumour. One that a version before has refused for that stays refused: its
-    senior is finished.
+    says that there is no tumour. A file that a version before has refused stays refused, as its
+    senior is finished, until it is saved in another form.
 
     Raises
     ------
     UnusableScanError
         When it cannot be read, holds something else than 0 and whole numbers above it, does not
-        lie in its scan's brain, or takes most of it.
+        lie in its scan's brain, or takes most of it; or was refused before.
     """
     from synthtumour_bids.preprocessing.annotation import Drawing, read_drawing
     from synthtumour_bids.steps.annotations import on_template
@@ -130,6 +133,8 @@ def carry_correction(task: CorrectionTask) -> None:
                 standard_brain,
                 folder / transform.name,
             )
+        if refused:
+            raise UnusableScanError(f"The {drawing} {REFUSED_BEFORE}")
     except UnusableScanError as error:
         if (before := _carried_before(task)) is not None:
             outputs = [layout.output_dir / one for one in before.outputs]

@@ -174,7 +174,8 @@ def _fabricator(layout: Layout) -> NetworkPart | None:
     quality = read_quality(layout.models)
     if quality is None:
         return None
-    facts = [("What it is", "the GAN that refines coarse samples"), *_refinement(quality)]
+    what = "the GAN that refines coarse samples" if quality.get(TRAINED, True) else "no network"
+    facts = [("What it is", what), *_refinement(quality)]
     picture = layout.fabricator / "curve.png"
     described = (
         "Energy distance of refined samples to real lesions by step, the step that was kept, and "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,25 @@ def test_images_that_nobody_uses_are_told_with_the_reason(
         assert list(find_corrections(scans, settings)) == ["raw/sub-02_FLAIR"]
     (told,) = caplog.messages
     assert f"{why}, and are left out: {name}." in told
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"participant_label": ("01",)},
+        {"exclude_participant_label": ("09",)},
+        {"session_label": ("2",)},
+        {"bids_filter_file": Path("filter.json")},
+    ],
+)
+def test_a_run_on_some_scans_goes_on_without_a_mask_of_theirs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, asked: dict[str, Any]
+) -> None:
+    edited = tmp_path / "edited"
+    put(edited, "sub-09/anat/sub-09_label-L_mask.nii.gz")
+    settings = Settings(tmp_path, tmp_path / "out", corrections=edited, **asked)
+    assert find_corrections([make_scan(tmp_path, "01")], settings) == {}
+    assert unused_drawings.OF_NO_SCAN in caplog.text
 
 
 def test_a_folder_without_images_is_fine(tmp_path: Path) -> None:

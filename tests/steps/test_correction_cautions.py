@@ -9,7 +9,7 @@ import pytest
 
 from synthtumour_bids.job import Job
 from synthtumour_bids.layout import Network
-from synthtumour_bids.methods.corrections import in_effect
+from synthtumour_bids.methods.corrections import EMPTY, PREPROCESSING, REFUSED, STEP, in_effect
 from synthtumour_bids.settings import Role, Step
 from synthtumour_bids.steps import cautions, tables
 from synthtumour_bids.steps.junior import with_junior
@@ -83,6 +83,18 @@ def test_masks_that_teach_and_may_be_scored_are_told_of(tmp_path: Path) -> None:
     (sentence,) = told(with_masks(job, "tumour0", "tumour2"))
     assert "masks of sub-tumour0_FLAIR, sub-tumour2_FLAIR (--corrections) teach" in sentence
     assert "left out of the mean Dice" in sentence
+    mark_preprocessed(job, *job.selection.everything)
+    given = with_masks(job, "tumour0", "tumour1", "tumour2")
+    keys = [scan.key for scan in job.selection.everything]
+    current = in_effect(given)
+    for key, why in ((keys[0], REFUSED), (keys[1], EMPTY)):
+        about = {PREPROCESSING: job.preprocessing_fingerprints(job.selection.everything)[key]}
+        job.ledger.mark(STEP, key, current[key], **about, **{why: True})
+    mark_trained(job, validating=[keys[3]])
+    (sentence,) = told(given)
+    assert "masks of sub-tumour2_FLAIR (--corrections) teach" in sentence
+    mark_trained(job, validating=[keys[2]])
+    assert not told(given), "one is refused, one is empty, and one chooses the epoch"
     for other in ({"truth": None}, {"steps": (Step.PREPROCESS, Step.TRAIN)}):
         assert not told(with_settings(with_masks(job, "tumour0"), **other))
 

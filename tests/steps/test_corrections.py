@@ -129,10 +129,11 @@ def test_an_emptied_mask_takes_its_label_away_and_no_run_fails_for_it(
     assert effect.carried(given) == effect.carried(job) == after, "the empty one still counts"
 
 
-def test_an_empty_mask_that_a_version_before_refused_calls_for_no_training(
-    job: Job, tmp_path: Path
+@pytest.mark.parametrize(("mask", "why"), [(0 * TUMOUR, "is empty"), (255 * TUMOUR, "0 and 1")])
+def test_a_mask_that_a_version_before_refused_calls_for_no_training(
+    job: Job, tmp_path: Path, mask: np.ndarray, why: str
 ) -> None:
-    given = give(job, tmp_path / "edited", 0 * TUMOUR)
+    given = give(job, tmp_path / "edited", mask)
     (key, current), *_ = effect.in_effect(given).items()
     about = {effect.PREPROCESSING: job.preprocessing_fingerprints(job.selection.everything)[key]}
     first = job.selection.everything[0]
@@ -140,7 +141,8 @@ def test_an_empty_mask_that_a_version_before_refused_calls_for_no_training(
     mark_trained(given)
     (outcome,) = corrections.run(given)
     assert outcome.status is Status.FAILED
-    assert "is empty" in outcome.message
+    assert why in outcome.message
+    assert effect.in_effect(given) == {}
     assert lineage.is_finished(given, method_of(given), Network.SENIOR)
 
 

@@ -30,6 +30,7 @@ EVALUATED = 12  # held-out samples that every evaluation of the GAN refines
 FEWEST_JUDGES = 3  # held-out persons; the lesions of fewer cannot tell refinement from chance
 QUALITY = "quality.json"
 SAMPLES = "samples.json"
+OF_A_GAN = ("fabricator.pt", "checkpoint_latest.pt", "curve.png")
 TRAINED = "GanTrained"  # in quality.json; not there before it could be left out
 
 
@@ -76,14 +77,15 @@ def train_fabricator(
     judges = held_out.one_a_person
     if len(judges) < FEWEST_JUDGES:
         LOGGER.info(
-            "Fabrication: no refinement by the GAN. Whether it helps is judged by a quarter of the "
-            "annotated persons, held out for it: %d of %d here, where %d are needed.",
+            "Fabrication: no refinement by the GAN. Whether it helps is judged by annotated "
+            "persons with about a quarter of the scans, held out for it: %d of %d persons here, "
+            "where %d are needed.",
             len(judges),
             len(judges) + len(train.one_a_person),
             FEWEST_JUDGES,
         )
-        for path in job.layout.fabricator.glob("*"):
-            path.unlink()  # of a training with more of them
+        for name in OF_A_GAN:  # trained with more of them
+            (job.layout.fabricator / name).unlink(missing_ok=True)
         return None
     from synthtumour_bids.segmentation.environment import (
         loader_workers,

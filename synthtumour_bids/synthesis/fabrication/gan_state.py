@@ -234,7 +234,7 @@ def best_of(history: Sequence[Mapping[str, Any]]) -> int:
 def _chance(coarse: Sequence[float], refined: Sequence[float]) -> float:
     """How much nearer chance may bring them, by distances with each of n left out in turn."""
     n = len(coarse)
-    if n < 2 or len(refined) != n:
+    if n < 2 or len(refined) != n or not np.isfinite([*coarse, *refined]).all():
         return np.inf
     gains = np.subtract(coarse, refined)
     error = np.sqrt((n - 1) / n * np.sum((gains - gains.mean()) ** 2))

@@ -38,6 +38,7 @@ LOGGER = logging.getLogger(__name__)
 
 LATEST = "checkpoint_latest.pt"
 FINAL = "fabricator.pt"
+JUDGING = "2"  # changes when evaluations are made or compared otherwise: none are mixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +116,13 @@ def train(
         return done
     state = GanState(data.real[0].contrasts, data.classes, settings, where)
     latest = folder / LATEST
-    state.load(latest, recipe)
+    begun = json.dumps([recipe, JUDGING])
+    state.load(latest, begun)
     reference = Reference.of(data.real_held_out, data.real, data.classes, settings.gate_mm)
 
     for batch in _batches(data, state):
         if should_stop():
-            state.save(latest, recipe)
+            state.save(latest, begun)
             raise StoppedError(
                 f"The training of TF-GAN was stopped after step {state.step}; the same command "
                 "goes on from there."
@@ -137,7 +139,7 @@ def train(
             if state.step > settings.warm_up:
                 _evaluate(state, data, reference)
                 plot_curve(state.history, state.best_step, folder / CURVE)
-            state.save(latest, recipe)
+            state.save(latest, begun)
             progress(state.step)
         if state.finished:
             break

@@ -155,7 +155,7 @@ def test_a_gan_that_nobody_could_judge_is_left_out(job: Job, caplog: Any) -> Non
     train, held_out = Side((*scans[3:],), (), (sample,)), Side((*scans[:3],), (), (sample,))
     with caplog.at_level(logging.INFO):
         assert train_fabricator(job, train, held_out, 1, "recipe") is None
-    assert "2 of 5 here, where 3 are needed" in caplog.text
+    assert "2 of 5 persons here, where 3 are needed" in caplog.text
     assert not list(where.iterdir())
     assert refine_samples(job, None, [sample]) == []
     quality = read_quality(job.layout.models)

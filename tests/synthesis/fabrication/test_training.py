@@ -185,6 +185,23 @@ def test_by_one_real_lesion_nothing_can_be_told(data, tmp_path):
     assert not made.helps
 
 
+def test_evaluations_of_before_are_not_mixed_with_those_of_today(data, tmp_path, caplog):
+    asked = iter(range(100))
+    with pytest.raises(StoppedError):
+        train(data, SLOPPY, tmp_path, should_stop=lambda: next(asked) == 4)
+    latest = tmp_path / gan_training.LATEST
+    saved = torch.load(latest, weights_only=True)
+    torch.save({**saved, "recipe": json.loads(saved["recipe"])[0]}, latest)
+    train(data, SLOPPY, tmp_path)
+    assert "of other data or settings: training starts anew" in caplog.text
+
+
+def test_distances_that_are_not_known_tell_nothing():
+    coarse = {"step": 0, "distance": np.inf, "without_lesion": [np.inf, 1.0, 1.0]}
+    refined = {"step": 1, "distance": 0.5, "without_lesion": [0.5, 0.5, 0.5]}
+    assert best_of([coarse, refined]) == 0
+
+
 def test_what_a_gan_of_before_kept_stays_kept(whole, tmp_path):
     """However its evaluations would be judged today."""
     step = whole.history[-1]["step"]
