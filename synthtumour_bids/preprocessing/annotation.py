@@ -20,6 +20,7 @@ from synthtumour_bids.preprocessing.reading import UnreadableError, read_volume
 SAME_GRID_MM = 1e-2  # affines that differ by less are the same
 LEAST_IN_VIEW = 0.99  # of the annotated voxels must lie in the scan's field of view
 LEAST_IN_BRAIN = 0.5  # and of the annotated volume in its brain
+NEARLY_ALL = 0.95  # of it; where less lies in the brain, the brain mask is to be looked at
 IN_A_MASK = "It should be 0 outside of the tumour, and 1 or other whole numbers above 0 in it."
 ADVICE = "Correct the annotation, or take the scan out of --annotated-dir."
 
@@ -189,8 +190,12 @@ def explained_shift(
 
 def check_in_brain(
     inside: NDArray[np.bool_], affine: NDArray[Any], brain: nib.Nifti1Image, drawing: Drawing
-) -> None:
+) -> float:
     """Refuse an annotation most of which lies outside of the brain.
+
+    Returns
+    -------
+    Share that lies inside, of which alone something can be learned.
 
     Raises
     ------
@@ -207,6 +212,7 @@ def check_in_brain(
             "Look at the brain mask; a better one can be given with --derivatives. "
             f"{drawing.advice}"
         )
+    return share
 
 
 def check_size(

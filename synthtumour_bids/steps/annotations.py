@@ -125,7 +125,15 @@ def on_template(
             scan.key,
             drawing,
         )
-    checks.check_in_brain(numbers > 0, given.affine, brain, drawing)
+    share = checks.check_in_brain(numbers > 0, given.affine, brain, drawing)
+    if share < checks.NEARLY_ALL:
+        LOGGER.warning(
+            "%s: %.0f %% of the %s lie outside the brain mask, and are left out. Look at the brain "
+            "mask; a better one can be given with --derivatives.",
+            scan.key,
+            100 * (1 - share),
+            drawing,
+        )
     carried = checks.carry_to_standard(numbers, given.affine, transform, standard_brain, drawing)
     if indices is None:
         checks.check_size(carried > 0, standard_brain, MOST_OF_A_BRAIN, drawing)

@@ -114,7 +114,7 @@ def test_an_annotation_outside_of_the_brain_is_refused():
     inside[0:2, 10:14, 10:14] = True
     with pytest.raises(UnusableScanError, match=r"Only 0 % .* inside the brain"):
         check_in_brain(inside, GRID, brain, X)
-    check_in_brain(ball((14, 16, 12), 12, spacing=(2, 2, 2)), GRID, brain, X)
+    assert check_in_brain(ball((14, 16, 12), 12, spacing=(2, 2, 2)), GRID, brain, X) == 1
 
 
 def test_classes_are_carried_to_another_grid(tmp_path):

@@ -146,6 +146,20 @@ def test_a_mask_that_a_version_before_refused_calls_for_no_training(
     assert lineage.is_finished(given, method_of(given), Network.SENIOR)
 
 
+def test_it_is_told_how_much_of_a_mask_the_brain_mask_leaves_out(
+    job: Job, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outside = np.argwhere(brain_of() == 0)[: TUMOUR.sum() // 3]
+    beyond = TUMOUR.copy()
+    beyond[tuple(outside.T)] = True
+    first, second = job.selection.everything
+    corrections.run(give(job, tmp_path / "edited", beyond, TUMOUR))
+    assert f"{first.key}: 25 % of the corrected mask" in caplog.text
+    assert second.key not in caplog.text
+    carried = np.asanyarray(nib.load(job.layout.correction(first)).dataobj)
+    np.testing.assert_array_equal(carried, TUMOUR)
+
+
 def out_of_reach(path: Path) -> None:
     path.unlink()
     path.symlink_to("nowhere")
